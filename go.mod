@@ -1,0 +1,3 @@
+module github.com/hooklatch/hooklatch
+
+go 1.26

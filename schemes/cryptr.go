@@ -1,0 +1,140 @@
+package schemes
+
+import (
+	"encoding/hex"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+func init() { Register(cryptr) }
+
+// cryptr signs the send time and the body. After a change of the key it signs
+// with the previous one too (v0), so that nothing is refused in between.
+var cryptr = &Scheme{
+	Name:            "cryptr",
+	Source:          "Cryptr documentation, Deploy your first Webhook: Webhook Security",
+	SignatureHeader: cryptrSignature,
+	SignedBytes:     "t . body",
+	Time:            TimeInHeaders,
+	Keys:            textKey,
+	Open:            openCryptr,
+	Read:            readCryptr,
+	Sign:            signCryptr,
+}
+
+const (
+	cryptrSignature = "Cryptr-Signature"
+	cryptrMaxHeader = 4096 // bytes; a real one has about 170
+)
+
+var cryptrRefusals = signatureRefusals("cryptr-signature",
+	"t=<1 to 10 digits> with v1=<MAC>, v0=<MAC> or both, each once, a MAC being 64 hex digits or 32 bytes in base64url after an optional sha256.")
+
+// openCryptr finds the elements by their names: the documentation's header has
+// commas between them, its code splits at blanks. An element that is there
+// twice is refused: one could be checked and the other one signed.
+func openCryptr(h http.Header, c *Claim) error {
+	text, err := single(h, cryptrSignature, &cryptrRefusals)
+	if err != nil {
+		return err
+	}
+	if len(text) > cryptrMaxHeader {
+		return cryptrRefusals.malformed
+	}
+	var seen struct{ t, v1, v0 bool }
+	for rest := text; rest != ""; {
+		var element string
+		element, rest = cutElement(rest)
+		once := true
+		ok := true
+		switch name, value := cutName(element); name {
+		case "t":
+			once, seen.t = !seen.t, true
+			ok = c.setSeconds(value)
+		case "v1":
+			once, seen.v1 = !seen.v1, true
+			ok = c.addCryptrMAC(value)
+		case "v0":
+			once, seen.v0 = !seen.v0, true
+			ok = c.addCryptrMAC(value)
+		}
+		if !once || !ok {
+			return cryptrRefusals.malformed
+		}
+	}
+	if !seen.t || len(c.MACs) == 0 {
+		return cryptrRefusals.malformed
+	}
+	c.Prefix = append(append(c.Prefix, c.SentAtText...), '.')
+	return nil
+}
+
+// cutElement cuts off what stands before the first comma or blank.
+func cutElement(s string) (element, rest string) {
+	for i := range len(s) {
+		if s[i] == ',' || s[i] == ' ' || s[i] == '\t' {
+			return s[:i], s[i+1:]
+		}
+	}
+	return s, ""
+}
+
+// cutName splits an element at its first equals sign.
+func cutName(element string) (name, value string) {
+	for i := range len(element) {
+		if element[i] == '=' {
+			return element[:i], element[i+1:]
+		}
+	}
+	return "", ""
+}
+
+// setSeconds takes a send time in Unix seconds.
+func (c *Claim) setSeconds(text string) bool {
+	n, ok := number(text, maxSecondsDigits)
+	c.SentAt, c.SentAtText = time.Unix(n, 0), text
+	return ok
+}
+
+// addCryptrMAC decodes a MAC. The documentation shows hex in its headers and
+// base64url in its code; their lengths tell them apart.
+func (c *Claim) addCryptrMAC(text string) bool {
+	const algorithm = "sha256."
+	if len(text) > len(algorithm) && text[:len(algorithm)] == algorithm {
+		text = text[len(algorithm):]
+	}
+	c.MACs = append(c.MACs, [32]byte{})
+	mac := &c.MACs[len(c.MACs)-1]
+	switch len(text) {
+	case hexLen:
+		return decodeHex(text, mac)
+	case rawBase64URLLen:
+		return decodeBase64(strictRawBase64URL, text, mac)
+	default:
+		return decodeBase64(strictBase64URL, text, mac)
+	}
+}
+
+var cryptrMembers = []string{"code", "issued_at", "__domain__", "__environment__"}
+
+func readCryptr(_ *Claim, body []byte) Facts {
+	found, _ := members(body, cryptrMembers)
+	facts := Facts{Event: found[0].text(), Tenant: found[2].text(), Environment: found[3].text()}
+	if at, err := time.Parse(time.RFC3339, found[1].text()); err == nil {
+		facts.OccurredAt = at
+	}
+	return facts
+}
+
+func signCryptr(key []byte, d Outgoing) (http.Header, error) {
+	switch {
+	case d.ID != "":
+		return nil, errNoID
+	case d.Event != "":
+		return nil, errEventInBody
+	}
+	t := strconv.FormatInt(d.At.Unix(), 10)
+	mac := hmacSHA256(key, []byte(t+"."), d.Body)
+	return http.Header{cryptrSignature: {"t=" + t + ",v1=sha256." + hex.EncodeToString(mac)}}, nil
+}

@@ -1,0 +1,205 @@
+package schemes
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// The fuzz targets of the header grammars share one statement: nothing
+// panics, and a header that is taken is of the grammar written down here a
+// second time, as a regular expression, and says exactly what is then signed.
+
+const fuzzBody = `{"event":"x|>y.z"}`
+
+func seedHeaders(f *testing.F, provider, header string) {
+	for _, v := range readVectors(f) {
+		if v.Provider == provider {
+			f.Add(v.header().Get(header))
+		}
+	}
+}
+
+// opened opens a claim and shows that what it takes verifies when, and only
+// when, the MAC is made over the prefix that it claims.
+func opened(t *testing.T, s *Scheme, h http.Header) (*Claim, bool) {
+	v, err := s.NewVerifier("c2VjcmV0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := v.Open(h)
+	if err != nil {
+		if reason := reasonOf(err); !strings.HasPrefix(reason, "m") {
+			t.Fatalf("refused with %q", reason)
+		}
+		return nil, false
+	}
+	d.Write([]byte(fuzzBody))
+	if _, err := d.Verify([]byte(fuzzBody)); err == nil {
+		t.Fatal("a MAC that nobody made was accepted")
+	}
+	return &d.Claim, true
+}
+
+var hexGrammar = regexp.MustCompile(`^[0-9A-Fa-f]{64}$`)
+
+func FuzzHexSignature(f *testing.F) {
+	seedHeaders(f, "craneops", craneopsSignature)
+	seedHeaders(f, "easytools", easytoolsSignature)
+	f.Fuzz(func(t *testing.T, text string) {
+		for s, name := range map[*Scheme]string{craneops: craneopsSignature, easytools: easytoolsSignature} {
+			c, ok := opened(t, s, http.Header{name: {text}})
+			if ok != hexGrammar.MatchString(text) {
+				t.Fatalf("%s: taken %v: %q", s.Name, ok, text)
+			}
+			if ok && hex.EncodeToString(c.MACs[0][:]) != strings.ToLower(text) {
+				t.Fatalf("%s: another MAC than was sent", s.Name)
+			}
+		}
+	})
+}
+
+var (
+	cryptrTime = regexp.MustCompile(`^t=([0-9]{1,10})$`)
+	cryptrMAC  = regexp.MustCompile(`^v[01]=(?:sha256\.)?([0-9A-Fa-f]{64}|[A-Za-z0-9_-]{43}=?)$`)
+)
+
+// cryptrElements reads the header the slow and obvious way.
+func cryptrElements(text string) (t string, macs int, ok bool) {
+	names := map[string]int{}
+	for _, element := range strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' || r == '\t' }) {
+		name, _, _ := strings.Cut(element, "=")
+		switch {
+		case !strings.Contains(element, "="):
+			continue
+		case name == "t":
+			m := cryptrTime.FindStringSubmatch(element)
+			if m == nil {
+				return "", 0, false
+			}
+			t = m[1]
+		case name == "v0" || name == "v1":
+			m := cryptrMAC.FindStringSubmatch(element)
+			if m == nil {
+				return "", 0, false
+			}
+			if len(m[1]) < 64 {
+				raw, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(m[1], "="))
+				if err != nil || base64.RawURLEncoding.EncodeToString(raw) != strings.TrimRight(m[1], "=") {
+					return "", 0, false
+				}
+			}
+			macs++
+		default:
+			continue
+		}
+		if names[name]++; names[name] > 1 {
+			return "", 0, false
+		}
+	}
+	return t, macs, t != "" && macs > 0 && len(text) <= 4096
+}
+
+func FuzzCryptrSignature(f *testing.F) {
+	seedHeaders(f, "cryptr", cryptrSignature)
+	f.Fuzz(func(t *testing.T, text string) {
+		c, ok := opened(t, cryptr, http.Header{cryptrSignature: {text}})
+		at, macs, want := cryptrElements(text)
+		if ok != want {
+			t.Fatalf("taken %v, want %v: %q", ok, want, text)
+		}
+		if ok && (string(c.Prefix) != at+"." || len(c.MACs) != macs) {
+			t.Fatalf("prefix %q and %d MACs from %q", c.Prefix, len(c.MACs), text)
+		}
+	})
+}
+
+var mceasyGrammar = regexp.MustCompile(`^v1\.[0-9]{1,3}:([A-Za-z0-9+/]{43}=)$`)
+
+func FuzzMcEasyHeaders(f *testing.F) {
+	for _, v := range readVectors(f) {
+		if h := v.header(); v.Provider == "mceasy" {
+			f.Add(h.Get(mceasySignature), h.Get(mceasyTime), h.Get(mceasyEvent), h.Get(mceasyOccurrence))
+		}
+	}
+	digits := regexp.MustCompile(`^[0-9]+$`)
+	f.Fuzz(func(t *testing.T, signature, at, event, occurrence string) {
+		c, ok := opened(t, mceasy, http.Header{
+			mceasySignature: {signature}, mceasyTime: {at}, mceasyEvent: {event}, mceasyOccurrence: {occurrence},
+		})
+		m := mceasyGrammar.FindStringSubmatch(signature)
+		want := m != nil && digits.MatchString(at) && len(at) <= 13 && digits.MatchString(event) && len(event) <= 10
+		if want {
+			raw, _ := base64.StdEncoding.DecodeString(m[1])
+			want = base64.StdEncoding.EncodeToString(raw) == m[1]
+		}
+		if ok != want {
+			t.Fatalf("taken %v, want %v: %q %q %q", ok, want, signature, at, event)
+		}
+		if ok && (string(c.Prefix) != at+"|>"+event+"|>" || c.OccurrenceID.Value != occurrence) {
+			t.Fatalf("prefix %q from %q %q", c.Prefix, at, event)
+		}
+	})
+}
+
+// FuzzFlippedBits changes one bit of what is signed, which must refuse.
+func FuzzFlippedBits(f *testing.F) {
+	f.Add([]byte(`{"event":"paid"}`), uint(3), uint8(0))
+	f.Add([]byte("6|>{}"), uint(77), uint8(3))
+	f.Fuzz(func(t *testing.T, body []byte, bit uint, which uint8) {
+		s := All()[int(which)%len(All())]
+		at := time.Unix(1760000000, 0)
+		prefix, h := independentlySigned(s.Name, []byte("secret"), body, at)
+		if _, err := verify(t, s.Name, secretFor(s.Name), h, body, at); err != nil {
+			t.Fatalf("%s: honest delivery refused: %v", s.Name, err)
+		}
+		if len(body) == 0 {
+			return
+		}
+		changed := append([]byte(nil), body...)
+		changed[bit/8%uint(len(body))] ^= 1 << (bit % 8)
+		_, err := verify(t, s.Name, secretFor(s.Name), h, changed, at)
+		if reasonOf(err) != "signature_mismatch" {
+			t.Fatalf("%s: changed body: %v (prefix %q)", s.Name, err, prefix)
+		}
+	})
+}
+
+// secretFor spells the key as it is configured: McEasy's is in base64.
+func secretFor(scheme string) []string {
+	if scheme == "mceasy" {
+		return []string{"c2VjcmV0"}
+	}
+	return []string{"secret"}
+}
+
+// independentlySigned signs without this package's signers.
+func independentlySigned(scheme string, key, body []byte, at time.Time) (string, http.Header) {
+	seconds := at.Unix()
+	prefix := map[string]string{"cryptr": itoa(seconds) + ".", "mceasy": itoa(seconds*1000) + "|>6|>"}[scheme]
+	mac := hmac.New(sha256.New, key)
+	mac.Write([]byte(prefix))
+	mac.Write(body)
+	sum := mac.Sum(nil)
+	switch scheme {
+	case "cryptr":
+		return prefix, http.Header{"Cryptr-Signature": {"v1=" + base64.RawURLEncoding.EncodeToString(sum) + " t=" + itoa(seconds)}}
+	case "mceasy":
+		return prefix, http.Header{
+			"X-Mceasywebhook-Signature": {"v1.0:" + base64.StdEncoding.EncodeToString(sum)},
+			"X-Mceasywebhook-Timestamp": {itoa(seconds * 1000)}, "X-Mceasywebhook-Event": {"6"},
+		}
+	case "easytools":
+		return prefix, http.Header{"X-Webhook-Signature": {hex.EncodeToString(sum)}}
+	}
+	return prefix, http.Header{"X-Craneops-Signature": {hex.EncodeToString(sum)}}
+}
+
+func itoa(n int64) string { return strconv.FormatInt(n, 10) }

@@ -1,0 +1,57 @@
+package schemes
+
+// Reason is the kind of a refusal, one word from a fixed list, so that it can
+// stand in logs and be the label of a metric.
+type Reason string
+
+// The reasons that a scheme can give.
+const (
+	// MissingSignature: no signature header, or an empty one.
+	MissingSignature Reason = "missing_signature"
+	// MalformedSignature: the signature header is repeated, too long or not
+	// of the scheme's grammar.
+	MalformedSignature Reason = "malformed_signature"
+	// MissingSignedHeader: a header that takes part in the signed bytes is
+	// absent or empty.
+	MissingSignedHeader Reason = "missing_signed_header"
+	// MalformedSignedHeader: such a header is repeated or not of the grammar.
+	MalformedSignedHeader Reason = "malformed_signed_header"
+	// SignatureMismatch: no configured key makes any of the MACs sent.
+	SignatureMismatch Reason = "signature_mismatch"
+)
+
+// Refusal is the error of a delivery that is not authentic as it stands.
+type Refusal struct {
+	Reason Reason
+	// Detail is for the operator: what is wrong with which header. It is
+	// fixed text and never holds what the sender wrote.
+	Detail string
+}
+
+// Error gives the reason and the detail.
+func (r *Refusal) Error() string { return string(r.Reason) + ": " + r.Detail }
+
+var mismatch = &Refusal{SignatureMismatch, "no configured secret makes the MAC that was sent"}
+
+// refusals are made once per header, so that refusing costs no memory.
+type refusals struct {
+	missing, repeated, malformed *Refusal
+}
+
+// signatureRefusals makes the refusals for a signature header.
+func signatureRefusals(name, grammar string) refusals {
+	return refusals{
+		missing:   &Refusal{MissingSignature, name + " is absent or empty"},
+		repeated:  &Refusal{MalformedSignature, name + " is there more than once"},
+		malformed: &Refusal{MalformedSignature, name + " is not " + grammar},
+	}
+}
+
+// signedHeaderRefusals makes the refusals for another signed header.
+func signedHeaderRefusals(name, grammar string) refusals {
+	return refusals{
+		missing:   &Refusal{MissingSignedHeader, name + " is absent or empty"},
+		repeated:  &Refusal{MalformedSignedHeader, name + " is there more than once"},
+		malformed: &Refusal{MalformedSignedHeader, name + " is not " + grammar},
+	}
+}

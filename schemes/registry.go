@@ -1,0 +1,46 @@
+package schemes
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+)
+
+var registry = map[string]*Scheme{}
+
+// Register adds a scheme under its name. It is meant for init functions and
+// panics when the name is taken or the scheme lacks a part.
+func Register(s *Scheme) {
+	if s.Name == "" || s.SignatureHeader == "" || s.Keys == nil || s.Open == nil || s.Read == nil || s.Sign == nil {
+		panic(fmt.Sprintf("schemes: scheme %q is incomplete", s.Name))
+	}
+	if _, taken := registry[s.Name]; taken {
+		panic(fmt.Sprintf("schemes: scheme %q is registered twice", s.Name))
+	}
+	registry[s.Name] = s
+}
+
+// Get finds a scheme by its name.
+func Get(name string) (*Scheme, bool) {
+	s, ok := registry[name]
+	return s, ok
+}
+
+// All lists the registered schemes by name.
+func All() []*Scheme {
+	all := make([]*Scheme, 0, len(registry))
+	for _, s := range registry {
+		all = append(all, s)
+	}
+	slices.SortFunc(all, func(a, b *Scheme) int { return cmp.Compare(a.Name, b.Name) })
+	return all
+}
+
+// Names lists the names of the registered schemes in order.
+func Names() []string {
+	var names []string
+	for _, s := range All() {
+		names = append(names, s.Name)
+	}
+	return names
+}

@@ -1,0 +1,133 @@
+// Package schemes knows how webhook providers sign: which header holds the
+// signature, which bytes are signed, with which key and algorithm, and what a
+// verified body tells. It verifies and, for tests and the command line, signs.
+//
+// It uses the standard library only, has no clock of its own and does no I/O:
+// whoever calls it reads the body, judges the signed time and keeps the
+// history of replays.
+package schemes
+
+import (
+	"net/http"
+	"time"
+)
+
+// Scheme is how one provider signs its deliveries. A provider is one file in
+// this package that fills one Scheme and registers it.
+type Scheme struct {
+	// Name is what users write: lower case, the provider's own name.
+	Name string
+
+	// Source names the documentation that the rules are taken from.
+	Source string
+
+	// SignatureHeader is the header that holds the signature.
+	SignatureHeader string
+
+	// SignedHeaders are the other headers that take part in the signed bytes.
+	SignedHeaders []string
+
+	// UnsignedHeaders are headers that the provider sends, that are of use to
+	// an application and that anybody can change.
+	UnsignedHeaders []string
+
+	// SignedBytes says in a few words what the MAC covers.
+	SignedBytes string
+
+	// Time says where the signed time is, if there is one.
+	Time TimeSource
+
+	// Keys turns a configured secret into the keys it can stand for, the
+	// likeliest first: one, unless the provider's documentation can be read
+	// in two ways. Its errors never contain the secret.
+	Keys func(secret string) ([][]byte, error)
+
+	// Open reads the claim from the headers, before the body is there. Its
+	// errors are *Refusal. The claim is empty when it is called.
+	Open func(h http.Header, c *Claim) error
+
+	// Read finds what the body tells. It is called once the signature is
+	// verified, with the claim and the whole body; a body that is not what
+	// the provider documents yields no facts and no error.
+	Read func(c *Claim, body []byte) Facts
+
+	// Sign makes the headers of a delivery, as the provider would send them.
+	// Its errors say which input the scheme lacks or does not take.
+	Sign func(key []byte, d Outgoing) (http.Header, error)
+}
+
+// TimeSource says where a scheme's signed time comes from.
+type TimeSource int
+
+const (
+	// NoTime: nothing that is signed says when the delivery was sent.
+	NoTime TimeSource = iota
+	// TimeInHeaders: the headers hold the send time, and it is signed.
+	TimeInHeaders
+	// TimeInBody: only the signed body holds a time, and it need not be the
+	// send time, so it is judged only if the user asks for it.
+	TimeInBody
+)
+
+// Claim is what the headers of a delivery say before its body is known.
+// Nothing in it may be believed until the MAC is verified, and the fields that
+// are named unsigned not even then.
+type Claim struct {
+	// MACs are the MACs that were sent, decoded; any one may match.
+	MACs [][32]byte
+
+	// Prefix is what is signed in front of the body.
+	Prefix []byte
+
+	// SentAt is the signed send time; zero where the headers hold none.
+	SentAt time.Time
+
+	// SentAtText is the send time as it was written, which is what is signed.
+	SentAtText string
+
+	// Identity is what is signed besides the send time and the body, and
+	// belongs to the identity of the event: McEasy's event id.
+	Identity string
+
+	// OccurrenceID and UnsignedEvent are what the provider sends and does not
+	// sign; several values of a header are joined with a comma.
+	OccurrenceID, UnsignedEvent Unsigned
+}
+
+// Unsigned is the value of a header that is not signed. Its absence counts as
+// a value too.
+type Unsigned struct {
+	Value string
+	Sent  bool
+}
+
+// reset empties the claim and keeps its memory.
+func (c *Claim) reset() {
+	*c = Claim{MACs: c.MACs[:0], Prefix: c.Prefix[:0]}
+}
+
+// Facts is what a verified delivery tells about its event. Empty fields are
+// those that it does not tell. The values are as the provider wrote them,
+// unbounded and with any character.
+type Facts struct {
+	// Event is the type of the event, only if it is signed.
+	Event string
+	// OccurredAt is the event's own time.
+	OccurredAt time.Time
+	// BodyTime is the signed time of schemes with TimeInBody.
+	BodyTime time.Time
+	// Tenant and Environment say whose event it is.
+	Tenant, Environment string
+}
+
+// Outgoing is a delivery to be signed.
+type Outgoing struct {
+	// Body is sent and signed as it is.
+	Body []byte
+	// At is the send time.
+	At time.Time
+	// Event is the event type, for schemes that have it in a header.
+	Event string
+	// ID is the occurrence ID, for schemes that have one in a header.
+	ID string
+}
