@@ -1,0 +1,143 @@
+package memory
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/hooklatch/hooklatch/module/replay"
+	"github.com/hooklatch/hooklatch/module/replay/replaytest"
+)
+
+// clock is the time that a test sets.
+type clock struct{ at time.Time }
+
+func (c *clock) now() time.Time          { return c.at }
+func (c *clock) advance(d time.Duration) { c.at = c.at.Add(d) }
+
+func opened(t *testing.T, s *Store, label string) *view {
+	t.Helper()
+	ctx, cancel := caddy.NewContext(caddy.Context{Context: context.Background()})
+	t.Cleanup(cancel)
+	if err := s.Provision(ctx); err != nil {
+		t.Fatal(err)
+	}
+	h, err := s.Open(replay.Opening{Label: t.Name() + label, TTL: replaytest.TTL, Context: ctx})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := h.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return h.(*view)
+}
+
+func TestContract(t *testing.T) {
+	replaytest.Run(t, func(*testing.T) replaytest.Subject {
+		c := &clock{at: time.Unix(1760000000, 0)}
+		return replaytest.Subject{
+			Open:    func(t *testing.T, label string) replay.History { return opened(t, &Store{now: c.now}, label) },
+			Advance: c.advance,
+		}
+	})
+}
+
+func do(t *testing.T, v *view, e replay.Event, want replay.Status) {
+	t.Helper()
+	r, status, _ := v.Reserve(context.Background(), e)
+	if status != want {
+		t.Fatalf("event %x: %v, want %v", e.Content[:8], status, want)
+	}
+	if r != nil {
+		_ = r.Deliver(context.Background())
+	}
+}
+
+func TestFullHistoryDropsTheLeastRecentlyUsed(t *testing.T) {
+	c := &clock{at: time.Unix(1760000000, 0)}
+	v := opened(t, &Store{Size: 3, now: c.now}, "")
+	core, logs := observer.New(zap.WarnLevel)
+	v.logger = zap.New(core)
+
+	held, _, _ := v.Reserve(context.Background(), replay.Event{Content: replaytest.Key(100)})
+	for n := range uint64(3) {
+		do(t, v, replay.Event{Content: replaytest.Key(n)}, replay.Reserved)
+	}
+	do(t, v, replay.Event{Content: replaytest.Key(0)}, replay.Duplicate) // used again
+	do(t, v, replay.Event{Content: replaytest.Key(3)}, replay.Reserved)  // 1 makes room
+	do(t, v, replay.Event{Content: replaytest.Key(0)}, replay.Duplicate)
+	do(t, v, replay.Event{Content: replaytest.Key(100)}, replay.InFlight) // reserved ones never go
+	_ = held.Release(context.Background())
+	if entries := logs.All(); len(entries) != 1 || entries[0].ContextMap()["dropped"] != int64(1) || entries[0].ContextMap()["size"] != int64(3) {
+		t.Fatalf("log: %+v", entries)
+	}
+
+	for n := range uint64(10) {
+		do(t, v, replay.Event{Content: replaytest.Key(200 + n)}, replay.Reserved)
+	}
+	if n := logs.Len(); n != 1 {
+		t.Fatalf("%d warnings within a minute", n)
+	}
+	c.advance(evictionsEvery)
+	do(t, v, replay.Event{Content: replaytest.Key(300)}, replay.Reserved)
+	if entries := logs.All(); len(entries) != 2 || entries[1].ContextMap()["dropped"] != int64(11) {
+		t.Fatalf("log: %+v", entries)
+	}
+	do(t, v, replay.Event{Content: replaytest.Key(1)}, replay.Reserved)
+}
+
+func TestExpiredEntriesMakeRoomSilently(t *testing.T) {
+	c := &clock{at: time.Unix(1760000000, 0)}
+	v := opened(t, &Store{Size: 2, now: c.now}, "")
+	core, logs := observer.New(zap.WarnLevel)
+	v.logger = zap.New(core)
+	for n := range uint64(20) {
+		do(t, v, replay.Event{Content: replaytest.Key(n)}, replay.Reserved)
+		c.advance(replaytest.TTL)
+	}
+	if logs.Len() != 0 || v.history.delivered.Len() > 2 {
+		t.Fatalf("%d entries, log %+v", v.history.delivered.Len(), logs.All())
+	}
+}
+
+// TestEventOutlivedByItsOccurrence is an event whose own entry made room while
+// the one of its occurrence ID is still there.
+func TestEventOutlivedByItsOccurrence(t *testing.T) {
+	v := opened(t, &Store{Size: 1}, "")
+	v.logger = zap.NewNop()
+	e := replay.Event{Content: replaytest.Key(1), Occurrence: replaytest.Key(2), Unsigned: 3}
+	do(t, v, e, replay.Reserved)
+	do(t, v, replay.Event{Content: replaytest.Key(9), Occurrence: replaytest.Key(2)}, replay.OccurrenceConflict)
+	do(t, v, e, replay.Reserved)
+}
+
+func TestReloadWithAnotherSize(t *testing.T) {
+	c := &clock{at: time.Unix(1760000000, 0)}
+	big := opened(t, &Store{Size: 4, now: c.now}, "")
+	for n := range uint64(4) {
+		do(t, big, replay.Event{Content: replaytest.Key(n)}, replay.Reserved)
+	}
+	small := opened(t, &Store{Size: 2, now: c.now}, "")
+	small.logger = zap.NewNop()
+	if n := small.history.delivered.Len(); n != 4 {
+		t.Fatalf("%d entries once a smaller configuration was opened; it may yet fail to load", n)
+	}
+	do(t, small, replay.Event{Content: replaytest.Key(9)}, replay.Reserved)
+	if n := small.history.delivered.Len(); n != 2 {
+		t.Fatalf("%d entries after the first delivery of the smaller configuration", n)
+	}
+}
+
+func TestValidate(t *testing.T) {
+	if err := (&Store{Size: -1}).Validate(); err == nil || !strings.Contains(err.Error(), "size must be above zero") {
+		t.Error(err)
+	}
+}

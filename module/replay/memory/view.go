@@ -1,0 +1,100 @@
+package memory
+
+import (
+	"context"
+	"encoding/binary"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/hooklatch/hooklatch/module/replay"
+)
+
+// view is a history with the settings of one configuration.
+type view struct {
+	history *history
+	label   string
+	size    int
+	ttl     time.Duration
+	now     func() time.Time
+	logger  *zap.Logger
+	closing sync.Once
+}
+
+// Reserve never fails.
+func (v *view) Reserve(_ context.Context, e replay.Event) (replay.Reservation, replay.Status, error) {
+	status := v.history.reserve(e, v.now())
+	if status != replay.Reserved {
+		return nil, status, nil
+	}
+	return &reservation{view: v, event: e}, replay.Reserved, nil
+}
+
+// Close gives back this configuration's share in the history.
+func (v *view) Close() (err error) {
+	v.closing.Do(func() { _, err = histories.Delete(v.label) })
+	return err
+}
+
+type reservation struct {
+	view    *view
+	event   replay.Event
+	settled atomic.Bool
+}
+
+// Deliver never fails.
+func (r *reservation) Deliver(context.Context) error {
+	if r.settled.Swap(true) {
+		return nil
+	}
+	v := r.view
+	now := v.now()
+	if lost := v.history.deliver(r.event, now, v.ttl, v.size); lost > 0 {
+		v.history.evicted.report(v, now, lost)
+	}
+	return nil
+}
+
+// Release never fails.
+func (r *reservation) Release(context.Context) error {
+	if !r.settled.Swap(true) {
+		r.view.history.release(r.event)
+	}
+	return nil
+}
+
+// evictions counts entries that made room before they expired, and tells the
+// operator once a minute at most: until then their replays could get through.
+type evictions struct {
+	mu       sync.Mutex
+	unsaid   int
+	lastSaid time.Time
+}
+
+const evictionsEvery = time.Minute
+
+func (ev *evictions) report(v *view, now time.Time, lost int) {
+	ev.mu.Lock()
+	defer ev.mu.Unlock()
+	ev.unsaid += lost
+	if !ev.lastSaid.IsZero() && now.Sub(ev.lastSaid) < evictionsEvery {
+		return
+	}
+	v.logger.Warn("replay history is full; entries were dropped before they expired, and replays of them would be forwarded; set a larger size",
+		zap.String("provider", v.label),
+		zap.Int("dropped", ev.unsaid),
+		zap.Int("size", v.size),
+		zap.Duration("ttl", v.ttl))
+	ev.unsaid, ev.lastSaid = 0, now
+}
+
+// contentMark is what an occurrence's entry keeps of the content.
+func contentMark(key replay.Key) uint64 { return binary.BigEndian.Uint64(key[:8]) }
+
+// Interface guards
+var (
+	_ replay.History     = (*view)(nil)
+	_ replay.Reservation = (*reservation)(nil)
+)

@@ -1,0 +1,50 @@
+// Package none has the store behind `replay off`.
+package none
+
+import (
+	"context"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/hooklatch/hooklatch/module/replay"
+)
+
+func init() { caddy.RegisterModule(Store{}) }
+
+// Store remembers nothing: every delivery whose signature and time are right
+// is forwarded, as often as it comes.
+type Store struct{}
+
+// CaddyModule returns the Caddy module information.
+func (Store) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  replay.Namespace + ".none",
+		New: func() caddy.Module { return new(Store) },
+	}
+}
+
+// Settings gives the defaults; there is nothing to set.
+func (Store) Settings() replay.Options { return replay.Options{} }
+
+// Open never fails.
+func (s Store) Open(replay.Opening) (replay.History, error) { return history{}, nil }
+
+type history struct{}
+
+func (history) Reserve(context.Context, replay.Event) (replay.Reservation, replay.Status, error) {
+	return reservation{}, replay.Reserved, nil
+}
+
+func (history) Close() error { return nil }
+
+type reservation struct{}
+
+func (reservation) Deliver(context.Context) error { return nil }
+func (reservation) Release(context.Context) error { return nil }
+
+// Interface guards
+var (
+	_ replay.Store       = (*Store)(nil)
+	_ replay.History     = history{}
+	_ replay.Reservation = reservation{}
+)

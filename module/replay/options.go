@@ -1,0 +1,60 @@
+package replay
+
+import (
+	"fmt"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/hooklatch/hooklatch/module/tokens"
+)
+
+// Options is what every store has; stores embed it.
+type Options struct {
+	// How long a delivered event is remembered. Default: 24h; 7d for schemes
+	// without a signed send time, since nothing else stops their replays.
+	TTL caddy.Duration `json:"ttl,omitempty"`
+
+	// What makes two deliveries the same event: `content`, what the signature
+	// covers but for the send time, so that a retry that is signed anew is
+	// recognised; or `delivery`, the send time too, for providers whose
+	// distinct events can have equal bodies. Default: content.
+	Key string `json:"key,omitempty"`
+}
+
+// The values of Options.Key.
+const (
+	KeyContent  = "content"
+	KeyDelivery = "delivery"
+)
+
+// Settings gives the options themselves; a store that embeds them needs no
+// method of its own.
+func (o Options) Settings() Options { return o }
+
+// Check reports what is wrong with the options, in words that say what to
+// write instead.
+func (o Options) Check() error {
+	if o.TTL < 0 {
+		return fmt.Errorf("replay: ttl must be above zero, not %v", o.TTL)
+	}
+	switch o.Key {
+	case "", KeyContent, KeyDelivery:
+		return nil
+	}
+	return fmt.Errorf("replay: key must be content or delivery, not %q", o.Key)
+}
+
+// UnmarshalOption reads an option that every store has and reports whether it
+// was one. The dispenser stands on its name.
+func (o *Options) UnmarshalOption(d *caddyfile.Dispenser) (known bool, err error) {
+	switch d.Val() {
+	case "ttl":
+		o.TTL, err = tokens.Duration(d)
+	case "key":
+		o.Key, err = tokens.OneOf(d, KeyContent, KeyDelivery)
+	default:
+		return false, nil
+	}
+	return true, err
+}

@@ -1,0 +1,198 @@
+// Package replaytest is the contract of a replay history as tests: every store
+// passes them.
+package replaytest
+
+import (
+	"context"
+	"encoding/binary"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/hooklatch/hooklatch/module/replay"
+)
+
+// TTL is the time to live that histories under test are opened with.
+const TTL = time.Hour
+
+// Subject is a store under test.
+type Subject struct {
+	// Open opens the history of a label with TTL; twice with the same label
+	// is what a reload of the configuration does.
+	Open func(t *testing.T, label string) replay.History
+	// Advance moves the store's clock.
+	Advance func(d time.Duration)
+}
+
+// Run runs the contract against fresh subjects.
+func Run(t *testing.T, fresh func(t *testing.T) Subject) {
+	for name, test := range map[string]func(*testing.T, Subject){
+		"delivered is a duplicate until its time": deliveredExpires,
+		"reserved is in flight":                   reservedBlocks,
+		"released is free":                        releasedIsFree,
+		"other unsigned values are a conflict":    contentConflicts,
+		"one occurrence, two contents":            occurrenceConflicts,
+		"one of many is first":                    oneOfManyIsFirst,
+		"a reservation is settled once":           settledOnce,
+		"a history survives a reload":             survivesReload,
+		"labels are apart":                        labelsAreApart,
+	} {
+		t.Run(name, func(t *testing.T) { test(t, fresh(t)) })
+	}
+}
+
+// Key makes a key of a number.
+func Key(n uint64) replay.Key {
+	var k replay.Key
+	binary.BigEndian.PutUint64(k[:], n)
+	return k
+}
+
+func reserve(t *testing.T, h replay.History, e replay.Event, want replay.Status) replay.Reservation {
+	t.Helper()
+	r, status, err := h.Reserve(context.Background(), e)
+	if err != nil || status != want {
+		t.Fatalf("reserve: %v (%v), want %v", status, err, want)
+	}
+	if (r != nil) != (status == replay.Reserved) {
+		t.Fatalf("%v came with reservation %v", status, r)
+	}
+	return r
+}
+
+func deliver(t *testing.T, r replay.Reservation) {
+	t.Helper()
+	if err := r.Deliver(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func release(t *testing.T, r replay.Reservation) {
+	t.Helper()
+	if err := r.Release(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func deliveredExpires(t *testing.T, s Subject) {
+	h := s.Open(t, "label")
+	e := replay.Event{Content: Key(1), Occurrence: Key(2), Unsigned: 3}
+	deliver(t, reserve(t, h, e, replay.Reserved))
+	reserve(t, h, e, replay.Duplicate)
+	s.Advance(TTL - time.Second)
+	reserve(t, h, e, replay.Duplicate)
+	s.Advance(2 * time.Second)
+	// A duplicate records nothing, so it does not prolong the time either.
+	release(t, reserve(t, h, e, replay.Reserved))
+}
+
+func reservedBlocks(t *testing.T, s Subject) {
+	h := s.Open(t, "label")
+	r := reserve(t, h, replay.Event{Content: Key(1), Occurrence: Key(2)}, replay.Reserved)
+	reserve(t, h, replay.Event{Content: Key(1), Occurrence: Key(2)}, replay.InFlight)
+	reserve(t, h, replay.Event{Content: Key(1), Occurrence: Key(9), Unsigned: 7}, replay.InFlight)
+	reserve(t, h, replay.Event{Content: Key(8), Occurrence: Key(2)}, replay.InFlight)
+	// Being told to wait left no trace of the other content and occurrence.
+	release(t, reserve(t, h, replay.Event{Content: Key(8), Occurrence: Key(9)}, replay.Reserved))
+	deliver(t, r)
+}
+
+func releasedIsFree(t *testing.T, s Subject) {
+	h := s.Open(t, "label")
+	e := replay.Event{Content: Key(1), Occurrence: Key(2)}
+	release(t, reserve(t, h, e, replay.Reserved))
+	release(t, reserve(t, h, replay.Event{Content: Key(5), Occurrence: Key(2)}, replay.Reserved))
+	deliver(t, reserve(t, h, e, replay.Reserved))
+	reserve(t, h, e, replay.Duplicate)
+}
+
+func contentConflicts(t *testing.T, s Subject) {
+	h := s.Open(t, "label")
+	e := replay.Event{Content: Key(1), Occurrence: Key(2), Unsigned: 3}
+	deliver(t, reserve(t, h, e, replay.Reserved))
+	dressed := replay.Event{Content: Key(1), Occurrence: Key(4), Unsigned: 5}
+	reserve(t, h, dressed, replay.ContentConflict)
+	reserve(t, h, replay.Event{Content: Key(1), Unsigned: 6}, replay.ContentConflict)
+	// A conflict records nothing.
+	reserve(t, h, e, replay.Duplicate)
+	release(t, reserve(t, h, replay.Event{Content: Key(7), Occurrence: Key(4)}, replay.Reserved))
+}
+
+func occurrenceConflicts(t *testing.T, s Subject) {
+	h := s.Open(t, "label")
+	deliver(t, reserve(t, h, replay.Event{Content: Key(1), Occurrence: Key(2)}, replay.Reserved))
+	reserve(t, h, replay.Event{Content: Key(3), Occurrence: Key(2)}, replay.OccurrenceConflict)
+	// Without the occurrence the content is as new as it was.
+	deliver(t, reserve(t, h, replay.Event{Content: Key(3)}, replay.Reserved))
+}
+
+func oneOfManyIsFirst(t *testing.T, s Subject) {
+	const callers, events = 16, 50
+	h := s.Open(t, "label")
+	for n := range uint64(events) {
+		var first, waiting int
+		var mu sync.Mutex
+		var group sync.WaitGroup
+		for range callers {
+			group.Go(func() {
+				_, status, err := h.Reserve(context.Background(), replay.Event{Content: Key(n + 1), Occurrence: Key(n + 1000)})
+				mu.Lock()
+				defer mu.Unlock()
+				switch {
+				case err == nil && status == replay.Reserved:
+					first++
+				case err == nil && status == replay.InFlight:
+					waiting++
+				}
+			})
+		}
+		group.Wait()
+		if first != 1 || waiting != callers-1 {
+			t.Fatalf("event %d: %d first, %d told to wait", n, first, waiting)
+		}
+	}
+}
+
+func settledOnce(t *testing.T, s Subject) {
+	h := s.Open(t, "label")
+	e := replay.Event{Content: Key(1), Occurrence: Key(2)}
+	r := reserve(t, h, e, replay.Reserved)
+	release(t, r)
+	again := reserve(t, h, e, replay.Reserved)
+	// The first owner has nothing to say about the second one's reservation.
+	release(t, r)
+	deliver(t, r)
+	reserve(t, h, e, replay.InFlight)
+	deliver(t, again)
+	release(t, again)
+	reserve(t, h, e, replay.Duplicate)
+}
+
+func survivesReload(t *testing.T, s Subject) {
+	old := s.Open(t, "label")
+	e := replay.Event{Content: Key(1)}
+	deliver(t, reserve(t, old, e, replay.Reserved))
+	inFlight := reserve(t, old, replay.Event{Content: Key(2)}, replay.Reserved)
+
+	reloaded := s.Open(t, "label")
+	if err := old.Close(); err != nil {
+		t.Fatal(err)
+	}
+	reserve(t, reloaded, e, replay.Duplicate)
+	reserve(t, reloaded, replay.Event{Content: Key(2)}, replay.InFlight)
+	// The handler of the old configuration ends after it has been replaced.
+	deliver(t, inFlight)
+	reserve(t, reloaded, replay.Event{Content: Key(2)}, replay.Duplicate)
+
+	// A configuration that fails to load closes its share and changes nothing.
+	if err := s.Open(t, "label").Close(); err != nil {
+		t.Fatal(err)
+	}
+	reserve(t, reloaded, e, replay.Duplicate)
+}
+
+func labelsAreApart(t *testing.T, s Subject) {
+	e := replay.Event{Content: Key(1)}
+	deliver(t, reserve(t, s.Open(t, "one"), e, replay.Reserved))
+	deliver(t, reserve(t, s.Open(t, "other"), e, replay.Reserved))
+}

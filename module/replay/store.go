@@ -1,0 +1,115 @@
+// Package replay says what a replay history is. The stores that keep one are
+// Caddy modules in the namespace http.verify_webhook.replay_stores, each in a
+// package of its own below this one; replaytest has the contract as tests.
+package replay
+
+import (
+	"context"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+)
+
+// Namespace is the Caddy module namespace of the stores.
+const Namespace = "http.verify_webhook.replay_stores"
+
+// Store is the configuration of a history: a guest module, which opens it.
+// Provisioning a store has no effect outside of it, because `caddy validate`
+// provisions too.
+type Store interface {
+	// Settings gives what every store has. Stores that embed Options have it.
+	Settings() Options
+
+	// Open opens the history of a label, once per configuration, when the
+	// configuration starts. A history that another configuration of this
+	// process has open under the same label is shared with it, so that it
+	// survives a reload. The error goes to the operator and never holds what
+	// may be secret, such as the password in a URL.
+	Open(o Opening) (History, error)
+}
+
+// Opening is what a history is opened with.
+type Opening struct {
+	// Label names the history.
+	Label string
+	// TTL is how long a delivered event is remembered.
+	TTL time.Duration
+	// Context is the one of the configuration that opens the history; it has
+	// the logger.
+	Context caddy.Context
+}
+
+// History remembers which events have been delivered. All methods may be
+// called by many goroutines at once.
+type History interface {
+	// Reserve claims an event before it is handed to the application. Exactly
+	// one of any number of callers gets Reserved and with it a reservation,
+	// which it must settle; everybody else gets no reservation and leaves no
+	// trace. On an error nothing is known and nothing is reserved.
+	Reserve(ctx context.Context, e Event) (Reservation, Status, error)
+
+	// Close gives the history back. Reservations may still be settled then.
+	Close() error
+}
+
+// Reservation is an event that is being handled. It is settled by one call of
+// Deliver or Release; what comes after the first is ignored.
+type Reservation interface {
+	// Deliver records the event until its TTL has passed. On an error it may
+	// not be recorded, and a retry may be forwarded again.
+	Deliver(ctx context.Context) error
+
+	// Release forgets the event, so that a retry is forwarded. On an error
+	// retries are told to wait until the store releases it by itself.
+	Release(ctx context.Context) error
+}
+
+// Key names something in a history: the first 128 bits of a SHA-256.
+type Key [16]byte
+
+// Event is what a history knows of a delivery.
+type Event struct {
+	// Content is made of what the signature covers.
+	Content Key
+	// Occurrence is made of the occurrence ID, which is not signed. It is
+	// zero where there is none.
+	Occurrence Key
+	// Unsigned is a fingerprint of what the provider sends and does not sign.
+	Unsigned uint64
+}
+
+// Status is the answer to a reservation.
+type Status int
+
+const (
+	// Reserved: the event is new and now the caller's to deliver.
+	Reserved Status = iota
+	// InFlight: somebody else is delivering the content, or something under
+	// the same occurrence ID.
+	InFlight
+	// Duplicate: the content has been delivered, with the same unsigned values.
+	Duplicate
+	// ContentConflict: the content has been delivered, with other unsigned
+	// values.
+	ContentConflict
+	// OccurrenceConflict: the content is new, and other content has been
+	// delivered under its occurrence ID.
+	OccurrenceConflict
+)
+
+// String names the status in words.
+func (s Status) String() string {
+	switch s {
+	case Reserved:
+		return "reserved"
+	case InFlight:
+		return "in flight"
+	case Duplicate:
+		return "duplicate"
+	case ContentConflict:
+		return "content conflict"
+	case OccurrenceConflict:
+		return "occurrence conflict"
+	}
+	return "unknown"
+}
