@@ -31,7 +31,7 @@ func Block(d *caddyfile.Dispenser, read func(option string) (known bool, err err
 			return err
 		}
 		if !known {
-			return d.Errf("unknown option %q", option)
+			return d.Errf("unknown option%s", Quoted(option))
 		}
 	}
 	return nil
@@ -134,6 +134,17 @@ func OneOf(d *caddyfile.Dispenser, words ...string) (string, error) {
 		return "", d.Errf("%s: %q is not known; write %s", option, text, what)
 	}
 	return text, nil
+}
+
+// Quoted quotes a word in front of which there is a blank, if it looks like a
+// name. What stands in the wrong place may be a secret, and no error may print
+// one.
+func Quoted(word string) string {
+	const longestName = 20
+	if len(word) > longestName || strings.Trim(word, "abcdefghijklmnopqrstuvwxyz_") != "" {
+		return ""
+	}
+	return " " + strconv.Quote(word)
 }
 
 // Short writes a duration without the zeros that time.Duration leaves behind.

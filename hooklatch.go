@@ -1,0 +1,14 @@
+// Package hooklatch registers everything that Hooklatch adds to Caddy. It is
+// the path that xcaddy builds with and that Caddy's documentation names:
+//
+//	xcaddy build --with github.com/hooklatch/hooklatch
+package hooklatch
+
+import (
+	// Each registers itself.
+	_ "github.com/hooklatch/hooklatch/caddyfile"
+	_ "github.com/hooklatch/hooklatch/cmd/webhook"
+	_ "github.com/hooklatch/hooklatch/module"
+	_ "github.com/hooklatch/hooklatch/module/replay/memory"
+	_ "github.com/hooklatch/hooklatch/module/replay/none"
+)

@@ -1,0 +1,102 @@
+package module
+
+import (
+	"io"
+	"net/http"
+	"sync/atomic"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+// answer is the response writer of the handlers behind: it sees the status
+// before the sender does, and takes nothing after the time for an answer is
+// over.
+type answer struct {
+	caddyhttp.ResponseWriterWrapper
+	state    atomic.Int32
+	settle   func(status int) // called once, before the status goes out
+	answered func()           // called once, behind it
+}
+
+// The states of an answer. Waiting becomes one of the others, once.
+const (
+	waiting int32 = iota
+	endAnswered
+	endExpired
+	endUnanswered
+)
+
+func newAnswer(w http.ResponseWriter, settle func(status int)) *answer {
+	a := &answer{settle: settle}
+	a.ResponseWriter = w
+	return a
+}
+
+// expire ends the time for an answer, unless one has begun.
+func (a *answer) expire() bool { return a.state.CompareAndSwap(waiting, endExpired) }
+
+// end says how it ended, once the handlers have returned.
+func (a *answer) end() int32 {
+	a.state.CompareAndSwap(waiting, endUnanswered)
+	return a.state.Load()
+}
+
+func (a *answer) isAnswered() bool { return a.state.Load() == endAnswered }
+
+// WriteHeader settles the delivery with the first status that is final.
+func (a *answer) WriteHeader(status int) {
+	if isInformational(status) {
+		if a.state.Load() == waiting {
+			a.ResponseWriter.WriteHeader(status)
+		}
+		return
+	}
+	if !a.state.CompareAndSwap(waiting, endAnswered) {
+		return
+	}
+	a.settle(status)
+	a.ResponseWriter.WriteHeader(status)
+	a.answered()
+}
+
+// isInformational recognises what comes before the answer. 101 is an answer:
+// it ends HTTP on the connection.
+func isInformational(status int) bool {
+	return status >= 100 && status <= 199 && status != http.StatusSwitchingProtocols
+}
+
+// begin answers 200 if nothing has been answered, as net/http does.
+func (a *answer) begin() error {
+	if a.state.Load() == waiting {
+		a.WriteHeader(http.StatusOK)
+	}
+	if !a.isAnswered() {
+		return http.ErrHandlerTimeout
+	}
+	return nil
+}
+
+// Write writes the body of the answer.
+func (a *answer) Write(p []byte) (int, error) {
+	if err := a.begin(); err != nil {
+		return 0, err
+	}
+	return a.ResponseWriter.Write(p)
+}
+
+// ReadFrom lets the connection read the body of the answer by itself.
+func (a *answer) ReadFrom(from io.Reader) (int64, error) {
+	if err := a.begin(); err != nil {
+		return 0, err
+	}
+	return a.ResponseWriterWrapper.ReadFrom(from)
+}
+
+// FlushError flushes; http.ResponseController would otherwise do it behind our
+// back, status and all.
+func (a *answer) FlushError() error {
+	if err := a.begin(); err != nil {
+		return err
+	}
+	return http.NewResponseController(a.ResponseWriter).Flush()
+}

@@ -1,0 +1,151 @@
+package module
+
+import (
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
+
+	"github.com/hooklatch/hooklatch/module/replay"
+)
+
+func init() { caddy.RegisterModule(App{}) }
+
+const appName = "verify_webhook"
+
+// App holds what the verify_webhook handlers of one configuration share: the
+// labels in use, each with its history.
+type App struct {
+	ctx       caddy.Context
+	logger    *zap.Logger
+	histories map[string]*sharedHistory
+}
+
+// CaddyModule returns the Caddy module information.
+func (App) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  appName,
+		New: func() caddy.Module { return new(App) },
+	}
+}
+
+// Provision sets up the app.
+func (a *App) Provision(ctx caddy.Context) error {
+	a.ctx = ctx
+	a.logger = ctx.Logger()
+	a.histories = map[string]*sharedHistory{}
+	return nil
+}
+
+// registration is what a handler tells of itself.
+type registration struct {
+	label    string
+	explicit bool // the label was written, not derived from the scheme
+	scheme   string
+	settings map[string]any // of the replay store, as written
+	store    replay.Store
+	ttl      time.Duration
+	weaker   []string // choices that let more through
+}
+
+// register claims a label for a handler and gives the history that belongs to
+// it. Providers may send the same bytes to several URLs, and each must get
+// them; handlers share a history only if somebody wrote that they do.
+func (a *App) register(r registration) (*sharedHistory, error) {
+	known, taken := a.histories[r.label]
+	if !taken {
+		known = &sharedHistory{registration: r, ctx: a.ctx}
+		a.histories[r.label] = known
+		return known, nil
+	}
+	switch {
+	case !known.explicit || !r.explicit:
+		return nil, fmt.Errorf("another handler has the label %q too, and a label has one history: what one of them delivered would be a duplicate at the other; write `provider <label>` in each, with different labels to tell them apart or the same one to share the history (a site with an http and an https address is two handlers)", r.label)
+	case known.scheme != r.scheme:
+		return nil, fmt.Errorf("another handler has the label %q with the scheme %s; write different labels with `provider <label>`", r.label, known.scheme)
+	case !reflect.DeepEqual(known.settings, r.settings):
+		return nil, fmt.Errorf("another handler has the label %q with other replay settings; write the same ones in both, or different labels with `provider <label>`", r.label)
+	}
+	known.weaker = append(known.weaker, r.weaker...)
+	return known, nil
+}
+
+// Start opens the histories and names the weaker choices.
+func (a *App) Start() error {
+	for _, label := range slices.Sorted(maps.Keys(a.histories)) {
+		shared := a.histories[label]
+		if _, err := shared.open(); err != nil {
+			return err
+		}
+		if len(shared.weaker) > 0 {
+			a.logger.Warn("weaker choices are configured",
+				zap.String("provider", label), zap.Strings("choices", shared.weaker))
+		}
+	}
+	return nil
+}
+
+// Stop leaves the histories open: deliveries may still be in flight.
+func (a *App) Stop() error { return nil }
+
+// Cleanup gives back the histories that this configuration opened, and only
+// those: it also runs for a configuration that failed to load, and must not
+// take anything from the one that goes on.
+func (a *App) Cleanup() error {
+	for label, shared := range a.histories {
+		if err := shared.close(); err != nil {
+			a.logger.Error("closing replay history", zap.String("provider", label), zap.Error(err))
+		}
+	}
+	return nil
+}
+
+// sharedHistory is the history of a label in one configuration.
+type sharedHistory struct {
+	registration
+	ctx caddy.Context
+
+	mu     sync.Mutex
+	opened replay.History
+	closed bool
+}
+
+// open opens the history once. Caddy starts apps in no particular order, so
+// the first request may come before the app has started.
+func (s *sharedHistory) open() (replay.History, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.opened == nil && !s.closed {
+		opened, err := s.store.Open(replay.Opening{Label: s.label, TTL: s.ttl, Context: s.ctx})
+		if err != nil {
+			return nil, fmt.Errorf("opening the replay history of %s: %w", s.label, err)
+		}
+		s.opened = opened
+	}
+	if s.opened == nil {
+		return nil, fmt.Errorf("the replay history of %s is closed", s.label)
+	}
+	return s.opened, nil
+}
+
+func (s *sharedHistory) close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	if s.opened == nil {
+		return nil
+	}
+	return s.opened.Close()
+}
+
+// Interface guards
+var (
+	_ caddy.App          = (*App)(nil)
+	_ caddy.Provisioner  = (*App)(nil)
+	_ caddy.CleanerUpper = (*App)(nil)
+)

@@ -1,0 +1,216 @@
+package module
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/hooklatch/hooklatch/module/replay"
+	"github.com/hooklatch/hooklatch/module/tokens"
+	"github.com/hooklatch/hooklatch/schemes"
+)
+
+// Tolerance is how far a signed send time may be from the clock.
+type Tolerance struct {
+	// How old a delivery may be. -1 is off: the time is not judged.
+	// Default: 5m.
+	Past caddy.Duration `json:"past,omitempty"`
+
+	// How far ahead of the clock it may be. Default: as past, at most 5m.
+	Future caddy.Duration `json:"future,omitempty"`
+}
+
+// ToleranceOff is the Past of a tolerance that is off.
+const ToleranceOff = caddy.Duration(-1)
+
+const (
+	defaultTolerance    = 5 * time.Minute
+	defaultMaxBody      = 5 << 20
+	defaultBodyTimeout  = 10 * time.Second
+	defaultAnswerWithin = 30 * time.Second
+	defaultRetryAfter   = 30 * time.Second
+	defaultTTL          = 24 * time.Hour
+	// defaultTTLWithoutTime is longer because only the history stops replays.
+	defaultTTLWithoutTime = 7 * 24 * time.Hour
+)
+
+// storeNone is the store that `replay off` stands for.
+const storeNone = "none"
+
+var labelGrammar = regexp.MustCompile(`^[a-z0-9_-]{1,64}$`)
+
+// Check reports what is wrong with the configuration as it is written, before
+// defaults and placeholders. Errors say what to write instead. The Caddyfile
+// adapter calls it too, so that it can name file and line.
+func (h *Handler) Check() error {
+	scheme, ok := schemes.Get(h.Scheme)
+	if !ok {
+		return fmt.Errorf("unknown scheme%s; write one of %s", tokens.Quoted(h.Scheme), strings.Join(schemes.Names(), ", "))
+	}
+	if len(h.Secrets) == 0 {
+		return errors.New("no secret; write the provider's secret behind the scheme, such as {env.WEBHOOK_SECRET}, or with the option secret")
+	}
+	for i, secret := range h.Secrets {
+		if secret == "" {
+			return fmt.Errorf("secret %d is empty; anybody can sign with an empty key", i+1)
+		}
+	}
+	if h.Provider != "" && !labelGrammar.MatchString(h.Provider) {
+		return fmt.Errorf("provider: %q is not a label; write 1 to 64 of a-z, 0-9, _ and -", h.Provider)
+	}
+	for _, method := range h.Methods {
+		if method == "" || strings.ToUpper(method) != method || method == http.MethodConnect {
+			return fmt.Errorf("methods: %q is not a method of a delivery; write one such as POST", method)
+		}
+	}
+	if err := h.Tolerance.check(scheme); err != nil {
+		return err
+	}
+	for name, n := range map[string]int64{
+		"max_body":      h.MaxBody,
+		"body_timeout":  int64(h.BodyTimeout),
+		"answer_within": int64(h.AnswerWithin),
+		"retry_after":   int64(h.RetryAfter),
+	} {
+		if n < 0 {
+			return fmt.Errorf("%s must be above zero", name)
+		}
+	}
+	if !slices.Contains([]string{"", DuplicateAck, DuplicateReject}, h.OnDuplicate) {
+		return fmt.Errorf("on_duplicate: %q is not known; write ack or reject", h.OnDuplicate)
+	}
+	if !slices.Contains([]string{"", ConflictReject, ConflictForward}, h.OnConflict) {
+		return fmt.Errorf("on_conflict: %q is not known; write reject or forward", h.OnConflict)
+	}
+	return h.checkReplay(scheme)
+}
+
+func (t *Tolerance) check(scheme *schemes.Scheme) error {
+	switch {
+	case t == nil:
+		return nil
+	case scheme.Time == schemes.NoTime:
+		return fmt.Errorf("tolerance: %s has no signed time to judge; leave tolerance out, the replay history is what stops replays", scheme.Name)
+	case t.Past < 0 && t.Past != ToleranceOff || t.Future < 0:
+		return errors.New("tolerance must be above zero; write durations such as 5m, or off")
+	case t.Past == ToleranceOff && t.Future != 0:
+		return errors.New("tolerance off takes no other duration; write off alone")
+	}
+	return nil
+}
+
+// checkReplay checks what every store has against the rest.
+func (h *Handler) checkReplay(scheme *schemes.Scheme) error {
+	if h.ReplayRaw == nil {
+		return h.checkTTL(scheme, replay.Options{})
+	}
+	var stored struct {
+		replay.Options
+		Store string `json:"store"`
+	}
+	if err := json.Unmarshal(h.ReplayRaw, &stored); err != nil {
+		return fmt.Errorf("replay: %w", err)
+	}
+	if stored.Store == storeNone {
+		return nil
+	}
+	if err := stored.Check(); err != nil {
+		return err
+	}
+	if stored.Key == replay.KeyDelivery && scheme.Time != schemes.TimeInHeaders {
+		return fmt.Errorf("replay: key delivery needs a signed send time, and %s has none; write key content or leave it out", scheme.Name)
+	}
+	return h.checkTTL(scheme, stored.Options)
+}
+
+// checkTTL refuses a history that forgets a delivery while it is still fresh.
+func (h *Handler) checkTTL(scheme *schemes.Scheme, o replay.Options) error {
+	w := windowOf(scheme, h.Tolerance)
+	if least := w.past + w.future; w.judged && ttlOf(scheme, o) < least {
+		return fmt.Errorf("replay: ttl %s is below the tolerance's past and future together; write ttl %s or more",
+			tokens.Short(ttlOf(scheme, o)), tokens.Short(least))
+	}
+	return nil
+}
+
+// ttlOf is the time to live that a store's options mean for a scheme.
+func ttlOf(scheme *schemes.Scheme, o replay.Options) time.Duration {
+	switch {
+	case o.TTL != 0:
+		return time.Duration(o.TTL)
+	case scheme.Time == schemes.TimeInHeaders:
+		return defaultTTL
+	}
+	return defaultTTLWithoutTime
+}
+
+func (h *Handler) setDefaults() {
+	if h.Provider == "" {
+		h.Provider = h.Scheme
+	}
+	if len(h.Methods) == 0 {
+		h.Methods = []string{http.MethodPost}
+	}
+	if h.MaxBody == 0 {
+		h.MaxBody = defaultMaxBody
+	}
+	if h.BodyTimeout == 0 {
+		h.BodyTimeout = caddy.Duration(defaultBodyTimeout)
+	}
+	if h.AnswerWithin == 0 {
+		h.AnswerWithin = caddy.Duration(defaultAnswerWithin)
+	}
+	if h.RetryAfter == 0 {
+		h.RetryAfter = caddy.Duration(defaultRetryAfter)
+	}
+	if h.OnDuplicate == "" {
+		h.OnDuplicate = DuplicateAck
+	}
+	if h.OnConflict == "" {
+		h.OnConflict = ConflictReject
+	}
+}
+
+// compileTimes works out the window of send times and the time to live.
+func (h *Handler) compileTimes() {
+	h.window = windowOf(h.scheme, h.Tolerance)
+	h.ttl = ttlOf(h.scheme, h.store.Settings())
+}
+
+// allowHeader lists methods for the Allow header.
+func allowHeader(methods []string) string { return strings.Join(methods, ", ") }
+
+// replaySettings brings the store's configuration into a form in which two of
+// them can be compared.
+func replaySettings(raw json.RawMessage) map[string]any {
+	settings := map[string]any{}
+	if raw != nil {
+		_ = json.Unmarshal(raw, &settings) // Check reports what is not JSON
+	}
+	if settings["store"] == nil {
+		settings["store"] = "memory"
+	}
+	return settings
+}
+
+// weakerChoices names what the operator wrote that lets more through.
+func (h *Handler) weakerChoices(settings map[string]any) []string {
+	var weaker []string
+	if settings["store"] == storeNone {
+		weaker = append(weaker, "replay off")
+	}
+	if h.Tolerance != nil && h.Tolerance.Past == ToleranceOff && h.scheme.Time == schemes.TimeInHeaders {
+		weaker = append(weaker, "tolerance off")
+	}
+	if h.OnConflict == ConflictForward {
+		weaker = append(weaker, "on_conflict forward")
+	}
+	return weaker
+}

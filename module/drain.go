@@ -1,0 +1,48 @@
+package module
+
+import (
+	"io"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// maxDrain is how much of a refused body is read and dropped, in bytes.
+const maxDrain = 32 << 20
+
+// drain reads what is left of a refused body, within bounds, before the answer
+// is written. A sender that is still writing when its connection is closed may
+// never see the answer, and some providers take no answer for a reason never
+// to send an event again.
+func (h *Handler) drain(w http.ResponseWriter, r *http.Request) {
+	if r.Body == nil || r.Body == http.NoBody {
+		return
+	}
+	rc := http.NewResponseController(w)
+	if r.ProtoMajor == 1 && waitsForContinue(r) {
+		// The sender waits before it writes; reading would tell it to go on.
+		// A read that has already timed out keeps the server from reading too.
+		closeConnection(w, r)
+		_ = rc.SetReadDeadline(time.Unix(1, 0))
+		return
+	}
+	_ = rc.SetReadDeadline(time.Now().Add(time.Duration(h.BodyTimeout)))
+	if n, err := io.Copy(io.Discard, io.LimitReader(r.Body, maxDrain)); err != nil || n == maxDrain {
+		// An expired deadline stays until the answer is written.
+		closeConnection(w, r)
+		return
+	}
+	_ = rc.SetReadDeadline(time.Time{})
+}
+
+func waitsForContinue(r *http.Request) bool {
+	return r.ProtoAtLeast(1, 1) && strings.EqualFold(r.Header.Get("Expect"), "100-continue")
+}
+
+// closeConnection ends an HTTP/1 connection with the answer: what follows on it
+// may be the rest of a body.
+func closeConnection(w http.ResponseWriter, r *http.Request) {
+	if r.ProtoMajor == 1 {
+		w.Header()["Connection"] = []string{"close"}
+	}
+}

@@ -1,0 +1,212 @@
+// Package module is the Caddy side of Hooklatch: the HTTP handler that
+// verifies deliveries, and the small app that holds what is one per
+// configuration.
+package module
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+
+	"github.com/hooklatch/hooklatch/module/replay"
+	"github.com/hooklatch/hooklatch/module/tokens"
+	"github.com/hooklatch/hooklatch/schemes"
+)
+
+func init() { caddy.RegisterModule(Handler{}) }
+
+// Handler verifies that a webhook delivery really comes from its provider.
+//
+// It buffers the body, verifies the provider's signature over the bytes as
+// they were received, the signed time and the history of what has already been
+// delivered, and passes only authentic, fresh and new deliveries on: unchanged,
+// with the provider's headers translated into one set of `Webhook-` headers.
+//
+// A delivery is recorded as delivered when the handlers behind this one answer
+// 2xx. Any other answer, an error or none at all releases it, so that the
+// provider's retry is forwarded.
+//
+// A refusal is an error that `handle_errors` can handle; by default its body is
+// empty. The statuses are 401 for everything about the signature and its time,
+// 405 (method), 408 (body too slow), 400 (body incomplete), 413 (body too
+// large), 409 (conflict), 503 with Retry-After (being handled right now, or the
+// history cannot be reached). A duplicate is answered with an empty 200, or 409
+// if so configured. When nothing behind the handler answers, the sender gets
+// 502; when it does not answer in time, 503.
+//
+// These placeholders are set for later handlers, `handle_errors` and access
+// logs, those from `event` on once the signature is verified:
+//
+// Placeholder | Description
+// ------------|------------
+// `{http.verify_webhook.verdict}` | accepted, duplicate or rejected
+// `{http.verify_webhook.reason}` | why, if not accepted, or no_answer
+// `{http.verify_webhook.provider}` | the label
+// `{http.verify_webhook.event}` | the event type, only if it is signed
+// `{http.verify_webhook.id}` | the signed id, or sha256- and the replay key
+// `{http.verify_webhook.occurrence_id}` | the provider's occurrence ID, which is not signed
+// `{http.verify_webhook.unsigned_event}` | the event type that the provider sends and does not sign
+// `{http.verify_webhook.sent_at}` | the signed send time, RFC 3339
+// `{http.verify_webhook.age}` | its age in seconds
+// `{http.verify_webhook.key}` | which secret matches; the first is 1
+type Handler struct {
+	// How the provider signs: easytools, mceasy, cryptr or craneops.
+	Scheme string `json:"scheme,omitempty"`
+
+	// The secrets, any one of which may match; the newest comes first.
+	// Placeholders such as {env.X} and {file.X} are resolved when the
+	// configuration is loaded.
+	Secrets []string `json:"secrets,omitempty"`
+
+	// The label of the provider in headers, logs and the history: 1 to 64 of
+	// a-z, 0-9, _ and -. Default: the scheme.
+	Provider string `json:"provider,omitempty"`
+
+	// The methods that deliveries come with. Default: POST.
+	Methods []string `json:"methods,omitempty"`
+
+	// How far the signed send time may be from the clock. Default: 5m past,
+	// 5m future; for schemes whose only time is in the body: not judged.
+	Tolerance *Tolerance `json:"tolerance,omitempty"`
+
+	// The largest body, in bytes. Default: 5 MiB.
+	MaxBody int64 `json:"max_body,omitempty"`
+
+	// Within which time the whole body must arrive. Default: 10s.
+	BodyTimeout caddy.Duration `json:"body_timeout,omitempty"`
+
+	// Within which time the application must begin its answer. Default: 30s.
+	AnswerWithin caddy.Duration `json:"answer_within,omitempty"`
+
+	// The history of what has been delivered. Default: memory.
+	ReplayRaw json.RawMessage `json:"replay,omitempty" caddy:"namespace=http.verify_webhook.replay_stores inline_key=store"`
+
+	// The answer to what has already been delivered: ack (200) or reject
+	// (409). Default: ack.
+	OnDuplicate string `json:"on_duplicate,omitempty"`
+
+	// What becomes of content that has been delivered and comes again with
+	// other values that are not signed, or of new content under an occurrence
+	// ID that has been delivered: reject or forward. Default: reject.
+	OnConflict string `json:"on_conflict,omitempty"`
+
+	// The Retry-After of every 503 that this handler answers. Default: 30s.
+	RetryAfter caddy.Duration `json:"retry_after,omitempty"`
+
+	store    replay.Store
+	history  *sharedHistory // one per label and configuration
+	scheme   *schemes.Scheme
+	verifier *schemes.Verifier
+	keyer    *keyer
+	window   window
+	ttl      time.Duration
+	allow    string // for the Allow header
+
+	logger *zap.Logger // sampled: a flood of forgeries must not fill a disk
+	now    func() time.Time
+}
+
+// The values of OnDuplicate and OnConflict.
+const (
+	DuplicateAck    = "ack"
+	DuplicateReject = "reject"
+	ConflictReject  = "reject"
+	ConflictForward = "forward"
+)
+
+// CaddyModule returns the Caddy module information.
+func (Handler) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "http.handlers.verify_webhook",
+		New: func() caddy.Module { return new(Handler) },
+	}
+}
+
+// Provision resolves the secrets and sets up the handler. It has no effect
+// outside of it: the history is opened when the configuration starts.
+func (h *Handler) Provision(ctx caddy.Context) error {
+	if err := h.provision(ctx); err != nil {
+		return fmt.Errorf("%s: %w", h.name(), err)
+	}
+	return nil
+}
+
+func (h *Handler) provision(ctx caddy.Context) error {
+	explicit := h.Provider != ""
+	settings := replaySettings(h.ReplayRaw)
+	if err := h.Check(); err != nil {
+		return err
+	}
+	h.setDefaults()
+	if h.now == nil {
+		h.now = systemClock
+	}
+	h.logger = sampled(ctx.Logger())
+	h.scheme, _ = schemes.Get(h.Scheme)
+	h.allow = allowHeader(h.Methods)
+
+	if err := h.loadStore(ctx); err != nil {
+		return err
+	}
+	h.compileTimes()
+	if err := h.compileSecrets(); err != nil {
+		return err
+	}
+	h.keyer = newKeyer(h.Provider, h.store.Settings().Key == replay.KeyDelivery)
+
+	app, err := ctx.App(appName)
+	if err != nil {
+		return err
+	}
+	h.history, err = app.(*App).register(registration{
+		label:    h.Provider,
+		explicit: explicit,
+		scheme:   h.Scheme,
+		settings: settings,
+		store:    h.store,
+		ttl:      h.ttl,
+		weaker:   h.weakerChoices(settings),
+	})
+	return err
+}
+
+// name is how errors call the handler before its defaults are set.
+func (h *Handler) name() string {
+	if h.Provider != "" {
+		return "verify_webhook " + h.Provider
+	}
+	return "verify_webhook" + tokens.Quoted(h.Scheme)
+}
+
+// loadStore loads the guest, memory if there is none.
+func (h *Handler) loadStore(ctx caddy.Context) error {
+	if h.ReplayRaw == nil {
+		h.ReplayRaw = json.RawMessage(`{"store":"memory"}`)
+	}
+	guest, err := ctx.LoadModule(h, "ReplayRaw")
+	if err != nil {
+		return fmt.Errorf("loading replay store: %w", err)
+	}
+	h.store = guest.(replay.Store)
+	return h.store.Settings().Check()
+}
+
+// compileSecrets resolves the secrets and prepares the verifier.
+func (h *Handler) compileSecrets() error {
+	secrets, err := resolveSecrets(caddy.NewReplacer(), h.Secrets)
+	if err != nil {
+		return err
+	}
+	h.verifier, err = h.scheme.NewVerifier(secrets...)
+	return err
+}
+
+// Interface guards
+var (
+	_ caddy.Provisioner           = (*Handler)(nil)
+	_ caddyhttp.MiddlewareHandler = (*Handler)(nil)
+)

@@ -1,0 +1,112 @@
+package module
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"hash"
+	"sync"
+
+	"github.com/hooklatch/hooklatch/module/replay"
+	"github.com/hooklatch/hooklatch/schemes"
+)
+
+// keyer makes the keys of the replay history. All are the first 128 bits of a
+// SHA-256; the kinds cannot meet, because a content key's hash begins with the
+// label, and the others begin with a sign that no label can hold.
+type keyer struct {
+	label    string
+	withTime bool // `key delivery`: the send time is part of the identity
+	pool     sync.Pool
+}
+
+const (
+	occurrenceKind = "#occurrence\x00"
+	variantKind    = "#variant\x00"
+	unsignedKind   = "#unsigned\x00"
+)
+
+func newKeyer(label string, withTime bool) *keyer {
+	k := &keyer{label: label, withTime: withTime}
+	k.pool.New = func() any { return &contentHash{Hash: sha256.New()} }
+	return k
+}
+
+// contentHash grows with the body.
+type contentHash struct {
+	hash.Hash
+	scratch []byte
+	sum     [sha256.Size]byte
+}
+
+// begin starts the content key: the label, with `key delivery` the send time
+// as it was signed, what is signed besides the body, then the body.
+func (k *keyer) begin(claim *schemes.Claim) *contentHash {
+	c := k.pool.Get().(*contentHash)
+	c.Reset()
+	c.scratch = k.appendHead(c.scratch[:0], claim)
+	if claim.Identity != "" {
+		c.scratch = append(append(c.scratch, claim.Identity...), 0)
+	}
+	c.Write(c.scratch)
+	return c
+}
+
+// appendHead appends what both kinds of keys begin with.
+func (k *keyer) appendHead(b []byte, claim *schemes.Claim) []byte {
+	b = append(append(b, k.label...), 0)
+	if k.withTime {
+		b = append(append(b, claim.SentAtText...), 0)
+	}
+	return b
+}
+
+func (c *contentHash) key() replay.Key { return firstBits(c.Sum(c.sum[:0])) }
+
+func (k *keyer) end(c *contentHash) { k.pool.Put(c) }
+
+// occurrence makes the key of the occurrence ID, zero where there is none.
+func (k *keyer) occurrence(claim *schemes.Claim) replay.Key {
+	if claim.OccurrenceID.Value == "" {
+		return replay.Key{}
+	}
+	b := k.appendHead([]byte(occurrenceKind), claim)
+	return keyOf(append(b, claim.OccurrenceID.Value...))
+}
+
+// variant makes the content key of what conflicts and is forwarded all the
+// same: content and unsigned values together.
+func (k *keyer) variant(content replay.Key, unsigned uint64) replay.Key {
+	b := append([]byte(variantKind), k.label...)
+	b = append(append(b, 0), content[:]...)
+	return keyOf(binary.BigEndian.AppendUint64(b, unsigned))
+}
+
+// fingerprint stands for what the provider sends and does not sign. Absence is
+// a value too.
+func fingerprint(claim *schemes.Claim) uint64 {
+	if !claim.OccurrenceID.Sent && !claim.UnsignedEvent.Sent {
+		return 0
+	}
+	b := []byte(unsignedKind)
+	for _, u := range []schemes.Unsigned{claim.OccurrenceID, claim.UnsignedEvent} {
+		if !u.Sent {
+			b = append(b, 0)
+			continue
+		}
+		b = append(b, 1)
+		b = binary.BigEndian.AppendUint64(b, uint64(len(u.Value)))
+		b = append(b, u.Value...)
+	}
+	key := keyOf(b)
+	return binary.BigEndian.Uint64(key[:8])
+}
+
+func keyOf(b []byte) replay.Key {
+	sum := sha256.Sum256(b)
+	return firstBits(sum[:])
+}
+
+func firstBits(sum []byte) (key replay.Key) {
+	copy(key[:], sum)
+	return key
+}

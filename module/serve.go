@@ -1,0 +1,182 @@
+package module
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/hooklatch/hooklatch/module/replay"
+	"github.com/hooklatch/hooklatch/schemes"
+)
+
+// ServeHTTP takes a request on its way: refuse what the headers give away,
+// verify the body while it comes, judge time and history, hand it on.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	stripForged(r)
+	d := &delivery{handler: h}
+
+	if refused := h.verify(w, r, d); refused != nil {
+		return h.reject(w, r, d, refused)
+	}
+	if reason := d.judgeTime(); reason != "" {
+		return h.reject(w, r, d, refuseFor(reason, "the signature is authentic; the clock or the tolerance may be off"))
+	}
+	reservation, status, err := h.reserve(r.Context(), d)
+	switch {
+	case err != nil:
+		return h.reject(w, r, d, refuseFor(storeUnavailable, err.Error()))
+	case status == replay.Duplicate:
+		return h.answerDuplicate(w, r, d)
+	case status == replay.InFlight:
+		return h.reject(w, r, d, refuseFor(inFlight, "the same event, or one under the same occurrence ID, is being handled right now"))
+	case status == replay.ContentConflict:
+		return h.reject(w, r, d, refuseFor(conflict, "this content has been delivered with another occurrence ID or event type, which are not signed"))
+	case status == replay.OccurrenceConflict:
+		return h.reject(w, r, d, refuseFor(conflict, "other content has been delivered under this occurrence ID"))
+	}
+	return h.forward(w, r, next, d, reservation)
+}
+
+// delivery is what is known of a request. What is below verified may be
+// believed once verified is set.
+type delivery struct {
+	handler *Handler
+
+	verified   bool
+	body       []byte
+	secret     int // position of the one that matches, from 1
+	facts      schemes.Facts
+	sentAt     time.Time // as judged and shown; zero if the scheme has none
+	sentHeader bool      // the send time is from the headers
+	age        time.Duration
+	event      replay.Event
+	content    replay.Key // without the unsigned values, unlike event.Content
+	occurrence schemes.Unsigned
+	unsigned   schemes.Unsigned
+}
+
+// id is what the application knows the delivery by.
+func (d *delivery) id() string { return d.event.Content.ID() }
+
+// verify reads the body and fills the delivery, or says why not.
+func (h *Handler) verify(w http.ResponseWriter, r *http.Request, d *delivery) *refusal {
+	if !slices.Contains(h.Methods, r.Method) {
+		w.Header()["Allow"] = []string{h.allow}
+		refused := refuseFor(methodNotAllowed, "deliveries come with "+h.allow)
+		refused.unread = true
+		return refused
+	}
+	verification, err := h.verifier.Open(r.Header)
+	if err != nil {
+		refused := refusalOf(err)
+		refused.unread = true
+		return refused
+	}
+	defer verification.Close()
+	claim := &verification.Claim
+
+	hash := h.keyer.begin(claim)
+	defer h.keyer.end(hash)
+	body, refused := h.readBody(w, r, verification, hash)
+	if refused != nil {
+		return refused
+	}
+	secret, err := verification.Verify(body)
+	if err != nil {
+		return refusalOf(err)
+	}
+
+	d.verified, d.body, d.secret = true, body, secret
+	d.facts = h.scheme.Read(claim, body)
+	d.occurrence, d.unsigned = claim.OccurrenceID, claim.UnsignedEvent
+	d.content = hash.key()
+	d.event = replay.Event{
+		Content:    d.content,
+		Occurrence: h.keyer.occurrence(claim),
+		Unsigned:   fingerprint(claim),
+	}
+	d.takeTime(claim.SentAt)
+	return nil
+}
+
+// takeTime takes the signed time: from the headers, or from the body where
+// the operator asked for it to be judged.
+func (d *delivery) takeTime(fromHeaders time.Time) {
+	h := d.handler
+	switch {
+	case h.scheme.Time == schemes.TimeInHeaders:
+		d.sentAt, d.sentHeader = fromHeaders, true
+	case h.scheme.Time == schemes.TimeInBody && h.window.judged:
+		d.sentAt = d.facts.BodyTime
+	}
+	if !d.sentAt.IsZero() {
+		d.age = h.now().Sub(d.sentAt)
+	}
+}
+
+func (d *delivery) judgeTime() Reason { return d.handler.window.judge(d.sentAt, d.age) }
+
+// reserve claims the event in the history. With `on_conflict forward` what
+// conflicts is an event of its own, under a key that the unsigned values make
+// too.
+func (h *Handler) reserve(ctx context.Context, d *delivery) (replay.Reservation, replay.Status, error) {
+	history, err := h.history.open()
+	if err != nil {
+		return nil, 0, err
+	}
+	for {
+		reservation, status, err := history.Reserve(context.WithoutCancel(ctx), d.event)
+		switch {
+		case err != nil || h.OnConflict != ConflictForward:
+			return reservation, status, err
+		case status == replay.ContentConflict && d.event.Content == d.content:
+			d.event.Content = h.keyer.variant(d.content, d.event.Unsigned)
+		case status == replay.OccurrenceConflict && d.event.Occurrence != (replay.Key{}):
+			d.event.Occurrence = replay.Key{}
+		default:
+			return reservation, status, nil
+		}
+	}
+}
+
+// answerDuplicate acknowledges what has been delivered, so that the provider
+// stops sending it.
+func (h *Handler) answerDuplicate(w http.ResponseWriter, r *http.Request, d *delivery) error {
+	if h.OnDuplicate == DuplicateReject {
+		return h.refuse(w, r, d, duplicateBefore, refuseFor(duplicate, "it has been delivered"))
+	}
+	h.note(r, d, duplicateBefore, refuseFor(duplicate, "it has been delivered"))
+	w.WriteHeader(http.StatusOK)
+	return nil
+}
+
+// reject is the way of every refusal but duplicates.
+func (h *Handler) reject(w http.ResponseWriter, r *http.Request, d *delivery, refused *refusal) error {
+	return h.refuse(w, r, d, rejected, refused)
+}
+
+// refuse logs, counts, sets placeholders and makes the error that
+// handle_errors sees.
+func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, d *delivery, v verdict, refused *refusal) error {
+	if refused.unread {
+		h.drain(w, r)
+	}
+	emptyBody(r)
+	h.note(r, d, v, refused)
+	status := statuses[refused.reason]
+	if status == http.StatusServiceUnavailable {
+		h.setRetryAfter(w)
+	}
+	return caddyhttp.Error(status, texts[refused.reason])
+}
+
+// setRetryAfter tells the sender when to try again, in whole seconds.
+func (h *Handler) setRetryAfter(w http.ResponseWriter) {
+	const second = time.Second
+	seconds := (time.Duration(h.RetryAfter) + second - 1) / second
+	w.Header()["Retry-After"] = []string{strconv.Itoa(int(seconds))}
+}

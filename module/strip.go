@@ -1,0 +1,71 @@
+package module
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// stripForged removes what a sender must not be able to say, first of all and
+// whatever the verdict, because handle_errors passes headers on too: headers
+// that look like this handler's own, trailers, which nobody signs, and all that
+// would open a tunnel or have a header deleted on the way.
+func stripForged(r *http.Request) {
+	for name := range r.Header {
+		if isOurs(name) {
+			delete(r.Header, name)
+		}
+	}
+	dropTrailers(r)
+	delete(r.Header, "Upgrade")
+	delete(r.Header, "Http2-Settings")
+	delete(r.Header, ":protocol") // a tunnel over HTTP/2
+	if connection, ok := r.Header["Connection"]; ok {
+		if kept := harmlessTokens(connection); kept != "" {
+			r.Header["Connection"] = []string{kept}
+		} else {
+			delete(r.Header, "Connection")
+		}
+	}
+}
+
+// isOurs recognises the prefix in any spelling that an application may take
+// for it: CGI and its kin turn every separator into an underscore.
+func isOurs(name string) bool {
+	const prefix = "webhook"
+	return len(name) > len(prefix) && strings.EqualFold(name[:len(prefix)], prefix) &&
+		strings.IndexByte("-_.", name[len(prefix)]) >= 0
+}
+
+// dropTrailers is called again once the body has been read, which is when
+// trailers come.
+func dropTrailers(r *http.Request) {
+	r.Trailer = nil
+	delete(r.Header, "Trailer")
+}
+
+// harmlessTokens keeps what only concerns the connection. Any other name in
+// Connection would have the proxy delete a header of that name.
+func harmlessTokens(values []string) string {
+	var kept []string
+	for _, value := range values {
+		for token := range strings.SplitSeq(value, ",") {
+			token = strings.ToLower(strings.TrimSpace(token))
+			if (token == "close" || token == "keep-alive") && !slices.Contains(kept, token) {
+				kept = append(kept, token)
+			}
+		}
+	}
+	return strings.Join(kept, ", ")
+}
+
+// emptyBody leaves nothing of the body for handle_errors, which must not pass
+// on what was not verified.
+func emptyBody(r *http.Request) {
+	r.Body = http.NoBody
+	r.ContentLength = 0
+	r.TransferEncoding = nil
+	dropTrailers(r)
+	delete(r.Header, "Expect")
+	r.Header["Content-Length"] = []string{"0"}
+}
