@@ -1,7 +1,9 @@
 package module
 
 import (
+	"bufio"
 	"io"
+	"net"
 	"net/http"
 	"sync/atomic"
 
@@ -99,4 +101,9 @@ func (a *answer) FlushError() error {
 		return err
 	}
 	return http.NewResponseController(a.ResponseWriter).Flush()
+}
+
+// Hijack refuses: a delivery never becomes a tunnel.
+func (a *answer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	return nil, nil, http.ErrNotSupported
 }

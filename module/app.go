@@ -120,15 +120,15 @@ type sharedHistory struct {
 func (s *sharedHistory) open() (replay.History, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.opened == nil && !s.closed {
+	if s.closed {
+		return nil, fmt.Errorf("the replay history of %s is closed", s.label)
+	}
+	if s.opened == nil {
 		opened, err := s.store.Open(replay.Opening{Label: s.label, TTL: s.ttl, Context: s.ctx})
 		if err != nil {
 			return nil, fmt.Errorf("opening the replay history of %s: %w", s.label, err)
 		}
 		s.opened = opened
-	}
-	if s.opened == nil {
-		return nil, fmt.Errorf("the replay history of %s is closed", s.label)
 	}
 	return s.opened, nil
 }

@@ -95,14 +95,15 @@ func readAll(from io.Reader, declared, max int64, sinks []io.Writer) ([]byte, er
 	}
 }
 
-// grow doubles the room, but never beyond what is declared or allowed.
+// grow doubles the room, but not beyond what is declared or allowed. A body
+// that is longer than declared is still read: a handler in front of this one
+// may have replaced it.
 func grow(body []byte, declared, max int64) []byte {
 	limit := max
-	if declared >= 0 {
+	if declared >= int64(len(body)) {
 		limit = min(limit, declared)
 	}
-	room := min(2*int64(cap(body)), limit+1)
-	grown := make([]byte, len(body), room)
+	grown := make([]byte, len(body), min(2*int64(cap(body)), limit+1))
 	copy(grown, body)
 	return grown
 }

@@ -3,7 +3,10 @@
 package tokens
 
 import (
+	"cmp"
 	"math"
+	"net/http"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,6 +25,9 @@ func Block(d *caddyfile.Dispenser, read func(option string) (known bool, err err
 	seen := map[string]bool{}
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
 		option := d.Val()
+		if option == "{" {
+			return d.Err("a block opens here, where an option belongs; write one option a line, and braces only for an option that has a block")
+		}
 		if seen[option] && !slices.Contains(repeatable, option) {
 			return d.Errf("%s is given twice; write it once", option)
 		}
@@ -31,10 +37,19 @@ func Block(d *caddyfile.Dispenser, read func(option string) (known bool, err err
 			return err
 		}
 		if !known {
-			return d.Errf("unknown option%s", Quoted(option))
+			return Unknown(d)
 		}
 	}
 	return nil
+}
+
+// Unknown refuses the option that the dispenser stands on, and lists the ones
+// that there are.
+func Unknown(d *caddyfile.Dispenser, known ...string) error {
+	if len(known) == 0 {
+		return d.Errf("unknown option%s; correct its name or take it out", Quoted(d.Val()))
+	}
+	return d.Errf("unknown option%s; write one of %s", Quoted(d.Val()), strings.Join(known, ", "))
 }
 
 // One reads exactly one argument.
@@ -61,9 +76,42 @@ func Some(d *caddyfile.Dispenser, what string) ([]string, error) {
 func None(d *caddyfile.Dispenser) error {
 	option := d.Val()
 	if d.NextArg() {
-		return d.Errf("%s takes no argument, not %q", option, d.Val())
+		return d.Errf("%s takes no argument; take%s out, and write options in a block, one a line", option, quotedOr(d.Val(), " what stands behind it"))
 	}
 	return nil
+}
+
+var label = regexp.MustCompile(`^[a-z0-9_-]{1,64}$`)
+
+// Label reads one label of a provider.
+func Label(d *caddyfile.Dispenser) (string, error) {
+	option := d.Val()
+	text, err := One(d, "<label>")
+	if err != nil {
+		return "", err
+	}
+	if !label.MatchString(text) {
+		return "", d.Errf("%s: this is not a label; write 1 to 64 of a-z, 0-9, _ and -", option)
+	}
+	return text, nil
+}
+
+var method = regexp.MustCompile(`^[A-Z]+(-[A-Z]+)*$`)
+
+// Methods reads one or more methods, in upper case as they are sent. CONNECT
+// is none of them: it opens a tunnel and delivers nothing.
+func Methods(d *caddyfile.Dispenser) ([]string, error) {
+	option := d.Val()
+	methods, err := Some(d, "<method...>")
+	if err != nil {
+		return nil, err
+	}
+	for _, text := range methods {
+		if !method.MatchString(text) || text == http.MethodConnect {
+			return nil, d.Errf("%s:%s is not a method of a delivery; write one such as POST", option, quotedOr(text, " this"))
+		}
+	}
+	return methods, nil
 }
 
 // Duration reads one duration above zero.
@@ -80,10 +128,10 @@ func Duration(d *caddyfile.Dispenser) (caddy.Duration, error) {
 func ParseDuration(d *caddyfile.Dispenser, option, text string) (caddy.Duration, error) {
 	duration, err := caddy.ParseDuration(text)
 	if err != nil {
-		return 0, d.Errf("%s: %q is not a duration; write one such as 30s, 5m or 7d", option, text)
+		return 0, d.Errf("%s:%s is not a duration; write one such as 30s, 5m or 7d", option, quotedOr(text, " this"))
 	}
 	if duration <= 0 {
-		return 0, d.Errf("%s must be above zero, not %s", option, text)
+		return 0, d.Errf("%s must be above zero; write a duration such as 30s, 5m or 7d", option)
 	}
 	return caddy.Duration(duration), nil
 }
@@ -97,10 +145,10 @@ func Size(d *caddyfile.Dispenser) (int64, error) {
 	}
 	size, err := humanize.ParseBytes(text)
 	if err != nil || size > math.MaxInt64 {
-		return 0, d.Errf("%s: %q is not a size; write one such as 512KiB or 5MiB", option, text)
+		return 0, d.Errf("%s:%s is not a size; write one above zero, such as 512KiB or 5MiB", option, quotedOr(text, " this"))
 	}
 	if size == 0 {
-		return 0, d.Errf("%s must be above zero, not %s", option, text)
+		return 0, d.Errf("%s must be above zero; write a size such as 512KiB or 5MiB", option)
 	}
 	return int64(size), nil
 }
@@ -114,10 +162,10 @@ func Count(d *caddyfile.Dispenser) (int, error) {
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil {
-		return 0, d.Errf("%s: %q is not a whole number; write one such as 100000", option, text)
+		return 0, d.Errf("%s:%s is not a whole number; write one such as 100000", option, quotedOr(text, " this"))
 	}
 	if n <= 0 {
-		return 0, d.Errf("%s must be above zero, not %s", option, text)
+		return 0, d.Errf("%s must be above zero; write a number such as 100000", option)
 	}
 	return n, nil
 }
@@ -131,7 +179,7 @@ func OneOf(d *caddyfile.Dispenser, words ...string) (string, error) {
 		return "", err
 	}
 	if !slices.Contains(words, text) {
-		return "", d.Errf("%s: %q is not known; write %s", option, text, what)
+		return "", d.Errf("%s:%s is not known; write %s", option, quotedOr(text, " this"), what)
 	}
 	return text, nil
 }
@@ -141,11 +189,14 @@ func OneOf(d *caddyfile.Dispenser, words ...string) (string, error) {
 // one.
 func Quoted(word string) string {
 	const longestName = 20
-	if len(word) > longestName || strings.Trim(word, "abcdefghijklmnopqrstuvwxyz_") != "" {
+	if word == "" || len(word) > longestName || strings.Trim(word, "abcdefghijklmnopqrstuvwxyz_") != "" {
 		return ""
 	}
 	return " " + strconv.Quote(word)
 }
+
+// quotedOr is Quoted with something to say in the place of what it hides.
+func quotedOr(word, hidden string) string { return cmp.Or(Quoted(word), hidden) }
 
 // Short writes a duration without the zeros that time.Duration leaves behind.
 func Short(d time.Duration) string {

@@ -1,0 +1,2 @@
+// Package webhook adds the webhook command to Caddy's command line.
+package webhook

@@ -1,0 +1,81 @@
+package webhook
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/hooklatch/hooklatch/schemes"
+)
+
+// report writes what is known, one thing a line. There is no expected MAC in
+// it, which would be a signature for whoever reads it, and no secret.
+func (r *result) report(secrets int) string {
+	var out strings.Builder
+	row := func(name, text string) {
+		if text != "" {
+			fmt.Fprintf(&out, "%-16s%s\n", name+":", text)
+		}
+	}
+	verdict := "accepted"
+	if r.refusal != nil {
+		verdict = "rejected"
+	}
+	row("verdict", verdict)
+	if r.refusal != nil {
+		row("reason", string(r.refusal.Reason))
+		row("detail", r.refusal.Detail)
+	}
+	row("scheme", r.scheme.Name)
+	if r.verified {
+		row("secret", fmt.Sprintf("%d of %d matches", r.secret, secrets))
+	}
+	row("signed time", r.describeTime())
+	row("event", plain(r.facts.Event))
+	if at := r.facts.OccurredAt; !at.IsZero() {
+		row("occurred at", at.UTC().Format(time.RFC3339Nano))
+	}
+	row("tenant", plain(r.facts.Tenant))
+	row("environment", plain(r.facts.Environment))
+	row("occurrence id", describeUnsigned(r.occurrenceID))
+	row("unsigned event", describeUnsigned(r.unsignedEvent))
+	row("signed bytes", r.describeSigned())
+	return out.String()
+}
+
+// describeTime gives the signed time and its age, or says why there is none.
+func (r *result) describeTime() string {
+	at := r.signedTime()
+	if at.IsZero() {
+		if r.scheme.Time == schemes.NoTime {
+			return "none; " + r.scheme.Name + " does not sign one"
+		}
+		return ""
+	}
+	age, side := r.now.Sub(at), "old"
+	if age < 0 {
+		age, side = -age, "ahead of the clock"
+	}
+	text := fmt.Sprintf("%s, %s %s", at.UTC().Format(time.RFC3339Nano), short(age), side)
+	switch {
+	case !r.verified:
+		text += " (what the header says, not verified)"
+	case !r.judged:
+		text += " (not judged)"
+	}
+	return text
+}
+
+func describeUnsigned(u schemes.Unsigned) string {
+	if !u.Sent {
+		return ""
+	}
+	return shown([]byte(u.Value)) + " (not signed; anybody can change it)"
+}
+
+func (r *result) describeSigned() string {
+	if !r.known {
+		return r.scheme.SignedBytes + "; the headers do not say all of it"
+	}
+	return fmt.Sprintf("%s (%s)", shown(r.signed), inBytes(len(r.signed)))
+}

@@ -1,0 +1,182 @@
+package webhook
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+const (
+	maxRepeat = 1000
+	// answerTimeout is longer than a gateway waits for its application by
+	// default, so that one sees what it then answers.
+	answerTimeout = time.Minute
+	maxAnswer     = 64 << 10 // bytes of an answer's body that are shown
+)
+
+func (c *command) sendCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "send --scheme S --secret K --to URL [--event E] [--id I] [--at TIME] [--header 'Name: value'] [--repeat N] [FILE|-]",
+		Short: "Signs a delivery, POSTs it and prints the answer",
+		Long: `Signs a delivery, POSTs it and prints the answer: its status, its headers and
+its body. Redirects are not followed. Exit status 0 if every answer was 2xx.`,
+		Example: `  hooklatch webhook send --scheme cryptr --secret env:CRYPTR_SIGNATURE_KEY --to http://localhost:8080/cryptr body.json
+  hooklatch webhook send --scheme cryptr --secret env:CRYPTR_SIGNATURE_KEY --to http://localhost:8080/cryptr --repeat 2 body.json`,
+		Args:                  oneFile,
+		DisableFlagsInUseLine: true,
+	}
+	s := &sender{
+		signer: newSigner(c, cmd),
+		to:     newOption(cmd, "to", "URL", "where to"),
+		repeat: newOption(cmd, "repeat", "N", "send the same delivery N times; default: 1"),
+	}
+	cmd.Flags().StringArrayVar(&s.headers, "header", nil, "another header, `'Name: value'`, in place of one that the command sends; repeatable")
+	cmd.RunE = ending(s.run)
+	return cmd
+}
+
+// sender has the options of send.
+type sender struct {
+	*signer
+	to, repeat *option
+	headers    []string
+}
+
+func (s *sender) run(cmd *cobra.Command, args []string) error {
+	if err := required(s.scheme, s.secret, s.to); err != nil {
+		return err
+	}
+	to, err := url.Parse(s.to.text)
+	if err != nil || to.Scheme != "http" && to.Scheme != "https" || to.Host == "" {
+		return errors.New("--to is not a URL; write http:// or https://, a host and a path")
+	}
+	times, err := s.times()
+	if err != nil {
+		return err
+	}
+	extra, err := s.extraHeaders()
+	if err != nil {
+		return err
+	}
+	d, err := s.sign(cmd, args)
+	if err != nil {
+		return err
+	}
+	d.header.Set("Content-Type", "application/json")
+	maps.Copy(d.header, extra)
+	return post(cmd, to.String(), d, times)
+}
+
+// times reads how often the delivery is sent.
+func (s *sender) times() (int, error) {
+	if s.repeat.text == "" {
+		return 1, nil
+	}
+	n, err := strconv.Atoi(s.repeat.text)
+	if err != nil || n < 1 || n > maxRepeat {
+		return 0, fmt.Errorf("--repeat is not a number of deliveries; write 1 to %d", maxRepeat)
+	}
+	return n, nil
+}
+
+// extraHeaders reads --header. Those that frame the body are refused, because
+// Go's client would leave them out without a word.
+func (s *sender) extraHeaders() (http.Header, error) {
+	extra := http.Header{}
+	for _, line := range s.headers {
+		name, value, err := parseHeader(line)
+		if err != nil {
+			return nil, fmt.Errorf("--header %w", err)
+		}
+		name = http.CanonicalHeaderKey(name)
+		if slices.Contains([]string{"Content-Length", "Transfer-Encoding", "Trailer"}, name) {
+			return nil, fmt.Errorf("--header %s cannot be set; it follows from the body", name)
+		}
+		extra.Add(name, value)
+	}
+	return extra, nil
+}
+
+// post sends the delivery and prints the answers, one after the other.
+func post(cmd *cobra.Command, to string, d *signed, times int) error {
+	client := &http.Client{
+		Timeout:       answerTimeout,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	defer client.CloseIdleConnections()
+	var unsuccessful error
+	for i := range times {
+		if times > 1 {
+			if err := write(cmd, fmt.Sprintf("delivery %d of %d:\n", i+1, times)); err != nil {
+				return err
+			}
+		}
+		status, answer, err := exchange(cmd.Context(), client, to, d)
+		if err != nil {
+			cmd.PrintErrf("Error: %v\n", err)
+			return errUnsuccessful
+		}
+		if err := write(cmd, answer); err != nil {
+			return err
+		}
+		if status < 200 || status > 299 {
+			unsuccessful = errUnsuccessful
+		}
+	}
+	return unsuccessful
+}
+
+// exchange sends the delivery once and gives the answer's status and text.
+func exchange(ctx context.Context, client *http.Client, to string, d *signed) (int, string, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to, bytes.NewReader(d.body))
+	if err != nil {
+		return 0, "", withoutURL(err)
+	}
+	req.Header = d.header.Clone()
+	if host := d.header.Get("Host"); host != "" {
+		req.Host = host // Go does not look for it among the headers
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return 0, "", fmt.Errorf("no answer: %w", withoutURL(err))
+	}
+	defer func() { _ = resp.Body.Close() }()
+	content, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	if err != nil {
+		return 0, "", fmt.Errorf("the answer broke off: %w", withoutURL(err))
+	}
+
+	var out strings.Builder
+	fmt.Fprintf(&out, "%s %s\n", resp.Proto, resp.Status)
+	writeHeaders(&out, resp.Header, nil)
+	out.WriteByte('\n')
+	more := len(content) > maxAnswer
+	out.Write(content[:min(len(content), maxAnswer)])
+	if len(content) > 0 && content[len(content)-1] != '\n' {
+		out.WriteByte('\n')
+	}
+	text := visible(out.String())
+	if more {
+		text += fmt.Sprintf("(only the first %d KiB of the body are shown)\n", maxAnswer>>10)
+	}
+	return resp.StatusCode, text, nil
+}
+
+// withoutURL leaves the address out of an error: it may hold a token.
+func withoutURL(err error) error {
+	if of, ok := errors.AsType[*url.Error](err); ok {
+		return of.Err
+	}
+	return err
+}

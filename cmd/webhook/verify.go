@@ -1,0 +1,159 @@
+package webhook
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/hooklatch/hooklatch/schemes"
+)
+
+func (c *command) verifyCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "verify --scheme S --secret K --headers FILE [--at TIME] [--tolerance D] [FILE|-]",
+		Short: "Verifies a delivery that was kept",
+		Long: `Verifies a delivery that was kept: its headers in one file, one per line as
+they stand in a request, its body in another. Says which bytes are signed.`,
+		Example: `  hooklatch webhook verify --scheme cryptr --secret env:CRYPTR_SIGNATURE_KEY --headers headers.txt body.json
+  hooklatch webhook verify --scheme cryptr --secret file:new.txt --secret file:old.txt --headers headers.txt --at 2026-01-31T12:00:00Z body.json`,
+		Args:                  oneFile,
+		DisableFlagsInUseLine: true,
+	}
+	v := &verify{
+		command:   c,
+		scheme:    newOption(cmd, "scheme", "S", "how it is signed; the sub-command schemes lists them"),
+		headers:   newOption(cmd, "headers", "FILE", "the headers, one per line"),
+		at:        newOption(cmd, "at", "TIME", "the time to judge the signed time by; default: now"),
+		tolerance: newOption(cmd, "tolerance", "D", "how old the signed time may be, or off; default: 5m, off where it is in the body"),
+	}
+	cmd.Flags().StringArrayVar(&v.secrets, "secret", nil, secretUsage+"; repeatable, any one may match")
+	cmd.RunE = ending(v.run)
+	return cmd
+}
+
+// verify has the options of the command.
+type verify struct {
+	command                        *command
+	scheme, headers, at, tolerance *option
+	secrets                        []string
+}
+
+func (v *verify) run(cmd *cobra.Command, args []string) error {
+	if err := v.required(); err != nil {
+		return err
+	}
+	scheme, err := findScheme(v.scheme)
+	if err != nil {
+		return err
+	}
+	fresh, err := windowOf(scheme, v.tolerance)
+	if err != nil {
+		return err
+	}
+	now, err := timeOr(v.at, v.command.now)
+	if err != nil {
+		return err
+	}
+	secrets, err := readSecrets(v.secrets)
+	if err != nil {
+		return err
+	}
+	verifier, err := scheme.NewVerifier(secrets...)
+	if err != nil {
+		return err
+	}
+	text, err := readFile(v.headers.text, maxInput)
+	if err != nil {
+		return fmt.Errorf("--headers cannot be read: %w; write the path of a file", err)
+	}
+	h, err := parseHeaders(text)
+	if err != nil {
+		return err
+	}
+	body, err := readBody(cmd, args)
+	if err != nil {
+		return err
+	}
+	r, err := check(verifier, fresh, now, h, body)
+	if err != nil {
+		return err
+	}
+	if err := write(cmd, r.report(len(secrets))); err != nil {
+		return err
+	}
+	if r.refusal != nil {
+		return errUnsuccessful
+	}
+	return nil
+}
+
+func (v *verify) required() error {
+	options := []*option{v.scheme, v.headers}
+	if v.secrets == nil {
+		options = slices.Insert(options, 1, &option{name: "secret", kind: "K"})
+	}
+	return required(options...)
+}
+
+// signsBody is the SignedBytes of schemes that sign nothing else, so that what
+// is signed is known whatever the headers say.
+const signsBody = "body"
+
+// result is what is known about a delivery.
+type result struct {
+	scheme   *schemes.Scheme
+	refusal  *schemes.Refusal // nil: accepted
+	now      time.Time
+	judged   bool
+	verified bool // the signature is; the time may still be wrong
+	secret   int  // position of the one that matches
+	known    bool // whether the headers say all that is signed
+	signed   []byte
+	facts    schemes.Facts
+
+	sentAt                      time.Time // what the headers say
+	occurrenceID, unsignedEvent schemes.Unsigned
+}
+
+// check does what the handler does with a delivery, without its history.
+func check(verifier *schemes.Verifier, fresh window, now time.Time, h http.Header, body []byte) (result, error) {
+	r := result{scheme: verifier.Scheme(), now: now, judged: fresh.judged}
+	d, err := verifier.Open(h)
+	if err != nil {
+		if r.scheme.SignedBytes == signsBody {
+			r.known, r.signed = true, body
+		}
+		return r, r.refuse(err)
+	}
+	defer d.Close()
+	r.sentAt, r.occurrenceID, r.unsignedEvent = d.Claim.SentAt, d.Claim.OccurrenceID, d.Claim.UnsignedEvent
+	r.known, r.signed = true, slices.Concat(d.Claim.Prefix, body)
+	_, _ = d.Write(body) // never fails
+	if r.secret, err = d.Verify(body); err != nil {
+		return r, r.refuse(err)
+	}
+	r.verified = true
+	r.facts = r.scheme.Read(&d.Claim, body)
+	r.refusal = fresh.judge(r.signedTime(), now)
+	return r, nil
+}
+
+// refuse keeps a refusal and gives back any other error.
+func (r *result) refuse(err error) error {
+	if errors.As(err, &r.refusal) {
+		return nil
+	}
+	return err
+}
+
+// signedTime is the time that the signature covers, zero if there is none.
+func (r *result) signedTime() time.Time {
+	if r.scheme.Time == schemes.TimeInBody {
+		return r.facts.BodyTime
+	}
+	return r.sentAt
+}

@@ -1,0 +1,223 @@
+package module
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestBodyTooLarge(t *testing.T) {
+	limit := map[string]any{"max_body": 1000}
+	big := strings.Repeat("x", 1001)
+	t.Run("declared", func(t *testing.T) {
+		g := newGateway(t, limit, nil)
+		expect(t, g.send(t, craneops(big), big), http.StatusRequestEntityTooLarge, "rejected body_too_large")
+		g.expectDelivered(t)
+	})
+	t.Run("chunked", func(t *testing.T) {
+		g := newGateway(t, limit, nil)
+		expect(t, g.sendRequest(t, g.request(t, craneops(big), readCloser{strings.NewReader(big)})),
+			http.StatusRequestEntityTooLarge, "rejected body_too_large")
+		g.expectDelivered(t)
+	})
+	t.Run("exactly the limit", func(t *testing.T) {
+		g := newGateway(t, limit, nil)
+		expect(t, g.sendRequest(t, g.request(t, craneops(big[:1000]), readCloser{strings.NewReader(big[:1000])})), http.StatusNoContent, "")
+		g.expectDelivered(t, big[:1000])
+	})
+	t.Run("a sender that is still writing reads its answer", func(t *testing.T) {
+		g := newGateway(t, limit, nil)
+		huge := strings.Repeat("x", 8<<20)
+		expect(t, g.send(t, craneops(huge), huge), http.StatusRequestEntityTooLarge, "rejected body_too_large")
+	})
+	t.Run("an empty body", func(t *testing.T) {
+		g := newGateway(t, limit, nil)
+		expect(t, g.send(t, craneops(""), ""), http.StatusNoContent, "")
+		g.expectDelivered(t, "")
+	})
+}
+
+// raw speaks to the gateway byte by byte.
+func (g *gateway) raw(t *testing.T, text string) (net.Conn, *bufio.Reader) {
+	t.Helper()
+	conn, err := net.Dial("tcp", g.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	if err := conn.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(conn, text); err != nil {
+		t.Fatal(err)
+	}
+	return conn, bufio.NewReader(conn)
+}
+
+func head(h http.Header, extra string) string {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "POST /hook HTTP/1.1\r\nHost: test\r\n%s", extra)
+	_ = h.Write(&b)
+	return b.String() + "\r\n"
+}
+
+func TestBodyThatNeverComes(t *testing.T) {
+	g := newGateway(t, map[string]any{"body_timeout": "50ms"}, nil)
+	for name, text := range map[string]string{
+		"nothing":    head(craneops(body), "Content-Length: 33\r\n"),
+		"a part":     head(craneops(body), "Content-Length: 33\r\n") + body[:10],
+		"chunked":    head(craneops(body), "Transfer-Encoding: chunked\r\n") + "a\r\n" + body[:10] + "\r\n",
+		"no headers": head(http.Header{}, "Content-Length: 33\r\n"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, answer := g.raw(t, text)
+			res, err := http.ReadResponse(answer, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer res.Body.Close()
+			want := http.StatusRequestTimeout
+			if name == "no headers" {
+				want = http.StatusUnauthorized // refused before the body, then drained
+			}
+			if res.StatusCode != want || !res.Close {
+				t.Errorf("status %d, close %v", res.StatusCode, res.Close)
+			}
+		})
+	}
+	g.expectDelivered(t)
+}
+
+func TestBodyIncomplete(t *testing.T) {
+	for name, text := range map[string]string{
+		"half":          head(craneops(body), "Content-Length: 33\r\n") + body[:10],
+		"broken chunks": head(craneops(body), "Transfer-Encoding: chunked\r\n") + "a\r\n" + body[:10] + "\r\nzz\r\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := newGateway(t, nil, nil)
+			conn, answer := g.raw(t, text)
+			if err := conn.(*net.TCPConn).CloseWrite(); err != nil {
+				t.Fatal(err)
+			}
+			res, err := http.ReadResponse(answer, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer res.Body.Close()
+			text, _ := io.ReadAll(res.Body)
+			if res.StatusCode != http.StatusBadRequest || string(text) != "rejected body_incomplete" {
+				t.Errorf("%d %s", res.StatusCode, text)
+			}
+			g.expectDelivered(t)
+		})
+	}
+}
+
+func TestExpectContinue(t *testing.T) {
+	g := newGateway(t, map[string]any{"max_body": 1000}, nil)
+	for name, c := range map[string]struct {
+		header http.Header
+		extra  string
+		status int
+	}{
+		"refused from the headers": {http.Header{}, "Content-Length: 33\r\n", http.StatusUnauthorized},
+		"too large":                {craneops(body), "Content-Length: 2000\r\n", http.StatusRequestEntityTooLarge},
+		"continues":                {craneops(body), "Content-Length: 33\r\n", http.StatusContinue},
+	} {
+		t.Run(name, func(t *testing.T) {
+			start := time.Now()
+			conn, answer := g.raw(t, head(c.header, c.extra+"Expect: 100-continue\r\n"))
+			res, err := http.ReadResponse(answer, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer res.Body.Close()
+			if res.StatusCode != c.status {
+				t.Fatalf("status %d, want %d", res.StatusCode, c.status)
+			}
+			if took := time.Since(start); took > 5*time.Second {
+				t.Errorf("answered after %v", took)
+			}
+			if c.status != http.StatusContinue {
+				if !res.Close {
+					t.Error("the connection stays open")
+				}
+				return
+			}
+			if _, err := io.WriteString(conn, body); err != nil {
+				t.Fatal(err)
+			}
+			final, err := http.ReadResponse(answer, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			final.Body.Close()
+			if final.StatusCode != http.StatusNoContent {
+				t.Errorf("final status %d", final.StatusCode)
+			}
+		})
+	}
+	g.expectDelivered(t, body)
+}
+
+// TestKeptConnection shows that a connection lives on after a delivery, and
+// after a refusal whose body was drained.
+func TestKeptConnection(t *testing.T) {
+	g := newGateway(t, nil, nil)
+	refused := head(http.Header{}, "Content-Length: 33\r\n") + body
+	taken := head(craneops(body), "Content-Length: 33\r\n") + body
+	_, answer := g.raw(t, refused+taken+refused)
+	for i, want := range []int{401, 204, 401} {
+		res, err := http.ReadResponse(answer, nil)
+		if err != nil {
+			t.Fatalf("answer %d: %v", i, err)
+		}
+		_, _ = io.Copy(io.Discard, res.Body)
+		res.Body.Close()
+		if res.StatusCode != want {
+			t.Errorf("answer %d: %d, want %d", i, res.StatusCode, want)
+		}
+	}
+}
+
+func TestReadAll(t *testing.T) {
+	for _, size := range []int{0, 1, firstRead - 1, firstRead, firstRead + 1, 100_000, 1 << 20} {
+		want := strings.Repeat("0123456789", size/10+1)[:size]
+		for _, declared := range []int64{int64(size), -1} {
+			var seen strings.Builder
+			got, err := readAll(inPieces{strings.NewReader(want)}, declared, 1<<20, []io.Writer{&seen})
+			if err != nil || string(got) != want || seen.String() != want {
+				t.Errorf("%d bytes, declared %d: %v, %d read, %d seen", size, declared, err, len(got), seen.Len())
+			}
+			if declared >= 0 && cap(got) > size+1 {
+				t.Errorf("%d bytes: room for %d", size, cap(got))
+			}
+		}
+	}
+	if got, err := readAll(strings.NewReader("longer than declared"), 3, 1000, nil); err != nil || string(got) != "longer than declared" {
+		t.Errorf("%q %v", got, err)
+	}
+	if _, err := readAll(strings.NewReader("abc"), -1, 2, nil); err != errTooLarge {
+		t.Error(err)
+	}
+}
+
+func TestClosingABodyRewindsIt(t *testing.T) {
+	b := newReplayedBody([]byte("abcdef"))
+	half := make([]byte, 3)
+	if _, err := io.ReadFull(b, half); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if whole, err := io.ReadAll(b); err != nil || string(whole) != "abcdef" {
+		t.Errorf("%q %v", whole, err)
+	}
+}

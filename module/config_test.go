@@ -1,0 +1,179 @@
+package module
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2"
+)
+
+// configCanary stands for a secret that no error may print. It is not base64.
+const configCanary = "Canary5ecret="
+
+// options are the handler's JSON.
+type options = map[string]any
+
+// configOf puts each handler into a route of its own.
+func configOf(t *testing.T, handlers ...options) *caddy.Config {
+	t.Helper()
+	var routes []any
+	for _, h := range handlers {
+		written := options{"handler": "verify_webhook", "scheme": "cryptr", "secrets": []string{configCanary}}
+		for name, value := range h {
+			written[name] = value
+		}
+		routes = append(routes, options{"handle": []any{written}})
+	}
+	raw, err := json.Marshal(options{"servers": options{"test": options{"listen": []string{"127.0.0.1:0"}, "routes": routes}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &caddy.Config{Admin: &caddy.AdminConfig{Disabled: true}, AppsRaw: caddy.ModuleMap{"http": raw}}
+}
+
+func TestErrorsOfAConfiguration(t *testing.T) {
+	t.Setenv("HOOKLATCH_TEST_EMPTY", "")
+	t.Setenv("HOOKLATCH_TEST_CANARY", configCanary)
+	const label, secret2, unresolved = "verify_webhook acme: ", "secret 2", "placeholder that does not resolve"
+	for name, c := range map[string]struct {
+		options options
+		want    []string // besides the label
+	}{
+		"unset variable":          {options{"secrets": []string{"{env.HOOKLATCH_TEST_UNSET}"}}, []string{"secret 1", unresolved}},
+		"unset variable, second":  {options{"secrets": []string{configCanary, "{env.HOOKLATCH_TEST_UNSET}"}}, []string{secret2, unresolved}},
+		"unset variable, in text": {options{"secrets": []string{configCanary + "{env.HOOKLATCH_TEST_UNSET}"}}, []string{"secret 1", unresolved}},
+		"empty variable":          {options{"secrets": []string{configCanary, "{env.HOOKLATCH_TEST_EMPTY}"}}, []string{secret2, unresolved}},
+		"missing file":            {options{"secrets": []string{configCanary, "{file./nowhere/at/all}"}}, []string{secret2, unresolved}},
+		"unknown placeholder":     {options{"secrets": []string{"{" + configCanary + "}"}}, []string{"secret 1", unresolved}},
+		"braces in the secret":    {options{"secrets": []string{"a{" + configCanary + "}b"}}, []string{"secret 1", `write \{`}},
+		"empty secret":            {options{"secrets": []string{configCanary, ""}}, []string{secret2, "empty"}},
+		"no secret":               {options{"secrets": []string{}}, []string{"no secret"}},
+		"not base64": {
+			options{"scheme": "mceasy", "secrets": []string{testSecret, "{env.HOOKLATCH_TEST_CANARY}"}},
+			[]string{secret2, "base64"},
+		},
+		"unknown scheme":           {options{"scheme": "cripter"}, []string{"unknown scheme", "cryptr"}},
+		"max_body":                 {options{"max_body": -1}, []string{"max_body must be above zero"}},
+		"body_timeout":             {options{"body_timeout": -1}, []string{"body_timeout must be above zero"}},
+		"answer_within":            {options{"answer_within": -1}, []string{"answer_within must be above zero"}},
+		"retry_after":              {options{"retry_after": -1}, []string{"retry_after must be above zero"}},
+		"methods":                  {options{"methods": []string{"POST", "post"}}, []string{"methods", "such as POST"}},
+		"tolerance, past":          {options{"tolerance": options{"past": -2}}, []string{"tolerance must be above zero"}},
+		"tolerance, future":        {options{"tolerance": options{"future": -1}}, []string{"tolerance must be above zero"}},
+		"tolerance, off and on":    {options{"tolerance": options{"past": -1, "future": 5}}, []string{"tolerance off"}},
+		"on_duplicate":             {options{"on_duplicate": "drop"}, []string{"on_duplicate", "ack or reject"}},
+		"on_conflict":              {options{"on_conflict": "drop"}, []string{"on_conflict", "reject or forward"}},
+		"replay, unknown store":    {options{"replay": options{"store": "disk"}}, []string{"replay store", "disk"}},
+		"replay, no store":         {options{"replay": options{"ttl": "1h"}}, []string{"replay store", "store"}},
+		"replay, no object":        {options{"replay": "memory"}, []string{"replay"}},
+		"replay, unknown option":   {options{"replay": options{"store": "memory", "sise": 5}}, []string{"replay", "sise"}},
+		"replay, ttl":              {options{"replay": options{"store": "memory", "ttl": -1}}, []string{"replay", "ttl must be above zero"}},
+		"replay, key":              {options{"replay": options{"store": "memory", "key": "id"}}, []string{"replay", "key", "content or delivery"}},
+		"replay, size":             {options{"replay": options{"store": "memory", "size": -1}}, []string{"replay", "size must be above zero"}},
+		"replay, ttl too short":    {options{"replay": options{"store": "memory", "ttl": "9m"}}, []string{"ttl 9m", "write ttl 10m"}},
+		"replay, ttl of craneops":  {options{"scheme": "craneops", "tolerance": options{"past": "5m"}}, []string{"tolerance", "craneops"}},
+		"replay, key needs a time": {options{"scheme": "easytools", "replay": options{"store": "memory", "key": "delivery"}}, []string{"key delivery", "key content"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c.options["provider"] = "acme"
+			expectError(t, caddy.Validate(configOf(t, c.options)), append(c.want, label)...)
+		})
+	}
+}
+
+// TestErrorsWithoutALabel has the errors that come before there is a label, or
+// about it.
+func TestErrorsWithoutALabel(t *testing.T) {
+	for name, c := range map[string]struct {
+		options options
+		want    []string
+	}{
+		"label by default": {options{"secrets": []string{}}, []string{"verify_webhook", "cryptr", "no secret"}},
+		"label":            {options{"provider": "Acme"}, []string{"provider", "a-z, 0-9, _ and -"}},
+		"long label":       {options{"provider": strings.Repeat("a", 65)}, []string{"provider", "1 to 64"}},
+		// Caddy itself decodes the handler and says which field it is.
+		"unknown field": {options{"tolerence": options{"past": "5m"}}, []string{"verify_webhook", "tolerence"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			expectError(t, caddy.Validate(configOf(t, c.options)), c.want...)
+		})
+	}
+}
+
+func TestLabelsOfAConfiguration(t *testing.T) {
+	memory := func(size int) options { return options{"store": "memory", "size": size} }
+	for name, c := range map[string]struct {
+		first, second options
+		want          []string // nil: allowed
+	}{
+		"neither is written":     {options{}, options{}, []string{"cryptr", "provider <label>"}},
+		"the first is written":   {options{"provider": "cryptr"}, options{}, []string{"cryptr", "provider <label>"}},
+		"the second is written":  {options{}, options{"provider": "cryptr"}, []string{"cryptr", "provider <label>"}},
+		"another scheme":         {options{"provider": "acme"}, options{"provider": "acme", "scheme": "craneops"}, []string{"acme", "scheme cryptr", "provider <label>"}},
+		"another scheme's name":  {options{"provider": "craneops"}, options{"scheme": "craneops"}, []string{"craneops", "provider <label>"}},
+		"another size":           {options{"provider": "acme", "replay": memory(7)}, options{"provider": "acme", "replay": memory(8)}, []string{"acme", "replay settings"}},
+		"a size and none":        {options{"provider": "acme"}, options{"provider": "acme", "replay": memory(7)}, []string{"acme", "replay settings"}},
+		"another store":          {options{"provider": "acme", "replay": options{"store": "none"}}, options{"provider": "acme"}, []string{"acme", "replay settings"}},
+		"both written and equal": {options{"provider": "acme"}, options{"provider": "acme", "replay": options{"store": "memory"}}, nil},
+		"other labels":           {options{"provider": "acme"}, options{"provider": "other"}, nil},
+		"other schemes":          {options{}, options{"scheme": "craneops"}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			err := caddy.Validate(configOf(t, c.first, c.second))
+			if c.want == nil {
+				if err != nil {
+					t.Error(err)
+				}
+				return
+			}
+			expectError(t, err, append(c.want, "verify_webhook ")...)
+		})
+	}
+}
+
+func TestAllowedConfigurations(t *testing.T) {
+	for name, o := range map[string]options{
+		"smallest":         {},
+		"tolerance off":    {"tolerance": options{"past": -1}},
+		"only the future":  {"tolerance": options{"future": "1m"}},
+		"escaped braces":   {"secrets": []string{`a\{b\}c`}},
+		"one brace":        {"secrets": []string{"a{b"}},
+		"ttl as tolerance": {"replay": options{"store": "memory", "ttl": "10m"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if err := caddy.Validate(configOf(t, o)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func expectError(t *testing.T, err error, want ...string) {
+	t.Helper()
+	if err == nil {
+		t.Fatal("loads")
+	}
+	for _, part := range want {
+		if !strings.Contains(err.Error(), part) {
+			t.Errorf("%q does not say %q", err, part)
+		}
+	}
+	if strings.Contains(err.Error(), configCanary) {
+		t.Errorf("prints the secret: %v", err)
+	}
+}
+
+// TestValidatingOpensNothing: `caddy validate` must not touch a file or a
+// connection. That starting does is in TestHistoriesAreOpenedAtStart.
+func TestValidatingOpensNothing(t *testing.T) {
+	c := &counts{}
+	counted[t.Name()] = c
+	h := options{"provider": "acme", "replay": options{"store": "test_counting", "Name": t.Name()}}
+	if err := caddy.Validate(configOf(t, h, h)); err != nil {
+		t.Fatal(err)
+	}
+	if *c != (counts{}) {
+		t.Errorf("validating did %+v", *c)
+	}
+}

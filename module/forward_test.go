@@ -1,0 +1,273 @@
+package module
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+// once answers the first delivery with first and all others with 204.
+func once(first application) application {
+	var seen sync.Once
+	return func(w http.ResponseWriter, r *http.Request) (err error) {
+		answered := false
+		seen.Do(func() { answered, err = true, first(w, r) })
+		if !answered {
+			w.WriteHeader(http.StatusNoContent)
+		}
+		return err
+	}
+}
+
+// TestWhatWasNotDeliveredIsForwardedAgain is the promise to senders: a retry
+// of what the application did not take reaches it.
+func TestWhatWasNotDeliveredIsForwardedAgain(t *testing.T) {
+	status := func(n int) application {
+		return func(w http.ResponseWriter, _ *http.Request) error { w.WriteHeader(n); return nil }
+	}
+	for _, c := range []struct {
+		name  string
+		first application
+		want  int
+		body  string
+	}{
+		{"500", status(500), 500, ""},
+		{"404", status(404), 404, ""},
+		{"302", status(302), 302, ""},
+		{"499", status(499), 499, ""},
+		{"error", func(http.ResponseWriter, *http.Request) error {
+			return caddyhttp.Error(http.StatusBadGateway, errors.New("dial"))
+		}, 502, "accepted "},
+		{"plain error", func(http.ResponseWriter, *http.Request) error { return errors.New("some") }, 500, ""},
+		{"no answer", func(w http.ResponseWriter, _ *http.Request) error {
+			w.Header().Set("Content-Length", "5") // and then nothing
+			return nil
+		}, 502, "accepted no_answer"},
+		{"panic", func(http.ResponseWriter, *http.Request) error { panic("payload") }, 500, "accepted "},
+		{"early hints and then nothing", func(w http.ResponseWriter, _ *http.Request) error {
+			w.WriteHeader(http.StatusEarlyHints)
+			return nil
+		}, 502, "accepted no_answer"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			g := newGateway(t, nil, once(c.first))
+			expect(t, g.send(t, craneops(body), body), c.want, c.body)
+			expect(t, g.send(t, craneops(body), body), http.StatusNoContent, "")
+			g.expectDelivered(t, body, body)
+			for _, entry := range g.logs.All() {
+				if strings.Contains(entry.Message, "payload") || entry.ContextMap()["panic"] != nil {
+					t.Errorf("log holds what was panicked with: %+v", entry)
+				}
+			}
+		})
+	}
+}
+
+func TestWhatWasDeliveredIsADuplicate(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		first application
+		want  int
+	}{
+		{"200", func(w http.ResponseWriter, _ *http.Request) error { w.WriteHeader(200); return nil }, 200},
+		{"written without a status", func(w http.ResponseWriter, _ *http.Request) error {
+			_, err := io.WriteString(w, "ok")
+			return err
+		}, 200},
+		{"flushed without a status", func(w http.ResponseWriter, _ *http.Request) error {
+			return http.NewResponseController(w).Flush()
+		}, 200},
+		{"copied without a status", func(w http.ResponseWriter, _ *http.Request) error {
+			_, err := w.(io.ReaderFrom).ReadFrom(strings.NewReader("ok"))
+			return err
+		}, 200},
+		{"early hints first", func(w http.ResponseWriter, _ *http.Request) error {
+			w.WriteHeader(http.StatusEarlyHints)
+			w.WriteHeader(http.StatusCreated)
+			return nil
+		}, 201},
+		{"a second status changes nothing", func(w http.ResponseWriter, _ *http.Request) error {
+			w.WriteHeader(http.StatusCreated)
+			w.WriteHeader(http.StatusInternalServerError)
+			return nil
+		}, 201},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			g := newGateway(t, nil, c.first)
+			if a := g.send(t, craneops(body), body); a.status != c.want {
+				t.Errorf("status %d, want %d", a.status, c.want)
+			}
+			expect(t, g.send(t, craneops(body), body), http.StatusOK, "")
+			g.expectDelivered(t, body)
+		})
+	}
+}
+
+// TestWhatHappensAfterTheStatus changes nothing: the application has it.
+func TestWhatHappensAfterTheStatus(t *testing.T) {
+	for name, then := range map[string]func() error{
+		"error": func() error { return errors.New("later") },
+		"panic": func() error { panic("later") },
+		"abort": func() error { panic(http.ErrAbortHandler) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := newGateway(t, nil, func(w http.ResponseWriter, _ *http.Request) error {
+				w.WriteHeader(http.StatusAccepted)
+				_ = http.NewResponseController(w).Flush()
+				return then()
+			})
+			_, _ = g.try(g.request(t, craneops(body), strings.NewReader(body))) // may be cut off
+			expect(t, g.send(t, craneops(body), body), http.StatusOK, "")
+			g.expectDelivered(t, body)
+		})
+	}
+}
+
+// TestAbortReleases is a handler that cuts the connection on purpose.
+func TestAbortReleases(t *testing.T) {
+	g := newGateway(t, nil, once(func(http.ResponseWriter, *http.Request) error { panic(http.ErrAbortHandler) }))
+	if a, err := g.try(g.request(t, craneops(body), strings.NewReader(body))); err == nil {
+		t.Errorf("answer %+v from a connection that was to be cut", a)
+	}
+	expect(t, g.send(t, craneops(body), body), http.StatusNoContent, "")
+	g.expectDelivered(t, body, body)
+}
+
+func TestAnswerWithin(t *testing.T) {
+	for name, first := range map[string]application{
+		"heeds its context": func(_ http.ResponseWriter, r *http.Request) error {
+			<-r.Context().Done()
+			return r.Context().Err()
+		},
+		"answers as reverse_proxy does": func(w http.ResponseWriter, r *http.Request) error {
+			<-r.Context().Done()
+			w.WriteHeader(499)
+			return nil
+		},
+		"answers too late": func(w http.ResponseWriter, r *http.Request) error {
+			<-r.Context().Done() // stands for any time after it
+			w.Header().Set("Content-Length", "2")
+			w.WriteHeader(http.StatusOK)
+			if _, err := io.WriteString(w, "ok"); !errors.Is(err, http.ErrHandlerTimeout) {
+				t.Errorf("a late write: %v", err)
+			}
+			return nil
+		},
+		"aborts": func(_ http.ResponseWriter, r *http.Request) error {
+			<-r.Context().Done()
+			panic(http.ErrAbortHandler)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := newGateway(t, map[string]any{"answer_within": "30ms", "retry_after": "1500ms"}, once(first))
+			a := g.send(t, craneops(body), body)
+			expect(t, a, http.StatusServiceUnavailable, "accepted no_answer")
+			if a.header.Get("Retry-After") != "2" {
+				t.Errorf("Retry-After %q", a.header.Get("Retry-After"))
+			}
+			expect(t, g.send(t, craneops(body), body), http.StatusNoContent, "")
+			g.expectDelivered(t, body, body)
+		})
+	}
+}
+
+// TestAnswerWithinEndsWithTheStatus shows that an answer may take its time
+// once it has begun.
+func TestAnswerWithinEndsWithTheStatus(t *testing.T) {
+	g := newGateway(t, map[string]any{"answer_within": "30ms"}, func(w http.ResponseWriter, r *http.Request) error {
+		w.WriteHeader(http.StatusOK)
+		select {
+		case <-r.Context().Done():
+			t.Error("ended although it had begun to answer")
+		case <-afterTwice("30ms"):
+		}
+		_, err := io.WriteString(w, "whole")
+		return err
+	})
+	expect(t, g.send(t, craneops(body), body), http.StatusOK, "whole")
+}
+
+func TestEightAtOnce(t *testing.T) {
+	const senders = 8
+	arrived, release := make(chan struct{}), make(chan struct{})
+	g := newGateway(t, nil, func(w http.ResponseWriter, _ *http.Request) error {
+		close(arrived)
+		<-release
+		_, err := io.WriteString(w, "done")
+		return err
+	})
+	answers := make(chan answerOf, senders)
+	for range senders {
+		go func() {
+			a, err := g.try(g.request(t, craneops(body), strings.NewReader(body)))
+			if err != nil {
+				t.Error(err)
+			}
+			answers <- a
+		}()
+	}
+	<-arrived
+	for range senders - 1 {
+		a := <-answers
+		expect(t, a, http.StatusServiceUnavailable, "rejected in_flight")
+		if a.header.Get("Retry-After") != "30" {
+			t.Errorf("Retry-After %q", a.header.Get("Retry-After"))
+		}
+	}
+	close(release)
+	expect(t, <-answers, http.StatusOK, "done")
+	g.expectDelivered(t, body)
+}
+
+// TestSenderHangsUp shows that a handler runs on until its status when the
+// sender goes away, and that its delivery counts.
+func TestSenderHangsUp(t *testing.T) {
+	arrived, gone, finished := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	g := newGateway(t, nil, once(func(w http.ResponseWriter, r *http.Request) error {
+		close(arrived)
+		<-gone
+		finished <- r.Context().Err()
+		w.WriteHeader(http.StatusOK)
+		return nil
+	}))
+	ctx, hangUp := context.WithCancel(context.Background())
+	sent := make(chan struct{})
+	go func() {
+		defer close(sent)
+		_, _ = g.try(g.request(t, craneops(body), strings.NewReader(body)).WithContext(ctx))
+	}()
+	<-arrived
+	hangUp()
+	<-sent
+	close(gone)
+	if err := <-finished; err != nil {
+		t.Errorf("the handler was ended with the sender: %v", err)
+	}
+	// The handler may not have returned yet; it is recorded when it has.
+	for {
+		a := g.send(t, craneops(body), body)
+		if a.body == "rejected in_flight" {
+			continue
+		}
+		expect(t, a, http.StatusOK, "")
+		break
+	}
+	g.expectDelivered(t, body)
+}
+
+// TestNoTunnel shows that a handler behind cannot take the connection over.
+func TestNoTunnel(t *testing.T) {
+	g := newGateway(t, nil, once(func(w http.ResponseWriter, _ *http.Request) error {
+		if _, _, err := http.NewResponseController(w).Hijack(); !errors.Is(err, http.ErrNotSupported) {
+			t.Errorf("hijacked: %v", err)
+		}
+		return nil
+	}))
+	expect(t, g.send(t, craneops(body), body), http.StatusBadGateway, "accepted no_answer")
+}
