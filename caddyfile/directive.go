@@ -4,6 +4,7 @@ package caddyfile
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
@@ -50,8 +51,14 @@ func parse(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 	}
 	handler.Scheme = d.Val()
 	handler.Secrets = d.RemainingArgs()
+	if err := checkSecrets(d, handler.Secrets); err != nil {
+		return nil, err
+	}
 	if err := tokens.Block(d, func(option string) (bool, error) { return readOption(d, handler, option) }, "secret"); err != nil {
 		return nil, err
+	}
+	if d.Next() { // Caddy leaves unread what follows the brace of an empty block
+		return nil, d.Err("words behind the closing brace; write options between the braces, one a line")
 	}
 	if err := handler.Check(); err != nil {
 		return nil, begin.WrapErr(err)
@@ -63,12 +70,14 @@ func readOption(d *caddyfile.Dispenser, h *module.Handler, option string) (known
 	switch option {
 	case "secret":
 		var secrets []string
-		secrets, err = tokens.Some(d, "<secrets...>")
+		if secrets, err = tokens.Some(d, "<secrets...>"); err == nil {
+			err = checkSecrets(d, secrets)
+		}
 		h.Secrets = append(h.Secrets, secrets...)
 	case "provider":
-		h.Provider, err = tokens.One(d, "<label>")
+		h.Provider, err = tokens.Label(d)
 	case "methods":
-		h.Methods, err = tokens.Some(d, "<method...>")
+		h.Methods, err = tokens.Methods(d)
 	case "tolerance":
 		h.Tolerance, err = readTolerance(d)
 	case "max_body":
@@ -86,19 +95,41 @@ func readOption(d *caddyfile.Dispenser, h *module.Handler, option string) (known
 	case "retry_after":
 		h.RetryAfter, err = tokens.Duration(d)
 	default:
-		return false, nil
+		return false, tokens.Unknown(d, options...)
 	}
 	return true, err
 }
+
+// options are those that readOption knows, in the order of the documentation.
+var options = []string{
+	"secret", "provider", "methods", "tolerance", "max_body", "body_timeout", "answer_within",
+	"replay", "on_duplicate", "on_conflict", "retry_after",
+}
+
+// checkSecrets refuses the name of an option among the secrets: who forgets a
+// brace or a line break would make it a key that everybody knows.
+func checkSecrets(d *caddyfile.Dispenser, secrets []string) error {
+	for _, secret := range secrets {
+		if slices.Contains(options, secret) {
+			return d.Errf("the option %s stands among the secrets; write options in a block, one a line", secret)
+		}
+	}
+	return nil
+}
+
+// off switches an option off.
+const off = "off"
 
 // readTolerance reads one duration or two, or the word off.
 func readTolerance(d *caddyfile.Dispenser) (*module.Tolerance, error) {
 	args := d.RemainingArgs()
 	switch {
-	case len(args) == 1 && args[0] == "off":
+	case len(args) == 1 && args[0] == off:
 		return &module.Tolerance{Past: module.ToleranceOff}, nil
 	case len(args) != 1 && len(args) != 2:
 		return nil, d.Err("tolerance takes one or two arguments: tolerance <past> [<future>], or tolerance off")
+	case slices.Contains(args, off):
+		return nil, d.Err("tolerance off takes no duration; write off alone, or durations alone")
 	}
 	var t module.Tolerance
 	var err error
@@ -114,26 +145,33 @@ func readTolerance(d *caddyfile.Dispenser) (*module.Tolerance, error) {
 // readReplay hands the rest to the store, which reads its own block.
 func readReplay(d *caddyfile.Dispenser) (json.RawMessage, error) {
 	if !d.NextArg() {
-		return nil, d.Err("replay takes a store: replay memory, or replay off")
+		return nil, d.Errf("replay takes a store: replay %s", strings.Join(stores(), " or replay "))
 	}
 	name := d.Val()
-	if name == "off" {
-		if err := tokens.None(d); err != nil {
-			return nil, err
+	if name == off {
+		if d.NextArg() || d.NextBlock(d.Nesting()) || d.Val() != off { // the last: past an empty block
+			return nil, d.Err("replay off takes no arguments and no block; write replay off alone")
 		}
-		if d.NextBlock(d.Nesting()) {
-			return nil, d.Err("replay off takes no options")
-		}
-		name = "none"
-		return caddyconfig.JSONModuleObject(struct{}{}, "store", name, nil), nil
+		return caddyconfig.JSONModuleObject(struct{}{}, "store", "none", nil), nil
 	}
-	id := replay.Namespace + "." + name
-	if _, err := caddy.GetModule(id); err != nil {
-		return nil, d.Errf("replay: there is no store%s; write memory or off", tokens.Quoted(name))
+	if !slices.Contains(stores(), name) {
+		return nil, d.Errf("replay: there is no store%s; write one of %s", tokens.Quoted(name), strings.Join(stores(), ", "))
 	}
-	store, err := caddyfile.UnmarshalModule(d, id)
+	store, err := caddyfile.UnmarshalModule(d, replay.Namespace+"."+name)
 	if err != nil {
 		return nil, err
 	}
 	return caddyconfig.JSONModuleObject(store, "store", name, nil), nil
+}
+
+// stores lists what may stand behind replay: the stores that read a block of
+// their own, and off, which is how the store none is written.
+func stores() []string {
+	var names []string
+	for _, info := range caddy.GetModules(replay.Namespace) {
+		if _, ok := info.New().(caddyfile.Unmarshaler); ok {
+			names = append(names, info.ID.Name())
+		}
+	}
+	return append(names, off)
 }

@@ -1,0 +1,84 @@
+package caddyfile
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+
+	// What the Caddyfiles use besides the directive: basic_auth, reverse_proxy
+	// and the stores.
+	_ "github.com/caddyserver/caddy/v2/modules/caddyhttp/caddyauth"
+	_ "github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
+
+	_ "github.com/hooklatch/hooklatch/module/replay/memory"
+	_ "github.com/hooklatch/hooklatch/module/replay/none"
+)
+
+var update = flag.Bool("update", false, "rewrite what the files in testdata expect")
+
+// separator stands between a Caddyfile and what becomes of it.
+const separator = "----------\n"
+
+// adapt gives the indented JSON, or the text of the error.
+func adapt(t *testing.T, caddyfile string) (result string, failed bool) {
+	t.Helper()
+	adapted, warnings, err := caddyconfig.GetAdapter("caddyfile").Adapt(
+		[]byte(caddyfile), map[string]any{"filename": "Caddyfile"})
+	if err != nil {
+		return err.Error(), true
+	}
+	for _, w := range warnings {
+		t.Errorf("warning: %v", w) // also of a file that `caddy fmt` would change
+	}
+	var indented bytes.Buffer
+	if err := json.Indent(&indented, adapted, "", "\t"); err != nil {
+		t.Fatal(err)
+	}
+	return indented.String(), false
+}
+
+// adapterLine is how the adapter says where an error is. What precedes the
+// directive's own parsing, Caddy writes in other ways.
+var adapterLine = regexp.MustCompile(`Caddyfile:[0-9]+`)
+
+func TestAdapt(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.caddyfiletest")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no files: %v", err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".caddyfiletest"), func(t *testing.T) {
+			content, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			caddyfile, want, ok := strings.Cut(string(content), separator)
+			if !ok && !*update {
+				t.Fatal("no separator; run the test with -update")
+			}
+			got, failed := adapt(t, caddyfile)
+			if failed && !adapterLine.MatchString(got) {
+				t.Errorf("the error names no file and line: %s", got)
+			}
+			if isError := strings.HasPrefix(filepath.Base(file), "error_"); failed != isError {
+				t.Errorf("a name beginning with error_ stands for an error; got:\n%s", got)
+			}
+			if *update {
+				if err := os.WriteFile(file, []byte(caddyfile+separator+got+"\n"), 0o644); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			if got+"\n" != want {
+				t.Errorf("got:\n%s\nwant:\n%s", got, want)
+			}
+		})
+	}
+}

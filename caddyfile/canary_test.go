@@ -1,0 +1,73 @@
+package caddyfile
+
+import (
+	"strings"
+	"testing"
+)
+
+// TestNoErrorPrintsASecret puts a secret where something else belongs: a word
+// too many, a forgotten scheme, a line in the wrong place.
+func TestNoErrorPrintsASecret(t *testing.T) {
+	const canary = "whsec_Q2FuYXJ5/7="
+	const begin = "verify_webhook cryptr {env.KEY} {\n"
+	option := func(lines string) string { return begin + lines + "\n}" }
+	for name, directive := range map[string]string{
+		"scheme":                    "verify_webhook " + canary,
+		"scheme, in a matcher":      "verify_webhook /" + canary,
+		"scheme, secret behind it":  "verify_webhook " + canary + " " + canary,
+		"no such scheme":            "verify_webhook cripter " + canary,
+		"beside an option":          "verify_webhook cryptr " + canary + " provider acme",
+		"beside an option, inside":  option("secret " + canary + " provider acme"),
+		"beside an empty secret":    `verify_webhook cryptr ` + canary + ` ""`,
+		"with a bad option":         "verify_webhook cryptr " + canary + " {\nmethods post\n}",
+		"option":                    option(canary),
+		"option, argument":          option(canary + " " + canary),
+		"option, wrong name":        option("secrets " + canary),
+		"option, with a block":      option("secret " + canary + " {\n" + canary + "\n}"),
+		"behind the closing brace":  begin + "} " + canary,
+		"behind the brace, options": begin + "max_body 1MiB\n} " + canary,
+		"one line":                  "verify_webhook cryptr " + canary + " { provider " + canary + " }",
+		"provider":                  option("provider " + canary),
+		"provider, surplus":         option("provider acme " + canary),
+		"methods":                   option("methods " + canary),
+		"methods, second":           option("methods POST " + canary),
+		"tolerance":                 option("tolerance " + canary),
+		"tolerance, future":         option("tolerance 5m " + canary),
+		"tolerance, surplus":        option("tolerance 5m 5m " + canary),
+		"tolerance off, surplus":    option("tolerance off " + canary),
+		"max_body":                  option("max_body " + canary),
+		"max_body, surplus":         option("max_body 1MiB " + canary),
+		"body_timeout":              option("body_timeout " + canary),
+		"body_timeout, surplus":     option("body_timeout 1s " + canary),
+		"answer_within":             option("answer_within " + canary),
+		"answer_within, surplus":    option("answer_within 1s " + canary),
+		"on_duplicate":              option("on_duplicate " + canary),
+		"on_duplicate, surplus":     option("on_duplicate ack " + canary),
+		"on_conflict":               option("on_conflict " + canary),
+		"on_conflict, surplus":      option("on_conflict reject " + canary),
+		"retry_after":               option("retry_after " + canary),
+		"retry_after, surplus":      option("retry_after 1s " + canary),
+		"replay":                    option("replay " + canary),
+		"replay off":                option("replay off " + canary),
+		"replay off, block":         option("replay off {\n" + canary + "\n}"),
+		"replay memory":             option("replay memory " + canary),
+		"replay memory, option":     option("replay memory {\n" + canary + "\n}"),
+		"replay memory, size":       option("replay memory {\nsize " + canary + "\n}"),
+		"replay memory, size, more": option("replay memory {\nsize 5 " + canary + "\n}"),
+		"replay memory, ttl":        option("replay memory {\nttl " + canary + "\n}"),
+		"replay memory, ttl, more":  option("replay memory {\nttl 24h " + canary + "\n}"),
+		"replay memory, key":        option("replay memory {\nkey " + canary + "\n}"),
+		"replay memory, key, more":  option("replay memory {\nkey content " + canary + "\n}"),
+		"argument of an import":     "import hook " + canary,
+	} {
+		t.Run(name, func(t *testing.T) {
+			text, failed := adapt(t, "(hook) {\nverify_webhook cryptr {args[0]} {\nmethods post\n}\n}\n:80 {\n"+directive+"\n}\n")
+			switch {
+			case !failed:
+				t.Error("adapts")
+			case strings.Contains(text, canary):
+				t.Errorf("prints the secret: %s", text)
+			}
+		})
+	}
+}
