@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -31,7 +30,6 @@ type Tolerance struct {
 const ToleranceOff = caddy.Duration(-1)
 
 const (
-	defaultTolerance    = 5 * time.Minute
 	defaultMaxBody      = 5 << 20
 	defaultBodyTimeout  = 10 * time.Second
 	defaultAnswerWithin = 30 * time.Second
@@ -43,8 +41,6 @@ const (
 
 // storeNone is the store that `replay off` stands for.
 const storeNone = "none"
-
-var labelGrammar = regexp.MustCompile(`^[a-z0-9_-]{1,64}$`)
 
 // Check reports what is wrong with the configuration as it is written, before
 // defaults and placeholders. Errors say what to write instead. The Caddyfile
@@ -59,37 +55,48 @@ func (h *Handler) Check() error {
 	}
 	for i, secret := range h.Secrets {
 		if secret == "" {
-			return fmt.Errorf("secret %d is empty; anybody can sign with an empty key", i+1)
+			return fmt.Errorf("secret %d is empty, and anybody can sign with an empty key; write the provider's secret, such as {env.WEBHOOK_SECRET}", i+1)
 		}
 	}
-	if h.Provider != "" && !labelGrammar.MatchString(h.Provider) {
-		return fmt.Errorf("provider: %q is not a label; write 1 to 64 of a-z, 0-9, _ and -", h.Provider)
+	if h.Provider != "" && !tokens.IsLabel(h.Provider) {
+		return errors.New("provider: this is not a label; write 1 to 64 of a-z, 0-9, _ and -")
 	}
 	for _, method := range h.Methods {
-		if method == "" || strings.ToUpper(method) != method || method == http.MethodConnect {
-			return fmt.Errorf("methods: %q is not a method of a delivery; write one such as POST", method)
+		if !tokens.IsMethod(method) {
+			return errors.New("methods: one of them is not a method of a delivery; write methods such as POST, in upper case")
 		}
 	}
 	if err := h.Tolerance.check(scheme); err != nil {
 		return err
 	}
-	for name, n := range map[string]int64{
-		"max_body":      h.MaxBody,
-		"body_timeout":  int64(h.BodyTimeout),
-		"answer_within": int64(h.AnswerWithin),
-		"retry_after":   int64(h.RetryAfter),
-	} {
-		if n < 0 {
-			return fmt.Errorf("%s must be above zero", name)
-		}
+	if err := h.checkNumbers(); err != nil {
+		return err
 	}
 	if !slices.Contains([]string{"", DuplicateAck, DuplicateReject}, h.OnDuplicate) {
-		return fmt.Errorf("on_duplicate: %q is not known; write ack or reject", h.OnDuplicate)
+		return fmt.Errorf("on_duplicate:%s is not known; write ack or reject", tokens.Quoted(h.OnDuplicate))
 	}
 	if !slices.Contains([]string{"", ConflictReject, ConflictForward}, h.OnConflict) {
-		return fmt.Errorf("on_conflict: %q is not known; write reject or forward", h.OnConflict)
+		return fmt.Errorf("on_conflict:%s is not known; write reject or forward", tokens.Quoted(h.OnConflict))
 	}
 	return h.checkReplay(scheme)
+}
+
+// checkNumbers checks what must be above zero; zero is the default.
+func (h *Handler) checkNumbers() error {
+	for _, option := range []struct {
+		name string
+		n    int64
+	}{
+		{"max_body", h.MaxBody},
+		{"body_timeout", int64(h.BodyTimeout)},
+		{"answer_within", int64(h.AnswerWithin)},
+		{"retry_after", int64(h.RetryAfter)},
+	} {
+		if option.n < 0 {
+			return fmt.Errorf("%s must be above zero; leave it out for the default", option.name)
+		}
+	}
+	return nil
 }
 
 func (t *Tolerance) check(scheme *schemes.Scheme) error {
@@ -133,9 +140,13 @@ func (h *Handler) checkReplay(scheme *schemes.Scheme) error {
 // checkTTL refuses a history that forgets a delivery while it is still fresh.
 func (h *Handler) checkTTL(scheme *schemes.Scheme, o replay.Options) error {
 	w := windowOf(scheme, h.Tolerance)
-	if least := w.past + w.future; w.judged && ttlOf(scheme, o) < least {
+	least := w.Past + w.Future
+	if least < w.Past { // overflow
+		return errors.New("tolerance is longer than 292 years; write a shorter one, or off")
+	}
+	if w.Judged && ttlOf(scheme, o) < least {
 		return fmt.Errorf("replay: ttl %s is below the tolerance's past and future together; write ttl %s or more",
-			tokens.Short(ttlOf(scheme, o)), tokens.Short(least))
+			schemes.Short(ttlOf(scheme, o)), schemes.Short(least))
 	}
 	return nil
 }

@@ -102,7 +102,7 @@ type Handler struct {
 	scheme   *schemes.Scheme
 	verifier *schemes.Verifier
 	keyer    *keyer
-	window   window
+	window   schemes.Window
 	ttl      time.Duration
 	allow    string // for the Allow header
 
@@ -176,10 +176,13 @@ func (h *Handler) provision(ctx caddy.Context) error {
 
 // name is how errors call the handler before its defaults are set.
 func (h *Handler) name() string {
-	if h.Provider != "" {
+	if tokens.IsLabel(h.Provider) {
 		return "verify_webhook " + h.Provider
 	}
-	return "verify_webhook" + tokens.Quoted(h.Scheme)
+	if _, known := schemes.Get(h.Scheme); known {
+		return "verify_webhook " + h.Scheme
+	}
+	return "verify_webhook"
 }
 
 // loadStore loads the guest, memory if there is none.

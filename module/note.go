@@ -56,7 +56,7 @@ func (h *Handler) setPlaceholders(r *http.Request, d *delivery, v verdict, reaso
 	var sentAt, age string
 	if !d.sentAt.IsZero() {
 		sentAt = d.sentAt.UTC().Format(milliseconds)
-		age = strconv.FormatInt(int64(d.age/time.Second), 10)
+		age = strconv.FormatInt(int64(d.age()/time.Second), 10)
 	}
 	repl.Set(placeholder+"sent_at", sentAt)
 	repl.Set(placeholder+"age", age)
@@ -94,7 +94,7 @@ func (h *Handler) log(r *http.Request, d *delivery, v verdict, refused *refusal)
 			fields = append(fields, zap.String("event", event))
 		}
 		if !d.sentAt.IsZero() {
-			fields = append(fields, zap.Time("sent_at", d.sentAt.UTC()), zap.Duration("age", d.age))
+			fields = append(fields, zap.Time("sent_at", d.sentAt.UTC()), zap.Duration("age", d.age()))
 		}
 	}
 	entry.Write(fields...)

@@ -22,8 +22,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	if refused := h.verify(w, r, d); refused != nil {
 		return h.reject(w, r, d, refused)
 	}
-	if reason := d.judgeTime(); reason != "" {
-		return h.reject(w, r, d, refuseFor(reason, "the signature is authentic; the clock or the tolerance may be off"))
+	if refused := h.window.Judge(d.sentAt, d.now); refused != nil {
+		return h.reject(w, r, d, refusalOf(refused))
 	}
 	reservation, status, err := h.reserve(r.Context(), d)
 	switch {
@@ -52,7 +52,7 @@ type delivery struct {
 	facts      schemes.Facts
 	sentAt     time.Time // as judged and shown; zero if the scheme has none
 	sentHeader bool      // the send time is from the headers
-	age        time.Duration
+	now        time.Time // when it was judged
 	event      replay.Event
 	content    replay.Key // without the unsigned values, unlike event.Content
 	occurrence schemes.Unsigned
@@ -110,15 +110,14 @@ func (d *delivery) takeTime(fromHeaders time.Time) {
 	switch {
 	case h.scheme.Time == schemes.TimeInHeaders:
 		d.sentAt, d.sentHeader = fromHeaders, true
-	case h.scheme.Time == schemes.TimeInBody && h.window.judged:
+	case h.scheme.Time == schemes.TimeInBody && h.window.Judged:
 		d.sentAt = d.facts.BodyTime
 	}
-	if !d.sentAt.IsZero() {
-		d.age = h.now().Sub(d.sentAt)
-	}
+	d.now = h.now()
 }
 
-func (d *delivery) judgeTime() Reason { return d.handler.window.judge(d.sentAt, d.age) }
+// age is how old the signed time is; it may be negative.
+func (d *delivery) age() time.Duration { return d.now.Sub(d.sentAt) }
 
 // reserve claims the event in the history. With `on_conflict forward` what
 // conflicts is an event of its own, under a key that the unsigned values make

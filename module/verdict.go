@@ -16,9 +16,6 @@ const (
 	bodyTooLarge     Reason = "body_too_large"
 	bodyTimeout      Reason = "body_timeout"
 	bodyIncomplete   Reason = "body_incomplete"
-	noSignedTime     Reason = "no_signed_time"
-	stale            Reason = "stale"
-	future           Reason = "future"
 	storeUnavailable Reason = "store_unavailable"
 	inFlight         Reason = "in_flight"
 	conflict         Reason = "conflict"
@@ -47,9 +44,9 @@ var statuses = map[Reason]int{
 	bodyTimeout:                   http.StatusRequestTimeout,
 	bodyIncomplete:                http.StatusBadRequest,
 	schemes.SignatureMismatch:     http.StatusUnauthorized,
-	noSignedTime:                  http.StatusUnauthorized,
-	stale:                         http.StatusUnauthorized,
-	future:                        http.StatusUnauthorized,
+	schemes.NoSignedTime:          http.StatusUnauthorized,
+	schemes.Stale:                 http.StatusUnauthorized,
+	schemes.Future:                http.StatusUnauthorized,
 	storeUnavailable:              http.StatusServiceUnavailable,
 	inFlight:                      http.StatusServiceUnavailable,
 	conflict:                      http.StatusConflict,

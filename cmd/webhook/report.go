@@ -56,7 +56,7 @@ func (r *result) describeTime() string {
 	if age < 0 {
 		age, side = -age, "ahead of the clock"
 	}
-	text := fmt.Sprintf("%s, %s %s", at.UTC().Format(time.RFC3339Nano), short(age), side)
+	text := fmt.Sprintf("%s, %s %s", at.UTC().Format(time.RFC3339Nano), schemes.Short(age), side)
 	switch {
 	case !r.verified:
 		text += " (what the header says, not verified)"

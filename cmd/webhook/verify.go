@@ -120,8 +120,8 @@ type result struct {
 }
 
 // check does what the handler does with a delivery, without its history.
-func check(verifier *schemes.Verifier, fresh window, now time.Time, h http.Header, body []byte) (result, error) {
-	r := result{scheme: verifier.Scheme(), now: now, judged: fresh.judged}
+func check(verifier *schemes.Verifier, fresh schemes.Window, now time.Time, h http.Header, body []byte) (result, error) {
+	r := result{scheme: verifier.Scheme(), now: now, judged: fresh.Judged}
 	d, err := verifier.Open(h)
 	if err != nil {
 		if r.scheme.SignedBytes == signsBody {
@@ -138,7 +138,7 @@ func check(verifier *schemes.Verifier, fresh window, now time.Time, h http.Heade
 	}
 	r.verified = true
 	r.facts = r.scheme.Read(&d.Claim, body)
-	r.refusal = fresh.judge(r.signedTime(), now)
+	r.refusal = fresh.Judge(r.signedTime(), now)
 	return r, nil
 }
 

@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/caddyserver/caddy/v2"
@@ -36,13 +37,13 @@ func (o Options) Settings() Options { return o }
 // write instead.
 func (o Options) Check() error {
 	if o.TTL < 0 {
-		return fmt.Errorf("replay: ttl must be above zero, not %v", o.TTL)
+		return errors.New("replay: ttl must be above zero; leave it out for the default")
 	}
 	switch o.Key {
 	case "", KeyContent, KeyDelivery:
 		return nil
 	}
-	return fmt.Errorf("replay: key must be content or delivery, not %q", o.Key)
+	return fmt.Errorf("replay: key:%s is not known; write content or delivery", tokens.Quoted(o.Key))
 }
 
 // UnmarshalOption reads an option that every store has and reports whether it

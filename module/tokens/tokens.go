@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -83,6 +82,9 @@ func None(d *caddyfile.Dispenser) error {
 
 var label = regexp.MustCompile(`^[a-z0-9_-]{1,64}$`)
 
+// IsLabel recognises the label of a provider.
+func IsLabel(text string) bool { return label.MatchString(text) }
+
 // Label reads one label of a provider.
 func Label(d *caddyfile.Dispenser) (string, error) {
 	option := d.Val()
@@ -90,7 +92,7 @@ func Label(d *caddyfile.Dispenser) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if !label.MatchString(text) {
+	if !IsLabel(text) {
 		return "", d.Errf("%s: this is not a label; write 1 to 64 of a-z, 0-9, _ and -", option)
 	}
 	return text, nil
@@ -98,8 +100,11 @@ func Label(d *caddyfile.Dispenser) (string, error) {
 
 var method = regexp.MustCompile(`^[A-Z]+(-[A-Z]+)*$`)
 
-// Methods reads one or more methods, in upper case as they are sent. CONNECT
-// is none of them: it opens a tunnel and delivers nothing.
+// IsMethod recognises the method of a delivery, in upper case as it is sent.
+// CONNECT is none: it opens a tunnel and delivers nothing.
+func IsMethod(text string) bool { return method.MatchString(text) && text != http.MethodConnect }
+
+// Methods reads one or more methods.
 func Methods(d *caddyfile.Dispenser) ([]string, error) {
 	option := d.Val()
 	methods, err := Some(d, "<method...>")
@@ -107,7 +112,7 @@ func Methods(d *caddyfile.Dispenser) ([]string, error) {
 		return nil, err
 	}
 	for _, text := range methods {
-		if !method.MatchString(text) || text == http.MethodConnect {
+		if !IsMethod(text) {
 			return nil, d.Errf("%s:%s is not a method of a delivery; write one such as POST", option, quotedOr(text, " this"))
 		}
 	}
@@ -197,15 +202,3 @@ func Quoted(word string) string {
 
 // quotedOr is Quoted with something to say in the place of what it hides.
 func quotedOr(word, hidden string) string { return cmp.Or(Quoted(word), hidden) }
-
-// Short writes a duration without the zeros that time.Duration leaves behind.
-func Short(d time.Duration) string {
-	text := d.String()
-	if strings.HasSuffix(text, "m0s") {
-		text = strings.TrimSuffix(text, "0s")
-	}
-	if strings.HasSuffix(text, "h0m") {
-		text = strings.TrimSuffix(text, "0m")
-	}
-	return text
-}

@@ -2,7 +2,7 @@
 package memory
 
 import (
-	"fmt"
+	"errors"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -53,7 +53,7 @@ func (s *Store) Provision(caddy.Context) error {
 // Validate checks what JSON may hold and the Caddyfile cannot.
 func (s *Store) Validate() error {
 	if s.Size < 0 {
-		return fmt.Errorf("replay memory: size must be above zero, not %d", s.Size)
+		return errors.New("replay: size must be above zero; leave it out for the default")
 	}
 	return nil
 }
@@ -75,7 +75,11 @@ func (s *Store) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			s.Size, err = tokens.Count(d)
 			return true, err
 		}
-		return s.UnmarshalOption(d)
+		known, err = s.UnmarshalOption(d)
+		if err == nil && !known {
+			err = tokens.Unknown(d, "size", "ttl", "key")
+		}
+		return known, err
 	})
 }
 
