@@ -3,6 +3,7 @@ package module
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -203,7 +204,7 @@ func TestReadAll(t *testing.T) {
 	if got, err := readAll(strings.NewReader("longer than declared"), 3, 1000, nil); err != nil || string(got) != "longer than declared" {
 		t.Errorf("%q %v", got, err)
 	}
-	if _, err := readAll(strings.NewReader("abc"), -1, 2, nil); err != errTooLarge {
+	if _, err := readAll(strings.NewReader("abc"), -1, 2, nil); !errors.Is(err, errTooLarge) {
 		t.Error(err)
 	}
 }

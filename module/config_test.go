@@ -2,6 +2,7 @@ package module
 
 import (
 	"encoding/json"
+	"maps"
 	"strings"
 	"testing"
 
@@ -20,9 +21,7 @@ func configOf(t *testing.T, handlers ...options) *caddy.Config {
 	var routes []any
 	for _, h := range handlers {
 		written := options{"handler": "verify_webhook", "scheme": "cryptr", "secrets": []string{configCanary}}
-		for name, value := range h {
-			written[name] = value
-		}
+		maps.Copy(written, h)
 		routes = append(routes, options{"handle": []any{written}})
 	}
 	raw, err := json.Marshal(options{"servers": options{"test": options{"listen": []string{"127.0.0.1:0"}, "routes": routes}}})
@@ -93,7 +92,7 @@ func TestErrorsWithoutALabel(t *testing.T) {
 		"label":            {options{"provider": "Acme"}, []string{"provider", "a-z, 0-9, _ and -"}},
 		"long label":       {options{"provider": strings.Repeat("a", 65)}, []string{"provider", "1 to 64"}},
 		// Caddy itself decodes the handler and says which field it is.
-		"unknown field": {options{"tolerence": options{"past": "5m"}}, []string{"verify_webhook", "tolerence"}},
+		"unknown field": {options{"tolerate": options{"past": "5m"}}, []string{"verify_webhook", "tolerate"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			expectError(t, caddy.Validate(configOf(t, c.options)), c.want...)

@@ -42,7 +42,9 @@ func (h *Handler) forward(w http.ResponseWriter, r *http.Request, next caddyhttp
 	}
 
 	err = h.callNext(next, a, withBody(r.WithContext(ctx), d.body), reservation)
-	emptyBody(r)
+	// For handle_errors, which may have another application: the delivery is
+	// verified, and its headers are there too.
+	withBody(r, d.body)
 	timer.Stop()
 	switch a.end() {
 	case endAnswered:

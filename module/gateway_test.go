@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -80,9 +81,7 @@ func newGateway(t *testing.T, options map[string]any, app application) *gateway 
 	t.Helper()
 	g := &gateway{}
 	handler := map[string]any{"handler": "verify_webhook", "scheme": "craneops", "secrets": []string{testSecret}}
-	for name, value := range options {
-		handler[name] = value
-	}
+	maps.Copy(handler, options)
 	if handler["provider"] == nil {
 		// A label of its own, so that no two tests share a history.
 		sum := sha256.Sum256([]byte(t.Name()))
@@ -106,8 +105,10 @@ func newGateway(t *testing.T, options map[string]any, app application) *gateway 
 
 	config := map[string]any{"servers": map[string]any{"test": map[string]any{
 		"listen": []string{"127.0.0.1:0"},
-		"routes": []any{map[string]any{"handle": []any{handler,
-			map[string]any{"handler": "verify_webhook_test_application", "name": t.Name()}}}},
+		"routes": []any{map[string]any{"handle": []any{
+			handler,
+			map[string]any{"handler": "verify_webhook_test_application", "name": t.Name()},
+		}}},
 		"errors": map[string]any{"routes": []any{map[string]any{"handle": []any{map[string]any{
 			"handler": "static_response", "status_code": "{http.error.status_code}",
 			"body": "{http.verify_webhook.verdict} {http.verify_webhook.reason}",
@@ -180,9 +181,7 @@ func (g *gateway) request(t *testing.T, header http.Header, body io.Reader) *htt
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, values := range header {
-		r.Header[name] = values
-	}
+	maps.Copy(r.Header, header)
 	return r
 }
 

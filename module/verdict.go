@@ -78,8 +78,7 @@ func refuseFor(reason Reason, detail string) *refusal {
 
 // refusalOf takes over what a scheme says.
 func refusalOf(err error) *refusal {
-	var refused *schemes.Refusal
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[*schemes.Refusal](err); ok {
 		return refuseFor(refused.Reason, refused.Detail)
 	}
 	return refuseFor(schemes.SignatureMismatch, err.Error())

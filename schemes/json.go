@@ -1,6 +1,7 @@
 package schemes
 
 import (
+	"bytes"
 	"encoding/json"
 	"time"
 	"unicode/utf8"
@@ -78,11 +79,8 @@ func members(body []byte, names []string) (found [maxMembers]value, ok bool) {
 // escapes and is still the same name to whoever parses it.
 func indexName(names []string, quoted []byte) int {
 	plain := quoted[1 : len(quoted)-1]
-	for _, ch := range plain {
-		if ch == '\\' {
-			plain = []byte(value{quoted}.text())
-			break
-		}
+	if bytes.IndexByte(plain, '\\') >= 0 {
+		plain = []byte(value{quoted}.text())
 	}
 	for i, name := range names {
 		if string(plain) == name {
@@ -99,16 +97,14 @@ func (v value) text() string {
 	if len(raw) < 2 || raw[0] != '"' || len(raw) > maxTextLen || !utf8.Valid(raw) {
 		return ""
 	}
-	for _, ch := range raw {
-		if ch == '\\' {
-			var s string
-			if json.Unmarshal(raw, &s) != nil {
-				return ""
-			}
-			return s
-		}
+	if bytes.IndexByte(raw, '\\') < 0 {
+		return string(raw[1 : len(raw)-1])
 	}
-	return string(raw[1 : len(raw)-1])
+	var s string
+	if json.Unmarshal(raw, &s) != nil {
+		return ""
+	}
+	return s
 }
 
 // digits gives a number or a string that is nothing but digits.

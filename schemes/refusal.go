@@ -6,17 +6,17 @@ type Reason string
 
 // The reasons that a scheme can give.
 const (
-	// MissingSignature: no signature header, or an empty one.
+	// MissingSignature means no signature header, or an empty one.
 	MissingSignature Reason = "missing_signature"
-	// MalformedSignature: the signature header is repeated, too long or not
+	// MalformedSignature means the signature header is repeated, too long or not
 	// of the scheme's grammar.
 	MalformedSignature Reason = "malformed_signature"
-	// MissingSignedHeader: a header that takes part in the signed bytes is
+	// MissingSignedHeader means a header that takes part in the signed bytes is
 	// absent or empty.
 	MissingSignedHeader Reason = "missing_signed_header"
-	// MalformedSignedHeader: such a header is repeated or not of the grammar.
+	// MalformedSignedHeader means such a header is repeated or not of the grammar.
 	MalformedSignedHeader Reason = "malformed_signed_header"
-	// SignatureMismatch: no configured key makes any of the MACs sent.
+	// SignatureMismatch means no configured key makes any of the MACs sent.
 	SignatureMismatch Reason = "signature_mismatch"
 )
 

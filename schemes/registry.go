@@ -3,6 +3,7 @@ package schemes
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 )
 
@@ -38,9 +39,5 @@ func All() []*Scheme {
 
 // Names lists the names of the registered schemes in order.
 func Names() []string {
-	var names []string
-	for _, s := range All() {
-		names = append(names, s.Name)
-	}
-	return names
+	return slices.Sorted(maps.Keys(registry))
 }

@@ -60,11 +60,11 @@ type Scheme struct {
 type TimeSource int
 
 const (
-	// NoTime: nothing that is signed says when the delivery was sent.
+	// NoTime means nothing that is signed says when the delivery was sent.
 	NoTime TimeSource = iota
-	// TimeInHeaders: the headers hold the send time, and it is signed.
+	// TimeInHeaders means the headers hold the send time, and it is signed.
 	TimeInHeaders
-	// TimeInBody: only the signed body holds a time, and it need not be the
+	// TimeInBody means only the signed body holds a time, and it need not be the
 	// send time, so it is judged only if the user asks for it.
 	TimeInBody
 )

@@ -10,11 +10,11 @@ import (
 // verified: anybody can write a fresh one, and an authentic delivery that is
 // old is something that an operator must see.
 const (
-	// NoSignedTime: a time was to be judged, and the body has none.
+	// NoSignedTime means a time was to be judged, and the body has none.
 	NoSignedTime Reason = "no_signed_time"
-	// Stale: it is older than the window allows.
+	// Stale means it is older than the window allows.
 	Stale Reason = "stale"
-	// Future: it is further ahead of the clock than the window allows.
+	// Future means it is further ahead of the clock than the window allows.
 	Future Reason = "future"
 )
 

@@ -19,32 +19,39 @@ func TestSign(t *testing.T) {
 		want string
 	}{
 		"easytools": {
-			[]string{"--scheme", "easytools", "--secret", "k"}, awkward,
+			[]string{"--scheme", "easytools", "--secret", "k"},
+			awkward,
 			fmt.Sprintf("X-Webhook-Signature: %x\n", mac([]byte("k"), awkward)),
 		},
 		"craneops": {
-			[]string{"--scheme", "craneops", "--secret", "k", "--event", "booking.created"}, awkward,
+			[]string{"--scheme", "craneops", "--secret", "k", "--event", "booking.created"},
+			awkward,
 			fmt.Sprintf("X-Craneops-Signature: %x\nX-Craneops-Event: booking.created\n", mac([]byte("k"), awkward)),
 		},
 		"cryptr now": {
-			[]string{"--scheme", "cryptr", "--secret", "k"}, awkward,
+			[]string{"--scheme", "cryptr", "--secret", "k"},
+			awkward,
 			fmt.Sprintf("Cryptr-Signature: t=1769860800,v1=sha256.%x\n", mac([]byte("k"), "1769860800."+awkward)),
 		},
 		"cryptr, Unix seconds": {
-			[]string{"--scheme", "cryptr", "--secret", "k", "--at", "1676905124"}, "",
+			[]string{"--scheme", "cryptr", "--secret", "k", "--at", "1676905124"},
+			"",
 			fmt.Sprintf("Cryptr-Signature: t=1676905124,v1=sha256.%x\n", mac([]byte("k"), "1676905124.")),
 		},
 		"cryptr, RFC 3339": {
-			[]string{"--scheme", "cryptr", "--secret", "k", "--at", "2023-02-20T15:58:44+01:00"}, "",
+			[]string{"--scheme", "cryptr", "--secret", "k", "--at", "2023-02-20T15:58:44+01:00"},
+			"",
 			fmt.Sprintf("Cryptr-Signature: t=1676905124,v1=sha256.%x\n", mac([]byte("k"), "1676905124.")),
 		},
 		"mceasy": {
-			[]string{"--scheme", "mceasy", "--secret", secret, "--event", "4", "--id", "job-1", "--at", "2023-02-20T14:58:44.5Z"}, awkward,
+			[]string{"--scheme", "mceasy", "--secret", secret, "--event", "4", "--id", "job-1", "--at", "2023-02-20T14:58:44.5Z"},
+			awkward,
 			"X-Mceasywebhook-Signature: v1.0:" + b64("1676905124500|>4|>"+awkward) +
 				"\nX-Mceasywebhook-Timestamp: 1676905124500\nX-Mceasywebhook-Event: 4\nX-Mceasywebhook-Occurrence-Id: job-1\n",
 		},
 		"mceasy, the event in the body": {
-			[]string{"--scheme", "mceasy", "--secret", secret}, `{"event_id":31}`,
+			[]string{"--scheme", "mceasy", "--secret", secret},
+			`{"event_id":31}`,
 			"X-Mceasywebhook-Signature: v1.0:" + b64(`1769860800000|>31|>{"event_id":31}`) +
 				"\nX-Mceasywebhook-Timestamp: 1769860800000\nX-Mceasywebhook-Event: 31\n",
 		},

@@ -74,8 +74,10 @@ func TestWrongUsage(t *testing.T) {
 		{"sign --scheme cryptr --secret file:" + missing, "secret 1: the file cannot be read: no such file or directory; write file:PATH with its path"},
 		{"sign --scheme cryptr --secret file:" + empty, "secret 1: the file is empty; write the secret into it"},
 		{"verify --scheme cryptr --secret " + canary + " --secret= --headers " + headers, "secret 2: is empty; write --secret K, env:NAME or file:PATH"},
-		{"verify --scheme mceasy --secret " + canary + " --secret env:HOOKLATCH_TEST_CANARY --secret no-base64 --headers " + headers,
-			"secret 3: is not base64; McEasy's secrets are configured in base64, as McEasy shows them"},
+		{
+			"verify --scheme mceasy --secret " + canary + " --secret env:HOOKLATCH_TEST_CANARY --secret no-base64 --headers " + headers,
+			"secret 3: is not base64; McEasy's secrets are configured in base64, as McEasy shows them",
+		},
 
 		{sendTo + canary, "--to is not a URL; write http:// or https://, a host and a path"},
 		{sendTo + "http://" + canary + "%zz", "--to is not a URL; write http:// or https://, a host and a path"},

@@ -109,8 +109,10 @@ func TestVerifyShowsNoMAC(t *testing.T) {
 	if o.row("reason") != "signature_mismatch" {
 		t.Fatal(o.out)
 	}
-	for _, text := range []string{hex.EncodeToString(sum), strings.ToUpper(hex.EncodeToString(sum)),
-		base64.StdEncoding.EncodeToString(sum), base64.RawURLEncoding.EncodeToString(sum)} {
+	for _, text := range []string{
+		hex.EncodeToString(sum), strings.ToUpper(hex.EncodeToString(sum)),
+		base64.StdEncoding.EncodeToString(sum), base64.RawURLEncoding.EncodeToString(sum),
+	} {
 		if strings.Contains(o.out, text) {
 			t.Errorf("the expected MAC is in the report:\n%s", o.out)
 		}

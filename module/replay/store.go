@@ -82,17 +82,17 @@ type Event struct {
 type Status int
 
 const (
-	// Reserved: the event is new and now the caller's to deliver.
+	// Reserved means the event is new and now the caller's to deliver.
 	Reserved Status = iota
-	// InFlight: somebody else is delivering the content, or something under
+	// InFlight means somebody else is delivering the content, or something under
 	// the same occurrence ID.
 	InFlight
-	// Duplicate: the content has been delivered, with the same unsigned values.
+	// Duplicate means the content has been delivered, with the same unsigned values.
 	Duplicate
-	// ContentConflict: the content has been delivered, with other unsigned
+	// ContentConflict means the content has been delivered, with other unsigned
 	// values.
 	ContentConflict
-	// OccurrenceConflict: the content is new, and other content has been
+	// OccurrenceConflict means the content is new, and other content has been
 	// delivered under its occurrence ID.
 	OccurrenceConflict
 )

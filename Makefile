@@ -1,0 +1,53 @@
+# make run    builds Hooklatch and starts the quickstart
+# make test   runs everything; what needs a program that is missing is skipped
+#             and named, and with CI=true it fails
+
+TAGS     := nobadger,nomysql,nopgx
+BIN      := bin/hooklatch
+FUZZTIME ?= 2s
+GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+
+.PHONY: build run test vet lint unit fuzz e2e
+
+build:
+	go build -trimpath -tags $(TAGS) -o $(BIN) ./cmd/hooklatch
+
+run: build
+	@echo
+	@echo 'The gateway listens on localhost:8080. Send it a first delivery from another terminal;'
+	@echo 'the same line once more is a duplicate, and with --secret wrong a forgery:'
+	@echo
+	@grep -m 1 'webhook send' examples/quickstart/README.md
+	@echo
+	$(BIN) run --config examples/quickstart/Caddyfile --envfile examples/quickstart/demo.env
+
+test: vet lint unit fuzz e2e
+
+vet:
+	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "not formatted: $$unformatted"; exit 1; }
+	go vet ./...
+	cd e2e && go vet ./...
+
+lint:
+	@if command -v golangci-lint > /dev/null; then \
+		golangci-lint run ./... && cd e2e && golangci-lint run ./...; \
+	else \
+		echo 'SKIPPED lint: golangci-lint is missing; get it with: go install $(GOLANGCI)'; \
+		test "$$CI" != true; \
+	fi
+
+# The race detector changes what is allocated, so that is counted without it.
+unit:
+	go test -race -timeout 5m ./...
+	go test -timeout 5m -run Allocates ./schemes
+
+fuzz:
+	@for package in ./schemes ./module; do \
+		for target in $$(go test -list '^Fuzz' $$package | grep ^Fuzz); do \
+			echo "fuzzing $$target in $$package for $(FUZZTIME)"; \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package || exit 1; \
+		done \
+	done
+
+e2e:
+	cd e2e && go test -race -timeout 20m ./...

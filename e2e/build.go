@@ -1,0 +1,108 @@
+// Package e2e tests the real binary from outside: built by the real xcaddy,
+// started on free ports, spoken to over HTTP by several clients. It knows
+// nothing of the product's Go code.
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+)
+
+const caddyVersion = "v2.11.9"
+
+// workDir is where the binaries are built; TestMain creates and removes it.
+var workDir string
+
+// The two binaries are built when the first test asks for them, once a run.
+// HOOKLATCH_BINARY and HOOKLATCH_CLOCK_BINARY name ready ones instead. With
+// xcaddy's own XCADDY_RACE_DETECTOR=1 the gateways watch for data races, which
+// fail the test that finds one in a log.
+var (
+	builtGateway = sync.OnceValues(func() (string, error) {
+		return build("hooklatch", "HOOKLATCH_BINARY", nil)
+	})
+	builtClockGateway = sync.OnceValues(func() (string, error) {
+		overlay, err := clockOverlay()
+		if err != nil {
+			return "", err
+		}
+		flags := strings.TrimSpace(os.Getenv("GOFLAGS") + " '-overlay=" + overlay + "'")
+		return build("hooklatch-clock", "HOOKLATCH_CLOCK_BINARY", []string{"GOFLAGS=" + flags})
+	})
+)
+
+// binary is the gateway as users build it.
+func binary(t *testing.T) string {
+	t.Helper()
+	return must(t, builtGateway)
+}
+
+// clockBinary is the same with one file exchanged: its clock stands at
+// HOOKLATCH_E2E_AT_MS. The exchange happens in the build, so that what is
+// shipped has no such switch.
+func clockBinary(t *testing.T) string {
+	t.Helper()
+	return must(t, builtClockGateway)
+}
+
+func must(t *testing.T, built func() (string, error)) string {
+	t.Helper()
+	path, err := built()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// build runs xcaddy with its own default flags. The version after the module's
+// name keeps it from asking for one that is published.
+func build(name, ready string, env []string) (string, error) {
+	if path := os.Getenv(ready); path != "" {
+		return path, nil
+	}
+	root, err := repository()
+	if err != nil {
+		return "", err
+	}
+	output := filepath.Join(workDir, name)
+	cmd := exec.Command("go", "tool", "xcaddy", "build", caddyVersion, "--output", output,
+		"--with", "github.com/hooklatch/hooklatch@v0.0.0="+root)
+	cmd.Env = append(os.Environ(), env...)
+	if said, err := cmd.CombinedOutput(); err != nil {
+		// Once here, and not again with every test that needs the binary.
+		fmt.Fprintf(os.Stderr, "%s", said)
+		return "", fmt.Errorf("building %s with xcaddy: %w", name, err)
+	}
+	return output, nil
+}
+
+func clockOverlay() (string, error) {
+	root, err := repository()
+	if err != nil {
+		return "", err
+	}
+	overlay, err := json.Marshal(map[string]map[string]string{"Replace": {
+		filepath.Join(root, "module", "clock.go"): filepath.Join(root, "e2e", "testdata", "clock.go.txt"),
+	}})
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(workDir, "overlay.json")
+	return path, os.WriteFile(path, overlay, 0o600)
+}
+
+// repository resolves links, because the go command does so with the paths
+// that an overlay is compared with.
+func repository() (string, error) {
+	root, err := filepath.Abs("..")
+	if err != nil {
+		return "", err
+	}
+	return filepath.EvalSymlinks(root)
+}

@@ -1,0 +1,526 @@
+package e2e
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+const (
+	oldCraneopsSecret  = "whsec_e2e-canary-old-5Rt2Yp8N"
+	nextCraneopsSecret = "whsec_e2e-canary-next-1Jd6Wk4C"
+	queryToken         = "e2e-canary-query-5tGb2Lw9"
+)
+
+// example is what the test knows about a folder of ../examples. The texts are
+// as written there, and are exchanged for what is free on this machine.
+type example struct {
+	site      string   // address of the gateway
+	apps      []string // addresses of the applications behind it
+	also      string   // what else it listens on
+	providers []string
+	explains  bool // every sender reads the reason
+	more      func(t *testing.T, s *staged)
+}
+
+const (
+	hooksSite = "hooks.example.com"
+	hooksApp  = "app:3000"
+	secretDir = "/run/secrets"
+)
+
+var examples = map[string]example{
+	"quickstart": {
+		site: ":8080", apps: []string{"127.0.0.1:9000"}, also: ":9000",
+		providers: []string{"easytools", "mceasy", "cryptr", "craneops"},
+		explains:  true, more: useBundledApplication,
+	},
+	"easytools":       {site: hooksSite, apps: []string{hooksApp}, providers: []string{"easytools"}, more: useTolerance},
+	"mceasy":          {site: hooksSite, apps: []string{hooksApp}, providers: []string{"mceasy"}, more: useOtherOccurrence},
+	"cryptr":          {site: hooksSite, apps: []string{hooksApp}, providers: []string{"cryptr"}, more: useRetries},
+	"craneops":        {site: hooksSite, apps: []string{hooksApp}, providers: []string{"craneops"}, more: useOtherEvent},
+	"errors":          {site: hooksSite, apps: []string{hooksApp}, providers: []string{"easytools"}, more: useReason},
+	"secret-rotation": {site: hooksSite, apps: []string{hooksApp}, providers: []string{"craneops"}, more: useRotation},
+	"routing": {
+		site: hooksSite, apps: []string{hooksApp, "directory:3000", "onboarding:3000"},
+		providers: []string{"cryptr"}, more: useEvents,
+	},
+}
+
+// exampleBodies have what is translated into headers.
+var exampleBodies = map[string]struct {
+	body    string
+	headers map[string]string
+}{
+	"easytools": {`{"event":"subscription_created","timestamp":1741442518}`, map[string]string{
+		"Webhook-Event": "subscription_created", "Webhook-Occurred-At": "2025-03-08T14:01:58Z",
+	}},
+	"mceasy": {`{"event_id":6,"event_name":"Harsh Braking","event_type":"ALARM","event":{"data":{}}}`, map[string]string{
+		"Webhook-Event": "alarm.harsh_braking", "Webhook-Occurrence-Id": "48213",
+	}},
+	"cryptr": {cryptrEvent("dir_sync.user.update.success"), map[string]string{
+		"Webhook-Event": "dir_sync.user.update.success", "Webhook-Tenant": "3-belges", "Webhook-Environment": "sandbox",
+	}},
+	"craneops": {`{"supplier": "approved"}`, map[string]string{"Webhook-Unsigned-Event": "booking.created"}},
+}
+
+func cryptrEvent(code string) string {
+	return fmt.Sprintf(`{"__domain__":"3-belges","__environment__":"sandbox","code":%q}`, code)
+}
+
+// TestExamples uses every example as a user would. A new folder needs an entry.
+func TestExamples(t *testing.T) {
+	t.Parallel()
+	const root = "../examples"
+	entries, err := os.ReadDir(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for _, folder := range entries {
+		if !folder.IsDir() {
+			continue
+		}
+		found++
+		t.Run(folder.Name(), func(t *testing.T) {
+			t.Parallel()
+			e, known := examples[folder.Name()]
+			if !known {
+				t.Fatal("no test knows this example")
+			}
+			path := filepath.Join(root, folder.Name(), "Caddyfile")
+			s := &staged{example: e, text: contents(t, path), secretDir: t.TempDir()}
+			s.writeSecret(t, "craneops-new", craneopsSecret)
+			s.writeSecret(t, "craneops-old", oldCraneopsSecret)
+			s.checkCommands(t, path)
+			s.start(t)
+			for _, p := range providers() {
+				if slices.Contains(e.providers, p.name) {
+					s.use(t, p)
+				}
+			}
+			e.more(t, s)
+		})
+	}
+	if found != len(examples) {
+		t.Errorf("%d examples, %d expected", found, len(examples))
+	}
+}
+
+// staged is an example on its stage.
+type staged struct {
+	example
+	*gateway
+	text      string
+	secretDir string
+	alsoAddr  string
+	running   map[string]*application // by the address in the example
+	sent      []delivery
+}
+
+func (s *staged) writeSecret(t *testing.T, name, secret string) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(s.secretDir, name), []byte(secret+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// checkCommands takes the example as it is, but for the place of secrets.
+func (s *staged) checkCommands(t *testing.T, path string) {
+	t.Helper()
+	dir := t.TempDir()
+	readable := filepath.Join(dir, "Caddyfile")
+	text := strings.ReplaceAll(s.text, secretDir, s.secretDir)
+	if err := os.WriteFile(readable, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{
+		{"fmt", "--diff", path},
+		{"adapt", "--config", path},
+		{"validate", "--config", readable},
+	} {
+		cmd := exec.Command(binary(t), args...)
+		cmd.Env = append(bareEnv(dir), secrets()...)
+		said, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Errorf("%v: %v\n%s", args, err, said)
+		}
+		holdsNone(t, args[0]+" says", string(said), canaries())
+	}
+}
+
+// start runs the example with free ports, and with other texts exchanged too.
+func (s *staged) start(t *testing.T, pairs ...string) {
+	t.Helper()
+	s.running = map[string]*application{}
+	for _, addr := range s.apps {
+		s.running[addr] = newApplication(t)
+		pairs = append(pairs, addr, s.running[addr].addr)
+	}
+	if strings.Contains(s.text, secretDir) {
+		pairs = append(pairs, secretDir, s.secretDir)
+	}
+	for range 5 {
+		s.launch(t, pairs)
+		if s.ready(t) {
+			return
+		}
+		if !strings.Contains(s.log.String(), "address already in use") {
+			t.Fatalf("the example did not start:\n%s", s.log)
+		}
+	}
+	t.Fatal("five times something else took the port")
+}
+
+// launch is like the harness's, for a whole Caddyfile.
+func (s *staged) launch(t *testing.T, pairs []string) {
+	t.Helper()
+	dir, port := t.TempDir(), freePort(t)
+	g := &gateway{
+		addr:   "127.0.0.1:" + port,
+		admin:  "127.0.0.1:" + freePort(t),
+		log:    new(logBook),
+		binary: binary(t),
+		config: filepath.Join(dir, "Caddyfile"),
+		exited: make(chan struct{}),
+	}
+	g.env = append(append(bareEnv(dir), "CADDY_ADMIN="+g.admin), secrets()...)
+	site := ":" + port
+	if s.site == hooksSite {
+		site = "http://" + g.addr
+	}
+	pairs = append(slices.Clone(pairs), s.site+" {", site+" {")
+	if s.also != "" {
+		also := freePort(t)
+		s.alsoAddr = "127.0.0.1:" + also
+		pairs = append(pairs, s.also+" {", ":"+also+" {")
+	}
+	if err := os.WriteFile(g.config, []byte(replaced(t, s.text, pairs)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	g.cmd = g.command("run", "--config", g.config)
+	g.cmd.Stdout, g.cmd.Stderr = g.log, g.log
+	if err := g.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		_ = g.cmd.Wait()
+		close(g.exited)
+		g.log.notice.raise()
+	}()
+	// What is registered first runs last, and reads the whole log.
+	t.Cleanup(func() { s.inspectLog(t, g.log) })
+	t.Cleanup(func() { g.stop(t) })
+	s.gateway = g
+}
+
+// replaced fails when there is nothing to replace: the test would use what
+// nobody wrote.
+func replaced(t *testing.T, text string, pairs []string) string {
+	t.Helper()
+	for i := 0; i < len(pairs); i += 2 {
+		if !strings.Contains(text, pairs[i]) {
+			t.Fatalf("the example has no %q", pairs[i])
+		}
+	}
+	return strings.NewReplacer(pairs...).Replace(text)
+}
+
+func contents(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// outcome is what became of one delivery.
+type outcome struct {
+	answer
+	logged  entry                 // of the access log
+	arrived map[string][]received // by the application's address in the example
+}
+
+const stepHeader = "X-E2e-Step"
+
+// step sends a delivery and looks everywhere.
+func (s *staged) step(t *testing.T, d delivery) outcome {
+	t.Helper()
+	name := fmt.Sprintf("step %d", len(s.sent))
+	d = d.plus(stepHeader, name)
+	s.sent = append(s.sent, d)
+	before := map[string]int{}
+	for addr, app := range s.running {
+		before[addr] = app.arrivals()
+	}
+	o := outcome{answer: send(t, s.gateway, d), arrived: map[string][]received{}}
+	for addr, app := range s.running {
+		if app.arrivals() > before[addr] {
+			o.arrived[addr] = app.all()[before[addr]:]
+			o.arrived[addr][0].carries(t, d)
+		}
+	}
+	o.logged = s.log.await(t, name, func(e entry) bool {
+		_, step := loggedRequest(e)
+		return e.text("msg") == "handled request" && step == name
+	})
+	path, _, _ := strings.Cut(d.path, "?")
+	if uri, _ := loggedRequest(o.logged); uri != path+"?REDACTED" {
+		t.Errorf("the access log has the URI %q for %s", uri, d.path)
+	}
+	return o
+}
+
+func loggedRequest(e entry) (uri, step string) {
+	request, _ := e["request"].(map[string]any)
+	headers, _ := request["headers"].(map[string]any)
+	if values, _ := headers[stepHeader].([]any); len(values) == 1 {
+		step, _ = values[0].(string)
+	}
+	uri, _ = request["uri"].(string)
+	return uri, step
+}
+
+// is asserts what the sender reads and what the access log says.
+func (o outcome) is(t *testing.T, status int, verdict, reason string) {
+	t.Helper()
+	gotVerdict, gotReason := o.logged.text("webhook_verdict"), o.logged.text("webhook_reason")
+	if o.status != status || gotVerdict != verdict || gotReason != reason {
+		t.Errorf("%d %q %q, not %d %q %q", o.status, gotVerdict, gotReason, status, verdict, reason)
+	}
+	if forwarded := verdict == "accepted"; forwarded != (len(o.arrived) == 1) {
+		t.Errorf("%q reached %d applications", verdict, len(o.arrived))
+	}
+}
+
+// refused is for what is not forwarded and not acknowledged.
+func (o outcome) refused(t *testing.T, reason string, explained bool) {
+	t.Helper()
+	o.is(t, statusOf(reason), "rejected", reason)
+	want := ""
+	if explained {
+		want = "rejected " + reason
+	}
+	if string(o.body) != want {
+		t.Errorf("the sender of %q reads %q, not %q", reason, o.body, want)
+	}
+}
+
+// delivery is the provider's, to the path that all examples give it.
+func (s *staged) delivery(p provider, body string) delivery {
+	return p.deliver(body).to("/" + p.name + "?token=" + queryToken)
+}
+
+// use is what every example must stand.
+func (s *staged) use(t *testing.T, p provider) {
+	t.Helper()
+	sample := exampleBodies[p.name]
+	d := s.delivery(p, sample.body)
+
+	s.step(t, d.saying([]byte(sample.body+" "))).refused(t, "signature_mismatch", s.explains)
+	s.step(t, d.without(p.signature)).refused(t, "missing_signature", s.explains)
+	for _, path := range []string{"/", "/elsewhere", "/" + p.name + "/", "/" + p.name + "/elsewhere"} {
+		s.step(t, d.to(path+"?token="+queryToken)).is(t, http.StatusNotFound, "", "")
+	}
+
+	first := s.step(t, d)
+	first.is(t, http.StatusOK, "accepted", "")
+	for _, requests := range first.arrived {
+		got := requests[0].header
+		for name, want := range sample.headers {
+			if got.Get(name) != want {
+				t.Errorf("%s is %q, not %q", name, got.Get(name), want)
+			}
+		}
+		if got.Get("Webhook-Verdict") != "accepted" || got.Get("Webhook-Provider") != p.name {
+			t.Errorf("verdict %q of %q", got.Get("Webhook-Verdict"), got.Get("Webhook-Provider"))
+		}
+		if id := got.Get("Webhook-Id"); id == "" || id != first.logged.text("webhook_id") {
+			t.Errorf("the id is %q, in the log %q", id, first.logged.text("webhook_id"))
+		}
+	}
+	s.step(t, d).is(t, http.StatusOK, "duplicate", "duplicate")
+}
+
+// useBundledApplication gives it what the recording one was given.
+func useBundledApplication(t *testing.T, s *staged) {
+	for _, r := range s.running[s.apps[0]].all() {
+		shown := delivery{method: r.method, path: r.uri, body: r.body}
+		for name, values := range r.header {
+			shown = shown.plus(name, values[0])
+		}
+		a := send(t, &gateway{addr: s.alsoAddr}, shown)
+		want := []string{fmt.Sprintf(" %d bytes ", len(r.body))}
+		for _, h := range shown.headers {
+			if strings.HasPrefix(h.name, "Webhook-") {
+				want = append(want, h.name+": "+h.value+"\n")
+			}
+		}
+		for _, text := range want {
+			if a.status != http.StatusOK || !strings.Contains(string(a.body), text) {
+				t.Errorf("the application answers %d %q without %q", a.status, a.body, text)
+			}
+		}
+	}
+}
+
+// useTolerance switches on what the example has in a comment.
+func useTolerance(t *testing.T, s *staged) {
+	s.start(t, "# tolerance 24h", "tolerance 24h")
+	now := time.Now()
+	at := func(at time.Time) delivery {
+		return easytools(`{"timestamp":` + unix(at) + `}`).to("/easytools?token=" + queryToken)
+	}
+	s.step(t, at(now.Add(-25*time.Hour))).refused(t, "stale", false)
+	s.step(t, at(now.Add(-23*time.Hour))).is(t, http.StatusOK, "accepted", "")
+}
+
+func useOtherOccurrence(t *testing.T, s *staged) {
+	d := mceasy(`{"trip":1}`, time.Now(), "6", "48214").to("/mceasy?token=" + queryToken)
+	s.step(t, d).is(t, http.StatusOK, "accepted", "")
+	s.step(t, d.with("X-McEasyWebhook-Occurrence-ID", "1")).refused(t, "conflict", false)
+}
+
+func useOtherEvent(t *testing.T, s *staged) {
+	d := craneops(`{"crane":1}`).to("/craneops?token=" + queryToken)
+	s.step(t, d).is(t, http.StatusOK, "accepted", "")
+	s.step(t, d.with("X-CraneOps-Event", "booking.deleted")).refused(t, "conflict", false)
+}
+
+// useRetries has what Cryptr sends again: late, and after an application that
+// was down or slow.
+func useRetries(t *testing.T, s *staged) {
+	event := func(body string, age time.Duration) delivery {
+		return cryptr(body, time.Now().Add(-age)).to("/cryptr?token=" + queryToken)
+	}
+	s.step(t, event(`{"age":"3h40m"}`, 3*time.Hour+40*time.Minute)).is(t, http.StatusOK, "accepted", "")
+	s.step(t, event(`{"age":"5h"}`, 5*time.Hour)).refused(t, "stale", false)
+
+	down := event(`{"app":"down"}`, 0)
+	s.running[hooksApp].answers(hangUp)
+	o := s.step(t, down)
+	o.is(t, http.StatusServiceUnavailable, "accepted", "")
+	o.retriedAfter(t, "60")
+	s.running[hooksApp].answers(status(http.StatusOK))
+	s.step(t, down).is(t, http.StatusOK, "accepted", "")
+
+	s.start(t, "answer_within 10s", "answer_within 100ms")
+	release := make(chan struct{})
+	defer close(release)
+	s.running[hooksApp].answers(until(release, http.StatusOK))
+	o = s.step(t, event(`{"app":"slow"}`, 0))
+	o.is(t, http.StatusServiceUnavailable, "accepted", "no_answer")
+	o.retriedAfter(t, "60")
+}
+
+func (o outcome) retriedAfter(t *testing.T, seconds string) {
+	t.Helper()
+	if got := o.header.Get("Retry-After"); got != seconds {
+		t.Errorf("Retry-After is %q, not %s", got, seconds)
+	}
+}
+
+// useReason is an outsider first, as in the common steps, and then an operator.
+func useReason(t *testing.T, s *staged) {
+	down := easytools(`{"app":"down"}`).to("/easytools?token=" + queryToken)
+	s.running[hooksApp].answers(hangUp)
+	o := s.step(t, down)
+	o.is(t, http.StatusBadGateway, "accepted", "")
+	if len(o.body) > 0 {
+		t.Errorf("an outsider reads %q", o.body)
+	}
+	s.start(t, "10.20.0.0/16", "127.0.0.1/32")
+	s.step(t, down.without("X-Webhook-Signature")).refused(t, "missing_signature", true)
+	s.step(t, down.saying(nil)).refused(t, "signature_mismatch", true)
+	s.running[hooksApp].answers(hangUp)
+	o = s.step(t, down)
+	o.is(t, http.StatusBadGateway, "accepted", "")
+	if got := strings.TrimSpace(string(o.body)); got != "accepted" {
+		t.Errorf("an operator reads %q", got)
+	}
+}
+
+// useEvents sends every event to the application that is meant for it.
+func useEvents(t *testing.T, s *staged) {
+	for body, app := range map[string]string{
+		cryptrEvent("dir_sync.user.provision.success"): "onboarding:3000",
+		cryptrEvent("dir_sync.user.provision.fail"):    "directory:3000",
+		cryptrEvent("sso_saml.all"):                    hooksApp,
+		cryptrEvent("not.dir_sync.user"):               hooksApp,
+		`no JSON`:                                      hooksApp,
+	} {
+		o := s.step(t, cryptr(body, time.Now()).to("/cryptr?token="+queryToken))
+		o.is(t, http.StatusOK, "accepted", "")
+		if o.arrived[app] == nil {
+			t.Errorf("%s did not reach %s", body, app)
+		}
+	}
+}
+
+// useRotation goes one step further: the new secret becomes the old one.
+func useRotation(t *testing.T, s *staged) {
+	signed := func(secret, body string) delivery {
+		return craneops(body).to("/craneops?token="+queryToken).with("X-CraneOps-Signature", hexMAC(secret, body))
+	}
+	matches := func(d delivery, key string) {
+		t.Helper()
+		o := s.step(t, d)
+		o.is(t, http.StatusOK, "accepted", "")
+		if got := o.logged.text("webhook_key"); got != key {
+			t.Errorf("the log has the key %q, not %s", got, key)
+		}
+	}
+	matches(signed(craneopsSecret, "1"), "1")
+	matches(signed(oldCraneopsSecret, "2"), "2")
+	s.step(t, signed(nextCraneopsSecret, "3")).refused(t, "signature_mismatch", false)
+
+	s.writeSecret(t, "craneops-old", craneopsSecret)
+	s.writeSecret(t, "craneops-new", nextCraneopsSecret)
+	said, err := s.command("reload", "--force", "--config", s.config, "--address", s.admin).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, said)
+	}
+	matches(signed(nextCraneopsSecret, "3"), "1")
+	matches(signed(craneopsSecret, "4"), "2")
+	s.step(t, signed(oldCraneopsSecret, "5")).refused(t, "signature_mismatch", false)
+	s.step(t, signed(nextCraneopsSecret, "2")).is(t, http.StatusOK, "duplicate", "duplicate")
+}
+
+// inspectLog looks for what the filter is to keep out.
+func (s *staged) inspectLog(t *testing.T, log *logBook) {
+	forbidden := canaries()
+	for _, d := range s.sent {
+		for _, p := range providers() {
+			// The end is part of the MAC, whatever stands in front of it.
+			if signature := d.get(p.signature); signature != "" {
+				forbidden = append(forbidden, signature[len(signature)-20:])
+			}
+		}
+	}
+	holdsNone(t, "the log has", log.String(), forbidden)
+}
+
+// canaries are what no output may ever have.
+func canaries() []string {
+	list := []string{queryToken, oldCraneopsSecret, nextCraneopsSecret}
+	for _, p := range providers() {
+		list = append(list, secretOf(p.name))
+	}
+	return list
+}
+
+func holdsNone(t *testing.T, what, text string, forbidden []string) {
+	t.Helper()
+	for _, f := range forbidden {
+		if strings.Contains(text, f) {
+			t.Errorf("%s %q", what, f)
+		}
+	}
+}

@@ -1,0 +1,125 @@
+package e2e
+
+import (
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+// atOnce is far below the minute after which a server gives up on a client that
+// waits for "100 Continue".
+const atOnce = 5 * time.Second
+
+// TestExpectRefused: a sender that asks first and is refused from its headers
+// has its answer at once, sends nothing, and is let go.
+func TestExpectRefused(t *testing.T) {
+	t.Parallel()
+	app := newApplication(t)
+	g := start(t, openSite(
+		hook("/craneops", "craneops", app.addr, "max_body 1KiB"),
+		hook("/mceasy", "mceasy", app.addr),
+	), secrets()...)
+	const signature = "X-CraneOps-Signature"
+	d := craneops(strings.Repeat("x", 1000))
+	m := mceasy(`{}`, time.Now(), "6", "1")
+	cases := []struct {
+		sent   delivery
+		reason string
+	}{
+		{d.by(http.MethodPut), "method_not_allowed"},
+		{d.without(signature), "missing_signature"},
+		{d.with(signature, "no hex"), "malformed_signature"},
+		{m.without("X-McEasyWebhook-Timestamp"), "missing_signed_header"},
+		{m.with("X-McEasyWebhook-Event", "6x"), "malformed_signed_header"},
+		{craneops(strings.Repeat("x", 2000)), "body_too_large"},
+	}
+	for _, c := range cases {
+		t.Run(c.reason, func(t *testing.T) {
+			t.Parallel()
+			began := time.Now()
+			w := dial(t, g)
+			w.write(t, c.sent.head(c.sent.length(), "Expect: 100-continue"), "\r\n")
+			w.mustRead(t).rejected(t, c.reason)
+			if _, err := w.in.ReadByte(); !errors.Is(err, io.EOF) && !reset(err) {
+				t.Errorf("the connection stays open: %v", err)
+			}
+			if took := time.Since(began); took > atOnce {
+				t.Errorf("it took %v", took)
+			}
+			if n := app.countBody(c.sent.body); n != 0 {
+				t.Error("it reached the application")
+			}
+		})
+	}
+}
+
+func reset(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && !op.Timeout()
+}
+
+// TestExpectRead: who has nothing against the headers asks for the body.
+func TestExpectRead(t *testing.T) {
+	t.Parallel()
+	g, app := craneopsGateway(t)
+	d := craneops(`{"asked":"first"}`)
+	cases := []struct {
+		name string
+		body string
+		want func(*testing.T, answer)
+	}{
+		{"forged", strings.Repeat("x", len(d.body)), func(t *testing.T, a answer) { a.rejected(t, "signature_mismatch") }},
+		{"accepted", string(d.body), accepted},
+		{"duplicate", string(d.body), duplicate},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			w := dial(t, g)
+			w.write(t, d.head(d.length(), "Expect: 100-continue"), "\r\n")
+			if a := w.mustRead(t); a.status != http.StatusContinue {
+				t.Fatalf("answered %d, not 100", a.status)
+			}
+			w.write(t, c.body)
+			c.want(t, w.mustRead(t))
+		})
+	}
+	app.saw(t, 1)
+	app.all()[0].carries(t, d)
+}
+
+// TestCurlAsks: curl asks by itself for bodies over 1 MiB, and here waits for
+// the answer.
+func TestCurlAsks(t *testing.T) {
+	t.Parallel()
+	needs(t, "curl")
+	g, app := craneopsGateway(t)
+	d := craneops(strings.Repeat("0123456789abcdef", 2<<20/16))
+	steps := []struct {
+		name string
+		sent delivery
+		want func(*testing.T, answer)
+	}{
+		{"refused", d.without("X-CraneOps-Signature"), func(t *testing.T, a answer) { a.rejected(t, "missing_signature") }},
+		{"forged", d.with("X-CraneOps-Signature", strings.Repeat("0", 64)), func(t *testing.T, a answer) { a.rejected(t, "signature_mismatch") }},
+		{"accepted", d, accepted},
+		{"duplicate", d, duplicate},
+	}
+	for _, s := range steps {
+		t.Run(s.name, func(t *testing.T) {
+			began := time.Now()
+			a, err := sendCurlAsking(t, g, s.sent)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.want(t, a)
+			if took := time.Since(began); took > atOnce {
+				t.Errorf("it took %v", took)
+			}
+		})
+	}
+	app.saw(t, 1)
+}

@@ -1,0 +1,205 @@
+package e2e
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+// marker is what a sender writes where only the gateway may.
+const marker = "forged-by-the-sender"
+
+var forgedNames = []string{
+	"Webhook-Verdict", "Webhook-Provider", "Webhook-Id", "Webhook-Event", "Webhook-Sent-At",
+	"Webhook-Occurred-At", "Webhook-Tenant", "Webhook-Environment", "Webhook-Occurrence-Id",
+	"Webhook-Unsigned-Event", "Webhook-Timestamp", "Webhook-Signature", "Webhook-Anything",
+	"webhook-lower", "WEBHOOK-UPPER", "Webhook-", "Webhook_Id", "Webhook.Id",
+}
+
+func forgedLines() []string {
+	var lines []string
+	for _, name := range forgedNames {
+		lines = append(lines, name+": "+marker)
+	}
+	return lines
+}
+
+// genuine asserts that nothing of the sender's is among what the gateway sets.
+func (r received) genuine(t *testing.T) {
+	t.Helper()
+	for _, headers := range []http.Header{r.header, r.trailer} {
+		for name, values := range headers {
+			if strings.Contains(strings.Join(values, " "), marker) {
+				t.Errorf("the application received %s: %v", name, values)
+			}
+		}
+	}
+	if len(r.trailer) > 0 {
+		t.Errorf("the application received the trailers %v", r.trailer)
+	}
+}
+
+// forgery is a request that tries to reach the application with more than was
+// signed. d is the honest part of it.
+type forgery struct {
+	name string
+	text func(d delivery) string
+}
+
+func forgeryWays() []forgery {
+	trailers := "Trailer: Webhook-Id, Webhook-Verdict, X-Extra"
+	announced := []string{"Webhook-Id: " + marker, "Webhook-Verdict: " + marker, "X-Extra: " + marker}
+	connection := "Connection: close, %s, Content-Type, Webhook-Verdict, Webhook-Provider, Webhook-Id, Content-Length"
+	return []forgery{
+		{"headers", func(d delivery) string { return d.whole(forgedLines()...) }},
+		{"trailers", func(d delivery) string { return d.chunked([]string{trailers}, announced...) }},
+		{"unannounced trailers", func(d delivery) string { return d.chunked(nil, announced...) }},
+		{"trailers of an announced nothing", func(d delivery) string { return d.chunked([]string{trailers}) }},
+		{"connection tokens", func(d delivery) string {
+			return d.whole(fmt.Sprintf(connection, d.headers[len(d.headers)-1].name))
+		}},
+		{"connection tokens in two headers", func(d delivery) string {
+			return d.whole("Connection: keep-alive, content-type", "Connection: "+d.headers[len(d.headers)-1].name)
+		}},
+		{"upgrade", func(d delivery) string { return d.whole("Connection: Upgrade", "Upgrade: websocket") }},
+		{"upgrade and more", func(d delivery) string {
+			return d.whole("Connection: keep-alive, Upgrade, Content-Type", "Upgrade: h2c", "HTTP2-Settings: AAMAAABkAAQAAP__")
+		}},
+	}
+}
+
+// TestForgedHeaders: the application receives what was signed and what the
+// gateway says, whatever else the sender adds.
+func TestForgedHeaders(t *testing.T) {
+	t.Parallel()
+	g, app := allProviders(t, "replay off")
+	for _, p := range providers() {
+		for _, f := range forgeryWays() {
+			t.Run(p.name+"/"+f.name, func(t *testing.T) {
+				d := p.deliver(`{"forged":"headers"}`)
+				d.path += "?forged=" + strings.ReplaceAll(f.name, " ", "-")
+				exchange(t, g, f.text(d)).accepted(t)
+				got := app.with(d.path)
+				if len(got) != 1 {
+					t.Fatalf("the application received it %d times", len(got))
+				}
+				got[0].carries(t, d)
+				got[0].genuine(t)
+				if v := got[0].header.Get("Webhook-Verdict"); v != "accepted" {
+					t.Errorf("Webhook-Verdict is %q", v)
+				}
+				if v := got[0].header.Get("Upgrade"); v != "" {
+					t.Errorf("the application was asked for an upgrade to %s", v)
+				}
+			})
+		}
+	}
+}
+
+// TestForgedHeadersInErrors: an application behind handle_errors sees refused
+// requests, but nothing that the sender made up.
+func TestForgedHeadersInErrors(t *testing.T) {
+	t.Parallel()
+	app, failures := newApplication(t), newApplication(t)
+	failures.answers(status(http.StatusTeapot))
+	g := start(t, bareSite(
+		hook("/craneops", "craneops", app.addr),
+		"respond 404",
+		"handle_errors {\nreverse_proxy "+failures.addr+"\n}",
+	), secrets()...)
+	forged := craneops(`{"forged":true}`).with("X-CraneOps-Signature", strings.Repeat("0", 64))
+	spoilt := map[string]delivery{
+		"mismatch":  forged,
+		"missing":   forged.without("X-CraneOps-Signature"),
+		"malformed": forged.with("X-CraneOps-Signature", "no hex"),
+		"method":    forged.by(http.MethodPut),
+	}
+	for why, d := range spoilt {
+		for _, f := range forgeryWays() {
+			t.Run(why+"/"+f.name, func(t *testing.T) {
+				d := d.to("/craneops?why=" + why + "&forged=" + strings.ReplaceAll(f.name, " ", "-"))
+				if a := exchange(t, g, f.text(d)); a.status != http.StatusTeapot {
+					t.Errorf("answered %d", a.status)
+				}
+				got := failures.with(d.path)
+				if len(got) != 1 {
+					t.Fatalf("the error service received it %d times", len(got))
+				}
+				got[0].genuine(t)
+				got[0].carries(t, d.saying(nil))
+				for name, values := range got[0].header {
+					if strings.HasPrefix(name, "Webhook-") {
+						t.Errorf("the error service received %s: %v", name, values)
+					}
+				}
+				if v := got[0].header.Get("Upgrade"); v != "" {
+					t.Errorf("the error service was asked for an upgrade to %s", v)
+				}
+			})
+		}
+	}
+	app.saw(t, 0)
+}
+
+// TestFailureInErrors: an application behind handle_errors also sees what was
+// accepted and then found no answer. Either it is given the verified body, or
+// nothing tells it that what it has been given was accepted.
+func TestFailureInErrors(t *testing.T) {
+	t.Parallel()
+	app, failures := newApplication(t), newApplication(t)
+	failures.answers(status(http.StatusTeapot))
+	app.answers(hangUp)
+	g := start(t, bareSite(
+		hook("/craneops", "craneops", app.addr),
+		route("/nothing", verify("craneops", "CRANEOPS_SECRET", "provider nothing")),
+		"handle_errors {\nreverse_proxy "+failures.addr+"\n}",
+	), secrets()...)
+	for _, path := range []string{"/craneops", "/nothing"} {
+		t.Run(path, func(t *testing.T) {
+			d := craneops(`{"failed":true}`).to(path)
+			if a := exchange(t, g, d.whole(forgedLines()...)); a.status != http.StatusTeapot {
+				t.Errorf("answered %d", a.status)
+			}
+			got := failures.with(path)
+			if len(got) != 1 {
+				t.Fatalf("the error service received it %d times", len(got))
+			}
+			got[0].genuine(t)
+			if v := got[0].header.Get("Webhook-Verdict"); v == "accepted" && len(got[0].body) == 0 {
+				t.Errorf("an empty body is said to be %s", v)
+			}
+		})
+	}
+}
+
+// TestNoTunnel: an application that answers 101 all the same gets no connection
+// to the sender.
+func TestNoTunnel(t *testing.T) {
+	t.Parallel()
+	g, app := craneopsGateway(t)
+	heard := make(chan string, 1)
+	app.answers(func(w http.ResponseWriter, _ *http.Request) {
+		conn, buffered, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			heard <- err.Error()
+			return
+		}
+		defer conn.Close()
+		_ = conn.SetDeadline(time.Now().Add(2 * time.Second))
+		_, _ = buffered.WriteString("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nhello\n")
+		_ = buffered.Flush()
+		line, _ := buffered.ReadString('\n')
+		heard <- line
+	})
+	w := dial(t, g)
+	w.write(t, craneops(`{}`).whole("Connection: Upgrade", "Upgrade: websocket"), "unverified\n")
+	a, err := w.read()
+	if err == nil && (a.status == http.StatusSwitchingProtocols || a.status < http.StatusBadRequest) {
+		t.Errorf("answered %d", a.status)
+	}
+	if said := <-heard; said != "" {
+		t.Errorf("the application heard %q from the sender", said)
+	}
+}

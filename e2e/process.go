@@ -1,0 +1,104 @@
+package e2e
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"sync"
+	"testing"
+)
+
+// hints say how to get what a machine may lack.
+var hints = map[string]string{
+	"curl":    "install curl (Debian: apt-get install curl)",
+	"node":    "install Node.js 20 or later (Debian: apt-get install nodejs)",
+	"python3": "install Python 3.9 or later (Debian: apt-get install python3)",
+}
+
+// needs skips a test whose program is missing. CI has everything, so that there
+// nothing is left out unnoticed.
+func needs(t *testing.T, program string) {
+	t.Helper()
+	if _, err := exec.LookPath(program); err == nil {
+		return
+	}
+	if os.Getenv("CI") == "true" {
+		t.Fatalf("%s is missing: %s", program, hints[program])
+	}
+	t.Skipf("%s is missing: %s", program, hints[program])
+}
+
+// process answers each JSON line with one.
+type process struct {
+	mu  sync.Mutex
+	cmd *exec.Cmd
+	in  io.WriteCloser
+	out *bufio.Reader
+}
+
+// running are the processes of this run by their script: starting an
+// interpreter for every question would take most of the time.
+var running struct {
+	sync.Mutex
+	processes map[string]*process
+}
+
+// helper is the one process of a script.
+func helper(t *testing.T, program, script string) *process {
+	t.Helper()
+	needs(t, program)
+	running.Lock()
+	defer running.Unlock()
+	if p := running.processes[script]; p != nil {
+		return p
+	}
+	p, err := startProcess(program, script)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if running.processes == nil {
+		running.processes = map[string]*process{}
+	}
+	running.processes[script] = p
+	return p
+}
+
+func startProcess(program, script string) (*process, error) {
+	cmd := exec.Command(program, script)
+	cmd.Stderr = os.Stderr
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	return &process{cmd: cmd, in: in, out: bufio.NewReader(out)}, cmd.Start()
+}
+
+func (p *process) ask(question, answer any) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err := json.NewEncoder(p.in).Encode(question); err != nil {
+		return fmt.Errorf("asking %s: %w", p.cmd, err)
+	}
+	line, err := p.out.ReadBytes('\n')
+	if err != nil {
+		return fmt.Errorf("hearing from %s: %w", p.cmd, err)
+	}
+	return json.Unmarshal(line, answer)
+}
+
+// stopProcesses ends them by the end of their input.
+func stopProcesses() {
+	running.Lock()
+	defer running.Unlock()
+	for _, p := range running.processes {
+		_ = p.in.Close()
+		_ = p.cmd.Wait()
+	}
+}

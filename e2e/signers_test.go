@@ -1,0 +1,181 @@
+package e2e
+
+import (
+	"encoding/json"
+	"errors"
+	"math/rand/v2"
+	"net/http"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+)
+
+// previousSecret is the one that Cryptr's v0 is made with after a key change.
+const previousSecret = "e2ePrevious1pQnc10hh5ZDecqQfMDKy0S2FfdWU7ZJQ40Mh2TgweRcXM5Um3b6P"
+
+// highByteSecret is base64 of bytes above 0x7f: for these, McEasy's two readings
+// of its key differ.
+const highByteSecret = "4oKsw6nDvy3/gICB/v7wn6aA8J+mgA=="
+
+// signer is a program that signs the way the provider's page says, without a
+// line of ours in it.
+type signer struct{ program, script string }
+
+func signers() []signer {
+	return []signer{{"node", "signers/sign.mjs"}, {"python3", "signers/sign.py"}}
+}
+
+type variants struct {
+	Honest []string `json:"honest"`
+	Forged []string `json:"forged"`
+}
+
+// list asks which variants the signer knows.
+func (s signer) list(t *testing.T) map[string]variants {
+	t.Helper()
+	needs(t, s.program)
+	text, err := exec.Command(s.program, s.script, "--list").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list map[string]variants
+	if err := json.Unmarshal(text, &list); err != nil {
+		t.Fatal(err)
+	}
+	if len(list) != len(providers()) {
+		t.Fatalf("%s signs for %d providers", s.script, len(list))
+	}
+	return list
+}
+
+// order is what a signer is asked for.
+type order struct {
+	Provider   string `json:"provider"`
+	Secret     string `json:"secret"`
+	Previous   string `json:"previous_secret"`
+	Body       []byte `json:"body_base64"`
+	At         int64  `json:"at_ms"`
+	Event      string `json:"event"`
+	Occurrence string `json:"occurrence_id"`
+	Variant    string `json:"variant"`
+}
+
+func (s signer) sign(t *testing.T, o order, path string) delivery {
+	t.Helper()
+	var said struct {
+		Headers [][2]string `json:"headers"`
+		Error   string      `json:"error"`
+	}
+	err := helper(t, s.program, s.script).ask(o, &said)
+	if err == nil && said.Error != "" {
+		err = errors.New(said.Error)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := delivery{method: http.MethodPost, path: path, body: o.Body}
+	for _, h := range said.Headers {
+		d.headers = append(d.headers, header{h[0], h[1]})
+	}
+	return d
+}
+
+// bodies are what breaks verifiers that read a body as anything but bytes.
+func bodies() map[string][]byte {
+	random := make([]byte, 200<<10)
+	source := rand.NewChaCha8([32]byte{1})
+	_, _ = source.Read(random)
+	return map[string][]byte{
+		"empty":         {},
+		"json":          []byte(`{"event":"booking.created","id":17}`),
+		"pretty":        []byte("{\n  \"event\": \"booking.created\",\n  \"id\": 17\n}\n"),
+		"crlf":          []byte("{\r\n\t\"id\": 17\r\n}\r\n\r\n"),
+		"invalid-utf8":  []byte("{\"name\":\"\xff\xfe\xc3(\"}"),
+		"bom":           []byte("\xef\xbb\xbf{\"id\":17}"),
+		"nul":           []byte("{\"id\":17}\x00\x00"),
+		"random-200kib": random,
+	}
+}
+
+// TestSigners lets independent signers sign and forge.
+func TestSigners(t *testing.T) {
+	t.Parallel()
+	app := newApplication(t)
+	g := start(t, openSite(
+		hook("/easytools", "easytools", app.addr, "replay off"),
+		hook("/craneops", "craneops", app.addr, "replay off"),
+		hook("/mceasy", "mceasy", app.addr, "replay off"),
+		hook("/cryptr", "cryptr", app.addr, "replay off"),
+		route("/previous/cryptr", verify("cryptr", "PREVIOUS_SECRET", "provider previous", "replay off"), "reverse_proxy "+app.addr),
+	), "EASYTOOLS_SECRET="+easytoolsSecret, "CRANEOPS_SECRET="+craneopsSecret,
+		"CRYPTR_SECRET="+cryptrSecret, "MCEASY_SECRET="+highByteSecret, "PREVIOUS_SECRET="+previousSecret)
+	for _, s := range signers() {
+		t.Run(s.program, func(t *testing.T) {
+			for name, v := range s.list(t) {
+				for body, content := range bodies() {
+					o := order{
+						Provider: name, Secret: secretOf(name), Previous: previousSecret, Body: content,
+						At: time.Now().UnixMilli(), Event: "6", Occurrence: "48213",
+					}
+					if name == "mceasy" {
+						o.Secret = highByteSecret
+					}
+					s.check(t, g, app, o, v, body)
+				}
+			}
+		})
+	}
+}
+
+func (s signer) check(t *testing.T, g *gateway, app *application, o order, v variants, body string) {
+	query := "?by=" + s.program + "&body=" + body + "&variant="
+	for _, variant := range v.Honest {
+		o.Variant = variant
+		paths := []string{"/" + o.Provider}
+		if variant == "rotated" {
+			// Who has not changed the key yet must still be served.
+			paths = append(paths, "/previous/"+o.Provider)
+		}
+		for _, path := range paths {
+			t.Run(strings.TrimPrefix(path, "/")+"/"+body+"/honest-"+variant, func(t *testing.T) {
+				d := s.sign(t, o, path+query+variant)
+				send(t, g, d).accepted(t)
+				got := app.with(d.path)
+				if len(got) != 1 {
+					t.Fatalf("the application received it %d times", len(got))
+				}
+				got[0].carries(t, d)
+			})
+		}
+	}
+	for _, variant := range v.Forged {
+		o.Variant = variant
+		t.Run(o.Provider+"/"+body+"/"+variant, func(t *testing.T) {
+			reason, known := forgeries[variant]
+			if !known {
+				t.Fatalf("no reason is known for %q", variant)
+			}
+			d := s.sign(t, o, "/"+o.Provider+query+variant)
+			send(t, g, d).rejected(t, reason)
+			if got := app.with(d.path); len(got) != 0 {
+				t.Error("it reached the application")
+			}
+		})
+	}
+}
+
+// forgeries are the signers' ways to forge, and how each is found out.
+var forgeries = map[string]string{
+	"forged-secret":       "signature_mismatch",
+	"forged-body":         "signature_mismatch",
+	"forged-truncated":    "malformed_signature",
+	"forged-missing":      "missing_signature",
+	"forged-plain-sha256": "signature_mismatch",
+	"forged-prefix":       "malformed_signature",
+	"forged-no-time":      "malformed_signature",
+	"forged-undecoded":    "signature_mismatch",
+	"forged-body-only":    "signature_mismatch",
+	"forged-future":       "future",
+	"forged-stale":        "stale",
+}

@@ -1,0 +1,40 @@
+package e2e
+
+import (
+	"fmt"
+	"strings"
+)
+
+// openSite shows every answer's verdict and reason in headers, and the reason
+// in the access log for senders who do not wait for their answer.
+func openSite(routes ...string) string {
+	return bareSite(append(routes, "respond 404")...) + `
+	log
+	log_append e2e_reason {http.verify_webhook.reason}
+	header >X-Verdict {http.verify_webhook.verdict}
+	header >X-Reason {http.verify_webhook.reason}
+	handle_errors {
+		header X-Verdict {http.verify_webhook.verdict}
+		header X-Reason {http.verify_webhook.reason}
+		respond "" {http.error.status_code}
+	}`
+}
+
+// bareSite is what a user would write who adds nothing.
+func bareSite(routes ...string) string {
+	return strings.Join(routes, "\n")
+}
+
+// hook is one verified route: everything under path, for the provider whose
+// name the scheme is.
+func hook(path, scheme, app string, options ...string) string {
+	return route(path, verify(scheme, secretVariable(scheme), options...), "reverse_proxy "+app)
+}
+
+func route(path string, handlers ...string) string {
+	return fmt.Sprintf("route %s* {\n%s\n}", path, strings.Join(handlers, "\n"))
+}
+
+func verify(scheme, variable string, options ...string) string {
+	return fmt.Sprintf("verify_webhook %s {env.%s} {\n%s\n}", scheme, variable, strings.Join(options, "\n"))
+}

@@ -1,0 +1,173 @@
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// canary stands in every configuration that must not start, as the secret.
+const canary = "canary-of-a-configured-secret"
+
+// misconfigured is a Caddyfile that must not start.
+type misconfigured struct {
+	name   string
+	site   string
+	env    []string
+	line   bool     // the adapter sees it: the error names file and line, and so does `adapt`
+	saying []string // what the error names
+}
+
+// siteLine is the line of the Caddyfile where site begins.
+const siteLine = 5
+
+func misconfigurations() []misconfigured {
+	option := func(name, option string, saying ...string) misconfigured {
+		return misconfigured{
+			name: name, site: "verify_webhook craneops {env.CANARY_SECRET} {\n" + option + "\n}",
+			line: true, saying: saying,
+		}
+	}
+	return []misconfigured{
+		{name: "unset variable", site: "verify_webhook craneops {env.NOT_SET}", saying: []string{"craneops", "secret"}},
+		{name: "second secret unset", site: "verify_webhook craneops {env.CANARY_SECRET} {env.NOT_SET}", saying: []string{"craneops", "secret", "2"}},
+		{name: "variable inside a text", site: "verify_webhook craneops " + canary + "{env.NOT_SET}", saying: []string{"craneops", "secret"}},
+		{name: "empty variable", site: "verify_webhook craneops {env.EMPTY}", env: []string{"EMPTY="}, saying: []string{"craneops", "secret"}},
+		{name: "empty text", site: `verify_webhook craneops ""`, saying: []string{"secret"}},
+		{name: "missing file", site: "verify_webhook craneops {file./nowhere/at/all}", saying: []string{"craneops", "secret"}},
+		{name: "mceasy not base64", site: "verify_webhook mceasy {env.CANARY_SECRET}", saying: []string{"mceasy", "secret", "base64"}},
+		{name: "mceasy literal not base64", site: "verify_webhook mceasy " + canary, saying: []string{"secret", "base64"}},
+		{name: "label in the error", site: "verify_webhook mceasy {env.CANARY_SECRET} {\nprovider fleet-west\n}", saying: []string{"fleet-west", "secret"}},
+		{
+			name: "two handlers, one label", saying: []string{"craneops", "provider"},
+			site: "route /a {\nverify_webhook craneops {env.CANARY_SECRET}\n}\nroute /b {\nverify_webhook craneops {env.CANARY_SECRET}\n}",
+		},
+		{
+			name: "two schemes, one label", saying: []string{"same"},
+			site: "route /a {\nverify_webhook craneops {env.CANARY_SECRET} {\nprovider same\n}\n}\nroute /b {\nverify_webhook easytools {env.CANARY_SECRET} {\nprovider same\n}\n}",
+		},
+		{
+			name: "two histories, one label", saying: []string{"same", "replay"},
+			site: "route /a {\nverify_webhook craneops {env.CANARY_SECRET} {\nprovider same\n}\n}\nroute /b {\nverify_webhook craneops {env.CANARY_SECRET} {\nprovider same\nreplay memory {\nsize 7\n}\n}\n}",
+		},
+		{name: "window of a scheme without time", site: "verify_webhook craneops {env.CANARY_SECRET} {\ntolerance 5m\n}", saying: []string{"tolerance"}},
+		{name: "history shorter than the window", site: "verify_webhook cryptr {env.CANARY_SECRET} {\nreplay memory {\nttl 9m\n}\n}", saying: []string{"ttl"}},
+
+		{name: "no scheme", site: "verify_webhook", line: true},
+		{name: "no secret", site: "verify_webhook craneops", saying: []string{"secret"}},
+		{name: "unknown scheme", site: "verify_webhook crnaeops {env.CANARY_SECRET}", line: true, saying: []string{"crnaeops", "craneops"}},
+		option("unknown option", "tolerate 5m", "tolerate"),
+		option("option not yet there", "sign_downstream x", "sign_downstream"),
+		option("option twice", "max_body 1MiB\nmax_body 2MiB", "max_body"),
+		option("provider twice", "provider a\nprovider b", "provider"),
+		option("missing argument", "max_body", "max_body"),
+		option("surplus argument", "max_body 1MiB 2MiB", "max_body"),
+		option("no size", "max_body lots", "max_body"),
+		option("no duration", "body_timeout soon", "body_timeout"),
+		option("unknown choice", "on_duplicate drop", "on_duplicate"),
+		option("unknown history option", "replay memory {\nentries 5\n}", "entries"),
+	}
+}
+
+func TestStartUpErrors(t *testing.T) {
+	t.Parallel()
+	for _, m := range misconfigurations() {
+		t.Run(m.name, func(t *testing.T) {
+			t.Parallel()
+			for _, command := range []string{"validate", "run", "adapt"} {
+				said, err := m.execute(t, command)
+				if strings.Contains(said, canary) && (command != "adapt" || err != nil) {
+					t.Errorf("%s prints the secret", command)
+				}
+				if command == "adapt" && !m.line {
+					continue
+				}
+				if err == nil {
+					t.Errorf("%s succeeds", command)
+				}
+				m.check(t, command, said)
+			}
+		})
+	}
+}
+
+func (m misconfigured) check(t *testing.T, command, said string) {
+	t.Helper()
+	message := failure(said)
+	for _, word := range m.saying {
+		if !strings.Contains(message, word) {
+			t.Errorf("%s does not mention %q:\n%s", command, word, message)
+		}
+	}
+	if m.line && !namesLine(message, m.site) {
+		t.Errorf("%s names no line of the file:\n%s", command, message)
+	}
+}
+
+// failure is the part of the output that is the error, without the log before
+// it: the last entry, since Caddy logs its error unless a person is looking.
+func failure(said string) string {
+	message := ""
+	for line := range strings.SplitSeq(said, "\n") {
+		var e entry
+		if json.Unmarshal([]byte(line), &e) == nil && e.text("level") == "error" {
+			message = e.text("msg")
+		}
+	}
+	return message
+}
+
+// namesLine accepts every line of the directive: which of them is the telling
+// one depends on the mistake.
+func namesLine(message, site string) bool {
+	for n := range strings.Count(site, "\n") + 1 {
+		for _, form := range []string{"Caddyfile:%", "line %"} {
+			if strings.Contains(message, strings.ReplaceAll(form, "%", strconv.Itoa(siteLine+n))) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (m misconfigured) execute(t *testing.T, command string) (string, error) {
+	t.Helper()
+	dir := t.TempDir()
+	config := filepath.Join(dir, "Caddyfile")
+	text := "{\n\tadmin off\n}\n:" + freePort(t) + " {\n" + m.site + "\nrespond 404\n}\n"
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, binary(t), command, "--config", config)
+	cmd.Env = append(append(bareEnv(dir), "CANARY_SECRET="+canary), m.env...)
+	said, err := cmd.CombinedOutput()
+	if ctx.Err() != nil {
+		t.Fatalf("%s is still running after %v:\n%s", command, patience, said)
+	}
+	return string(said), err
+}
+
+// TestUnknownJSON: a configuration in JSON is read as strictly.
+func TestUnknownJSON(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	config := filepath.Join(dir, "caddy.json")
+	text := `{"admin":{"disabled":true},"apps":{"http":{"servers":{"s":{"listen":["127.0.0.1:` + freePort(t) + `"],"routes":[{"handle":[` +
+		`{"handler":"verify_webhook","scheme":"craneops","secrets":["` + canary + `"],"tolerate":{}}]}]}}}}}`
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(binary(t), "validate", "--config", config)
+	cmd.Env = bareEnv(dir)
+	said, err := cmd.CombinedOutput()
+	if err == nil || !strings.Contains(string(said), "tolerate") || strings.Contains(string(said), canary) {
+		t.Errorf("%v: %s", err, said)
+	}
+}
