@@ -42,6 +42,10 @@ func (countingHistory) Reserve(context.Context, replay.Event) (replay.Reservatio
 	return nil, 0, errStore
 }
 
+func (countingHistory) Forget(context.Context, replay.Key) (replay.Status, error) {
+	return 0, errStore
+}
+
 func (c countingHistory) Close() error { counted[c.name].closed++; return nil }
 
 // loadedApp provisions a configuration with a handler per store and gives its

@@ -128,6 +128,9 @@ func (h *Handler) checkReplay(scheme *schemes.Scheme) error {
 	if stored.Store == storeNone {
 		return nil
 	}
+	if h.Provider == "" && isShared(stored.Store) {
+		return fmt.Errorf("replay: the history of %s is shared with other gateways, so it needs a name that you choose; write `provider <label>`", stored.Store)
+	}
 	if err := stored.Check(); err != nil {
 		return err
 	}
@@ -149,6 +152,17 @@ func (h *Handler) checkTTL(scheme *schemes.Scheme, o replay.Options) error {
 			schemes.Short(ttlOf(scheme, o)), schemes.Short(least))
 	}
 	return nil
+}
+
+// isShared looks at the store's type: its own configuration makes no
+// difference, and the adapter has nothing else yet.
+func isShared(store string) bool {
+	info, err := caddy.GetModule(replay.Namespace + "." + store)
+	if err != nil {
+		return false // loading it says what is wrong
+	}
+	_, shared := info.New().(replay.Shared)
+	return shared
 }
 
 // ttlOf is the time to live that a store's options mean for a scheme.
@@ -212,10 +226,10 @@ func replaySettings(raw json.RawMessage) map[string]any {
 }
 
 // weakerChoices names what the operator wrote that lets more through.
-func (h *Handler) weakerChoices(settings map[string]any) []string {
+func (h *Handler) weakerChoices() []string {
 	var weaker []string
-	if settings["store"] == storeNone {
-		weaker = append(weaker, "replay off")
+	if store, ok := h.store.(replay.Weakened); ok {
+		weaker = store.WeakerChoices()
 	}
 	if h.Tolerance != nil && h.Tolerance.Past == ToleranceOff && h.scheme.Time == schemes.TimeInHeaders {
 		weaker = append(weaker, "tolerance off")

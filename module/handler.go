@@ -169,7 +169,7 @@ func (h *Handler) provision(ctx caddy.Context) error {
 		settings: settings,
 		store:    h.store,
 		ttl:      h.ttl,
-		weaker:   h.weakerChoices(settings),
+		weaker:   h.weakerChoices(),
 	})
 	return err
 }

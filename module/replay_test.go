@@ -186,6 +186,10 @@ func (b *brokenStore) Reserve(context.Context, replay.Event) (replay.Reservation
 	return brokenReservation{b}, replay.Reserved, nil
 }
 
+func (b *brokenStore) Forget(context.Context, replay.Key) (replay.Status, error) {
+	return 0, errStore
+}
+
 func (b *brokenStore) Close() error { return nil }
 
 type brokenReservation struct{ *brokenStore }

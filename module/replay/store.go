@@ -28,6 +28,20 @@ type Store interface {
 	Open(o Opening) (History, error)
 }
 
+// Weakened is a store whose configuration can let more through than it should.
+type Weakened interface {
+	// WeakerChoices names what the operator wrote to that effect, for one log
+	// line at start.
+	WeakerChoices() []string
+}
+
+// Shared is a store whose history other processes use too. Its handlers need
+// a label that somebody wrote: two gateways would otherwise share a history by
+// accident.
+type Shared interface {
+	SharedBetweenProcesses()
+}
+
 // Opening is what a history is opened with.
 type Opening struct {
 	// Label names the history.
@@ -47,6 +61,11 @@ type History interface {
 	// which it must settle; everybody else gets no reservation and leaves no
 	// trace. On an error nothing is known and nothing is reserved.
 	Reserve(ctx context.Context, e Event) (Reservation, Status, error)
+
+	// Forget removes a delivered event, so that it can be delivered again, and
+	// what is remembered of its occurrence ID. It says Forgotten, or why not:
+	// InFlight while the event is being handled, Unknown if it is not there.
+	Forget(ctx context.Context, content Key) (Status, error)
 
 	// Close gives the history back. Reservations may still be settled then.
 	Close() error
@@ -78,7 +97,7 @@ type Event struct {
 	Unsigned uint64
 }
 
-// Status is the answer to a reservation.
+// Status is the answer of a history.
 type Status int
 
 const (
@@ -95,6 +114,10 @@ const (
 	// OccurrenceConflict means the content is new, and other content has been
 	// delivered under its occurrence ID.
 	OccurrenceConflict
+	// Forgotten means that the event can be delivered again.
+	Forgotten
+	// Unknown means that there is nothing to forget.
+	Unknown
 )
 
 // String names the status in words.
@@ -110,6 +133,8 @@ func (s Status) String() string {
 		return "content conflict"
 	case OccurrenceConflict:
 		return "occurrence conflict"
+	case Forgotten:
+		return "forgotten"
 	}
 	return "unknown"
 }

@@ -123,5 +123,26 @@ func (h *history) deliver(e replay.Event, now time.Time, ttl time.Duration, size
 	return lost
 }
 
+// forget removes a delivered event and its occurrence, which is found by the
+// mark that it keeps of the content: a look at every entry, for something that
+// operators do by hand, rather than 16 more bytes in each.
+func (h *history) forget(content replay.Key, now time.Time) replay.Status {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.isReserved(content) {
+		return replay.InFlight
+	}
+	if _, ok := h.get(content, now.Sub(h.began)); !ok {
+		return replay.Unknown
+	}
+	h.delivered.Remove(content)
+	for _, key := range h.delivered.Keys() {
+		if known, ok := h.delivered.Peek(key); ok && known.mark == contentMark(content) {
+			h.delivered.Remove(key)
+		}
+	}
+	return replay.Forgotten
+}
+
 // Destruct lets the pool drop the history; memory has nothing to close.
 func (h *history) Destruct() error { return nil }

@@ -32,6 +32,11 @@ func (v *view) Reserve(_ context.Context, e replay.Event) (replay.Reservation, r
 	return &reservation{view: v, event: e}, replay.Reserved, nil
 }
 
+// Forget never fails.
+func (v *view) Forget(_ context.Context, content replay.Key) (replay.Status, error) {
+	return v.history.forget(content, v.now()), nil
+}
+
 // Close gives back this configuration's share in the history.
 func (v *view) Close() (err error) {
 	v.closing.Do(func() { _, err = histories.Delete(v.label) })

@@ -26,6 +26,9 @@ func (Store) CaddyModule() caddy.ModuleInfo {
 // Settings gives the defaults; there is nothing to set.
 func (Store) Settings() replay.Options { return replay.Options{} }
 
+// WeakerChoices names the store itself.
+func (Store) WeakerChoices() []string { return []string{"replay off"} }
+
 // Open never fails.
 func (s Store) Open(replay.Opening) (replay.History, error) { return history{}, nil }
 
@@ -33,6 +36,10 @@ type history struct{}
 
 func (history) Reserve(context.Context, replay.Event) (replay.Reservation, replay.Status, error) {
 	return reservation{}, replay.Reserved, nil
+}
+
+func (history) Forget(context.Context, replay.Key) (replay.Status, error) {
+	return replay.Unknown, nil
 }
 
 func (history) Close() error { return nil }
@@ -45,6 +52,7 @@ func (reservation) Release(context.Context) error { return nil }
 // Interface guards
 var (
 	_ replay.Store       = (*Store)(nil)
+	_ replay.Weakened    = (*Store)(nil)
 	_ replay.History     = history{}
 	_ replay.Reservation = reservation{}
 )

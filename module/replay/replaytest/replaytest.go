@@ -22,6 +22,15 @@ type Subject struct {
 	Open func(t *testing.T, label string) replay.History
 	// Advance moves the store's clock.
 	Advance func(d time.Duration)
+	// Lease is how long a reservation lasts whose owner is gone. Zero: the
+	// store has no leases, its reservations end with the process.
+	Lease time.Duration
+	// Abandon stops whatever keeps a reservation alive, as the end of its
+	// process would. Only with Lease.
+	Abandon func(r replay.Reservation)
+	// Broken opens a history whose store cannot be reached, nil if the store
+	// cannot fail.
+	Broken func(t *testing.T) replay.History
 }
 
 // Run runs the contract against fresh subjects.
@@ -36,6 +45,9 @@ func Run(t *testing.T, fresh func(t *testing.T) Subject) {
 		"a reservation is settled once":           settledOnce,
 		"a history survives a reload":             survivesReload,
 		"labels are apart":                        labelsAreApart,
+		"forgotten is free":                       forgottenIsFree,
+		"a lease is renewed and expires":          leaseExpires,
+		"a store error is an error":               errorsAreErrors,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, fresh(t)) })
 	}
@@ -195,4 +207,62 @@ func labelsAreApart(t *testing.T, s Subject) {
 	e := replay.Event{Content: Key(1)}
 	deliver(t, reserve(t, s.Open(t, "one"), e, replay.Reserved))
 	deliver(t, reserve(t, s.Open(t, "other"), e, replay.Reserved))
+}
+
+func forgottenIsFree(t *testing.T, s Subject) {
+	h := s.Open(t, "label")
+	forget := func(k replay.Key, want replay.Status) {
+		t.Helper()
+		if status, err := h.Forget(context.Background(), k); err != nil || status != want {
+			t.Fatalf("forget: %v (%v), want %v", status, err, want)
+		}
+	}
+	e := replay.Event{Content: Key(1), Occurrence: Key(2), Unsigned: 3}
+	forget(e.Content, replay.Unknown)
+	r := reserve(t, h, e, replay.Reserved)
+	forget(e.Content, replay.InFlight)
+	deliver(t, r)
+	deliver(t, reserve(t, h, replay.Event{Content: Key(7), Occurrence: Key(8)}, replay.Reserved))
+	forget(e.Content, replay.Forgotten)
+	forget(e.Content, replay.Unknown)
+	// The occurrence ID is free too, and nothing else is.
+	deliver(t, reserve(t, h, replay.Event{Content: Key(5), Occurrence: Key(2)}, replay.Reserved))
+	reserve(t, h, replay.Event{Content: Key(7), Occurrence: Key(8)}, replay.Duplicate)
+	deliver(t, reserve(t, h, replay.Event{Content: Key(1), Occurrence: Key(9)}, replay.Reserved))
+}
+
+func leaseExpires(t *testing.T, s Subject) {
+	h := s.Open(t, "label")
+	kept := reserve(t, h, replay.Event{Content: Key(1), Occurrence: Key(2)}, replay.Reserved)
+	if s.Lease == 0 {
+		// Nothing but settling it ends a reservation.
+		s.Advance(1000 * TTL)
+		reserve(t, h, replay.Event{Content: Key(1), Occurrence: Key(2)}, replay.InFlight)
+		deliver(t, kept)
+		return
+	}
+	lost := reserve(t, h, replay.Event{Content: Key(3), Occurrence: Key(4)}, replay.Reserved)
+	s.Abandon(lost)
+	s.Advance(s.Lease + s.Lease/2)
+	reserve(t, h, replay.Event{Content: Key(1), Occurrence: Key(2)}, replay.InFlight)
+	again := reserve(t, h, replay.Event{Content: Key(3), Occurrence: Key(4)}, replay.Reserved)
+	// The first owner comes back: it cannot release what is no longer its own,
+	// but what it says it delivered has been delivered.
+	release(t, lost)
+	reserve(t, h, replay.Event{Content: Key(3), Occurrence: Key(4)}, replay.InFlight)
+	release(t, again)
+	deliver(t, kept)
+}
+
+func errorsAreErrors(t *testing.T, s Subject) {
+	if s.Broken == nil {
+		return
+	}
+	h := s.Broken(t)
+	if r, status, err := h.Reserve(context.Background(), replay.Event{Content: Key(1)}); err == nil || r != nil {
+		t.Errorf("reserve: %v %v", status, r)
+	}
+	if status, err := h.Forget(context.Background(), Key(1)); err == nil {
+		t.Errorf("forget: %v", status)
+	}
 }
