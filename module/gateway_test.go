@@ -31,6 +31,7 @@ import (
 type gateway struct {
 	*httptest.Server
 	handler *Handler
+	app     *App
 	logs    *observer.ObservedLogs
 
 	mu  sync.Mutex
@@ -139,6 +140,7 @@ func newGateway(t *testing.T, options map[string]any, app application) *gateway 
 	if err != nil {
 		t.Fatal(err)
 	}
+	g.app = own.(*App)
 	server := httpApp.(*caddyhttp.App).Servers["test"]
 	g.handler = server.Routes[0].Handlers[0].(*Handler)
 	g.handler.now = func() time.Time { return testTime }
@@ -148,7 +150,7 @@ func newGateway(t *testing.T, options map[string]any, app application) *gateway 
 	g.Server = httptest.NewServer(server)
 	t.Cleanup(func() {
 		g.Close()
-		if err := own.(*App).Cleanup(); err != nil {
+		if err := g.app.Cleanup(); err != nil {
 			t.Error(err)
 		}
 	})

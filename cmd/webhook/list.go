@@ -1,7 +1,6 @@
 package webhook
 
 import (
-	"errors"
 	"fmt"
 	"text/tabwriter"
 
@@ -14,12 +13,7 @@ func listCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "schemes",
 		Short: "Lists the schemes: how each provider signs",
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return end(cmd, errors.New("schemes takes no arguments"))
-			}
-			return nil
-		},
+		Args:  noArgs,
 		RunE: ending(func(cmd *cobra.Command, _ []string) error {
 			table := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
 			// Flush reports what these report.

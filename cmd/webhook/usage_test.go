@@ -33,9 +33,8 @@ func TestWrongUsage(t *testing.T) {
 	verify := "verify --scheme cryptr --secret " + canary + " --headers " + headers + " "
 
 	for _, test := range []struct{ args, want string }{
-		{"forget", "unknown sub-command; write schemes, sign, send or verify"},
 		{"--bogus", "unknown option --bogus"},
-		{"schemes more", "schemes takes no arguments"},
+		{"schemes more", "words that no option takes; write --name value"},
 
 		{"sign", "missing option; add --scheme S --secret K"},
 		{"sign --secret " + canary, "missing option; add --scheme S"},

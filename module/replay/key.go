@@ -1,12 +1,26 @@
 package replay
 
-import "encoding/hex"
+import (
+	"encoding/hex"
+	"strings"
+)
+
+const idPrefix = "sha256-"
 
 // ID writes the key as the id of a delivery: sha256- and 32 hex digits.
 func (k Key) ID() string {
-	const prefix = "sha256-"
-	var text [len(prefix) + 2*len(k)]byte
-	copy(text[:], prefix)
-	hex.Encode(text[len(prefix):], k[:])
+	var text [len(idPrefix) + 2*len(k)]byte
+	copy(text[:], idPrefix)
+	hex.Encode(text[len(idPrefix):], k[:])
 	return string(text[:])
+}
+
+// ParseID reads what ID writes.
+func ParseID(id string) (k Key, ok bool) {
+	digits, ok := strings.CutPrefix(id, idPrefix)
+	if !ok || len(digits) != 2*len(k) || strings.ToLower(digits) != digits {
+		return Key{}, false
+	}
+	_, err := hex.Decode(k[:], []byte(digits))
+	return k, err == nil
 }

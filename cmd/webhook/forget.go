@@ -1,0 +1,59 @@
+package webhook
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	"github.com/spf13/cobra"
+)
+
+// defaultAdmin is where Caddy's admin endpoint listens if nothing is configured.
+const defaultAdmin = "localhost:2019"
+
+func (c *command) forgetCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "forget --provider P --id I [--address ADMIN]",
+		Short: "Lets a delivery that is in the history be delivered again",
+		Long: `Removes one delivery from the history of a running gateway, through its
+admin endpoint, so that it can be delivered again. P is the label, I is what the
+application got as Webhook-Id.
+
+Exit status: 0 forgotten; 1 unknown, being handled right now, or the gateway
+cannot be reached; 2 wrong usage.`,
+		Example:               `  hooklatch webhook forget --provider cryptr --id sha256-e66bf0db385aa409805d35bd3f05891c`,
+		Args:                  noArgs,
+		DisableFlagsInUseLine: true,
+	}
+	provider := newOption(cmd, "provider", "P", "the label of the history")
+	id := newOption(cmd, "id", "I", "the Webhook-Id of the delivery")
+	address := newOption(cmd, "address", "ADMIN", "the gateway's admin endpoint; default: "+defaultAdmin)
+	cmd.RunE = ending(func(cmd *cobra.Command, _ []string) error {
+		if err := required(provider, id); err != nil {
+			return err
+		}
+		admin := defaultAdmin
+		if address.text != "" {
+			admin = address.text
+		}
+		uri := "/verify_webhook/history/" + url.PathEscape(provider.text) + "/" + url.PathEscape(id.text)
+		res, err := caddycmd.AdminAPIRequest(admin, http.MethodDelete, uri, nil, nil)
+		if err != nil {
+			cmd.PrintErrf("Error: %v\n", err)
+			return errUnsuccessful
+		}
+		defer res.Body.Close()
+		return write(cmd, fmt.Sprintf("forgotten: %s may be delivered again\n", id.text))
+	})
+	return cmd
+}
+
+// noArgs refuses arguments.
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return end(cmd, errors.New("words that no option takes; write --name value"))
+	}
+	return nil
+}

@@ -1,0 +1,104 @@
+package module
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
+
+	"github.com/hooklatch/hooklatch/module/replay"
+)
+
+func init() { caddy.RegisterModule(adminAPI{}) }
+
+// adminPath is where the endpoint is: DELETE removes one delivery from the
+// history of a label, so that it can be delivered again.
+const adminPath = "/verify_webhook/history/"
+
+// adminAPI is Hooklatch's part of Caddy's admin endpoint.
+type adminAPI struct {
+	app    *App // nil if nothing uses verify_webhook
+	logger *zap.Logger
+}
+
+// CaddyModule returns the Caddy module information.
+func (adminAPI) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "admin.api.verify_webhook",
+		New: func() caddy.Module { return new(adminAPI) },
+	}
+}
+
+// Provision finds the app of the configuration, if it has one.
+func (a *adminAPI) Provision(ctx caddy.Context) error {
+	a.logger = ctx.Logger()
+	app, err := ctx.AppIfConfigured(appName)
+	if errors.Is(err, caddy.ErrNotConfigured) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	a.app = app.(*App)
+	return nil
+}
+
+// Routes returns the routes of the admin endpoint.
+func (a *adminAPI) Routes() []caddy.AdminRoute {
+	return []caddy.AdminRoute{{Pattern: adminPath, Handler: caddy.AdminHandlerFunc(a.history)}}
+}
+
+// history answers DELETE adminPath<provider>/<id>: 204 forgotten, 404 unknown,
+// 409 being handled right now, 503 the store cannot be used.
+func (a *adminAPI) history(w http.ResponseWriter, r *http.Request) error {
+	if r.Method != http.MethodDelete {
+		w.Header().Set("Allow", http.MethodDelete)
+		return apiError(http.StatusMethodNotAllowed, "only DELETE is known here")
+	}
+	label, id, found := strings.Cut(strings.TrimPrefix(r.URL.Path, adminPath), "/")
+	if !found || id == "" {
+		return apiError(http.StatusBadRequest, "the path is "+adminPath+"<provider>/<id>")
+	}
+	status, err := a.forget(r, label, id)
+	switch {
+	case err != nil:
+		return caddy.APIError{HTTPStatus: http.StatusServiceUnavailable, Err: err}
+	case status == replay.InFlight:
+		return apiError(http.StatusConflict, "the event is being handled right now; try again")
+	case status != replay.Forgotten:
+		return apiError(http.StatusNotFound, "the history has no such event; the provider is the label, the id is what the application got as Webhook-Id")
+	}
+	a.logger.Info("forgot a delivery; it can be delivered again", zap.String("provider", label), zap.String("id", id))
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// forget asks the history of a label. What is no label and no id is unknown.
+func (a *adminAPI) forget(r *http.Request, label, id string) (replay.Status, error) {
+	key, ok := replay.ParseID(id)
+	if !ok || a.app == nil || a.app.histories[label] == nil {
+		return replay.Unknown, nil
+	}
+	history, err := a.app.histories[label].open()
+	if err != nil {
+		return 0, err
+	}
+	status, err := history.Forget(r.Context(), key)
+	if err != nil {
+		return 0, fmt.Errorf("forgetting: %w", err)
+	}
+	return status, nil
+}
+
+func apiError(status int, text string) error {
+	return caddy.APIError{HTTPStatus: status, Err: errors.New(text)}
+}
+
+// Interface guards
+var (
+	_ caddy.AdminRouter = (*adminAPI)(nil)
+	_ caddy.Provisioner = (*adminAPI)(nil)
+)
