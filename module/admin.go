@@ -20,7 +20,9 @@ const adminPath = "/verify_webhook/history/"
 
 // adminAPI is Hooklatch's part of Caddy's admin endpoint.
 type adminAPI struct {
-	app    *App // nil if nothing uses verify_webhook
+	// app finds the app, nil if nothing uses verify_webhook. It is asked at
+	// each request, since Caddy sets up the admin endpoint before the apps.
+	app    func() *App
 	logger *zap.Logger
 }
 
@@ -32,17 +34,16 @@ func (adminAPI) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// Provision finds the app of the configuration, if it has one.
+// Provision keeps what belongs to the configuration.
 func (a *adminAPI) Provision(ctx caddy.Context) error {
 	a.logger = ctx.Logger()
-	app, err := ctx.AppIfConfigured(appName)
-	if errors.Is(err, caddy.ErrNotConfigured) {
-		return nil
+	a.app = func() *App {
+		app, err := ctx.AppIfConfigured(appName)
+		if err != nil {
+			return nil
+		}
+		return app.(*App)
 	}
-	if err != nil {
-		return err
-	}
-	a.app = app.(*App)
 	return nil
 }
 
@@ -79,10 +80,11 @@ func (a *adminAPI) history(w http.ResponseWriter, r *http.Request) error {
 // forget asks the history of a label. What is no label and no id is unknown.
 func (a *adminAPI) forget(r *http.Request, label, id string) (replay.Status, error) {
 	key, ok := replay.ParseID(id)
-	if !ok || a.app == nil || a.app.histories[label] == nil {
+	app := a.app()
+	if !ok || app == nil || app.histories[label] == nil {
 		return replay.Unknown, nil
 	}
-	history, err := a.app.histories[label].open()
+	history, err := app.histories[label].open()
 	if err != nil {
 		return 0, err
 	}

@@ -13,7 +13,7 @@ import (
 // forgetting asks the admin endpoint and gives its status.
 func (g *gateway) forgetting(t *testing.T, method, path string) int {
 	t.Helper()
-	api := &adminAPI{app: g.app, logger: zap.NewNop()}
+	api := &adminAPI{app: func() *App { return g.app }, logger: zap.NewNop()}
 	w := httptest.NewRecorder()
 	err := api.Routes()[0].Handler.ServeHTTP(w, httptest.NewRequest(method, path, nil))
 	if refused, ok := errors.AsType[caddy.APIError](err); ok {
