@@ -1,12 +1,10 @@
 package module
 
 import (
-	"bytes"
 	"errors"
 	"io"
 	"net/http"
 	"os"
-	"sync"
 	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -17,8 +15,9 @@ import (
 const firstRead = 16 << 10
 
 // readBody reads the whole body within the limits and hands every piece to the
-// sinks while it is still in the processor's cache.
-func (h *Handler) readBody(w http.ResponseWriter, r *http.Request, sinks ...io.Writer) ([]byte, *refusal) {
+// sink while it is still in the processor's cache. The body is in a pooled
+// buffer, which the caller gives back.
+func (h *Handler) readBody(w http.ResponseWriter, r *http.Request, sink io.Writer) ([]byte, *refusal) {
 	if r.ContentLength > h.MaxBody {
 		refused := tooLarge()
 		refused.unread = true
@@ -30,12 +29,14 @@ func (h *Handler) readBody(w http.ResponseWriter, r *http.Request, sinks ...io.W
 	rc := http.NewResponseController(w)
 	_ = rc.SetReadDeadline(time.Now().Add(time.Duration(h.BodyTimeout)))
 
-	body, err := readAll(r.Body, r.ContentLength, h.MaxBody, sinks)
+	body, err := readAll(r.Body, r.ContentLength, h.MaxBody, sink)
 	dropTrailers(r)
-	switch {
-	case err == nil:
+	if err == nil {
 		_ = rc.SetReadDeadline(time.Time{})
 		return body, nil
+	}
+	putBuffer(body)
+	switch {
 	case errors.Is(err, errTooLarge):
 		refused := tooLarge()
 		refused.unread = true
@@ -64,73 +65,54 @@ func isTooLarge(err error) bool {
 		errors.As(err, &status) && status.StatusCode == http.StatusRequestEntityTooLarge
 }
 
-// readAll reads up to max bytes; declared is the length that the sender
-// claims, or -1.
-func readAll(from io.Reader, declared, max int64, sinks []io.Writer) ([]byte, error) {
-	// One byte more than declared, so that the end is seen without growing.
+// readAll reads up to max bytes into a pooled buffer; declared is the length
+// that the sender claims, or -1. The buffer is returned with errors too.
+func readAll(from io.Reader, declared, max int64, sink io.Writer) ([]byte, error) {
 	room := int64(firstRead)
 	if declared >= 0 {
-		room = min(room, declared+1)
+		room = min(room, declared)
 	}
-	body := make([]byte, 0, room)
-	for {
-		if len(body) == cap(body) {
-			body = grow(body, declared, max)
+	body := getBuffer(int(room))
+	for int64(len(body)) <= max {
+		var err error
+		if len(body) < cap(body) {
+			var n int
+			n, err = from.Read(body[len(body):cap(body)])
+			_, _ = sink.Write(body[len(body) : len(body)+n]) // hashes do not fail
+			body = body[:len(body)+n]
+		} else {
+			body, err = readOn(from, body, declared, max, sink)
 		}
-		n, err := from.Read(body[len(body):cap(body)])
-		piece := body[len(body) : len(body)+n]
-		body = body[:len(body)+n]
-		if int64(len(body)) > max {
-			return nil, errTooLarge
-		}
-		for _, sink := range sinks {
-			_, _ = sink.Write(piece) // hashes do not fail
-		}
-		if err == io.EOF {
-			return body, nil
+		if err == io.EOF { //nolint:errorlint // readers give exactly this
+			err = nil
+			if int64(len(body)) > max {
+				err = errTooLarge
+			}
+			return body, err
 		}
 		if err != nil {
-			return nil, err
+			return body, err
 		}
 	}
+	return body, errTooLarge
 }
 
-// grow doubles the room, but not beyond what is declared or allowed. A body
-// that is longer than declared is still read: a handler in front of this one
-// may have replaced it.
-func grow(body []byte, declared, max int64) []byte {
-	limit := max
-	if declared >= int64(len(body)) {
-		limit = min(limit, declared)
+// readOn goes on with a buffer that is full. A body that has arrived as it was
+// declared ends here, in a buffer of exactly its size, so one byte is tried
+// before there is room for more. A body that is longer than declared is still
+// read: a handler in front of this one may have replaced it.
+func readOn(from io.Reader, body []byte, declared, max int64, sink io.Writer) ([]byte, error) {
+	var one [1]byte
+	n, err := from.Read(one[:])
+	if n == 0 {
+		return body, err
 	}
-	grown := make([]byte, len(body), min(2*int64(cap(body)), limit+1))
-	copy(grown, body)
-	return grown
-}
-
-// replayedBody is a verified body on its way to the application. Closing it
-// rewinds it, so that a proxy that tries another upstream after the first one
-// broke sends the whole body again.
-type replayedBody struct {
-	mu     sync.Mutex // a transport may close while it still reads
-	reader bytes.Reader
-}
-
-func newReplayedBody(body []byte) *replayedBody {
-	b := new(replayedBody)
-	b.reader.Reset(body)
-	return b
-}
-
-func (b *replayedBody) Read(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.reader.Read(p)
-}
-
-func (b *replayedBody) Close() error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	_, err := b.reader.Seek(0, io.SeekStart)
-	return err
+	room := min(4*int64(cap(body)), max+1)
+	if declared > int64(len(body)) {
+		room = min(room, declared)
+	}
+	grown := append(getBuffer(int(room)), body...)
+	putBuffer(body)
+	_, _ = sink.Write(one[:])
+	return append(grown, one[0]), err
 }

@@ -27,6 +27,9 @@ func (h *Handler) drain(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	_ = rc.SetReadDeadline(time.Now().Add(time.Duration(h.BodyTimeout)))
+	if r.ProtoMajor == 1 && 0 <= r.ContentLength && r.ContentLength <= drainedByServer {
+		return // the server does it before it writes the answer, by our deadline
+	}
 	if n, err := io.Copy(io.Discard, io.LimitReader(r.Body, maxDrain)); err != nil || n == maxDrain {
 		// An expired deadline stays until the answer is written.
 		closeConnection(w, r)
@@ -34,6 +37,10 @@ func (h *Handler) drain(w http.ResponseWriter, r *http.Request) {
 	}
 	_ = rc.SetReadDeadline(time.Time{})
 }
+
+// drainedByServer is the most that net/http reads by itself of an HTTP/1 body
+// of known length before it writes an answer, in bytes.
+const drainedByServer = 256 << 10
 
 func waitsForContinue(r *http.Request) bool {
 	return r.ProtoAtLeast(1, 1) && strings.EqualFold(r.Header.Get("Expect"), "100-continue")

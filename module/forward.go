@@ -36,16 +36,21 @@ func (h *Handler) forward(w http.ResponseWriter, r *http.Request, next caddyhttp
 			cancel(errNoAnswer)
 		}
 	})
+	unlink := func() bool { return true }
+	defer func() { unlink() }() // or the end of the request starts a goroutine
 	a.answered = func() {
 		timer.Stop()
-		context.AfterFunc(r.Context(), func() { cancel(context.Cause(r.Context())) })
+		unlink = context.AfterFunc(r.Context(), func() { cancel(context.Cause(r.Context())) })
 	}
 
 	err = h.callNext(next, a, withBody(r.WithContext(ctx), d.body), reservation)
-	// For handle_errors, which may have another application: the delivery is
-	// verified, and its headers are there too.
-	withBody(r, d.body)
 	timer.Stop()
+	if !a.isAnswered() || err != nil {
+		// For handle_errors, which may have another application: the delivery
+		// is verified, and its headers are there too.
+		d.keep = true
+		withBody(r, d.body)
+	}
 	switch a.end() {
 	case endAnswered:
 		return err
@@ -64,16 +69,16 @@ func (h *Handler) forward(w http.ResponseWriter, r *http.Request, next caddyhttp
 }
 
 // withBody gives the request the verified body, with its exact length.
-func withBody(r *http.Request, body []byte) *http.Request {
+func withBody(r *http.Request, body *replayedBody) *http.Request {
 	r.Body = http.NoBody
-	if len(body) > 0 {
-		r.Body = newReplayedBody(body)
+	if body.size() > 0 {
+		r.Body = body.lend()
 	}
-	r.ContentLength = int64(len(body))
+	r.ContentLength = body.size()
 	r.TransferEncoding = nil
 	// The body is here; asking an upstream whether to send it is in vain.
 	delete(r.Header, "Expect")
-	r.Header["Content-Length"] = []string{strconv.Itoa(len(body))}
+	r.Header["Content-Length"] = []string{strconv.FormatInt(body.size(), 10)}
 	return r
 }
 

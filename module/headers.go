@@ -27,9 +27,12 @@ const milliseconds = "2006-01-02T15:04:05.000Z"
 // setHeaders writes the one set of headers that all providers are translated
 // into. The request no longer has any of them from its sender.
 func (d *delivery) setHeaders(header http.Header) {
+	const most = 10
+	values := make([]string, 0, most) // one piece of memory for all of them
 	set := func(name, value string) {
 		if value != "" {
-			header[name] = []string{value}
+			values = append(values, value)
+			header[name] = values[len(values)-1 : len(values) : len(values)]
 		}
 	}
 	set(headerVerdict, string(accepted))

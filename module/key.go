@@ -31,24 +31,26 @@ func newKeyer(label string, withTime bool) *keyer {
 	return k
 }
 
-// contentHash grows with the body.
+// contentHash is reused.
 type contentHash struct {
 	hash.Hash
 	scratch []byte
 	sum     [sha256.Size]byte
 }
 
-// begin starts the content key: the label, with `key delivery` the send time
+// content makes the content key: the label, with `key delivery` the send time
 // as it was signed, what is signed besides the body, then the body.
-func (k *keyer) begin(claim *schemes.Claim) *contentHash {
+func (k *keyer) content(claim *schemes.Claim, body []byte) replay.Key {
 	c := k.pool.Get().(*contentHash)
+	defer k.pool.Put(c)
 	c.Reset()
 	c.scratch = k.appendHead(c.scratch[:0], claim)
 	if claim.Identity != "" {
 		c.scratch = append(append(c.scratch, claim.Identity...), 0)
 	}
 	c.Write(c.scratch)
-	return c
+	c.Write(body)
+	return firstBits(c.Sum(c.sum[:0]))
 }
 
 // appendHead appends what both kinds of keys begin with.
@@ -59,10 +61,6 @@ func (k *keyer) appendHead(b []byte, claim *schemes.Claim) []byte {
 	}
 	return b
 }
-
-func (c *contentHash) key() replay.Key { return firstBits(c.Sum(c.sum[:0])) }
-
-func (k *keyer) end(c *contentHash) { k.pool.Put(c) }
 
 // occurrence makes the key of the occurrence ID, zero where there is none.
 func (k *keyer) occurrence(claim *schemes.Claim) replay.Key {

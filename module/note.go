@@ -3,6 +3,7 @@ package module
 import (
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -17,49 +18,101 @@ const placeholder = "http.verify_webhook."
 // log line for what is not forwarded. None of them holds a secret, a MAC or a
 // payload.
 func (h *Handler) note(r *http.Request, d *delivery, v verdict, refused *refusal) {
-	var reason Reason
+	d.verdict = v
 	if refused != nil {
-		reason = refused.reason
+		d.reason = refused.reason
 	}
-	h.setPlaceholders(r, d, v, reason)
-	if extra, ok := r.Context().Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields); ok {
-		extra.Set(zap.String("webhook_provider", h.Provider))
-		extra.Set(zap.String("webhook_verdict", string(v)))
-		if reason != "" {
-			extra.Set(zap.String("webhook_reason", string(reason)))
-		}
-		if d.verified {
-			extra.Set(zap.String("webhook_id", d.id()))
-		}
-	}
+	d.setPlaceholders(r)
+	d.setLogFields(r)
 	if refused != nil {
 		h.log(r, d, v, refused)
 	}
 }
 
-func (h *Handler) setPlaceholders(r *http.Request, d *delivery, v verdict, reason Reason) {
+// setPlaceholders has the values worked out only when somebody asks. Of two
+// handlers on one request, the last one to judge is heard.
+func (d *delivery) setPlaceholders(r *http.Request) {
 	repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
+	if !ok || d.mapped {
+		return
+	}
+	if _, again := repl.Get(placeholder + "verdict"); !again {
+		d.mapped = true
+		repl.Map(d.placeholder)
+		return
+	}
+	for _, name := range placeholders {
+		if value, ok := d.placeholder(placeholder + name); ok {
+			repl.Set(placeholder+name, value)
+		} else {
+			repl.Delete(placeholder + name)
+		}
+	}
+}
+
+// placeholders are their names, those that need a verified signature last.
+var placeholders = []string{
+	"verdict", "reason", "provider",
+	"event", "id", "occurrence_id", "unsigned_event", "sent_at", "age", "key",
+}
+
+// placeholder gives the value of a placeholder.
+func (d *delivery) placeholder(name string) (any, bool) {
+	name, ok := strings.CutPrefix(name, placeholder)
 	if !ok {
-		return
+		return nil, false
 	}
-	repl.Set(placeholder+"verdict", string(v))
-	repl.Set(placeholder+"reason", string(reason))
-	repl.Set(placeholder+"provider", h.Provider)
+	switch name {
+	case "verdict":
+		return string(d.verdict), true
+	case "reason":
+		return string(d.reason), true
+	case "provider":
+		return d.handler.Provider, true
+	}
 	if !d.verified {
+		return nil, false
+	}
+	switch name {
+	case "event":
+		return fit(d.facts.Event), true
+	case "id":
+		return d.id(), true
+	case "occurrence_id":
+		return fit(d.occurrence.Value), true
+	case "unsigned_event":
+		return fit(d.unsigned.Value), true
+	case "sent_at":
+		if d.sentAt.IsZero() {
+			return "", true
+		}
+		return d.sentAt.UTC().Format(milliseconds), true
+	case "age":
+		if d.sentAt.IsZero() {
+			return "", true
+		}
+		return strconv.FormatInt(int64(d.age()/time.Second), 10), true
+	case "key":
+		return strconv.Itoa(d.secret), true
+	}
+	return nil, false
+}
+
+// setLogFields adds to the access log, if the server has one.
+func (d *delivery) setLogFields(r *http.Request) {
+	server, _ := r.Context().Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
+	extra, ok := r.Context().Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields)
+	if !ok || server == nil || server.Logs == nil {
 		return
 	}
-	repl.Set(placeholder+"event", fit(d.facts.Event))
-	repl.Set(placeholder+"id", d.id())
-	repl.Set(placeholder+"occurrence_id", fit(d.occurrence.Value))
-	repl.Set(placeholder+"unsigned_event", fit(d.unsigned.Value))
-	repl.Set(placeholder+"key", strconv.Itoa(d.secret))
-	var sentAt, age string
-	if !d.sentAt.IsZero() {
-		sentAt = d.sentAt.UTC().Format(milliseconds)
-		age = strconv.FormatInt(int64(d.age()/time.Second), 10)
+	extra.Set(zap.String("webhook_provider", d.handler.Provider))
+	extra.Set(zap.String("webhook_verdict", string(d.verdict)))
+	if d.reason != "" {
+		extra.Set(zap.String("webhook_reason", string(d.reason)))
 	}
-	repl.Set(placeholder+"sent_at", sentAt)
-	repl.Set(placeholder+"age", age)
+	if d.verified {
+		extra.Set(zap.String("webhook_id", d.id()))
+	}
 }
 
 // log writes what became of a delivery that was not forwarded. What is
@@ -69,7 +122,7 @@ func (h *Handler) log(r *http.Request, d *delivery, v verdict, refused *refusal)
 	if d.verified && v == rejected && refused.reason != inFlight {
 		level = zapcore.WarnLevel
 	}
-	message := "delivery rejected: " + string(refused.reason)
+	message := refusedMessages[refused.reason]
 	switch v {
 	case duplicateBefore:
 		message = "delivery is a duplicate"
@@ -99,6 +152,15 @@ func (h *Handler) log(r *http.Request, d *delivery, v verdict, refused *refusal)
 	}
 	entry.Write(fields...)
 }
+
+// refusedMessages have the reason in them, because sampling goes by the message.
+var refusedMessages = func() map[Reason]string {
+	messages := map[Reason]string{}
+	for reason := range statuses {
+		messages[reason] = "delivery rejected: " + string(reason)
+	}
+	return messages
+}()
 
 // sampled lets through the first entries of each message in a second and then
 // one of many, so that a flood of forgeries cannot fill a disk.

@@ -18,6 +18,7 @@ import (
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	stripForged(r)
 	d := &delivery{handler: h}
+	defer d.end()
 
 	if refused := h.verify(w, r, d); refused != nil {
 		return h.reject(w, r, d, refused)
@@ -47,7 +48,11 @@ type delivery struct {
 	handler *Handler
 
 	verified   bool
-	body       []byte
+	keep       bool // handle_errors gets the body
+	mapped     bool // the placeholders are asked for here
+	verdict    verdict
+	reason     Reason
+	body       *replayedBody
 	secret     int // position of the one that matches, from 1
 	facts      schemes.Facts
 	sentAt     time.Time // as judged and shown; zero if the scheme has none
@@ -57,10 +62,23 @@ type delivery struct {
 	content    replay.Key // without the unsigned values, unlike event.Content
 	occurrence schemes.Unsigned
 	unsigned   schemes.Unsigned
+	idText     string // of event.Content, once it is final
 }
 
 // id is what the application knows the delivery by.
-func (d *delivery) id() string { return d.event.Content.ID() }
+func (d *delivery) id() string {
+	if d.idText == "" {
+		d.idText = d.event.Content.ID()
+	}
+	return d.idText
+}
+
+// end gives back what the delivery holds, once nothing behind needs it.
+func (d *delivery) end() {
+	if d.body != nil && !d.keep {
+		d.body.end()
+	}
+}
 
 // verify reads the body and fills the delivery, or says why not.
 func (h *Handler) verify(w http.ResponseWriter, r *http.Request, d *delivery) *refusal {
@@ -79,21 +97,21 @@ func (h *Handler) verify(w http.ResponseWriter, r *http.Request, d *delivery) *r
 	defer verification.Close()
 	claim := &verification.Claim
 
-	hash := h.keyer.begin(claim)
-	defer h.keyer.end(hash)
-	body, refused := h.readBody(w, r, verification, hash)
+	body, refused := h.readBody(w, r, verification)
 	if refused != nil {
 		return refused
 	}
+	d.body = newReplayedBody(body)
 	secret, err := verification.Verify(body)
 	if err != nil {
 		return refusalOf(err)
 	}
 
-	d.verified, d.body, d.secret = true, body, secret
+	d.verified, d.secret = true, secret
 	d.facts = h.scheme.Read(claim, body)
 	d.occurrence, d.unsigned = claim.OccurrenceID, claim.UnsignedEvent
-	d.content = hash.key()
+	// Only now: a forgery is not worth a second pass over its body.
+	d.content = h.keyer.content(claim, body)
 	d.event = replay.Event{
 		Content:    d.content,
 		Occurrence: h.keyer.occurrence(claim),

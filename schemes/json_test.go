@@ -108,3 +108,39 @@ func FuzzMembers(f *testing.F) {
 		}
 	})
 }
+
+func TestPlain(t *testing.T) {
+	for length := range 40 {
+		text := []byte(strings.Repeat("a\xe2\x82\xac~ ", 10))[:length]
+		whole := plain(text)
+		if whole > length || length-whole >= 8 {
+			t.Errorf("%d bytes of text: %d", length, whole)
+		}
+		for at := range text {
+			for _, end := range []byte{'"', '\\', 0, 0x1f, '\n'} {
+				changed := bytes.Clone(text)
+				changed[at] = end
+				if got := plain(changed); got > at || got < min(at, whole) {
+					t.Errorf("%q ends at %d, not at %d", changed, at, got)
+				}
+			}
+		}
+	}
+}
+
+func BenchmarkMembers(b *testing.B) {
+	names := []string{"event"}
+	for name, text := range map[string]string{
+		"text":    `{"event":"x","data":"` + strings.Repeat("abcdefgh", 8<<10) + `"}`,
+		"numbers": `{"event":"x","data":[` + strings.Repeat("12345,", 10<<10) + `1]}`,
+		"objects": `{"event":"x","data":[` + strings.Repeat(`{"id":12,"name":"abc"},`, 2800) + `1]}`,
+	} {
+		b.Run(name, func(b *testing.B) {
+			body := []byte(text)
+			b.SetBytes(int64(len(body)))
+			for b.Loop() {
+				members(body, names)
+			}
+		})
+	}
+}

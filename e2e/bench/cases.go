@@ -1,0 +1,113 @@
+package main
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"slices"
+	"time"
+)
+
+const (
+	kib = 1 << 10
+	mib = 1 << 20
+)
+
+// benchCase is a load, its baseline, and what their ratio may be at most.
+type benchCase struct {
+	name     string
+	requests int
+	status   int
+	subject  request
+	against  string // what the baseline is
+	base     request
+	baseWant int
+	target   func(base measured) float64 // as a ratio of CPU
+}
+
+func ratio(r float64) func(measured) float64 { return func(measured) float64 { return r } }
+
+func cases() []benchCase {
+	const accepted = 204
+	flip := func(s []byte) []byte {
+		if s[0]++; s[0] > '8' {
+			s[0] = '0'
+		}
+		return s
+	}
+	short := func(s []byte) []byte { return s[:10] }
+	proxied := func(name string, size, requests int, target func(measured) float64) benchCase {
+		return benchCase{
+			name: name, requests: requests, status: accepted, target: target,
+			subject: deliveries("/hook", size, true, nil),
+			against: "reverse_proxy", base: deliveries("/plain", size, true, nil), baseWant: accepted,
+		}
+	}
+	refused := func(name string, target float64, forge func([]byte) []byte) benchCase {
+		return benchCase{
+			name: name, requests: 8000, status: 401, target: ratio(target),
+			subject: deliveries("/hook", 2*kib, true, forge),
+			against: "error 401", base: deliveries("/refuse", 2*kib, true, forge), baseWant: 401,
+		}
+	}
+	return []benchCase{
+		proxied("2 KiB, new", 2*kib, 8000, ratio(1.10)),
+		proxied("64 KiB, new", 64*kib, 2000, ratio(1.0)),
+		proxied("1 MiB, new", mib, 300, func(base measured) float64 {
+			return float64(base.cpu+time.Duration(2.15*float64(sha256Time(mib)))) / float64(base.cpu)
+		}),
+		refused("forged, refused from the headers", 1.05, short),
+		refused("forged, well-formed", 1.2, flip),
+		{
+			name: "duplicate, 2 KiB", requests: 8000, status: 200, target: ratio(0.6),
+			subject: deliveries("/hook", 2*kib, false, nil),
+			against: "reverse_proxy", base: deliveries("/plain", 2*kib, false, nil), baseWant: accepted,
+		},
+	}
+}
+
+// sha256Time is how long SHA-256 takes for so many bytes here and now.
+func sha256Time(size int) time.Duration {
+	body := make([]byte, size)
+	var took []time.Duration
+	for range 9 {
+		began := time.Now()
+		sha256.Sum256(body)
+		took = append(took, time.Since(began))
+	}
+	slices.Sort(took)
+	return took[len(took)/2]
+}
+
+// pair is a load and its baseline, measured one after the other.
+type pair struct {
+	subject, base measured
+	target        float64
+}
+
+// measurePair measures both, the one or the other first by turns.
+func measurePair(g *gateway, c benchCase, round int) (p pair, err error) {
+	subject := func() error {
+		if c.status == 200 { // a duplicate needs a first delivery, which is accepted
+			if _, err := load(g, 1, 204, c.subject); err != nil && round == 0 {
+				return fmt.Errorf("the first delivery: %w", err)
+			}
+		}
+		p.subject, err = load(g, c.requests, c.status, c.subject)
+		return err
+	}
+	base := func() error {
+		p.base, err = load(g, c.requests, c.baseWant, c.base)
+		return err
+	}
+	order := []func() error{base, subject}
+	if round%2 == 1 {
+		slices.Reverse(order)
+	}
+	for _, measure := range order {
+		if err := measure(); err != nil {
+			return pair{}, err
+		}
+	}
+	p.target = c.target(p.base)
+	return p, nil
+}

@@ -1,0 +1,123 @@
+package main
+
+import (
+	"bufio"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// connections are kept open and send one request after the other.
+const connections = 8
+
+// request makes the n-th request of a load, headers and body.
+type request func(n uint64, buffer []byte) []byte
+
+// measured is what a load cost.
+type measured struct {
+	cpu     time.Duration // of the gateway, per request
+	rate    float64       // requests a second
+	p99     time.Duration
+	peakKiB int64
+}
+
+var serial atomic.Uint64
+
+// load sends requests and measures the gateway meanwhile.
+func load(g *gateway, requests, status int, next request) (measured, error) {
+	g.resetPeak()
+	before, err := g.cpu()
+	if err != nil {
+		return measured{}, err
+	}
+	began := time.Now()
+	var left atomic.Int64
+	left.Store(int64(requests))
+	took := make([][]time.Duration, connections)
+	failed := make([]error, connections)
+	var group sync.WaitGroup
+	for i := range connections {
+		group.Go(func() { took[i], failed[i] = sendAll(g.addr, &left, status, next) })
+	}
+	group.Wait()
+	elapsed := time.Since(began)
+	after, err := g.cpu()
+	if err != nil {
+		return measured{}, err
+	}
+	for _, err := range failed {
+		if err != nil {
+			return measured{}, err
+		}
+	}
+	all := slices.Concat(took...)
+	slices.Sort(all)
+	return measured{
+		cpu:     (after - before) / time.Duration(len(all)),
+		rate:    float64(len(all)) / elapsed.Seconds(),
+		p99:     all[len(all)*99/100],
+		peakKiB: g.peak(),
+	}, nil
+}
+
+func sendAll(addr string, left *atomic.Int64, status int, next request) ([]time.Duration, error) {
+	conn, err := net.Dial("tcp", addr)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	answers := bufio.NewReader(conn)
+	var took []time.Duration
+	var buffer []byte
+	for left.Add(-1) >= 0 {
+		buffer = next(serial.Add(1), buffer[:0])
+		began := time.Now()
+		if _, err := conn.Write(buffer); err != nil {
+			return nil, err
+		}
+		res, err := http.ReadResponse(answers, nil)
+		if err != nil {
+			return nil, err
+		}
+		_, _ = io.Copy(io.Discard, res.Body)
+		res.Body.Close()
+		took = append(took, time.Since(began))
+		if res.StatusCode != status {
+			return nil, fmt.Errorf("status %d, want %d", res.StatusCode, status)
+		}
+	}
+	return took, nil
+}
+
+// deliveries makes deliveries of a size to a path; with fresh each has a body
+// of its own, otherwise all have the same one. forge spoils the signature.
+func deliveries(path string, size int, fresh bool, forge func(signature []byte) []byte) request {
+	return func(n uint64, buffer []byte) []byte {
+		body := make([]byte, size)
+		for i := range body {
+			body[i] = 'a' + byte(i%26)
+		}
+		head := fmt.Sprintf(`{"event":"bench","n":"%016x","x":"`, n)
+		if !fresh {
+			head = fmt.Sprintf(`{"event":"bench","n":"%016x","x":"`, 0)
+		}
+		copy(body, head)
+		copy(body[size-2:], `"}`)
+		mac := hmac.New(sha256.New, []byte(secret))
+		mac.Write(body)
+		signature := []byte(hex.EncodeToString(mac.Sum(nil)))
+		if forge != nil {
+			signature = forge(signature)
+		}
+		buffer = fmt.Appendf(buffer, "POST %s HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nX-CraneOps-Event: bench\r\nX-CraneOps-Signature: %s\r\nContent-Length: %d\r\n\r\n", path, signature, size)
+		return append(buffer, body...)
+	}
+}

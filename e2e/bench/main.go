@@ -1,0 +1,66 @@
+// Command bench measures what a verified delivery costs the gateway's process,
+// beside the same binary's plain reverse_proxy in the same run: this machine
+// may be busy, so only the ratio of two neighbouring measurements means
+// something. All traffic stays on loopback and is bounded in number.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"log"
+	"os"
+	"strings"
+)
+
+func main() {
+	binary := flag.String("binary", "../bin/hooklatch", "the gateway to measure")
+	rounds := flag.Int("rounds", 5, "how often everything is measured; the median counts")
+	scale := flag.Float64("scale", 1, "how many requests, as a factor")
+	only := flag.String("only", "", "measure only the loads whose name contains this")
+	profile := flag.String("profile", "", "write a CPU profile of the gateway to this file, ten seconds of the run")
+	flag.Parse()
+	log.SetFlags(0)
+	if err := run(*binary, *rounds, *scale, *only, *profile); err != nil {
+		log.Print(err)
+		os.Exit(1)
+	}
+}
+
+func run(binary string, rounds int, scale float64, only, profile string) error {
+	upstream, err := startUpstream()
+	if err != nil {
+		return err
+	}
+	defer upstream.Close()
+	g, err := startGateway(binary, upstream.addr)
+	if err != nil {
+		return err
+	}
+	defer g.stop()
+
+	if profile != "" {
+		profiled := make(chan error, 1)
+		go func() { profiled <- g.profile(profile) }()
+		defer func() {
+			if err := <-profiled; err != nil {
+				log.Printf("profile: %v", err)
+			}
+		}()
+	}
+	results := map[string][]pair{}
+	for round := range rounds {
+		for _, c := range cases() {
+			if !strings.Contains(c.name, only) {
+				continue
+			}
+			c.requests = max(int(float64(c.requests)*scale), 2*connections)
+			p, err := measurePair(g, c, round)
+			if err != nil {
+				return fmt.Errorf("%s: %w", c.name, err)
+			}
+			results[c.name] = append(results[c.name], p)
+		}
+	}
+	report(results)
+	return nil
+}

@@ -1,0 +1,59 @@
+package file
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"go.etcd.io/bbolt"
+
+	"github.com/hooklatch/hooklatch/module/replay"
+)
+
+// entry is the value under a key. In the file it is the expiry and the mark,
+// big endian, and the occurrence key if there is one.
+type entry struct {
+	expires int64 // Unix milliseconds of the file's clock
+	// mark is the fingerprint of what was not signed for a content key, and
+	// the beginning of the content key for an occurrence key.
+	mark uint64
+	// occurrence is the occurrence key of a content key, for forgetting both.
+	occurrence replay.Key
+}
+
+const (
+	shortEntry = 8 + 8
+	longEntry  = shortEntry + len(replay.Key{})
+)
+
+func (e entry) encode() []byte {
+	b := make([]byte, 0, longEntry)
+	b = binary.BigEndian.AppendUint64(b, uint64(e.expires))
+	b = binary.BigEndian.AppendUint64(b, e.mark)
+	if e.occurrence != (replay.Key{}) {
+		b = append(b, e.occurrence[:]...)
+	}
+	return b
+}
+
+func decode(b []byte) (e entry, err error) {
+	if len(b) != shortEntry && len(b) != longEntry {
+		return entry{}, fmt.Errorf("the replay file is damaged: an entry of %d bytes", len(b))
+	}
+	e.expires = int64(binary.BigEndian.Uint64(b))
+	e.mark = binary.BigEndian.Uint64(b[8:])
+	copy(e.occurrence[:], b[shortEntry:])
+	return e, nil
+}
+
+// lookUp finds an entry, expired or not.
+func lookUp(bucket *bbolt.Bucket, key replay.Key) (known entry, ok bool, err error) {
+	value := bucket.Get(key[:])
+	if value == nil {
+		return entry{}, false, nil
+	}
+	known, err = decode(value)
+	return known, err == nil, err
+}
+
+// contentMark is what an occurrence's entry keeps of the content.
+func contentMark(key replay.Key) uint64 { return binary.BigEndian.Uint64(key[:8]) }

@@ -1,0 +1,183 @@
+package file
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"github.com/hooklatch/hooklatch/module/replay"
+)
+
+// history is what is remembered under a label: delivered events in a bucket of
+// the file, and what is being handled in memory, so that whatever ends the
+// process releases it.
+type history struct {
+	database *database
+	bucket   []byte
+
+	mu       sync.Mutex
+	reserved map[replay.Key]struct{}
+	// unsaved are entries of events that were delivered while the file could
+	// not be written. They leave when it could.
+	unsaved map[replay.Key]entry
+}
+
+func newHistory(db *database, label string) *history {
+	return &history{
+		database: db,
+		bucket:   bucketOf(label),
+		reserved: map[replay.Key]struct{}{},
+		unsaved:  map[replay.Key]entry{},
+	}
+}
+
+// reserve decides under one lock, so that one of many callers is first. The
+// lock is held while the file is read; of a delivery that is being recorded,
+// either the reservation is seen or the entry.
+func (h *history) reserve(e replay.Event) (status replay.Status, err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.isReserved(e.Content) {
+		return replay.InFlight, nil
+	}
+	err = h.database.read(func(tx *bbolt.Tx) error {
+		status, err = h.judge(tx, e)
+		return err
+	})
+	if err != nil || status != replay.Reserved {
+		return status, err
+	}
+	if err := h.database.writable(); err != nil {
+		return 0, err
+	}
+	h.reserved[e.Content] = struct{}{}
+	if e.Occurrence != (replay.Key{}) {
+		h.reserved[e.Occurrence] = struct{}{}
+	}
+	return replay.Reserved, nil
+}
+
+// judge compares an event whose content is not reserved with what is known.
+func (h *history) judge(tx *bbolt.Tx, e replay.Event) (replay.Status, error) {
+	known, ok, err := h.get(tx, e.Content)
+	switch {
+	case err != nil:
+		return 0, err
+	case ok && known.mark == e.Unsigned:
+		return replay.Duplicate, nil
+	case ok:
+		return replay.ContentConflict, nil
+	case e.Occurrence == replay.Key{}:
+		return replay.Reserved, nil
+	case h.isReserved(e.Occurrence):
+		return replay.InFlight, nil
+	}
+	known, ok, err = h.get(tx, e.Occurrence)
+	switch {
+	case err != nil:
+		return 0, err
+	case ok && known.mark != contentMark(e.Content):
+		return replay.OccurrenceConflict, nil
+	}
+	return replay.Reserved, nil
+}
+
+func (h *history) isReserved(key replay.Key) bool {
+	_, ok := h.reserved[key]
+	return ok
+}
+
+// get finds a delivered entry that has not expired.
+func (h *history) get(tx *bbolt.Tx, key replay.Key) (known entry, ok bool, err error) {
+	known, ok = h.unsaved[key]
+	if !ok {
+		known, ok, err = lookUp(tx.Bucket(h.bucket), key)
+	}
+	return known, ok && known.expires > h.database.clock.now(), err
+}
+
+func (h *history) release(e replay.Event) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.forgetReserved(e)
+}
+
+func (h *history) forgetReserved(e replay.Event) {
+	delete(h.reserved, e.Content)
+	if e.Occurrence != (replay.Key{}) {
+		delete(h.reserved, e.Occurrence)
+	}
+}
+
+// delivery is the write that turns a reservation into entries. Whoever waits
+// for it may stop waiting: the writer itself brings the history up to date.
+func (h *history) delivery(e replay.Event, ttl time.Duration) *write {
+	expires := h.database.clock.now() + ttl.Milliseconds()
+	entries := map[replay.Key]entry{e.Content: {expires: expires, mark: e.Unsigned, occurrence: e.Occurrence}}
+	if e.Occurrence != (replay.Key{}) {
+		entries[e.Occurrence] = entry{expires: expires, mark: contentMark(e.Content)}
+	}
+	w := newWrite(func(tx *bbolt.Tx) error {
+		bucket := tx.Bucket(h.bucket)
+		for key, known := range entries {
+			if err := bucket.Put(key[:], known.encode()); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	w.again = true
+	w.written = func(err error) {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.forgetReserved(e)
+		for key, known := range entries {
+			if err != nil {
+				h.unsaved[key] = known
+			} else {
+				delete(h.unsaved, key)
+			}
+		}
+	}
+	return w
+}
+
+// forget removes a delivered event and the entry of its occurrence ID, if that
+// is still its own.
+func (h *history) forget(ctx context.Context, content replay.Key) (replay.Status, error) {
+	h.mu.Lock()
+	inFlight := h.isReserved(content)
+	h.mu.Unlock()
+	if inFlight {
+		return replay.InFlight, nil
+	}
+	if err := h.database.writable(); err != nil {
+		return 0, err
+	}
+	status := replay.Unknown
+	w := newWrite(func(tx *bbolt.Tx) error {
+		bucket := tx.Bucket(h.bucket)
+		known, ok, err := lookUp(bucket, content)
+		if err != nil || !ok || known.expires <= h.database.clock.now() {
+			return err
+		}
+		status = replay.Forgotten
+		if err := bucket.Delete(content[:]); err != nil {
+			return err
+		}
+		occurrence, ok, err := lookUp(bucket, known.occurrence)
+		if err != nil || !ok || occurrence.mark != contentMark(content) {
+			return err
+		}
+		return bucket.Delete(known.occurrence[:])
+	})
+	h.database.enqueue(w)
+	select {
+	case err := <-w.done:
+		return status, err
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
+}

@@ -1,0 +1,229 @@
+package file
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"go.etcd.io/bbolt"
+
+	"github.com/hooklatch/hooklatch/module/replay"
+	"github.com/hooklatch/hooklatch/module/replay/replaytest"
+)
+
+// mustNotOpen asserts an error that names the file and holds the given words.
+func mustNotOpen(t *testing.T, path string, words ...string) {
+	t.Helper()
+	_, err := tryOpen(t, path, "label", newTestClock())
+	if err == nil {
+		t.Fatal("opens")
+	}
+	for _, word := range append(words, path) {
+		if !strings.Contains(err.Error(), word) {
+			t.Errorf("%q does not say %q", err, word)
+		}
+	}
+}
+
+func TestSecondProcess(t *testing.T) {
+	path := newPath(t)
+	closed(t, opened(t, path, "label", newTestClock()))
+	other, err := bbolt.Open(path, 0o600, nil) // locks as another process does
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustNotOpen(t, path, "another process", "replay redis")
+	if err := other.Close(); err != nil {
+		t.Fatal(err)
+	}
+	opened(t, path, "label", newTestClock())
+}
+
+func TestUnusablePaths(t *testing.T) {
+	folder := t.TempDir()
+	write := func(name string, content []byte) string {
+		path := filepath.Join(folder, name)
+		if err := os.WriteFile(path, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	foreign := filepath.Join(folder, "foreign")
+	db, err := bbolt.Open(foreign, 0o600, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Update(func(tx *bbolt.Tx) error {
+		_, err := tx.CreateBucket([]byte("users"))
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+
+	mustNotOpen(t, folder, "not a file")
+	mustNotOpen(t, filepath.Join(folder, "nowhere", "history.db"), "folder")
+	mustNotOpen(t, write("text", []byte("a note\n")), "not a replay file", "move it away")
+	mustNotOpen(t, write("text of pages", bytes.Repeat([]byte("a note\n"), 20000)), "not a replay file")
+	mustNotOpen(t, write("zeros", make([]byte, 1<<16)), "not a replay file")
+	mustNotOpen(t, foreign, "another program")
+	opened(t, write("empty", nil), "label", newTestClock())
+	if os.Getuid() != 0 { // for whom no file is read-only
+		path := write("read only", nil)
+		if err := os.Chmod(path, 0o400); err != nil {
+			t.Fatal(err)
+		}
+		mustNotOpen(t, path, "allowed to write")
+	}
+}
+
+// sample is a file of several pages of every kind.
+func sample(t *testing.T) []byte {
+	t.Helper()
+	c, path := newTestClock(), newPath(t)
+	v, other := opened(t, path, "label", c), opened(t, path, "other", c)
+	deliver(t, other, event(1))
+	fill(t, v, 0, 600)
+	c.advance(replaytest.TTL)
+	fill(t, v, 600, 1200)
+	closed(t, v)
+	closed(t, other)
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return content
+}
+
+// fill delivers many at once, with an occurrence ID each.
+func fill(t testing.TB, v *view, from, to uint64) {
+	t.Helper()
+	v.history.database.db.NoSync = true // the disk is not what is tested here
+	writes := make([]*write, 0, to-from)
+	for n := from; n < to; n++ {
+		w := v.history.delivery(spread(n), v.ttl)
+		writes = append(writes, w)
+		v.history.database.enqueue(w)
+	}
+	for _, w := range writes {
+		if err := <-w.done; err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// spread is an event whose keys are as unordered as hashes are.
+func spread(n uint64) replay.Event {
+	r := rand.NewChaCha8([32]byte{byte(n), byte(n >> 8), byte(n >> 16), byte(n >> 24), byte(n >> 32)})
+	var e replay.Event
+	_, _ = r.Read(e.Content[:])
+	_, _ = r.Read(e.Occurrence[:])
+	return e
+}
+
+// use does everything with a file that may be damaged: it is an error or it
+// works, and the process goes on.
+func use(t *testing.T, content []byte) (opens bool) {
+	t.Helper()
+	path := newPath(t)
+	if err := os.WriteFile(path, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	v, err := tryOpen(t, path, "label", newTestClock())
+	if err != nil {
+		if !strings.Contains(err.Error(), path) {
+			t.Errorf("%q does not name the file", err)
+		}
+		return false
+	}
+	v.history.database.db.NoSync = true
+	for n := uint64(600); n < 1200; n += 7 {
+		_, _, _ = v.Reserve(context.Background(), spread(n))
+	}
+	for n := uint64(3000); n < 3100; n++ {
+		if r, _, _ := v.Reserve(context.Background(), spread(n)); r != nil {
+			_ = r.Deliver(context.Background())
+		}
+	}
+	_, _ = v.Forget(context.Background(), spread(700).Content)
+	return true
+}
+
+// TestDamagedFile flips bits, in the beginning of every page above all, where
+// its structure is, and cuts the file short.
+func TestDamagedFile(t *testing.T) {
+	content := sample(t)
+	if !use(t, content) {
+		t.Fatal("the sample does not open")
+	}
+	damaged := func(at int, bit byte) []byte {
+		changed := bytes.Clone(content)
+		changed[at] ^= 1 << bit
+		return changed
+	}
+	tried, refused := 0, 0
+	try := func(content []byte) {
+		tried++
+		if !use(t, content) {
+			refused++
+		}
+	}
+	r := rand.New(rand.NewPCG(1, 2))
+	const pageSize = 4096
+	for page := 0; page < len(content); page += pageSize {
+		if len(bytes.Trim(content[page:min(page+pageSize, len(content))], "\x00")) == 0 {
+			continue
+		}
+		for range 24 {
+			try(damaged(page+r.IntN(pageHeader+4*elementSize), byte(r.IntN(8))))
+		}
+		for range 6 {
+			try(damaged(page+r.IntN(min(pageSize, len(content)-page)), byte(r.IntN(8))))
+		}
+	}
+	for range 40 {
+		try(content[:r.IntN(len(content))])
+	}
+	t.Logf("%d damaged files: %d refused at the start, the others went on", tried, refused)
+	if refused == 0 || refused == tried {
+		t.Error("nothing was tried")
+	}
+}
+
+// TestDamageWhileOpen cuts the file short under the open one: what is mapped
+// is gone, and reading it is a memory fault.
+func TestDamageWhileOpen(t *testing.T) {
+	c, path := newTestClock(), newPath(t)
+	v := opened(t, path, "label", c)
+	fill(t, v, 0, 5000)
+	inFlight := reserve(t, v, event(1), replay.Reserved)
+	if err := os.Truncate(path, 2*4096); err != nil {
+		t.Fatal(err)
+	}
+	failed := 0
+	for n := range uint64(5000) {
+		if _, _, err := v.Reserve(context.Background(), spread(n)); err != nil {
+			failed++
+		}
+	}
+	if failed != 5000 {
+		t.Errorf("%d of 5000 lookups failed", failed)
+	}
+	var damaged *damage
+	if err := inFlight.Deliver(context.Background()); !errors.As(err, &damaged) {
+		t.Errorf("delivered: %v", err)
+	}
+	c.advance(probeEvery)
+	if _, _, err := v.Reserve(context.Background(), event(2)); !errors.As(err, &damaged) {
+		t.Errorf("reserved: %v", err)
+	}
+	closed(t, v)
+	mustNotOpen(t, path)
+}

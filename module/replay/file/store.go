@@ -1,0 +1,120 @@
+// Package file has the store that keeps the history in a file, so that it
+// outlives the process.
+package file
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/hooklatch/hooklatch/module/replay"
+	"github.com/hooklatch/hooklatch/module/tokens"
+)
+
+func init() { caddy.RegisterModule(Store{}) }
+
+// Store keeps the history in a file on this machine. It survives restarts,
+// upgrades and the sudden end of the process: a delivery is on the disk before
+// its sender reads the answer. Only one process can have the file open.
+//
+// A file that is open elsewhere, damaged, or cannot be written is an error when
+// the configuration starts. When writing fails later, new deliveries are
+// refused with 503 until it works again, and what had been forwarded until
+// then is remembered and written first of all.
+type Store struct {
+	replay.Options
+
+	// The file, made when it is not there yet; its folder must be. Several
+	// labels may share a file. A relative path begins at the working directory
+	// of the process. Placeholders such as {env.STATE_DIRECTORY} are replaced
+	// when the configuration loads.
+	Path string `json:"path"`
+
+	// path is Path without placeholders.
+	path string
+
+	// now is replaced by tests.
+	now func() time.Time
+}
+
+// CaddyModule returns the Caddy module information.
+func (Store) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  replay.Namespace + ".file",
+		New: func() caddy.Module { return new(Store) },
+	}
+}
+
+// Provision resolves the path. It touches no file: `caddy validate` provisions
+// too, and the running process has the file locked.
+func (s *Store) Provision(caddy.Context) error {
+	if s.now == nil {
+		s.now = time.Now
+	}
+	if s.Path == "" {
+		return errors.New("replay file: no path; write replay file <path>")
+	}
+	var err error
+	if s.path, err = caddy.NewReplacer().ReplaceOrErr(s.Path, true, true); err != nil {
+		return fmt.Errorf("replay file: resolving the path: %w", err)
+	}
+	return nil
+}
+
+// UnmarshalCaddyfile sets up the store from Caddyfile tokens. Syntax:
+//
+//	replay file <path> {
+//	    ttl    <duration>
+//	    key    content | delivery
+//	}
+func (s *Store) UnmarshalCaddyfile(d *caddyfile.Dispenser) (err error) {
+	d.Next() // the store's name
+	if s.Path, err = tokens.One(d, "<path>"); err != nil {
+		return err
+	}
+	if s.Path == "" {
+		return d.Err("file: the path is empty; write replay file <path>")
+	}
+	return tokens.Block(d, func(string) (known bool, err error) {
+		known, err = s.UnmarshalOption(d)
+		if err == nil && !known {
+			err = tokens.Unknown(d, "ttl", "key")
+		}
+		return known, err
+	})
+}
+
+// Open shares the open file with the other labels in it and with the
+// configuration that runs until this one takes over.
+func (s *Store) Open(o replay.Opening) (replay.History, error) {
+	path, err := resolve(s.path)
+	if err != nil {
+		return nil, err
+	}
+	shared, _, err := databases.LoadOrNew(path, func() (caddy.Destructor, error) { return open(path, s.now) })
+	if err != nil {
+		return nil, err
+	}
+	db := shared.(*database)
+	h, err := db.history(o.Context, o.Label)
+	if err != nil {
+		_, _ = databases.Delete(path)
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return &view{history: h, path: path, ttl: o.TTL, logger: o.Context.Logger()}, nil
+}
+
+// databases holds every open file by its path: the lock of a file belongs to
+// the process, so that a reload must go on with the file as it is open, and
+// two labels must share it.
+var databases = caddy.NewUsagePool()
+
+// Interface guards
+var (
+	_ replay.Store          = (*Store)(nil)
+	_ caddy.Provisioner     = (*Store)(nil)
+	_ caddyfile.Unmarshaler = (*Store)(nil)
+)

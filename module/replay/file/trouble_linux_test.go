@@ -1,0 +1,105 @@
+package file
+
+import (
+	"context"
+	"errors"
+	"os"
+	"syscall"
+	"testing"
+
+	"github.com/hooklatch/hooklatch/module/replay"
+	"github.com/hooklatch/hooklatch/module/replay/replaytest"
+)
+
+// fillDisk exchanges the open file for one on which every write fails with
+// ENOSPC, and gives back what makes room again. Needs no rights and no disk.
+func fillDisk(t testing.TB, v *view) (makeRoom func()) {
+	t.Helper()
+	full, err := os.OpenFile("/dev/full", os.O_RDWR, 0)
+	if err != nil {
+		t.Skipf("this system has no /dev/full: %v", err)
+	}
+	defer full.Close()
+	fd := int(v.history.database.file.Fd())
+	saved, err := syscall.Dup(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	put := func(from int) {
+		if err := syscall.Dup3(from, fd, syscall.O_CLOEXEC); err != nil {
+			t.Error(err)
+		}
+	}
+	put(int(full.Fd()))
+	var once bool
+	makeRoom = func() {
+		if !once {
+			once = true
+			put(saved)
+			_ = syscall.Close(saved)
+		}
+	}
+	t.Cleanup(makeRoom)
+	return makeRoom
+}
+
+// TestFullDisk: what was being handled when the disk became full is remembered
+// by the process, nothing new is let through until a write works, and then
+// everything is in the file.
+func TestFullDisk(t *testing.T) {
+	c, path := newTestClock(), newPath(t)
+	v := opened(t, path, "label", c)
+	deliver(t, v, event(1))
+	e := replay.Event{Content: replaytest.Key(2), Occurrence: replaytest.Key(3), Unsigned: 4}
+	inFlight, other := reserve(t, v, e, replay.Reserved), reserve(t, v, event(5), replay.Reserved)
+	makeRoom := fillDisk(t, v)
+
+	if err := inFlight.Deliver(context.Background()); !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("delivered: %v", err)
+	}
+	refused := func(what string) {
+		t.Helper()
+		if r, status, err := v.Reserve(context.Background(), event(6)); err == nil || r != nil {
+			t.Errorf("%s: %v", what, status)
+		}
+		if status, err := v.Forget(context.Background(), event(1).Content); err == nil {
+			t.Errorf("%s: %v", what, status)
+		}
+		// What is known is answered: it stops the sender's retries.
+		reserve(t, v, event(1), replay.Duplicate)
+		reserve(t, v, e, replay.Duplicate)
+		reserve(t, v, replay.Event{Content: e.Content, Unsigned: 9}, replay.ContentConflict)
+	}
+	refused("full")
+	c.advance(probeEvery)
+	refused("full, and tried again")
+	makeRoom()
+	refused("room, and not tried yet")
+	c.advance(probeEvery)
+	deliver(t, v, event(6))
+	if n := len(v.history.unsaved); n != 0 {
+		t.Errorf("%d entries are unsaved", n)
+	}
+	if err := other.Deliver(context.Background()); err != nil {
+		t.Error(err)
+	}
+	closed(t, v)
+	v = opened(t, path, "label", c)
+	for _, e := range []replay.Event{event(1), e, event(5), event(6)} {
+		reserve(t, v, e, replay.Duplicate)
+	}
+}
+
+// TestRoomJustBeforeTheEnd: closing is the last attempt.
+func TestRoomJustBeforeTheEnd(t *testing.T) {
+	c, path := newTestClock(), newPath(t)
+	v := opened(t, path, "label", c)
+	r := reserve(t, v, event(1), replay.Reserved)
+	makeRoom := fillDisk(t, v)
+	if err := r.Deliver(context.Background()); err == nil {
+		t.Error("delivered on a full disk")
+	}
+	makeRoom()
+	closed(t, v)
+	reserve(t, opened(t, path, "label", c), event(1), replay.Duplicate)
+}

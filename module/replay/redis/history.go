@@ -1,0 +1,188 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/redis/rueidis"
+	"go.uber.org/zap"
+
+	"github.com/hooklatch/hooklatch/module/replay"
+)
+
+// history is what is remembered under a label, as one configuration sees it.
+type history struct {
+	keys    string // what all of them begin with
+	label   string
+	ttl     time.Duration
+	timeout time.Duration
+	lease   time.Duration
+	forward bool // also what Redis knows nothing of
+	now     func() time.Time
+	logger  *zap.Logger
+	link    *link
+
+	unrecorded rarely // deliveries let through because Redis failed
+	taken      rarely // reservations that somebody else has now
+
+	mu           sync.Mutex
+	reservations map[*reservation]struct{} // all that are not settled, or not in Redis
+	closed       bool
+	ended        chan struct{} // closed once it is closed and nothing is left
+}
+
+// Reserve gives an error within the timeout, or with on_error forward a
+// reservation that records nothing.
+func (h *history) Reserve(ctx context.Context, e replay.Event) (replay.Reservation, replay.Status, error) {
+	r, status, err := h.reserve(ctx, e)
+	switch {
+	case err != nil && h.forward:
+		if times, now := h.unrecorded.happened(h.now()); now {
+			h.logger.Error("redis failed; deliveries are forwarded without a look at the history, and replays of them would be too",
+				zap.String("provider", h.label), zap.Int("deliveries", times), zap.Error(err))
+		}
+		return unrecorded{}, replay.Reserved, nil
+	case err != nil:
+		return nil, 0, err
+	case status != replay.Reserved:
+		return nil, status, nil
+	}
+	return r, replay.Reserved, nil
+}
+
+func (h *history) reserve(ctx context.Context, e replay.Event) (*reservation, replay.Status, error) {
+	ctx, cancel := context.WithTimeout(ctx, h.timeout)
+	defer cancel()
+	client, err := h.link.enter(ctx)
+	if err != nil {
+		return nil, 0, err
+	}
+	r := &reservation{history: h, event: e, owner: newOwner(), seen: h.now()}
+	if !h.add(r) {
+		h.link.leave()
+		return nil, 0, errors.New("redis: the history is closed")
+	}
+	var status replay.Status
+	err = h.link.do(ctx, func() (err error) {
+		status, err = r.claim(client)
+		return err
+	}, func(err error) {
+		// The sender has been told to try again.
+		if err == nil && status == replay.Reserved {
+			r.discard(client)
+		}
+	})
+	if err != nil {
+		return nil, 0, err
+	}
+	if status == replay.Reserved {
+		h.hold(r)
+	}
+	return r, status, nil
+}
+
+// Forget takes the occurrence away first: if the rest then fails, the event is
+// still known, and the next attempt finds it.
+func (h *history) Forget(ctx context.Context, content replay.Key) (replay.Status, error) {
+	ctx, cancel := context.WithTimeout(ctx, h.timeout)
+	defer cancel()
+	client, err := h.link.enter(ctx)
+	if err != nil {
+		return 0, err
+	}
+	var status replay.Status
+	err = h.link.do(ctx, func() (err error) {
+		status, err = h.forget(ctx, client, content)
+		return err
+	}, func(error) {})
+	if err != nil {
+		return 0, err
+	}
+	return status, nil
+}
+
+func (h *history) forget(ctx context.Context, client rueidis.Client, content replay.Key) (replay.Status, error) {
+	key := h.contentKey(content)
+	for ctx.Err() == nil {
+		value, err := client.Do(ctx, client.B().Get().Key(key).Build()).ToString()
+		switch {
+		case rueidis.IsRedisNil(err):
+			return replay.Unknown, nil
+		case err != nil:
+			return 0, err
+		case isReserved(value):
+			return replay.InFlight, nil
+		}
+		_, occurrence, err := readContent(value)
+		if err != nil {
+			return 0, err
+		}
+		if occurrence != (replay.Key{}) {
+			if _, err := removeIf(ctx, client, h.occurrenceKey(occurrence), deliveredOccurrence(content)); err != nil {
+				return 0, err
+			}
+		}
+		// If it has changed in between, it is looked at again.
+		if removed, err := removeIf(ctx, client, key, value); err != nil || removed {
+			return replay.Forgotten, err
+		}
+	}
+	return 0, ctx.Err()
+}
+
+// Close ends the history when the last reservation has been settled; the
+// connection stays until then.
+func (h *history) Close() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !h.closed {
+		h.closed = true
+		h.endIfDone()
+	}
+	return nil
+}
+
+// add keeps a reservation, unless the history is closed.
+func (h *history) add(r *reservation) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.closed {
+		return false
+	}
+	h.reservations[r] = struct{}{}
+	return true
+}
+
+// hold has the reservation renewed from now on.
+func (h *history) hold(r *reservation) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	r.state = held
+}
+
+// drop is for a reservation with which nothing remains to be done.
+func (h *history) drop(r *reservation) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.dropLocked(r)
+}
+
+func (h *history) dropLocked(r *reservation) {
+	if _, kept := h.reservations[r]; kept {
+		delete(h.reservations, r)
+		h.endIfDone()
+	}
+}
+
+// endIfDone is called with the lock held, when something has become less.
+func (h *history) endIfDone() {
+	if h.closed && len(h.reservations) == 0 {
+		close(h.ended)
+		h.link.release()
+	}
+}
+
+// Interface guards
+var _ replay.History = (*history)(nil)

@@ -1,0 +1,203 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/redis/rueidis"
+	"go.uber.org/zap"
+)
+
+// link is the connection to a Redis, which may not be there yet.
+type link struct {
+	target *target
+	stop   context.CancelFunc
+	hide   *strings.Replacer // takes out what must not be printed
+
+	// tried is closed when the first attempt to connect has ended.
+	tried chan struct{}
+
+	// busy bounds how many goroutines wait for a Redis that does not answer.
+	busy chan struct{}
+
+	mu     sync.Mutex
+	client rueidis.Client // nil until there is a connection; it reconnects by itself
+	err    error          // why there is none
+}
+
+// mostBusy is enough for two thousand deliveries a second, each of which waits
+// the longest for one node of a cluster, while the others are well.
+const mostBusy = 4096
+
+// The pauses between attempts to connect.
+const (
+	firstPause   = 50 * time.Millisecond
+	longestPause = 2 * time.Second
+)
+
+// links holds the connection to every Redis while any history uses it: a reload
+// starts the new configuration before it stops the old one, and a provider more
+// is not a connection more.
+var links = caddy.NewUsagePool()
+
+// acquire gives the connection to the target. It must be released once.
+func (t *target) acquire() *link {
+	shared, _, _ := links.LoadOrNew(t.id, func() (caddy.Destructor, error) { return connect(t), nil })
+	return shared.(*link)
+}
+
+// release gives the connection back.
+func (l *link) release() { _, _ = links.Delete(l.target.id) }
+
+// connect begins to connect.
+func connect(t *target) *link {
+	pairs := make([]string, 0, 2*len(t.hidden))
+	for _, secret := range t.hidden {
+		pairs = append(pairs, secret, "***")
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	l := &link{
+		target: t,
+		stop:   stop,
+		hide:   strings.NewReplacer(pairs...),
+		tried:  make(chan struct{}),
+		busy:   make(chan struct{}, mostBusy),
+	}
+	go l.run(ctx)
+	return l
+}
+
+// Destruct ends the connection, and does not wait for a Redis that is silent.
+func (l *link) Destruct() error {
+	l.stop()
+	return nil
+}
+
+// run connects, which takes as long as Redis lets it, and owns the client.
+func (l *link) run(ctx context.Context) {
+	var failures rarely
+	first := sync.OnceFunc(func() { close(l.tried) })
+	for pause := firstPause; ; pause = min(2*pause, longestPause) {
+		client, err := rueidis.NewClient(l.target.option)
+		if err == nil {
+			l.set(client, nil)
+			first()
+			if failures.ever() {
+				logger().Info("connected to redis")
+			}
+			<-ctx.Done()
+			client.Close()
+			return
+		}
+		err = l.clean(err)
+		l.set(nil, err)
+		first()
+		if times, now := failures.happened(time.Now()); now {
+			logger().Error("cannot connect to redis; on_error decides what happens to deliveries, and the attempts go on",
+				zap.Int("attempts", times), zap.Error(err))
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(pause):
+		}
+	}
+}
+
+// logger is the one of the configuration that runs now: a connection outlives
+// the one that it was made for.
+func logger() *zap.Logger { return caddy.Log().Named("http.verify_webhook.replay_stores.redis") }
+
+func (l *link) set(client rueidis.Client, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.client, l.err = client, err
+}
+
+var errSilent = errors.New("redis did not answer in time")
+
+// enter gives the client, and with it a place among those who wait for Redis,
+// which do or leave gives back.
+func (l *link) enter(ctx context.Context) (rueidis.Client, error) {
+	select {
+	case <-l.tried:
+	case <-ctx.Done():
+		return nil, errSilent
+	}
+	l.mu.Lock()
+	client, err := l.client, l.err
+	l.mu.Unlock()
+	if client == nil {
+		return nil, err
+	}
+	select {
+	case l.busy <- struct{}{}:
+		return client, nil
+	case <-ctx.Done():
+		return nil, errSilent
+	}
+}
+
+func (l *link) leave() { <-l.busy }
+
+// do runs work, which may take as long as Redis lets it, and waits for it until
+// ctx ends. The library's own waiting does not always heed a context: where a
+// connection is being made for somebody else, or where too much waits already.
+// When work ends that nobody waits for any more, late is called with its error.
+func (l *link) do(ctx context.Context, work func() error, late func(error)) error {
+	done := make(chan error)
+	go func() {
+		defer l.leave()
+		err := l.clean(work())
+		select {
+		case done <- err:
+		case <-ctx.Done():
+			late(err)
+		}
+	}()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return errSilent
+	}
+}
+
+// send sends commands, and sends them once more if the connection broke before
+// all were answered. Whatever this store sends can be sent twice.
+func send(ctx context.Context, client rueidis.Client, commands func(rueidis.Builder) rueidis.Commands) []rueidis.RedisResult {
+	results := sendOnce(ctx, client, commands(client.B()))
+	for _, result := range results {
+		if result.NonRedisError() != nil && ctx.Err() == nil {
+			return sendOnce(ctx, client, commands(client.B()))
+		}
+	}
+	return results
+}
+
+func sendOnce(ctx context.Context, client rueidis.Client, commands rueidis.Commands) []rueidis.RedisResult {
+	if len(commands) == 1 {
+		return []rueidis.RedisResult{client.Do(ctx, commands[0])}
+	}
+	return client.DoMulti(ctx, commands...)
+}
+
+// clean takes out of an error what must not be printed, and keeps it short.
+func (l *link) clean(err error) error {
+	const longest = 200
+	if err == nil {
+		return nil
+	}
+	text := l.hide.Replace(err.Error())
+	if len(text) > longest {
+		text = text[:longest] + "…"
+	}
+	return errors.New("redis: " + text)
+}
+
+// Interface guards
+var _ caddy.Destructor = (*link)(nil)

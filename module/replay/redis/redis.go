@@ -1,0 +1,229 @@
+// Package redis has the store that gateways on many machines share: a Redis 7
+// or Valkey, alone, watched by Sentinel, or a cluster.
+package redis
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/hooklatch/hooklatch/module/replay"
+	"github.com/hooklatch/hooklatch/module/tokens"
+)
+
+func init() { caddy.RegisterModule(Store{}) }
+
+// Store keeps the history in Redis (7 or later) or Valkey, where every gateway
+// that has the same label, prefix and Redis shares it.
+//
+// An event that is being handled is reserved for the time of the lease, and the
+// reservation is renewed while its handler runs; a gateway that dies blocks its
+// events for no longer than that. An event that has been delivered stays until
+// its ttl has passed.
+//
+// Nothing is connected before the configuration starts. If Redis cannot be
+// reached then, the gateway starts all the same, logs why, and goes on trying:
+// until there is a connection, on_error decides what happens to deliveries.
+type Store struct {
+	replay.Options
+
+	// Where Redis is: redis://[user:password@]host[:port][/database], or
+	// rediss:// for TLS. Several are the nodes of a cluster. For Sentinel the
+	// query has master_set, its nodes are the URL's host and those in addr:
+	// redis://user:password@sentinel-1:26379?addr=sentinel-2:26379&master_set=main
+	// (and, if the Sentinels want them, sentinel_username and
+	// sentinel_password). Further parameters of the query: db, dial_timeout,
+	// write_timeout, client_name, protocol, skip_verify. Placeholders are
+	// resolved when the configuration loads. No URL is ever printed.
+	URLs []string `json:"urls,omitempty"`
+
+	// What the names of all keys begin with. Placeholders are resolved.
+	// Default: `hooklatch:`.
+	Prefix string `json:"prefix,omitempty"`
+
+	// How long to wait for Redis before a delivery's turn. Default: 250ms.
+	Timeout caddy.Duration `json:"timeout,omitempty"`
+
+	// How long a gateway that died blocks the events that it was handling.
+	// Default: 30s; at least four times the timeout.
+	Lease caddy.Duration `json:"lease,omitempty"`
+
+	// What happens to a delivery when Redis fails: `refuse` answers 503, so
+	// that the provider tries again; `forward` lets it through although
+	// nothing tells whether it is a replay. Default: refuse.
+	OnError string `json:"on_error,omitempty"`
+
+	target *target
+	now    func() time.Time // replaced by tests
+}
+
+// The values of Store.OnError.
+const (
+	ErrorRefuse  = "refuse"
+	ErrorForward = "forward"
+)
+
+const (
+	defaultPrefix  = "hooklatch:"
+	defaultTimeout = 250 * time.Millisecond
+	defaultLease   = 30 * time.Second
+)
+
+// CaddyModule returns the Caddy module information.
+func (Store) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  replay.Namespace + ".redis",
+		New: func() caddy.Module { return new(Store) },
+	}
+}
+
+// SharedBetweenProcesses marks the history as one that other processes use.
+func (Store) SharedBetweenProcesses() {}
+
+// Provision sets the defaults, resolves the placeholders and reads the URLs.
+// It connects to nothing.
+func (s *Store) Provision(caddy.Context) error {
+	if s.Prefix == "" {
+		s.Prefix = defaultPrefix
+	}
+	if s.Timeout == 0 {
+		s.Timeout = caddy.Duration(defaultTimeout)
+	}
+	if s.Lease == 0 {
+		s.Lease = caddy.Duration(defaultLease)
+	}
+	if s.OnError == "" {
+		s.OnError = ErrorRefuse
+	}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	return s.resolve(caddy.NewReplacer())
+}
+
+// resolve does not pass on Caddy's errors: they quote what may be a password.
+func (s *Store) resolve(repl *caddy.Replacer) error {
+	prefix, err := repl.ReplaceOrErr(s.Prefix, true, true)
+	if err != nil {
+		return errors.New("replay: prefix has a placeholder that does not resolve, or resolves to nothing; set the variable that it names")
+	}
+	if strings.ContainsAny(prefix, "{}") {
+		return errors.New("replay: prefix has a brace, and a cluster would keep all keys on one node; write it without braces")
+	}
+	s.Prefix = prefix
+	urls := make([]string, len(s.URLs))
+	for i, text := range s.URLs {
+		if urls[i], err = repl.ReplaceOrErr(text, true, true); err != nil {
+			return fmt.Errorf("replay: url %d of redis has a placeholder that does not resolve, or resolves to nothing; set the variable or the file that it names", i+1)
+		}
+	}
+	s.target, err = parseTarget(urls, time.Duration(s.Timeout))
+	return err
+}
+
+// Validate checks what JSON may hold and the Caddyfile cannot.
+func (s *Store) Validate() error {
+	switch {
+	case s.Timeout < 0:
+		return errors.New("replay: timeout must be above zero; leave it out for the default")
+	case s.Lease < 0:
+		return errors.New("replay: lease must be above zero; leave it out for the default")
+	case s.Lease/4 < s.Timeout:
+		return errors.New("replay: lease must be at least four times the timeout, so that it can be renewed in time; write a longer lease or a shorter timeout")
+	case s.OnError != ErrorRefuse && s.OnError != ErrorForward:
+		return fmt.Errorf("replay: on_error:%s is not known; write refuse or forward", tokens.Quoted(s.OnError))
+	}
+	return nil
+}
+
+// WeakerChoices names what lets more through than it should.
+func (s *Store) WeakerChoices() []string {
+	var weaker []string
+	if s.OnError == ErrorForward {
+		weaker = append(weaker, "on_error forward")
+	}
+	if s.target != nil && s.target.unverified {
+		weaker = append(weaker, "skip_verify in the URL of redis")
+	}
+	return weaker
+}
+
+// UnmarshalCaddyfile sets up the store from Caddyfile tokens. Syntax:
+//
+//	replay redis <url...> {
+//	    prefix   <text>
+//	    timeout  <duration>
+//	    lease    <duration>
+//	    on_error refuse | forward
+//	    ttl      <duration>
+//	    key      content | delivery
+//	}
+func (s *Store) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next() // the store's name
+	if s.URLs = d.RemainingArgs(); len(s.URLs) == 0 {
+		return d.Err("replay redis takes one or more URLs: replay redis redis://host:6379")
+	}
+	for i, text := range s.URLs {
+		// What has a placeholder is looked at when it is resolved.
+		if !strings.Contains(text, "{") {
+			if _, err := parseURL(text, i); err != nil {
+				return d.WrapErr(err)
+			}
+		}
+	}
+	return tokens.Block(d, func(option string) (known bool, err error) {
+		switch option {
+		case "prefix":
+			s.Prefix, err = tokens.One(d, "<text>")
+			if err == nil && s.Prefix == "" {
+				err = d.Err("prefix is empty; write a text, or leave it out for " + defaultPrefix)
+			}
+		case "timeout":
+			s.Timeout, err = tokens.Duration(d)
+		case "lease":
+			s.Lease, err = tokens.Duration(d)
+		case "on_error":
+			s.OnError, err = tokens.OneOf(d, ErrorRefuse, ErrorForward)
+		default:
+			known, err = s.UnmarshalOption(d)
+			if err == nil && !known {
+				err = tokens.Unknown(d, "prefix", "timeout", "lease", "on_error", "ttl", "key")
+			}
+			return known, err
+		}
+		return true, err
+	})
+}
+
+// Open begins to connect and does not wait for it.
+func (s *Store) Open(o replay.Opening) (replay.History, error) {
+	h := &history{
+		keys:         s.Prefix + o.Label + ":",
+		label:        o.Label,
+		ttl:          o.TTL,
+		timeout:      time.Duration(s.Timeout),
+		lease:        time.Duration(s.Lease),
+		forward:      s.OnError == ErrorForward,
+		now:          s.now,
+		logger:       o.Context.Logger(),
+		link:         s.target.acquire(),
+		reservations: map[*reservation]struct{}{},
+		ended:        make(chan struct{}),
+	}
+	go h.keep()
+	return h, nil
+}
+
+// Interface guards
+var (
+	_ replay.Store          = (*Store)(nil)
+	_ replay.Shared         = (*Store)(nil)
+	_ replay.Weakened       = (*Store)(nil)
+	_ caddy.Provisioner     = (*Store)(nil)
+	_ caddy.Validator       = (*Store)(nil)
+	_ caddyfile.Unmarshaler = (*Store)(nil)
+)

@@ -1,0 +1,235 @@
+package redis
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"github.com/hooklatch/hooklatch/module/replay"
+)
+
+// reservation is an event that is being handled, and what is left to do with
+// it when Redis did not answer.
+type reservation struct {
+	history *history
+	event   replay.Event
+	owner   string // the value of its keys
+	keys    []string
+
+	// All below is guarded by the history's lock.
+	state    state
+	undone   bool      // the state is not in Redis yet; the keeper tries again
+	renewing bool      // a renewal is on its way
+	foreign  bool      // somebody else has it now
+	seen     time.Time // when it was claimed or renewed the last time
+	settled  time.Time
+}
+
+// state is what Redis should have of a reservation.
+type state int
+
+const (
+	claimed   state = iota // asked for
+	held                   // ours
+	delivered              // to be recorded
+	released               // to be taken out
+)
+
+// claim asks for the event, content first. Whatever is not reserved in the end
+// leaves no trace.
+func (r *reservation) claim(client rueidis.Client) (replay.Status, error) {
+	ctx, cancel := r.history.patience()
+	defer cancel()
+	status, err := r.take(ctx, client)
+	switch {
+	case err == nil && status == replay.Reserved:
+	case len(r.keys) == 0:
+		r.history.drop(r)
+	case err != nil && !isRedisError(err):
+		// It is not known whether Redis has it, so the keeper takes it out.
+		r.settle(released)
+		r.postpone()
+	default:
+		r.discard(client)
+	}
+	return status, err
+}
+
+// discard releases what nobody will settle.
+func (r *reservation) discard(client rueidis.Client) {
+	r.settle(released)
+	if err := r.finish(client); err != nil {
+		r.postpone()
+	}
+}
+
+func (r *reservation) take(ctx context.Context, client rueidis.Client) (replay.Status, error) {
+	h, e := r.history, r.event
+	value, err := r.set(ctx, client, h.contentKey(e.Content))
+	switch {
+	case err != nil:
+		return 0, err
+	case isReserved(value):
+		return replay.InFlight, nil
+	case value != "":
+		unsigned, _, err := readContent(value)
+		if err == nil && unsigned != hexed(e.Unsigned) {
+			return replay.ContentConflict, nil
+		}
+		return replay.Duplicate, err
+	}
+	if e.Occurrence == (replay.Key{}) {
+		return replay.Reserved, nil
+	}
+	value, err = r.set(ctx, client, h.occurrenceKey(e.Occurrence))
+	switch {
+	case err != nil:
+		return 0, err
+	case isReserved(value):
+		return replay.InFlight, nil
+	case value != "" && value != deliveredOccurrence(e.Content):
+		return replay.OccurrenceConflict, nil
+	}
+	// The same content under it: the content's own entry is gone, and the event
+	// is simply not remembered.
+	return replay.Reserved, nil
+}
+
+// set reserves a key and gives the value that stands in the way, if one does.
+// From when it is sent until the answer says otherwise, the key may be ours.
+func (r *reservation) set(ctx context.Context, client rueidis.Client, key string) (value string, err error) {
+	r.keys = append(r.keys, key)
+	results := send(ctx, client, func(b rueidis.Builder) rueidis.Commands {
+		return rueidis.Commands{b.Set().Key(key).Value(r.owner).Nx().Get().Px(r.history.lease).Build()}
+	})
+	value, err = results[0].ToString()
+	switch {
+	case rueidis.IsRedisNil(err):
+		return "", nil
+	case err == nil && value == r.owner: // sent twice
+		return "", nil
+	case err == nil || isRedisError(err):
+		r.keys = slices.DeleteFunc(r.keys, func(k string) bool { return k == key })
+	}
+	return value, err
+}
+
+// isRedisError tells an answer of Redis from the lack of one.
+func isRedisError(err error) bool {
+	_, answered := rueidis.IsRedisErr(err)
+	return answered
+}
+
+// Deliver gives an error within the timeout; the keeper goes on trying.
+func (r *reservation) Deliver(ctx context.Context) error { return r.end(ctx, delivered) }
+
+// Release gives an error within the timeout; the keeper goes on trying.
+func (r *reservation) Release(ctx context.Context) error { return r.end(ctx, released) }
+
+func (r *reservation) end(ctx context.Context, s state) error {
+	if !r.settle(s) {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, r.history.timeout)
+	defer cancel()
+	client, err := r.history.link.enter(ctx)
+	if err == nil {
+		err = r.history.link.do(ctx, func() error { return r.finish(client) }, func(error) {})
+	}
+	if err != nil {
+		r.postpone()
+	}
+	return err
+}
+
+// settle decides what is to become of it, once.
+func (r *reservation) settle(s state) bool {
+	h := r.history
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if r.state > held {
+		return false
+	}
+	r.state, r.settled = s, h.now()
+	return true
+}
+
+// postpone leaves the rest to the keeper.
+func (r *reservation) postpone() {
+	r.history.mu.Lock()
+	defer r.history.mu.Unlock()
+	r.undone = true
+}
+
+// finish brings into Redis what was settled.
+func (r *reservation) finish(client rueidis.Client) error {
+	h := r.history
+	ctx, cancel := h.patience()
+	defer cancel()
+	h.mu.Lock()
+	s, at := r.state, r.settled
+	h.mu.Unlock()
+	var err error
+	if s == delivered {
+		err = r.record(ctx, client, h.ttl-h.now().Sub(at))
+	} else {
+		err = r.remove(ctx, client)
+	}
+	if err != nil {
+		return err
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if s == released && r.renewing {
+		// The renewal may bring back what Redis has just taken out.
+		r.undone = true
+		return nil
+	}
+	h.dropLocked(r)
+	return nil
+}
+
+// record writes what was delivered, whoever has reserved it by now.
+func (r *reservation) record(ctx context.Context, client rueidis.Client, left time.Duration) error {
+	h, e := r.history, r.event
+	left = max(left, time.Millisecond)
+	results := send(ctx, client, func(b rueidis.Builder) rueidis.Commands {
+		commands := rueidis.Commands{b.Set().Key(h.contentKey(e.Content)).Value(deliveredContent(e)).Px(left).Build()}
+		if e.Occurrence != (replay.Key{}) {
+			commands = append(commands, b.Set().Key(h.occurrenceKey(e.Occurrence)).Value(deliveredOccurrence(e.Content)).Px(left).Build())
+		}
+		return commands
+	})
+	for _, result := range results {
+		if err := result.Error(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *reservation) remove(ctx context.Context, client rueidis.Client) error {
+	for _, key := range r.keys {
+		if _, err := removeIf(ctx, client, key, r.owner); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// unrecorded is the reservation of what Redis knows nothing of.
+type unrecorded struct{}
+
+// Deliver does nothing.
+func (unrecorded) Deliver(context.Context) error { return nil }
+
+// Release does nothing.
+func (unrecorded) Release(context.Context) error { return nil }
+
+// Interface guards
+var (
+	_ replay.Reservation = (*reservation)(nil)
+	_ replay.Reservation = unrecorded{}
+)
