@@ -58,6 +58,10 @@ func TestNoErrorPrintsASecret(t *testing.T) {
 		"replay memory, ttl, more":  option("replay memory {\nttl 24h " + canary + "\n}"),
 		"replay memory, key":        option("replay memory {\nkey " + canary + "\n}"),
 		"replay memory, key, more":  option("replay memory {\nkey content " + canary + "\n}"),
+		"replay file, surplus":      option("replay file history.db " + canary),
+		"replay file, option":       option("replay file history.db {\n" + canary + "\n}"),
+		"replay file, ttl":          option("replay file history.db {\nttl " + canary + "\n}"),
+		"replay file, key":          option("replay file history.db {\nkey " + canary + "\n}"),
 		"argument of an import":     "import hook " + canary,
 	} {
 		t.Run(name, func(t *testing.T) {

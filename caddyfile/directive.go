@@ -54,6 +54,9 @@ func parse(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 	if err := checkSecrets(d, handler.Secrets); err != nil {
 		return nil, err
 	}
+	if err := checkNoMatcher(d, handler.Secrets); err != nil {
+		return nil, err
+	}
 	if err := tokens.Block(d, func(option string) (bool, error) { return readOption(d, handler, option) }, "secret"); err != nil {
 		return nil, err
 	}
@@ -112,6 +115,17 @@ func checkSecrets(d *caddyfile.Dispenser, secrets []string) error {
 	for _, secret := range secrets {
 		if slices.Contains(options, secret) {
 			return d.Errf("the option %s stands among the secrets; write options in a block, one a line", secret)
+		}
+	}
+	return nil
+}
+
+// checkNoMatcher refuses what looks like a matcher that was written behind the
+// scheme: a path would be a key that everybody can guess.
+func checkNoMatcher(d *caddyfile.Dispenser, secrets []string) error {
+	for _, secret := range secrets {
+		if strings.HasPrefix(secret, "/") || strings.HasPrefix(secret, "@") || secret == "*" {
+			return d.Err("a matcher stands before the scheme: verify_webhook /path scheme secret; a secret that begins with / or @ is written with the option secret")
 		}
 	}
 	return nil

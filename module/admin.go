@@ -36,7 +36,7 @@ func (adminAPI) CaddyModule() caddy.ModuleInfo {
 
 // Provision keeps what belongs to the configuration.
 func (a *adminAPI) Provision(ctx caddy.Context) error {
-	a.logger = ctx.Logger()
+	a.logger = ctx.Logger(a) // the admin endpoint's guests are not named otherwise
 	a.app = func() *App {
 		app, err := ctx.AppIfConfigured(appName)
 		if err != nil {
@@ -70,7 +70,7 @@ func (a *adminAPI) history(w http.ResponseWriter, r *http.Request) error {
 	case status == replay.InFlight:
 		return apiError(http.StatusConflict, "the event is being handled right now; try again")
 	case status != replay.Forgotten:
-		return apiError(http.StatusNotFound, "the history has no such event; the provider is the label, the id is what the application got as Webhook-Id")
+		return apiError(http.StatusNotFound, "nothing to forget: no handler has this label, or its history has no event with this id; the id is what the application got as Webhook-Id, sha256- and 32 hex digits")
 	}
 	a.logger.Info("forgot a delivery; it can be delivered again", zap.String("provider", label), zap.String("id", id))
 	w.WriteHeader(http.StatusNoContent)

@@ -54,8 +54,8 @@ func (h *Handler) Check() error {
 		return errors.New("no secret; write the provider's secret behind the scheme, such as {env.WEBHOOK_SECRET}, or with the option secret")
 	}
 	for i, secret := range h.Secrets {
-		if secret == "" {
-			return fmt.Errorf("secret %d is empty, and anybody can sign with an empty key; write the provider's secret, such as {env.WEBHOOK_SECRET}", i+1)
+		if err := checkSecret(secret); err != nil {
+			return fmt.Errorf("secret %d %w", i+1, err)
 		}
 	}
 	if h.Provider != "" && !tokens.IsLabel(h.Provider) {

@@ -34,19 +34,23 @@ func configOf(t *testing.T, handlers ...options) *caddy.Config {
 func TestErrorsOfAConfiguration(t *testing.T) {
 	t.Setenv("HOOKLATCH_TEST_EMPTY", "")
 	t.Setenv("HOOKLATCH_TEST_CANARY", configCanary)
-	const label, secret2, unresolved = "verify_webhook acme: ", "secret 2", "placeholder that does not resolve"
+	const label, secret2, unresolved = "verify_webhook acme: ", "secret 2", "is not there or empty"
 	for name, c := range map[string]struct {
 		options options
 		want    []string // besides the label
 	}{
 		"unset variable":          {options{"secrets": []string{"{env.HOOKLATCH_TEST_UNSET}"}}, []string{"secret 1", unresolved}},
 		"unset variable, second":  {options{"secrets": []string{configCanary, "{env.HOOKLATCH_TEST_UNSET}"}}, []string{secret2, unresolved}},
-		"unset variable, in text": {options{"secrets": []string{configCanary + "{env.HOOKLATCH_TEST_UNSET}"}}, []string{"secret 1", unresolved}},
+		"unset variable, in text": {options{"secrets": []string{configCanary + "{env.HOOKLATCH_TEST_UNSET}"}}, []string{"secret 1", "resolves to nothing"}},
 		"empty variable":          {options{"secrets": []string{configCanary, "{env.HOOKLATCH_TEST_EMPTY}"}}, []string{secret2, unresolved}},
 		"missing file":            {options{"secrets": []string{configCanary, "{file./nowhere/at/all}"}}, []string{secret2, unresolved}},
-		"unknown placeholder":     {options{"secrets": []string{"{" + configCanary + "}"}}, []string{"secret 1", unresolved}},
+		"unknown placeholder":     {options{"secrets": []string{"{x." + configCanary + "}"}}, []string{"secret 1", "not known"}},
 		"braces in the secret":    {options{"secrets": []string{"a{" + configCanary + "}b"}}, []string{"secret 1", `write \{`}},
 		"empty secret":            {options{"secrets": []string{configCanary, ""}}, []string{secret2, "empty"}},
+		"variable of the command": {options{"secrets": []string{configCanary, "env:KEY"}}, []string{secret2, "write {env.NAME}"}},
+		"variable of the shell":   {options{"secrets": []string{"$KEY"}}, []string{"secret 1", "write {env.NAME}"}},
+		"variable in braces":      {options{"secrets": []string{"{KEY}"}}, []string{"secret 1", "write {env.NAME}"}},
+		"file of the command":     {options{"secrets": []string{"file:" + configCanary}}, []string{"secret 1", "write {file.PATH}"}},
 		"no secret":               {options{"secrets": []string{}}, []string{"no secret"}},
 		"not base64": {
 			options{"scheme": "mceasy", "secrets": []string{testSecret, "{env.HOOKLATCH_TEST_CANARY}"}},

@@ -62,6 +62,7 @@ func (h *Handler) forward(w http.ResponseWriter, r *http.Request, next caddyhttp
 	}
 	h.release(ctx, reservation)
 	if err != nil {
+		h.note(r, d, accepted, refuseFor(noAnswer, "the handlers behind returned an error; a retry is forwarded"))
 		return err
 	}
 	restore(w.Header(), before)
@@ -118,6 +119,9 @@ func (h *Handler) callNext(next caddyhttp.Handler, a *answer, r *http.Request, r
 func (h *Handler) settle(ctx context.Context, reservation replay.Reservation, status int) {
 	if status < 200 || status > 299 {
 		h.release(ctx, reservation)
+		if entry := h.logger.Check(zap.InfoLevel, "delivery was not taken; a retry is forwarded"); entry != nil {
+			entry.Write(zap.String("provider", h.Provider), zap.Int("status", status))
+		}
 		return
 	}
 	// The application has it; its answer goes out even if the store fails.

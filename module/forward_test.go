@@ -43,13 +43,13 @@ func TestWhatWasNotDeliveredIsForwardedAgain(t *testing.T) {
 		{"499", status(499), 499, ""},
 		{"error", func(http.ResponseWriter, *http.Request) error {
 			return caddyhttp.Error(http.StatusBadGateway, errors.New("dial"))
-		}, 502, "accepted "},
+		}, 502, "accepted no_answer"},
 		{"plain error", func(http.ResponseWriter, *http.Request) error { return errors.New("some") }, 500, ""},
 		{"no answer", func(w http.ResponseWriter, _ *http.Request) error {
 			w.Header().Set("Content-Length", "5") // and then nothing
 			return nil
 		}, 502, "accepted no_answer"},
-		{"panic", func(http.ResponseWriter, *http.Request) error { panic("payload") }, 500, "accepted "},
+		{"panic", func(http.ResponseWriter, *http.Request) error { panic("payload") }, 500, "accepted no_answer"},
 		{"early hints and then nothing", func(w http.ResponseWriter, _ *http.Request) error {
 			w.WriteHeader(http.StatusEarlyHints)
 			return nil

@@ -147,7 +147,7 @@ func (h *Handler) log(r *http.Request, d *delivery, v verdict, refused *refusal)
 			fields = append(fields, zap.String("event", event))
 		}
 		if !d.sentAt.IsZero() {
-			fields = append(fields, zap.Time("sent_at", d.sentAt.UTC()), zap.Duration("age", d.age()))
+			fields = append(fields, zap.String("sent_at", d.sentAt.UTC().Format(milliseconds)), zap.Duration("age", d.age()))
 		}
 	}
 	entry.Write(fields...)

@@ -1,10 +1,34 @@
 package module
 
 import (
+	"errors"
 	"fmt"
+	"regexp"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 )
+
+// A secret that is nothing but one of these was meant as something else; taken
+// as it stands it would be a key that everybody can guess.
+var (
+	shellVariable    = regexp.MustCompile(`^\$[A-Za-z_][A-Za-z0-9_]*$`)
+	bareVariable     = regexp.MustCompile(`^\{\$?[A-Za-z_][A-Za-z0-9_]*\}$`)
+	wholePlaceholder = regexp.MustCompile(`^\{(env|file)\.[^{}]+\}$`)
+)
+
+// checkSecret refuses what is no secret. It never repeats one.
+func checkSecret(secret string) error {
+	switch {
+	case secret == "":
+		return errors.New("is empty, and anybody can sign with an empty key; write the provider's secret, such as {env.WEBHOOK_SECRET}")
+	case strings.HasPrefix(secret, "env:"), shellVariable.MatchString(secret), bareVariable.MatchString(secret):
+		return errors.New("looks like a variable's name and would be taken as it stands; write {env.NAME}")
+	case strings.HasPrefix(secret, "file:"):
+		return errors.New("looks like a file's name and would be taken as it stands; write {file.PATH}")
+	}
+	return nil
+}
 
 // resolveSecrets replaces the placeholders in secrets. A placeholder that is
 // unknown or empty is an error: Caddy's other ways of replacing would turn it
@@ -14,10 +38,14 @@ func resolveSecrets(repl *caddy.Replacer, secrets []string) ([]string, error) {
 	resolved := make([]string, len(secrets))
 	for i, secret := range secrets {
 		value, err := repl.ReplaceOrErr(secret, true, true)
-		if err != nil {
-			return nil, fmt.Errorf("secret %d has a placeholder that does not resolve, or resolves to nothing; set the variable or the file that it names, and write \\{ for a brace that belongs to the secret", i+1)
+		switch {
+		case err == nil:
+			resolved[i] = value
+		case wholePlaceholder.MatchString(secret):
+			return nil, fmt.Errorf("secret %d: %s is not there or empty; set the variable, or write the file, that it names", i+1, secret)
+		default:
+			return nil, fmt.Errorf("secret %d has a placeholder that is not known, or resolves to nothing; set the variable or write the file that it names; for a brace that belongs to the secret write \\{", i+1)
 		}
-		resolved[i] = value
 	}
 	return resolved, nil
 }

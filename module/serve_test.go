@@ -245,7 +245,7 @@ func TestSecondSecretMatches(t *testing.T) {
 		return caddyhttp.Error(http.StatusTeapot, errors.New("to see the placeholders"))
 	})
 	a := g.send(t, craneops(body), body)
-	expect(t, a, http.StatusTeapot, "accepted ")
+	expect(t, a, http.StatusTeapot, "accepted no_answer")
 	if a.header.Get("X-Key") != "2" || a.header.Get("X-Event") != "booking.created" || a.header.Get("X-Message") != "to see the placeholders" {
 		t.Errorf("placeholders %v", a.header)
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
@@ -36,7 +37,7 @@ cannot be reached; 2 wrong usage.`,
 		}
 		admin := defaultAdmin
 		if address.text != "" {
-			admin = address.text
+			admin = strings.TrimSuffix(strings.TrimPrefix(address.text, "http://"), "/")
 		}
 		uri := "/verify_webhook/history/" + url.PathEscape(provider.text) + "/" + url.PathEscape(id.text)
 		res, err := caddycmd.AdminAPIRequest(admin, http.MethodDelete, uri, nil, nil)
@@ -44,7 +45,7 @@ cannot be reached; 2 wrong usage.`,
 			cmd.PrintErrf("Error: %v\n", err)
 			return errUnsuccessful
 		}
-		defer res.Body.Close()
+		_ = res.Body.Close() // it is empty
 		return write(cmd, fmt.Sprintf("forgotten: %s may be delivered again\n", id.text))
 	})
 	return cmd

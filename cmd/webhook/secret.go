@@ -57,6 +57,9 @@ func readSecret(text string) (string, error) {
 		}
 		return string(content), nil
 	}
+	if strings.HasPrefix(text, "{env.") || strings.HasPrefix(text, "{file.") {
+		return "", errors.New("placeholders are Caddy's; write env:NAME or file:PATH")
+	}
 	if text == "" {
 		return "", errors.New("is empty; write --secret K, env:NAME or file:PATH")
 	}

@@ -47,6 +47,7 @@ func TestWrongUsage(t *testing.T) {
 		{sign + "--scheme cryptr", "--scheme is given twice; write it once"},
 		{sign + "--secret other", "--secret is given twice; write it once"},
 		{sign + "--event=", "--event is empty; write --event E"},
+		{"sign --scheme cryptr --secret {env.KEY}", "secret 1: placeholders are Caddy's; write env:NAME or file:PATH"},
 		{"sign --scheme cryptr --secret=", "--secret is empty; write --secret K"},
 		{sign + "--url http://example.com", "unknown option --url"},
 		{sign + "--at", "--at needs a value behind it"},
