@@ -20,6 +20,7 @@ import (
 	_ "github.com/hooklatch/hooklatch/module/replay/file"
 	_ "github.com/hooklatch/hooklatch/module/replay/memory"
 	_ "github.com/hooklatch/hooklatch/module/replay/none"
+	_ "github.com/hooklatch/hooklatch/module/replay/redis"
 )
 
 var update = flag.Bool("update", false, "rewrite what the files in testdata expect")

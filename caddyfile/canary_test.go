@@ -62,6 +62,15 @@ func TestNoErrorPrintsASecret(t *testing.T) {
 		"replay file, option":       option("replay file history.db {\n" + canary + "\n}"),
 		"replay file, ttl":          option("replay file history.db {\nttl " + canary + "\n}"),
 		"replay file, key":          option("replay file history.db {\nkey " + canary + "\n}"),
+		"replay redis":              option("replay redis " + canary),
+		"replay redis, password":    option("replay redis redis://:" + canary + "@host:port"),
+		"replay redis, parameter":   option("replay redis redis://host?" + canary + "=1"),
+		"replay redis, second":      option("replay redis redis://:" + canary + "@a redis://b"),
+		"replay redis, option":      option("replay redis redis://host {\n" + canary + "\n}"),
+		"replay redis, prefix":      option("replay redis redis://host {\nprefix a " + canary + "\n}"),
+		"replay redis, timeout":     option("replay redis redis://host {\ntimeout " + canary + "\n}"),
+		"replay redis, lease":       option("replay redis redis://host {\nlease " + canary + "\n}"),
+		"replay redis, on_error":    option("replay redis redis://host {\non_error " + canary + "\n}"),
 		"argument of an import":     "import hook " + canary,
 	} {
 		t.Run(name, func(t *testing.T) {

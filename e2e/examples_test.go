@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"os"
@@ -21,11 +22,13 @@ const (
 // example is what the test knows about a folder of ../examples. The texts are
 // as written there, and are exchanged for what is free on this machine.
 type example struct {
+	file      string   // the gateway's, if it is not ./Caddyfile
 	site      string   // address of the gateway
 	apps      []string // addresses of the applications behind it
 	also      string   // what else it listens on
 	providers []string
 	explains  bool // every sender reads the reason
+	redis     bool // it needs one
 	more      func(t *testing.T, s *staged)
 }
 
@@ -47,6 +50,12 @@ var examples = map[string]example{
 	"craneops":        {site: hooksSite, apps: []string{hooksApp}, providers: []string{"craneops"}, more: useOtherEvent},
 	"errors":          {site: hooksSite, apps: []string{hooksApp}, providers: []string{"easytools"}, more: useReason},
 	"secret-rotation": {site: hooksSite, apps: []string{hooksApp}, providers: []string{"craneops"}, more: useRotation},
+	"replay-file":     {site: hooksSite, apps: []string{hooksApp}, providers: []string{"mceasy", "craneops"}, more: useFileAfterKill},
+	"replay-redis":    {site: hooksSite, apps: []string{hooksApp}, providers: []string{"mceasy", "craneops"}, redis: true, more: useTwoWithRedis},
+	"sidecar": {
+		file: "gateway/Caddyfile",
+		site: ":8080", apps: []string{hooksApp}, providers: []string{"cryptr"}, more: checkApplication,
+	},
 	"routing": {
 		site: hooksSite, apps: []string{hooksApp, "directory:3000", "onboarding:3000"},
 		providers: []string{"cryptr"}, more: useEvents,
@@ -94,10 +103,14 @@ func TestExamples(t *testing.T) {
 			if !known {
 				t.Fatal("no test knows this example")
 			}
-			path := filepath.Join(root, folder.Name(), "Caddyfile")
+			path := filepath.Join(root, folder.Name(), cmp.Or(e.file, "Caddyfile"))
 			s := &staged{example: e, text: contents(t, path), secretDir: t.TempDir()}
 			s.writeSecret(t, "craneops-new", craneopsSecret)
 			s.writeSecret(t, "craneops-old", oldCraneopsSecret)
+			s.writeSecret(t, "cryptr", cryptrSecret)
+			if e.redis {
+				s.redis = startRedis(t)
+			}
 			s.checkCommands(t, path)
 			s.start(t)
 			for _, p := range providers() {
@@ -119,9 +132,18 @@ type staged struct {
 	*gateway
 	text      string
 	secretDir string
+	redis     *redisServer // nil if it needs none
 	alsoAddr  string
 	running   map[string]*application // by the address in the example
 	sent      []delivery
+}
+
+// secrets are the environment that the example relies on.
+func (s *staged) secrets() []string {
+	if s.redis == nil {
+		return secrets()
+	}
+	return append(secrets(), "REDIS_URL="+s.redis.url())
 }
 
 func (s *staged) writeSecret(t *testing.T, name, secret string) {
@@ -146,7 +168,7 @@ func (s *staged) checkCommands(t *testing.T, path string) {
 		{"validate", "--config", readable},
 	} {
 		cmd := exec.Command(binary(t), args...)
-		cmd.Env = append(bareEnv(dir), secrets()...)
+		cmd.Env = append(append(bareEnv(dir), "STATE_DIRECTORY="+dir), s.secrets()...)
 		said, err := cmd.CombinedOutput()
 		if err != nil {
 			t.Errorf("%v: %v\n%s", args, err, said)
@@ -190,7 +212,7 @@ func (s *staged) launch(t *testing.T, pairs []string) {
 		config: filepath.Join(dir, "Caddyfile"),
 		exited: make(chan struct{}),
 	}
-	g.env = append(append(bareEnv(dir), "CADDY_ADMIN="+g.admin), secrets()...)
+	g.env = append(append(bareEnv(dir), "CADDY_ADMIN="+g.admin, "STATE_DIRECTORY="+dir), s.secrets()...)
 	site := ":" + port
 	if s.site == hooksSite {
 		site = "http://" + g.addr
@@ -371,6 +393,14 @@ func useBundledApplication(t *testing.T, s *staged) {
 	}
 }
 
+// checkApplication reads what the sidecar's containers have in the application's
+// place; it runs in their own test.
+func checkApplication(t *testing.T, s *staged) {
+	const path = "../examples/sidecar/application/Caddyfile"
+	s.text = contents(t, path)
+	s.checkCommands(t, path)
+}
+
 // useTolerance switches on what the example has in a comment.
 func useTolerance(t *testing.T, s *staged) {
 	s.start(t, "# tolerance 24h", "tolerance 24h")
@@ -406,7 +436,7 @@ func useRetries(t *testing.T, s *staged) {
 	down := event(`{"app":"down"}`, 0)
 	s.running[hooksApp].answers(hangUp)
 	o := s.step(t, down)
-	o.is(t, http.StatusServiceUnavailable, "accepted", "")
+	o.is(t, http.StatusServiceUnavailable, "accepted", "no_answer")
 	o.retriedAfter(t, "60")
 	s.running[hooksApp].answers(status(http.StatusOK))
 	s.step(t, down).is(t, http.StatusOK, "accepted", "")
@@ -432,7 +462,7 @@ func useReason(t *testing.T, s *staged) {
 	down := easytools(`{"app":"down"}`).to("/easytools?token=" + queryToken)
 	s.running[hooksApp].answers(hangUp)
 	o := s.step(t, down)
-	o.is(t, http.StatusBadGateway, "accepted", "")
+	o.is(t, http.StatusBadGateway, "accepted", "no_answer")
 	if len(o.body) > 0 {
 		t.Errorf("an outsider reads %q", o.body)
 	}
@@ -441,10 +471,44 @@ func useReason(t *testing.T, s *staged) {
 	s.step(t, down.saying(nil)).refused(t, "signature_mismatch", true)
 	s.running[hooksApp].answers(hangUp)
 	o = s.step(t, down)
-	o.is(t, http.StatusBadGateway, "accepted", "")
-	if got := strings.TrimSpace(string(o.body)); got != "accepted" {
+	o.is(t, http.StatusBadGateway, "accepted", "no_answer")
+	if got := strings.TrimSpace(string(o.body)); got != "accepted no_answer" {
 		t.Errorf("an operator reads %q", got)
 	}
+}
+
+// useFileAfterKill ends the gateway as a crash would and starts it again.
+func useFileAfterKill(t *testing.T, s *staged) {
+	killFileGateway(t, s.gateway)
+	s.gateway = restartFileGateway(t, s.gateway)
+	log := s.log
+	t.Cleanup(func() { s.inspectLog(t, log) })
+	for _, p := range providers() {
+		if slices.Contains(s.providers, p.name) {
+			s.step(t, s.delivery(p, exampleBodies[p.name].body)).is(t, http.StatusOK, "duplicate", "duplicate")
+			s.step(t, s.delivery(p, `{"after the crash":1}`).with("X-McEasyWebhook-Occurrence-ID", "48214")).is(t, http.StatusOK, "accepted", "")
+		}
+	}
+}
+
+// useTwoWithRedis starts a second gateway, which knows what the first one has
+// delivered, and takes Redis away.
+func useTwoWithRedis(t *testing.T, s *staged) {
+	second := &staged{example: s.example, text: s.text, secretDir: s.secretDir, redis: s.redis}
+	second.start(t)
+	for _, p := range providers() {
+		if slices.Contains(s.providers, p.name) {
+			second.step(t, s.delivery(p, exampleBodies[p.name].body)).is(t, http.StatusOK, "duplicate", "duplicate")
+		}
+	}
+	s.redis.kill(t)
+	d := craneops(`{"redis":"away"}`).to("/craneops?token=" + queryToken)
+	o := second.step(t, d)
+	o.refused(t, "store_unavailable", false)
+	o.retriedAfter(t, "10")
+	s.redis.start(t)
+	poll(t, "Redis to be back", func() bool { return second.step(t, d).status == http.StatusOK })
+	s.step(t, d).is(t, http.StatusOK, "duplicate", "duplicate")
 }
 
 // useEvents sends every event to the application that is meant for it.
@@ -509,7 +573,7 @@ func (s *staged) inspectLog(t *testing.T, log *logBook) {
 
 // canaries are what no output may ever have.
 func canaries() []string {
-	list := []string{queryToken, oldCraneopsSecret, nextCraneopsSecret}
+	list := []string{queryToken, oldCraneopsSecret, nextCraneopsSecret, redisPassword}
 	for _, p := range providers() {
 		list = append(list, secretOf(p.name))
 	}

@@ -2,6 +2,7 @@ package module
 
 import (
 	"bufio"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -47,6 +48,10 @@ func (a *answer) isAnswered() bool { return a.state.Load() == endAnswered }
 
 // WriteHeader settles the delivery with the first status that is final.
 func (a *answer) WriteHeader(status int) {
+	if status < 100 || status > 999 {
+		// As net/http does, but before the delivery counts as answered.
+		panic(fmt.Sprintf("invalid WriteHeader code %d", status))
+	}
 	if isInformational(status) {
 		if a.state.Load() == waiting {
 			a.ResponseWriter.WriteHeader(status)

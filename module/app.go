@@ -112,6 +112,8 @@ type sharedHistory struct {
 
 	mu     sync.Mutex
 	opened replay.History
+	users  int  // requests that are under way
+	over   bool // the configuration is; the last request closes
 	closed bool
 }
 
@@ -120,6 +122,10 @@ type sharedHistory struct {
 func (s *sharedHistory) open() (replay.History, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.openLocked()
+}
+
+func (s *sharedHistory) openLocked() (replay.History, error) {
 	if s.closed {
 		return nil, fmt.Errorf("the replay history of %s is closed", s.label)
 	}
@@ -133,9 +139,37 @@ func (s *sharedHistory) open() (replay.History, error) {
 	return s.opened, nil
 }
 
+// use opens the history for a request, which says when it is done. A reload
+// does not wait for requests: they end with the configuration that they began
+// with, and until then it keeps its history.
+func (s *sharedHistory) use() (history replay.History, done func(), err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	history, err = s.openLocked()
+	s.users++
+	return history, s.done, err
+}
+
+func (s *sharedHistory) done() {
+	s.mu.Lock()
+	s.users--
+	last := s.over && s.users == 0
+	s.mu.Unlock()
+	if last {
+		if err := s.close(); err != nil {
+			s.ctx.Logger().Error("closing replay history", zap.String("provider", s.label), zap.Error(err))
+		}
+	}
+}
+
+// close gives the history back, now or with the last request.
 func (s *sharedHistory) close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.over = true
+	if s.closed || s.users > 0 {
+		return nil
+	}
 	s.closed = true
 	if s.opened == nil {
 		return nil

@@ -208,17 +208,3 @@ func TestReadAll(t *testing.T) {
 		t.Error(err)
 	}
 }
-
-func TestClosingABodyRewindsIt(t *testing.T) {
-	b := newReplayedBody([]byte("abcdef"))
-	half := make([]byte, 3)
-	if _, err := io.ReadFull(b, half); err != nil {
-		t.Fatal(err)
-	}
-	if err := b.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if whole, err := io.ReadAll(b); err != nil || string(whole) != "abcdef" {
-		t.Errorf("%q %v", whole, err)
-	}
-}

@@ -48,7 +48,7 @@ const storeNone = "none"
 func (h *Handler) Check() error {
 	scheme, ok := schemes.Get(h.Scheme)
 	if !ok {
-		return fmt.Errorf("unknown scheme%s; write one of %s", tokens.Quoted(h.Scheme), strings.Join(schemes.Names(), ", "))
+		return fmt.Errorf("unknown scheme%s; write one of %s", tokens.Quoted(h.Scheme, schemes.Names()...), strings.Join(schemes.Names(), ", "))
 	}
 	if len(h.Secrets) == 0 {
 		return errors.New("no secret; write the provider's secret behind the scheme, such as {env.WEBHOOK_SECRET}, or with the option secret")
@@ -73,10 +73,10 @@ func (h *Handler) Check() error {
 		return err
 	}
 	if !slices.Contains([]string{"", DuplicateAck, DuplicateReject}, h.OnDuplicate) {
-		return fmt.Errorf("on_duplicate:%s is not known; write ack or reject", tokens.Quoted(h.OnDuplicate))
+		return fmt.Errorf("on_duplicate:%s is not known; write ack or reject", tokens.Quoted(h.OnDuplicate, DuplicateAck, DuplicateReject))
 	}
 	if !slices.Contains([]string{"", ConflictReject, ConflictForward}, h.OnConflict) {
-		return fmt.Errorf("on_conflict:%s is not known; write reject or forward", tokens.Quoted(h.OnConflict))
+		return fmt.Errorf("on_conflict:%s is not known; write reject or forward", tokens.Quoted(h.OnConflict, ConflictReject, ConflictForward))
 	}
 	return h.checkReplay(scheme)
 }

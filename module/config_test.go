@@ -72,6 +72,7 @@ func TestErrorsOfAConfiguration(t *testing.T) {
 		"replay, no object":        {options{"replay": "memory"}, []string{"replay"}},
 		"replay, unknown option":   {options{"replay": options{"store": "memory", "sise": 5}}, []string{"replay", "sise"}},
 		"replay, ttl":              {options{"replay": options{"store": "memory", "ttl": -1}}, []string{"replay", "ttl must be above zero"}},
+		"replay, ttl of centuries": {options{"replay": options{"store": "memory", "ttl": "100000d"}}, []string{"replay", "ttl is longer"}},
 		"replay, key":              {options{"replay": options{"store": "memory", "key": "id"}}, []string{"replay", "key", "content or delivery"}},
 		"replay, size":             {options{"replay": options{"store": "memory", "size": -1}}, []string{"replay", "size must be above zero"}},
 		"replay, ttl too short":    {options{"replay": options{"store": "memory", "ttl": "9m"}}, []string{"ttl 9m", "write ttl 10m"}},

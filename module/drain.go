@@ -1,6 +1,7 @@
 package module
 
 import (
+	"errors"
 	"io"
 	"net/http"
 	"strings"
@@ -19,7 +20,7 @@ func (h *Handler) drain(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	rc := http.NewResponseController(w)
-	if r.ProtoMajor == 1 && waitsForContinue(r) {
+	if waitsForContinue(r) {
 		// The sender waits before it writes; reading would tell it to go on.
 		// A read that has already timed out keeps the server from reading too.
 		closeConnection(w, r)
@@ -27,20 +28,33 @@ func (h *Handler) drain(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	_ = rc.SetReadDeadline(time.Now().Add(time.Duration(h.BodyTimeout)))
-	if r.ProtoMajor == 1 && 0 <= r.ContentLength && r.ContentLength <= drainedByServer {
-		return // the server does it before it writes the answer, by our deadline
-	}
-	if n, err := io.Copy(io.Discard, io.LimitReader(r.Body, maxDrain)); err != nil || n == maxDrain {
-		// An expired deadline stays until the answer is written.
+	if err := dropRest(r); err != nil {
+		// An expired deadline stays until the answer is written. What is still
+		// to come of this body must not be taken for the next request.
 		closeConnection(w, r)
 		return
 	}
 	_ = rc.SetReadDeadline(time.Time{})
 }
 
-// drainedByServer is the most that net/http reads by itself of an HTTP/1 body
-// of known length before it writes an answer, in bytes.
-const drainedByServer = 256 << 10
+// errTooMuch is a body whose rest is not worth reading.
+var errTooMuch = errors.New("more than is drained")
+
+// dropRest reads to the end of a body, or says why it could not.
+func dropRest(r *http.Request) error {
+	if r.ProtoMajor == 1 && 0 <= r.ContentLength && r.ContentLength < drainedByClose {
+		return r.Body.Close()
+	}
+	n, err := io.Copy(io.Discard, io.LimitReader(r.Body, maxDrain))
+	if err == nil && n == maxDrain {
+		err = errTooMuch
+	}
+	return err
+}
+
+// drainedByClose bounds what net/http reads when an HTTP/1 body of known length
+// is closed, in bytes.
+const drainedByClose = 256 << 10
 
 func waitsForContinue(r *http.Request) bool {
 	return r.ProtoAtLeast(1, 1) && strings.EqualFold(r.Header.Get("Expect"), "100-continue")

@@ -16,8 +16,10 @@ import (
 	"github.com/hooklatch/hooklatch/module/replay"
 )
 
-// errNoAnswer ends the handlers that have not answered in time.
-var errNoAnswer = errors.New("no answer within answer_within")
+// errNoAnswer ends the handlers that have not answered in time. It is a
+// cancellation, so that reverse_proxy takes it for no failure of the upstream
+// and does not try again.
+var errNoAnswer = fmt.Errorf("no answer within answer_within: %w", context.Canceled)
 
 // forward hands a verified delivery to the handlers behind this one and
 // settles its reservation by their answer. They run on when the sender goes
@@ -33,6 +35,8 @@ func (h *Handler) forward(w http.ResponseWriter, r *http.Request, next caddyhttp
 	a := newAnswer(w, func(status int) { h.settle(ctx, reservation, status) })
 	timer := time.AfterFunc(time.Duration(h.AnswerWithin), func() {
 		if a.expire() {
+			h.logger.Warn("the application did not begin its answer within answer_within; the sender is answered when the handler returns",
+				zap.String("provider", h.Provider))
 			cancel(errNoAnswer)
 		}
 	})
@@ -43,14 +47,12 @@ func (h *Handler) forward(w http.ResponseWriter, r *http.Request, next caddyhttp
 		unlink = context.AfterFunc(r.Context(), func() { cancel(context.Cause(r.Context())) })
 	}
 
-	err = h.callNext(next, a, withBody(r.WithContext(ctx), d.body), reservation)
+	err = h.callNext(next, a, withBody(r.WithContext(d.body.lend(ctx)), d.body), reservation)
 	timer.Stop()
-	if !a.isAnswered() || err != nil {
-		// For handle_errors, which may have another application: the delivery
-		// is verified, and its headers are there too.
-		d.keep = true
-		withBody(r, d.body)
-	}
+	// What handle_errors does is not recorded, so it gets no delivery: a
+	// capture could otherwise reach an application behind it again and again.
+	emptyBody(r)
+	removeOurs(r.Header)
 	switch a.end() {
 	case endAnswered:
 		return err
@@ -73,7 +75,7 @@ func (h *Handler) forward(w http.ResponseWriter, r *http.Request, next caddyhttp
 func withBody(r *http.Request, body *replayedBody) *http.Request {
 	r.Body = http.NoBody
 	if body.size() > 0 {
-		r.Body = body.lend()
+		r.Body = body
 	}
 	r.ContentLength = body.size()
 	r.TransferEncoding = nil

@@ -50,6 +50,10 @@ func TestWhatWasNotDeliveredIsForwardedAgain(t *testing.T) {
 			return nil
 		}, 502, "accepted no_answer"},
 		{"panic", func(http.ResponseWriter, *http.Request) error { panic("payload") }, 500, "accepted no_answer"},
+		{"no status that there is", func(w http.ResponseWriter, _ *http.Request) error {
+			w.WriteHeader(99)
+			return nil
+		}, 500, "accepted no_answer"},
 		{"early hints and then nothing", func(w http.ResponseWriter, _ *http.Request) error {
 			w.WriteHeader(http.StatusEarlyHints)
 			return nil

@@ -114,6 +114,19 @@ func TestOnConflictForward(t *testing.T) {
 	}
 }
 
+// TestConflictOutlivesItsContent is an event whose own entry is still there
+// when the one of the content that it conflicted with has made room.
+func TestConflictOutlivesItsContent(t *testing.T) {
+	g := newGateway(t, map[string]any{"on_conflict": "forward", "replay": map[string]any{"store": "memory", "size": 2}}, nil)
+	g.walk(t, []step{
+		{"first", with(craneops(body), "X-Craneops-Event", "a"), body, 204, ""},
+		{"one body as another event", with(craneops(body), "X-Craneops-Event", "b"), body, 204, ""},
+		{"something else, which makes the first one go", craneops(other), other, 204, ""},
+		{"its retry", with(craneops(body), "X-Craneops-Event", "b"), body, 200, ""},
+		{"the first one, which is forgotten", with(craneops(body), "X-Craneops-Event", "a"), body, 204, ""},
+	})
+}
+
 func TestKeyDelivery(t *testing.T) {
 	g := newGateway(t, map[string]any{"scheme": "cryptr", "replay": map[string]any{"store": "memory", "key": "delivery"}}, nil)
 	g.walk(t, []step{

@@ -19,6 +19,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	stripForged(r)
 	d := &delivery{handler: h}
 	defer d.end()
+	history, done, opening := h.history.use()
+	defer done()
 
 	if refused := h.verify(w, r, d); refused != nil {
 		return h.reject(w, r, d, refused)
@@ -26,7 +28,10 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	if refused := h.window.Judge(d.sentAt, d.now); refused != nil {
 		return h.reject(w, r, d, refusalOf(refused))
 	}
-	reservation, status, err := h.reserve(r.Context(), d)
+	if opening != nil {
+		return h.reject(w, r, d, refuseFor(storeUnavailable, opening.Error()))
+	}
+	reservation, status, err := h.reserve(r.Context(), history, d)
 	switch {
 	case err != nil:
 		return h.reject(w, r, d, refuseFor(storeUnavailable, err.Error()))
@@ -48,7 +53,6 @@ type delivery struct {
 	handler *Handler
 
 	verified   bool
-	keep       bool // handle_errors gets the body
 	mapped     bool // the placeholders are asked for here
 	verdict    verdict
 	reason     Reason
@@ -59,7 +63,6 @@ type delivery struct {
 	sentHeader bool      // the send time is from the headers
 	now        time.Time // when it was judged
 	event      replay.Event
-	content    replay.Key // without the unsigned values, unlike event.Content
 	occurrence schemes.Unsigned
 	unsigned   schemes.Unsigned
 	idText     string // of event.Content, once it is final
@@ -75,7 +78,7 @@ func (d *delivery) id() string {
 
 // end gives back what the delivery holds, once nothing behind needs it.
 func (d *delivery) end() {
-	if d.body != nil && !d.keep {
+	if d.body != nil {
 		d.body.end()
 	}
 }
@@ -111,9 +114,8 @@ func (h *Handler) verify(w http.ResponseWriter, r *http.Request, d *delivery) *r
 	d.facts = h.scheme.Read(claim, body)
 	d.occurrence, d.unsigned = claim.OccurrenceID, claim.UnsignedEvent
 	// Only now: a forgery is not worth a second pass over its body.
-	d.content = h.keyer.content(claim, body)
 	d.event = replay.Event{
-		Content:    d.content,
+		Content:    h.keyer.content(claim, body),
 		Occurrence: h.keyer.occurrence(claim),
 		Unsigned:   fingerprint(claim),
 	}
@@ -140,24 +142,43 @@ func (d *delivery) age() time.Duration { return d.now.Sub(d.sentAt) }
 // reserve claims the event in the history. With `on_conflict forward` what
 // conflicts is an event of its own, under a key that the unsigned values make
 // too.
-func (h *Handler) reserve(ctx context.Context, d *delivery) (replay.Reservation, replay.Status, error) {
-	history, err := h.history.open()
-	if err != nil {
-		return nil, 0, err
+func (h *Handler) reserve(ctx context.Context, history replay.History, d *delivery) (replay.Reservation, replay.Status, error) {
+	ctx = context.WithoutCancel(ctx)
+	reservation, status, err := history.Reserve(ctx, d.event)
+	if err != nil || h.OnConflict != ConflictForward {
+		return reservation, status, err
 	}
-	for {
-		reservation, status, err := history.Reserve(context.WithoutCancel(ctx), d.event)
-		switch {
-		case err != nil || h.OnConflict != ConflictForward:
-			return reservation, status, err
-		case status == replay.ContentConflict && d.event.Content == d.content:
-			d.event.Content = h.keyer.variant(d.content, d.event.Unsigned)
-		case status == replay.OccurrenceConflict && d.event.Occurrence != (replay.Key{}):
-			d.event.Occurrence = replay.Key{}
-		default:
-			return reservation, status, nil
-		}
+	own := d.event
+	own.Content = h.keyer.variant(d.event.Content, d.event.Unsigned)
+	if status == replay.Reserved && d.event.Unsigned != 0 {
+		// The content's own entry may have expired before the one of these
+		// unsigned values, which is then the one that counts.
+		return h.unlessDelivered(ctx, history, own.Content, reservation)
 	}
+	if status == replay.ContentConflict {
+		d.event = own
+		reservation, status, err = history.Reserve(ctx, d.event)
+	}
+	if err == nil && status == replay.OccurrenceConflict {
+		d.event.Occurrence = replay.Key{}
+		reservation, status, err = history.Reserve(ctx, d.event)
+	}
+	return reservation, status, err
+}
+
+// unlessDelivered keeps a reservation unless a key, which it only tries, is
+// taken.
+func (h *Handler) unlessDelivered(ctx context.Context, history replay.History, key replay.Key, held replay.Reservation) (replay.Reservation, replay.Status, error) {
+	tried, status, err := history.Reserve(ctx, replay.Event{Content: key})
+	if err == nil && status == replay.Reserved {
+		h.release(ctx, tried)
+		return held, replay.Reserved, nil
+	}
+	h.release(ctx, held)
+	if status == replay.ContentConflict { // the key has the unsigned values in it
+		status = replay.Duplicate
+	}
+	return nil, status, err
 }
 
 // answerDuplicate acknowledges what has been delivered, so that the provider

@@ -11,11 +11,7 @@ import (
 // that look like this handler's own, trailers, which nobody signs, and all that
 // would open a tunnel or have a header deleted on the way.
 func stripForged(r *http.Request) {
-	for name := range r.Header {
-		if isOurs(name) {
-			delete(r.Header, name)
-		}
-	}
+	removeOurs(r.Header)
 	dropTrailers(r)
 	delete(r.Header, "Upgrade")
 	delete(r.Header, "Http2-Settings")
@@ -29,18 +25,32 @@ func stripForged(r *http.Request) {
 	}
 }
 
+// removeOurs removes the headers that only this handler may write.
+func removeOurs(header http.Header) {
+	for name := range header {
+		if isOurs(name) {
+			delete(header, name)
+		}
+	}
+}
+
 // isOurs recognises the prefix in any spelling that an application may take
-// for it: CGI and its kin turn every separator into an underscore.
+// for it: CGI and its kin turn whatever is no letter or digit into an
+// underscore.
 func isOurs(name string) bool {
 	const prefix = "webhook"
-	return len(name) > len(prefix) && strings.EqualFold(name[:len(prefix)], prefix) &&
-		strings.IndexByte("-_.", name[len(prefix)]) >= 0
+	if len(name) <= len(prefix) || !strings.EqualFold(name[:len(prefix)], prefix) {
+		return false
+	}
+	ch := name[len(prefix)] | 0x20
+	return (ch < 'a' || ch > 'z') && (ch < '0' || ch > '9')
 }
 
 // dropTrailers is called again once the body has been read, which is when
-// trailers come.
+// trailers come. Earlier handlers may have made copies of the request that
+// share its map of trailers.
 func dropTrailers(r *http.Request) {
-	r.Trailer = nil
+	clear(r.Trailer)
 	delete(r.Header, "Trailer")
 }
 
@@ -62,6 +72,10 @@ func harmlessTokens(values []string) string {
 // emptyBody leaves nothing of the body for handle_errors, which must not pass
 // on what was not verified.
 func emptyBody(r *http.Request) {
+	if r.Body != nil {
+		// Copies of the request that earlier handlers made have this body too.
+		_ = r.Body.Close()
+	}
 	r.Body = http.NoBody
 	r.ContentLength = 0
 	r.TransferEncoding = nil

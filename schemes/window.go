@@ -51,7 +51,7 @@ func (w Window) Judge(signed, now time.Time) *Refusal {
 		return &Refusal{NoSignedTime, "authentic, but the signed body has no time that can be read"}
 	case age > w.Past:
 		return &Refusal{Stale, fmt.Sprintf("authentic, but %s old; the tolerance is %s", Short(age), Short(w.Past))}
-	case -age > w.Future:
+	case age < -w.Future: // not -age, which the smallest duration does not have
 		return &Refusal{Future, fmt.Sprintf("authentic, but %s ahead of the clock; the tolerance is %s", Short(-age), Short(w.Future))}
 	}
 	return nil

@@ -33,6 +33,10 @@ func TestWindow(t *testing.T) {
 	if refusal := NewWindow(2*time.Hour, 0).Judge(now.Add(-3*time.Hour-time.Microsecond), now); refusal.Detail != "authentic, but 3h old; the tolerance is 2h" {
 		t.Errorf("detail %q", refusal.Detail)
 	}
+	// Further ahead than a duration can say.
+	if refusal := NewWindow(0, 0).Judge(time.Unix(99999999999, 0), now); refusal == nil || refusal.Reason != Future {
+		t.Errorf("the year 5138: %v", refusal)
+	}
 	if refusal := NewWindow(0, 0).Judge(time.Time{}, now); refusal == nil || refusal.Reason != NoSignedTime {
 		t.Errorf("no time: %v", refusal)
 	}

@@ -3,6 +3,7 @@ package replay
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -23,6 +24,9 @@ type Options struct {
 	Key string `json:"key,omitempty"`
 }
 
+// longestTTL keeps sums of times from overflowing.
+const longestTTL = caddy.Duration(10 * 366 * 24 * time.Hour)
+
 // The values of Options.Key.
 const (
 	KeyContent  = "content"
@@ -39,11 +43,14 @@ func (o Options) Check() error {
 	if o.TTL < 0 {
 		return errors.New("replay: ttl must be above zero; leave it out for the default")
 	}
+	if o.TTL > longestTTL {
+		return errors.New("replay: ttl is longer than ten years; write a shorter one")
+	}
 	switch o.Key {
 	case "", KeyContent, KeyDelivery:
 		return nil
 	}
-	return fmt.Errorf("replay: key:%s is not known; write content or delivery", tokens.Quoted(o.Key))
+	return fmt.Errorf("replay: key:%s is not known; write content or delivery", tokens.Quoted(o.Key, KeyContent, KeyDelivery))
 }
 
 // UnmarshalOption reads an option that every store has and reports whether it

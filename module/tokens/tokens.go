@@ -48,7 +48,7 @@ func Unknown(d *caddyfile.Dispenser, known ...string) error {
 	if len(known) == 0 {
 		return d.Errf("unknown option%s; correct its name or take it out", Quoted(d.Val()))
 	}
-	return d.Errf("unknown option%s; write one of %s", Quoted(d.Val()), strings.Join(known, ", "))
+	return d.Errf("unknown option%s; write one of %s", Quoted(d.Val(), known...), strings.Join(known, ", "))
 }
 
 // One reads exactly one argument.
@@ -75,7 +75,7 @@ func Some(d *caddyfile.Dispenser, what string) ([]string, error) {
 func None(d *caddyfile.Dispenser) error {
 	option := d.Val()
 	if d.NextArg() {
-		return d.Errf("%s takes no argument; take%s out, and write options in a block, one a line", option, quotedOr(d.Val(), " what stands behind it"))
+		return d.Errf("%s takes no argument; take what stands behind it out, and write options in a block, one a line", option)
 	}
 	return nil
 }
@@ -113,7 +113,7 @@ func Methods(d *caddyfile.Dispenser) ([]string, error) {
 	}
 	for _, text := range methods {
 		if !IsMethod(text) {
-			return nil, d.Errf("%s:%s is not a method of a delivery; write one such as POST", option, quotedOr(text, " this"))
+			return nil, d.Errf("%s: this is not a method of a delivery; write one such as POST", option)
 		}
 	}
 	return methods, nil
@@ -133,7 +133,7 @@ func Duration(d *caddyfile.Dispenser) (caddy.Duration, error) {
 func ParseDuration(d *caddyfile.Dispenser, option, text string) (caddy.Duration, error) {
 	duration, err := caddy.ParseDuration(text)
 	if err != nil {
-		return 0, d.Errf("%s:%s is not a duration; write one such as 30s, 5m or 7d", option, quotedOr(text, " this"))
+		return 0, d.Errf("%s: this is not a duration; write one such as 30s, 5m or 7d", option)
 	}
 	if duration <= 0 {
 		return 0, d.Errf("%s must be above zero; write a duration such as 30s, 5m or 7d", option)
@@ -150,7 +150,7 @@ func Size(d *caddyfile.Dispenser) (int64, error) {
 	}
 	size, err := humanize.ParseBytes(text)
 	if err != nil || size > math.MaxInt64 {
-		return 0, d.Errf("%s:%s is not a size; write one above zero, such as 512KiB or 5MiB", option, quotedOr(text, " this"))
+		return 0, d.Errf("%s: this is not a size; write one above zero, such as 512KiB or 5MiB", option)
 	}
 	if size == 0 {
 		return 0, d.Errf("%s must be above zero; write a size such as 512KiB or 5MiB", option)
@@ -167,7 +167,7 @@ func Count(d *caddyfile.Dispenser) (int, error) {
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil {
-		return 0, d.Errf("%s:%s is not a whole number; write one such as 100000", option, quotedOr(text, " this"))
+		return 0, d.Errf("%s: this is not a whole number; write one such as 100000", option)
 	}
 	if n <= 0 {
 		return 0, d.Errf("%s must be above zero; write a number such as 100000", option)
@@ -184,21 +184,7 @@ func OneOf(d *caddyfile.Dispenser, words ...string) (string, error) {
 		return "", err
 	}
 	if !slices.Contains(words, text) {
-		return "", d.Errf("%s:%s is not known; write %s", option, quotedOr(text, " this"), what)
+		return "", d.Errf("%s:%s is not known; write %s", option, cmp.Or(Quoted(text, words...), " this"), what)
 	}
 	return text, nil
 }
-
-// Quoted quotes a word in front of which there is a blank, if it looks like a
-// name. What stands in the wrong place may be a secret, and no error may print
-// one.
-func Quoted(word string) string {
-	const longestName = 20
-	if word == "" || len(word) > longestName || strings.Trim(word, "abcdefghijklmnopqrstuvwxyz_") != "" {
-		return ""
-	}
-	return " " + strconv.Quote(word)
-}
-
-// quotedOr is Quoted with something to say in the place of what it hides.
-func quotedOr(word, hidden string) string { return cmp.Or(Quoted(word), hidden) }

@@ -1,0 +1,112 @@
+package e2e
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+)
+
+// TestUpstreamThatAnswersEarly: the first upstream answers 503 before it has
+// read the body, so its transport may still be sending when the second one gets
+// the delivery. That one gets exactly what was signed, or nothing.
+func TestUpstreamThatAnswersEarly(t *testing.T) {
+	t.Parallel()
+	busy, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer busy.Close()
+	go func() {
+		for {
+			conn, err := busy.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer conn.Close()
+				_, _ = conn.Read(make([]byte, 1024))
+				_, _ = io.WriteString(conn, "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 4\r\n\r\nbusy")
+				_, _ = conn.Read(make([]byte, 1024))
+			}()
+		}
+	}()
+	app := newApplication(t)
+	g := start(t, openSite(route("/craneops",
+		verify("craneops", "CRANEOPS_SECRET", "max_body 8MiB"),
+		`reverse_proxy `+busy.Addr().String()+` `+app.addr+` {
+			lb_policy round_robin
+			lb_retries 1
+			lb_retry_match {
+				expression `+"`{rp.status_code} >= 500`"+`
+			}
+		}`)), secrets()...)
+	for n := range 20 {
+		var body bytes.Buffer
+		for block := 0; body.Len() < 4<<20; block++ {
+			sum := sha256.Sum256(fmt.Appendf(nil, "%d %d", n, block))
+			body.Write(sum[:])
+		}
+		d := craneops(body.String())
+		before := len(app.all())
+		a := send(t, g, d)
+		for _, got := range app.all()[before:] {
+			if got.bodyErr == nil && !bytes.Equal(got.body, d.body) {
+				t.Fatalf("delivery %d: the second upstream received %d bytes that nobody signed", n, len(got.body))
+			}
+		}
+		if a.status == http.StatusOK && app.countBody(d.body) != 1 {
+			t.Fatalf("delivery %d was answered %d and arrived %d times", n, a.status, app.countBody(d.body))
+		}
+	}
+	if len(app.all()) == 0 {
+		t.Error("nothing reached the second upstream")
+	}
+}
+
+// TestAnswerWithinHoldsForRetries: a proxy that tries upstreams again does not
+// go on when the time for an answer is over.
+func TestAnswerWithinHoldsForRetries(t *testing.T) {
+	t.Parallel()
+	app := newApplication(t)
+	release := make(chan struct{})
+	t.Cleanup(func() { close(release) })
+	app.answers(func(http.ResponseWriter, *http.Request) { <-release })
+	g := start(t, openSite(route("/craneops",
+		verify("craneops", "CRANEOPS_SECRET", "answer_within 200ms"),
+		`reverse_proxy `+app.addr+` {
+			lb_try_duration 20s
+			lb_retry_match {
+				method POST
+			}
+		}`)), secrets()...)
+	a := send(t, g, craneops(`{}`))
+	if a.status != http.StatusServiceUnavailable || a.header.Get("X-Reason") != "no_answer" {
+		t.Errorf("answered %d %s", a.status, a.header.Get("X-Reason"))
+	}
+	if n := app.arrivals(); n != 1 {
+		t.Errorf("the application was asked %d times", n)
+	}
+}
+
+// TestReloadDuringABody: a delivery whose body is still arriving when the
+// configuration changes ends with the one that it began with.
+func TestReloadDuringABody(t *testing.T) {
+	t.Parallel()
+	app := newApplication(t)
+	site := openSite(hook("/craneops", "craneops", app.addr))
+	g := start(t, site, secrets()...)
+	d := craneops(strings.Repeat("x", 200<<10))
+	w := dial(t, g)
+	w.write(t, d.head(d.length())+"\r\n", string(d.body[:100<<10]))
+	g.mustReload(t, changed(site, "once"))
+	g.mustReload(t, changed(site, "twice"))
+	w.write(t, string(d.body[100<<10:]))
+	w.mustRead(t).accepted(t)
+	sendAfterReload(t, g, d).duplicate(t)
+	app.saw(t, 1)
+}
