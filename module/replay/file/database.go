@@ -68,7 +68,7 @@ func open(path string, now func() time.Time) (*database, error) {
 		err = syncFolder(filepath.Dir(path))
 	}
 	if err != nil {
-		d.closeDB(isDamage(err))
+		_ = d.closeDB(isDamage(err)) // the reason is err
 		return nil, explain(path, err)
 	}
 	go d.run()
@@ -95,7 +95,7 @@ func (d *database) inspect() error {
 		return err
 	}
 	err := guarded(func() error { return checkStructure(d.file) })
-	d.closeDB(false)
+	_ = d.closeDB(false) // it was only read
 	return err
 }
 
@@ -161,12 +161,7 @@ func (d *database) history(ctx context.Context, label string) (*history, error) 
 		return err
 	})
 	d.enqueue(w)
-	select {
-	case err := <-w.done:
-		return h, err
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
+	return h, w.wait(ctx)
 }
 
 // Destruct closes the file when no configuration and no delivery needs it.

@@ -2,7 +2,6 @@ package file
 
 import (
 	"encoding/binary"
-	"fmt"
 
 	"go.etcd.io/bbolt"
 
@@ -37,7 +36,7 @@ func (e entry) encode() []byte {
 
 func decode(b []byte) (e entry, err error) {
 	if len(b) != shortEntry && len(b) != longEntry {
-		return entry{}, fmt.Errorf("the replay file is damaged: an entry of %d bytes", len(b))
+		return entry{}, wrong("an entry of %d bytes", len(b))
 	}
 	e.expires = int64(binary.BigEndian.Uint64(b))
 	e.mark = binary.BigEndian.Uint64(b[8:])

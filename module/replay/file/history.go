@@ -174,10 +174,8 @@ func (h *history) forget(ctx context.Context, content replay.Key) (replay.Status
 		return bucket.Delete(known.occurrence[:])
 	})
 	h.database.enqueue(w)
-	select {
-	case err := <-w.done:
-		return status, err
-	case <-ctx.Done():
-		return 0, ctx.Err()
+	if err := w.wait(ctx); err != nil {
+		return 0, err
 	}
+	return status, nil
 }

@@ -3,6 +3,7 @@ package file
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"math/rand/v2"
 	"os"
@@ -90,9 +91,9 @@ func sample(t *testing.T) []byte {
 	c, path := newTestClock(), newPath(t)
 	v, other := opened(t, path, "label", c), opened(t, path, "other", c)
 	deliver(t, other, event(1))
-	fill(t, v, 0, 600)
+	fill(t, v, 0, 300)
 	c.advance(replaytest.TTL)
-	fill(t, v, 600, 1200)
+	fill(t, v, 300, 600)
 	closed(t, v)
 	closed(t, other)
 	content, err := os.ReadFile(path)
@@ -113,18 +114,21 @@ func fill(t testing.TB, v *view, from, to uint64) {
 		v.history.database.enqueue(w)
 	}
 	for _, w := range writes {
-		if err := <-w.done; err != nil {
+		if err := w.wait(context.Background()); err != nil {
 			t.Fatal(err)
 		}
 	}
 }
 
 // spread is an event whose keys are as unordered as hashes are.
-func spread(n uint64) replay.Event {
-	r := rand.NewChaCha8([32]byte{byte(n), byte(n >> 8), byte(n >> 16), byte(n >> 24), byte(n >> 32)})
-	var e replay.Event
-	_, _ = r.Read(e.Content[:])
-	_, _ = r.Read(e.Occurrence[:])
+func spread(n uint64) (e replay.Event) {
+	for i := range uint64(2) {
+		z := (4*n + i) * 0x9e3779b97f4a7c15
+		z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
+		z = (z ^ z>>27) * 0x94d049bb133111eb
+		binary.BigEndian.PutUint64(e.Content[8*i:], z^z>>31)
+		binary.BigEndian.PutUint64(e.Occurrence[8*i:], ^z^z>>31)
+	}
 	return e
 }
 
@@ -144,7 +148,7 @@ func use(t *testing.T, content []byte) (opens bool) {
 		return false
 	}
 	v.history.database.db.NoSync = true
-	for n := uint64(600); n < 1200; n += 7 {
+	for n := uint64(300); n < 600; n += 7 {
 		_, _, _ = v.Reserve(context.Background(), spread(n))
 	}
 	for n := uint64(3000); n < 3100; n++ {
@@ -152,7 +156,7 @@ func use(t *testing.T, content []byte) (opens bool) {
 			_ = r.Deliver(context.Background())
 		}
 	}
-	_, _ = v.Forget(context.Background(), spread(700).Content)
+	_, _ = v.Forget(context.Background(), spread(500).Content)
 	return true
 }
 
@@ -181,10 +185,10 @@ func TestDamagedFile(t *testing.T) {
 		if len(bytes.Trim(content[page:min(page+pageSize, len(content))], "\x00")) == 0 {
 			continue
 		}
-		for range 24 {
+		for range 12 {
 			try(damaged(page+r.IntN(pageHeader+4*elementSize), byte(r.IntN(8))))
 		}
-		for range 6 {
+		for range 3 {
 			try(damaged(page+r.IntN(min(pageSize, len(content)-page)), byte(r.IntN(8))))
 		}
 	}

@@ -7,10 +7,12 @@ import (
 	"hash/fnv"
 	"io"
 	"os"
+
+	"github.com/hooklatch/hooklatch/module/replay"
 )
 
-// checkStructure reads a bbolt file through and reports what would make bbolt
-// go astray. bbolt itself trusts its pages: on a damaged one it may panic, also
+// checkStructure reads a file through and reports what would make bbolt go
+// astray, and entries that cannot be any. bbolt itself trusts its pages: on a damaged one it may panic, also
 // in a goroutine of its own, or follow a circle until the memory is full. Keys
 // and values have no checksum; a damaged one that is well-formed is not found.
 //
@@ -34,7 +36,7 @@ func checkStructure(file *os.File) error {
 	}
 	c := &structure{file: file, meta: m, seen: make([]bool, m.pages)}
 	c.seen[0], c.seen[1] = true, true
-	if err := c.tree(m.root, nil, nil); err != nil {
+	if err := c.tree(m.root, false, nil, nil); err != nil {
 		return err
 	}
 	return c.freeList(m.freeList)
@@ -127,9 +129,9 @@ func (c *structure) page(id uint64) ([]byte, error) {
 	return page, err
 }
 
-// tree checks a page and what is below it. Its keys are not below low, and
-// below high if there is one.
-func (c *structure) tree(id uint64, low, high []byte) error {
+// tree checks a page and what is below it: entries in a label's bucket. Its
+// keys are not below low, and below high if there is one.
+func (c *structure) tree(id uint64, label bool, low, high []byte) error {
 	page, err := c.page(id)
 	if err != nil {
 		return err
@@ -152,9 +154,11 @@ func (c *structure) tree(id uint64, low, high []byte) error {
 			if i+1 < len(elements) {
 				next = elements[i+1].key
 			}
-			err = c.tree(e.child, e.key, next)
+			err = c.tree(e.child, label, e.key, next)
 		case e.bucket:
-			err = c.bucket(e.value)
+			err = c.bucket(e)
+		case label:
+			err = checkEntry(e)
 		}
 		if err != nil {
 			return err
@@ -167,23 +171,40 @@ func (c *structure) tree(id uint64, low, high []byte) error {
 }
 
 // bucket checks a bucket: a tree of its own, or a small page in the value.
-func (c *structure) bucket(value []byte) error {
-	if len(value) < bucketHeader {
-		return wrong("a bucket of %d bytes", len(value))
+func (c *structure) bucket(b element) error {
+	if len(b.value) < bucketHeader {
+		return wrong("a bucket of %d bytes", len(b.value))
 	}
-	if root := order.Uint64(value); root != 0 {
-		return c.tree(root, nil, nil)
+	label := bytes.HasPrefix(b.key, labelPrefix)
+	if root := order.Uint64(b.value); root != 0 {
+		return c.tree(root, label, nil, nil)
 	}
-	inline := value[bucketHeader:]
+	inline := b.value[bucketHeader:]
 	if len(inline) < pageHeader || order.Uint16(inline[8:]) != kindLeaf {
 		return wrong("a small bucket without a page")
 	}
 	elements, err := split(inline, false)
+	if err != nil {
+		return err
+	}
 	for i, e := range elements {
 		if e.bucket || i > 0 && bytes.Compare(e.key, elements[i-1].key) <= 0 {
 			return wrong("the keys of a small bucket are not in order")
 		}
+		if label {
+			if err := checkEntry(e); err != nil {
+				return err
+			}
+		}
 	}
+	return nil
+}
+
+func checkEntry(e element) error {
+	if len(e.key) != len(replay.Key{}) {
+		return wrong("a key of %d bytes", len(e.key))
+	}
+	_, err := decode(e.value)
 	return err
 }
 
@@ -200,6 +221,7 @@ func split(page []byte, branch bool) ([]element, error) {
 		return nil, wrong("%d elements are too many", count)
 	}
 	elements := make([]element, count)
+	end := uint64(pageHeader + count*elementSize) // what they say follows without gaps
 	for i := range elements {
 		begin := pageHeader + i*elementSize
 		b := page[begin : begin+elementSize]
@@ -215,9 +237,10 @@ func split(page []byte, branch bool) ([]element, error) {
 			}
 		}
 		at += uint64(begin)
-		if at+keySize+valueSize > uint64(len(page)) || keySize == 0 {
-			return nil, wrong("an element is outside of its page")
+		if at != end || at+keySize+valueSize > uint64(len(page)) || keySize == 0 {
+			return nil, wrong("an element is out of place")
 		}
+		end = at + keySize + valueSize
 		e.key, e.value = page[at:at+keySize], page[at+keySize:at+keySize+valueSize]
 	}
 	return elements, nil

@@ -107,18 +107,18 @@ func (r *reservation) Deliver(ctx context.Context) error {
 	v := r.view
 	w := v.history.delivery(r.event, v.ttl)
 	v.history.database.enqueue(w)
-	select {
-	case err := <-w.done:
-		v.leave()
-		return err
-	case <-ctx.Done():
-		// It is being written, and the file must stay open for it.
-		go func() {
-			<-w.done
+	defer func() {
+		select {
+		case <-w.done:
 			v.leave()
-		}()
-		return ctx.Err()
-	}
+		default: // it is being written, and the file must stay open for it
+			go func() {
+				<-w.done
+				v.leave()
+			}()
+		}
+	}()
+	return w.wait(ctx)
 }
 
 // Release never fails: what is reserved is in memory only.

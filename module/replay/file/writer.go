@@ -21,12 +21,23 @@ type write struct {
 	written func(error)
 	// again means that it is tried until it works.
 	again bool
-	// done has the outcome of the first attempt.
-	done chan error
+	// done is closed after the first attempt, and err is its outcome.
+	done chan struct{}
+	err  error
 }
 
 func newWrite(apply func(*bbolt.Tx) error) *write {
-	return &write{apply: apply, done: make(chan error, 1)}
+	return &write{apply: apply, done: make(chan struct{})}
+}
+
+// wait gives the outcome. Whoever is not patient leaves the write to itself.
+func (w *write) wait(ctx context.Context) error {
+	select {
+	case <-w.done:
+		return w.err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // trouble is why the file cannot be written.
@@ -85,7 +96,8 @@ func (d *database) turn(queue []*write) {
 		}
 	}
 	for _, w := range queue {
-		w.done <- err
+		w.err = err
+		close(w.done)
 	}
 }
 
@@ -155,10 +167,7 @@ func (d *database) probe(ctx context.Context) {
 	}
 	w := newWrite(func(*bbolt.Tx) error { return nil })
 	d.enqueue(w)
-	select {
-	case <-w.done:
-	case <-ctx.Done():
-	}
+	_ = w.wait(ctx) // writable says what came of it
 }
 
 func isDamage(err error) bool {

@@ -105,8 +105,8 @@ func (h *history) forgetReserved(e replay.Event) {
 }
 
 // deliver turns what was reserved into entries, makes room for them, and says
-// how many entries went that had not expired.
-func (h *history) deliver(e replay.Event, now time.Time, ttl time.Duration, size int) (lost int) {
+// how many entries went that had not expired, and how long they still had.
+func (h *history) deliver(e replay.Event, now time.Time, ttl time.Duration, size int) (lost int, left time.Duration) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	clock := now.Sub(h.began)
@@ -118,9 +118,10 @@ func (h *history) deliver(e replay.Event, now time.Time, ttl time.Duration, size
 	for h.delivered.Len() > size {
 		if _, oldest, _ := h.delivered.RemoveOldest(); oldest.expires > clock {
 			lost++
+			left = max(left, oldest.expires-clock)
 		}
 	}
-	return lost
+	return lost, left
 }
 
 // forget removes a delivered event and its occurrence, which is found by the

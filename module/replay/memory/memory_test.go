@@ -76,7 +76,7 @@ func TestFullHistoryDropsTheLeastRecentlyUsed(t *testing.T) {
 	do(t, v, replay.Event{Content: replaytest.Key(0)}, replay.Duplicate)
 	do(t, v, replay.Event{Content: replaytest.Key(100)}, replay.InFlight) // reserved ones never go
 	_ = held.Release(context.Background())
-	if entries := logs.All(); len(entries) != 1 || entries[0].ContextMap()["dropped"] != int64(1) || entries[0].ContextMap()["size"] != int64(3) {
+	if entries := logs.All(); len(entries) != 1 || entries[0].ContextMap()["dropped"] != int64(1) || entries[0].ContextMap()["size"] != int64(3) || entries[0].ContextMap()["size_needed"].(int64) <= 3 {
 		t.Fatalf("log: %+v", entries)
 	}
 
@@ -133,6 +133,23 @@ func TestReloadWithAnotherSize(t *testing.T) {
 	do(t, small, replay.Event{Content: replaytest.Key(9)}, replay.Reserved)
 	if n := small.history.delivered.Len(); n != 2 {
 		t.Fatalf("%d entries after the first delivery of the smaller configuration", n)
+	}
+}
+
+func TestSizeNeeded(t *testing.T) {
+	for _, c := range []struct {
+		ttl, left time.Duration
+		want      int
+	}{
+		{24 * time.Hour, 12 * time.Hour, 201},      // filled in half the time
+		{24 * time.Hour, 23 * time.Hour, 2401},     // in an hour
+		{time.Hour, time.Hour - time.Minute, 6001}, // in a minute
+		{time.Hour, time.Hour, 360_001},            // at once: taken for a second
+		{time.Hour, time.Second, 101},              // almost enough
+	} {
+		if got := sizeNeeded(100, c.ttl, c.left); got != c.want {
+			t.Errorf("%v left of %v: %d, want %d", c.left, c.ttl, got, c.want)
+		}
 	}
 }
 

@@ -56,8 +56,8 @@ func (r *reservation) Deliver(context.Context) error {
 	}
 	v := r.view
 	now := v.now()
-	if lost := v.history.deliver(r.event, now, v.ttl, v.size); lost > 0 {
-		v.history.evicted.report(v, now, lost)
+	if lost, left := v.history.deliver(r.event, now, v.ttl, v.size); lost > 0 {
+		v.history.evicted.report(v, now, lost, left)
 	}
 	return nil
 }
@@ -75,24 +75,34 @@ func (r *reservation) Release(context.Context) error {
 type evictions struct {
 	mu       sync.Mutex
 	unsaid   int
+	left     time.Duration // the longest time that one of them still had
 	lastSaid time.Time
 }
 
 const evictionsEvery = time.Minute
 
-func (ev *evictions) report(v *view, now time.Time, lost int) {
+func (ev *evictions) report(v *view, now time.Time, lost int, left time.Duration) {
 	ev.mu.Lock()
 	defer ev.mu.Unlock()
 	ev.unsaid += lost
+	ev.left = max(ev.left, left)
 	if !ev.lastSaid.IsZero() && now.Sub(ev.lastSaid) < evictionsEvery {
 		return
 	}
 	v.logger.Warn("replay history is full; entries were dropped before they expired, and replays of them would be forwarded; set a larger size",
+		zap.Int("size_needed", sizeNeeded(v.size, v.ttl, ev.left)),
 		zap.String("provider", v.label),
 		zap.Int("dropped", ev.unsaid),
 		zap.Int("size", v.size),
 		zap.Duration("ttl", v.ttl))
-	ev.unsaid, ev.lastSaid = 0, now
+	ev.unsaid, ev.left, ev.lastSaid = 0, 0, now
+}
+
+// sizeNeeded is the size that would hold what arrives within the ttl, if it
+// goes on arriving as fast as it filled this size.
+func sizeNeeded(size int, ttl, left time.Duration) int {
+	held := max(ttl-left, time.Second)
+	return int(float64(size)*float64(ttl)/float64(held)) + 1
 }
 
 // contentMark is what an occurrence's entry keeps of the content.

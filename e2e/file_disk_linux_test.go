@@ -1,0 +1,106 @@
+package e2e
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// smallDisk mounts a disk of its own; only root may.
+func smallDisk(t *testing.T, size string) string {
+	t.Helper()
+	folder := t.TempDir()
+	if err := syscall.Mount("tmpfs", folder, "tmpfs", 0, "size="+size); err != nil {
+		t.Skipf("mounting a small disk: %v (module/replay/file tests a full disk without)", err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(folder, syscall.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+	return folder
+}
+
+// TestFileFullDisk: when the disk is full, new deliveries are told to come
+// again, without reaching the application; what it has is never given to it
+// again; with room it goes on by itself.
+func TestFileFullDisk(t *testing.T) {
+	t.Parallel()
+	disk := smallDisk(t, "512k")
+	app := newApplication(t)
+	g := start(t, openSite(hook("/craneops", "craneops", app.addr, replayFile(filepath.Join(disk, "history.db")))), secrets()...)
+	body := func(n int) string { return fmt.Sprintf(`{"n":%d}`, n) }
+	send(t, g, craneops(body(0))).accepted(t)
+
+	ballast := filepath.Join(disk, "ballast")
+	if err := os.WriteFile(ballast, make([]byte, 1<<20), 0o600); err == nil {
+		t.Fatal("the disk is not full")
+	}
+	forwarded := 1
+	for ; ; forwarded++ {
+		a := send(t, g, craneops(body(forwarded)))
+		if a.status != http.StatusOK {
+			a.is(t, http.StatusServiceUnavailable, "rejected", "store_unavailable")
+			if a.header.Get("Retry-After") == "" {
+				t.Error("a 503 without Retry-After")
+			}
+			break
+		}
+		a.accepted(t)
+		if forwarded > 5000 {
+			t.Fatal("the disk does not become full")
+		}
+	}
+	app.saw(t, forwarded)
+	for n := range forwarded {
+		send(t, g, craneops(body(n))).duplicate(t)
+	}
+	if !strings.Contains(g.log.String(), "no space left on device") {
+		t.Error("the log does not say why")
+	}
+
+	if err := os.Remove(ballast); err != nil {
+		t.Fatal(err)
+	}
+	poll(t, "room to be noticed", func() bool { return send(t, g, craneops(body(forwarded))).status == http.StatusOK })
+	forwarded++
+	killFileGateway(t, g)
+	g = restartFileGateway(t, g)
+	for n := range forwarded {
+		send(t, g, craneops(body(n))).duplicate(t)
+	}
+	app.saw(t, forwarded)
+}
+
+// TestFileNoRoomToStart: a full or read-only disk is an error at the start.
+func TestFileNoRoomToStart(t *testing.T) {
+	t.Parallel()
+	disk := smallDisk(t, "64k")
+	path := filepath.Join(disk, "history.db")
+	full := misconfigured{
+		site: hook("/craneops", "craneops", "127.0.0.1:9", replayFile(path)), env: secrets(),
+		saying: []string{path, "no space left"},
+	}
+	if err := os.WriteFile(filepath.Join(disk, "ballast"), make([]byte, 1<<20), 0o600); err == nil {
+		t.Fatal("the disk is not full")
+	}
+	fails := func(m misconfigured) {
+		t.Helper()
+		said, err := m.execute(t, "run")
+		if err == nil {
+			t.Error("starts")
+		}
+		m.check(t, "run", said)
+	}
+	fails(full)
+	if err := syscall.Mount("", disk, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, ""); err != nil {
+		t.Fatal(err)
+	}
+	readOnly := full
+	readOnly.saying = []string{path, "read-only file system"}
+	fails(readOnly)
+}

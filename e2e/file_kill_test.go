@@ -1,0 +1,196 @@
+package e2e
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"syscall"
+	"testing"
+)
+
+// TestFileKillRounds kills the gateway again and again with -9 while eight
+// senders deliver, each trying until it has an answer, and starts it again on
+// the same file. HOOKLATCH_KILL_ROUNDS is how many times; killrounds.sh does
+// it a hundred times.
+//
+// What is promised: a delivery that its sender saw acknowledged has reached the
+// application, and is a duplicate ever after. One that was cut off by a kill may
+// reach it twice, if the application had it and the file did not yet. Nothing
+// else reaches it twice, nothing is lost.
+func TestFileKillRounds(t *testing.T) {
+	t.Parallel()
+	rounds := 3
+	if text := os.Getenv("HOOKLATCH_KILL_ROUNDS"); text != "" {
+		var err error
+		if rounds, err = strconv.Atoi(text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	app := newApplication(t)
+	path := filepath.Join(t.TempDir(), "history.db")
+	l := &killedLoad{gateway: start(t, openSite(hook("/craneops", "craneops", app.addr, replayFile(path))), secrets()...)}
+	var senders sync.WaitGroup
+	for range 8 {
+		senders.Go(func() { l.deliver(t) })
+	}
+	for round := range rounds {
+		l.awaitAcknowledged(t, (round+1)*40)
+		killFileGateway(t, l.gateway)
+		l.replace(restartFileGateway(t, l.gateway))
+	}
+	l.finish()
+	senders.Wait()
+	l.account(t, app, rounds)
+}
+
+// killedLoad is what the senders know.
+type killedLoad struct {
+	notice notice
+	mu     sync.Mutex
+
+	gateway    *gateway
+	generation int
+	finished   bool
+
+	sent         int
+	acknowledged []string
+	cut          map[string]int // attempts that ended without an answer
+}
+
+// replace lets the senders go on after a kill.
+func (l *killedLoad) replace(g *gateway) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.gateway = g
+	l.generation++
+	l.notice.raise()
+}
+
+func (l *killedLoad) finish() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.finished = true
+	l.notice.raise()
+}
+
+// next gives the next body, none at the end.
+func (l *killedLoad) next() (body string, ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.sent++
+	return fmt.Sprintf(`{"n":%d}`, l.sent), !l.finished
+}
+
+func (l *killedLoad) current() (*gateway, int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.gateway, l.generation
+}
+
+func (l *killedLoad) awaitAcknowledged(t *testing.T, n int) {
+	t.Helper()
+	await(t, &l.notice, fmt.Sprintf("%d acknowledged deliveries", n), func() bool {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		return len(l.acknowledged) >= n
+	})
+}
+
+// deliver sends one delivery after the other, as a provider does.
+func (l *killedLoad) deliver(t *testing.T) {
+	for {
+		body, ok := l.next()
+		if !ok {
+			return
+		}
+		for !l.attempt(t, body) {
+		}
+	}
+}
+
+// attempt sends a delivery once and reports whether it need not be sent again.
+func (l *killedLoad) attempt(t *testing.T, body string) (settled bool) {
+	g, generation := l.current()
+	a, err := sendGo(t, g, craneops(body))
+	if err != nil {
+		l.noteCut(body, err)
+		if t.Context().Err() != nil {
+			return true
+		}
+		l.awaitNext(t, generation)
+		return false
+	}
+	if a.verdict() != "accepted" && a.verdict() != "duplicate" || a.status != 200 {
+		t.Errorf("%s: answered %d %q %q", body, a.status, a.verdict(), a.reason())
+		return true
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.acknowledged = append(l.acknowledged, body)
+	l.notice.raise()
+	return true
+}
+
+// noteCut counts what may have reached the application; a connection that was
+// refused has not.
+func (l *killedLoad) noteCut(body string, err error) {
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.cut == nil {
+		l.cut = map[string]int{}
+	}
+	l.cut[body]++
+}
+
+// awaitNext waits for the process after the one that has been killed.
+func (l *killedLoad) awaitNext(t *testing.T, generation int) {
+	await(t, &l.notice, "the gateway's next start", func() bool {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		return l.generation > generation || l.finished
+	})
+}
+
+// account compares what the senders were told with what the application got,
+// and replays everything.
+func (l *killedLoad) account(t *testing.T, app *application, rounds int) {
+	t.Helper()
+	arrived := func() map[string]int {
+		times := map[string]int{}
+		for _, r := range app.all() {
+			times[string(r.body)]++
+		}
+		return times
+	}
+	times := arrived()
+	lost, twice, cut := 0, 0, 0
+	for _, n := range l.cut {
+		cut += n
+	}
+	for _, body := range l.acknowledged {
+		switch n := times[body]; {
+		case n == 0:
+			lost++
+		case n > 1+l.cut[body]:
+			t.Errorf("%s reached the application %d times, and was cut off %d times", body, n, l.cut[body])
+		case n > 1:
+			twice++
+		}
+	}
+	t.Logf("%d kills: %d deliveries acknowledged, %d cut off by a kill; lost %d, forwarded twice %d",
+		rounds, len(l.acknowledged), cut, lost, twice)
+	if lost > 0 {
+		t.Errorf("%d deliveries were acknowledged and never reached the application", lost)
+	}
+	before := app.arrivals()
+	for _, body := range l.acknowledged {
+		send(t, l.gateway, craneops(body)).duplicate(t)
+	}
+	app.saw(t, before)
+}
