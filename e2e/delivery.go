@@ -123,7 +123,7 @@ func statusOf(reason string) int {
 		return http.StatusBadRequest
 	case "conflict":
 		return http.StatusConflict
-	case "in_flight":
+	case "in_flight", "store_unavailable":
 		return http.StatusServiceUnavailable
 	default:
 		return http.StatusUnauthorized

@@ -93,7 +93,7 @@ func (g *gateway) command(args ...string) *exec.Cmd {
 
 // write puts the site between what every gateway here needs: an admin endpoint
 // of its own, and a log that hides nothing. E2E_PROTOCOLS changes Caddy's
-// default protocols.
+// default protocols, E2E_LOG_LEVEL what is logged.
 func (g *gateway) write(t *testing.T, site string) {
 	t.Helper()
 	text := `{
@@ -105,7 +105,7 @@ func (g *gateway) write(t *testing.T, site string) {
 	}
 	log {
 		format json
-		level DEBUG
+		level {$E2E_LOG_LEVEL:DEBUG}
 	}
 }
 

@@ -16,6 +16,8 @@ var hints = map[string]string{
 	"curl":    "install curl (Debian: apt-get install curl)",
 	"node":    "install Node.js 20 or later (Debian: apt-get install nodejs)",
 	"python3": "install Python 3.9 or later (Debian: apt-get install python3)",
+
+	"redis-server": "install Redis 7 or later (Debian: apt-get install redis-server)",
 }
 
 // needs skips a test whose program is missing. CI has everything, so that there

@@ -22,7 +22,8 @@ import (
 //	d:<unsigned>[:<occurrence in hex>]     delivered, of a content
 //	d:<begin of the content in hex>        delivered, of an occurrence
 
-func (h *history) contentKey(k replay.Key) string    { return h.keys + "c:" + hex.EncodeToString(k[:]) }
+func (h *history) contentKey(k replay.Key) string { return h.keys + "c:" + hex.EncodeToString(k[:]) }
+
 func (h *history) occurrenceKey(k replay.Key) string { return h.keys + "o:" + hex.EncodeToString(k[:]) }
 
 const (

@@ -18,18 +18,22 @@ import (
 // is tried for a lease only, since it is free then.
 const recordWithin = 5 * time.Minute
 
-// hands is how many of them it does at once.
-const hands = 32
+// hands is how many of them it does at once. They are many, because those whose
+// node of a cluster is down take their time, and must not keep the others.
+const hands = 256
 
 // patience bounds what nobody waits for.
 func (h *history) patience() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.Background(), h.lease)
 }
 
-// keep runs until the history is closed and the last reservation settled. It
-// looks often enough for a renewal to fail twice before the lease is over.
+// lookEvery is how soon it tries again what Redis did not take. What is renewed
+// is looked at often enough to fail twice before the lease is over.
+const lookEvery = time.Second
+
+// keep runs until the history is closed and the last reservation settled.
 func (h *history) keep() {
-	ticker := time.NewTicker(h.lease / 6)
+	ticker := time.NewTicker(min(h.lease/6, lookEvery))
 	defer ticker.Stop()
 	for {
 		select {
@@ -48,18 +52,11 @@ func (h *history) look(now time.Time) {
 		return
 	}
 	var next atomic.Int64
-	var failed atomic.Bool // Redis is away: the rest has time until the next look
 	var group sync.WaitGroup
 	for range min(hands, len(due)) {
 		group.Go(func() {
-			for !failed.Load() {
-				i := int(next.Add(1)) - 1
-				if i >= len(due) {
-					return
-				}
-				if err := h.attend(due[i]); err != nil && !isRedisError(err) {
-					failed.Store(true)
-				}
+			for i := next.Add(1); i <= int64(len(due)); i = next.Add(1) {
+				h.attend(due[i-1])
 			}
 		})
 	}
@@ -67,47 +64,53 @@ func (h *history) look(now time.Time) {
 }
 
 // due lists what needs attention, and forgets what has outlived its time.
-func (h *history) due(now time.Time) []*reservation {
+func (h *history) due(now time.Time) (due []*reservation) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	var due []*reservation
 	for r := range h.reservations {
 		switch {
+		case r.attended:
+			continue
 		case r.state == held && !r.foreign && now.Sub(r.seen) >= h.lease/3:
-			due = append(due, r)
 		case !r.undone:
+			continue
 		case r.state == released && now.Sub(r.settled) > h.lease,
 			r.state == delivered && now.Sub(r.settled) > min(recordWithin, h.ttl):
 			h.dropLocked(r)
-		default:
-			due = append(due, r)
+			continue
 		}
+		r.attended = true
+		due = append(due, r)
 	}
 	return due
 }
 
-// attend renews a reservation, or finishes it.
-func (h *history) attend(r *reservation) error {
+// attend renews a reservation, or finishes it. What fails is due again at the
+// next look.
+func (h *history) attend(r *reservation) {
 	ctx, cancel := context.WithTimeout(context.Background(), max(h.timeout, leastPatience))
 	defer cancel()
 	client, err := h.link.enter(ctx)
 	if err != nil {
-		return err
+		h.attended(r)
+		return
 	}
-	began, renews := h.beginRenewal(r)
-	return h.link.do(ctx, func() error {
+	_ = h.link.do(ctx, func() error {
+		defer h.attended(r)
+		began, renews := h.beginRenewal(r)
 		if !renews {
 			return r.finish(client)
 		}
-		ours := true
-		for _, key := range r.keys {
-			if ours, err = renew(ctx, client, key, r.owner, h.lease); err != nil || !ours {
-				break
-			}
-		}
+		ours, err := r.renew(client)
 		h.endRenewal(r, began, ours, err)
 		return err
 	}, func(error) {})
+}
+
+func (h *history) attended(r *reservation) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	r.attended = false
 }
 
 // beginRenewal reports false if it has been settled by now.

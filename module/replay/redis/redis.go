@@ -38,14 +38,16 @@ type Store struct {
 	// (and, if the Sentinels want them, sentinel_username and
 	// sentinel_password). Further parameters of the query: db, dial_timeout,
 	// write_timeout, client_name, protocol, skip_verify. Placeholders are
-	// resolved when the configuration loads. No URL is ever printed.
+	// resolved when the configuration loads, and may hold several URLs with
+	// blanks between them. No URL is ever printed.
 	URLs []string `json:"urls,omitempty"`
 
 	// What the names of all keys begin with. Placeholders are resolved.
 	// Default: `hooklatch:`.
 	Prefix string `json:"prefix,omitempty"`
 
-	// How long to wait for Redis before a delivery's turn. Default: 250ms.
+	// How long a delivery waits for Redis at most, before it is forwarded and
+	// again when it is recorded. Default: 250ms.
 	Timeout caddy.Duration `json:"timeout,omitempty"`
 
 	// How long a gateway that died blocks the events that it was handling.
@@ -115,11 +117,13 @@ func (s *Store) resolve(repl *caddy.Replacer) error {
 		return errors.New("replay: prefix has a brace, and a cluster would keep all keys on one node; write it without braces")
 	}
 	s.Prefix = prefix
-	urls := make([]string, len(s.URLs))
+	var urls []string
 	for i, text := range s.URLs {
-		if urls[i], err = repl.ReplaceOrErr(text, true, true); err != nil {
+		resolved, err := repl.ReplaceOrErr(text, true, true)
+		if err != nil {
 			return fmt.Errorf("replay: url %d of redis has a placeholder that does not resolve, or resolves to nothing; set the variable or the file that it names", i+1)
 		}
+		urls = append(urls, strings.Fields(resolved)...)
 	}
 	s.target, err = parseTarget(urls, time.Duration(s.Timeout))
 	return err
@@ -135,7 +139,7 @@ func (s *Store) Validate() error {
 	case s.Lease/4 < s.Timeout:
 		return errors.New("replay: lease must be at least four times the timeout, so that it can be renewed in time; write a longer lease or a shorter timeout")
 	case s.OnError != ErrorRefuse && s.OnError != ErrorForward:
-		return fmt.Errorf("replay: on_error:%s is not known; write refuse or forward", tokens.Quoted(s.OnError))
+		return fmt.Errorf("replay: on_error:%s is not known; write refuse or forward", tokens.Quoted(s.OnError, "refuse", "forward"))
 	}
 	return nil
 }
@@ -167,12 +171,10 @@ func (s *Store) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	if s.URLs = d.RemainingArgs(); len(s.URLs) == 0 {
 		return d.Err("replay redis takes one or more URLs: replay redis redis://host:6379")
 	}
-	for i, text := range s.URLs {
-		// What has a placeholder is looked at when it is resolved.
-		if !strings.Contains(text, "{") {
-			if _, err := parseURL(text, i); err != nil {
-				return d.WrapErr(err)
-			}
+	// Placeholders are resolved when the configuration loads.
+	if !strings.Contains(strings.Join(s.URLs, ""), "{") {
+		if _, err := parseTarget(s.URLs, 0); err != nil {
+			return d.WrapErr(err)
 		}
 	}
 	return tokens.Block(d, func(option string) (known bool, err error) {

@@ -21,6 +21,7 @@ type reservation struct {
 	// All below is guarded by the history's lock.
 	state    state
 	undone   bool      // the state is not in Redis yet; the keeper tries again
+	attended bool      // the keeper is at it
 	renewing bool      // a renewal is on its way
 	foreign  bool      // somebody else has it now
 	seen     time.Time // when it was claimed or renewed the last time
@@ -67,29 +68,28 @@ func (r *reservation) discard(client rueidis.Client) {
 
 func (r *reservation) take(ctx context.Context, client rueidis.Client) (replay.Status, error) {
 	h, e := r.history, r.event
-	value, err := r.set(ctx, client, h.contentKey(e.Content))
+	there, value, err := r.set(ctx, client, h.contentKey(e.Content))
 	switch {
 	case err != nil:
 		return 0, err
-	case isReserved(value):
+	case there && isReserved(value):
 		return replay.InFlight, nil
-	case value != "":
+	case there:
 		unsigned, _, err := readContent(value)
 		if err == nil && unsigned != hexed(e.Unsigned) {
 			return replay.ContentConflict, nil
 		}
 		return replay.Duplicate, err
-	}
-	if e.Occurrence == (replay.Key{}) {
+	case e.Occurrence == (replay.Key{}):
 		return replay.Reserved, nil
 	}
-	value, err = r.set(ctx, client, h.occurrenceKey(e.Occurrence))
+	there, value, err = r.set(ctx, client, h.occurrenceKey(e.Occurrence))
 	switch {
 	case err != nil:
 		return 0, err
-	case isReserved(value):
+	case there && isReserved(value):
 		return replay.InFlight, nil
-	case value != "" && value != deliveredOccurrence(e.Content):
+	case there && value != deliveredOccurrence(e.Content):
 		return replay.OccurrenceConflict, nil
 	}
 	// The same content under it: the content's own entry is gone, and the event
@@ -97,9 +97,9 @@ func (r *reservation) take(ctx context.Context, client rueidis.Client) (replay.S
 	return replay.Reserved, nil
 }
 
-// set reserves a key and gives the value that stands in the way, if one does.
-// From when it is sent until the answer says otherwise, the key may be ours.
-func (r *reservation) set(ctx context.Context, client rueidis.Client, key string) (value string, err error) {
+// set reserves a key, or gives the value that is there already. From when it is
+// sent until the answer says otherwise, the key may be ours.
+func (r *reservation) set(ctx context.Context, client rueidis.Client, key string) (there bool, value string, err error) {
 	r.keys = append(r.keys, key)
 	results := send(ctx, client, func(b rueidis.Builder) rueidis.Commands {
 		return rueidis.Commands{b.Set().Key(key).Value(r.owner).Nx().Get().Px(r.history.lease).Build()}
@@ -107,13 +107,13 @@ func (r *reservation) set(ctx context.Context, client rueidis.Client, key string
 	value, err = results[0].ToString()
 	switch {
 	case rueidis.IsRedisNil(err):
-		return "", nil
+		return false, "", nil
 	case err == nil && value == r.owner: // sent twice
-		return "", nil
+		return false, "", nil
 	case err == nil || isRedisError(err):
 		r.keys = slices.DeleteFunc(r.keys, func(k string) bool { return k == key })
 	}
-	return value, err
+	return err == nil, value, err
 }
 
 // isRedisError tells an answer of Redis from the lack of one.
@@ -217,6 +217,18 @@ func (r *reservation) remove(ctx context.Context, client rueidis.Client) error {
 		}
 	}
 	return nil
+}
+
+// renew prolongs the keys, and makes them again where Redis has lost them.
+func (r *reservation) renew(client rueidis.Client) (ours bool, err error) {
+	ctx, cancel := r.history.patience()
+	defer cancel()
+	for _, key := range r.keys {
+		if ours, err = renew(ctx, client, key, r.owner, r.history.lease); err != nil || !ours {
+			return false, err
+		}
+	}
+	return true, nil
 }
 
 // unrecorded is the reservation of what Redis knows nothing of.

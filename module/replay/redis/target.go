@@ -49,7 +49,7 @@ func parseURL(text string, i int) (*url.URL, error) {
 	}
 	for name := range query {
 		if !slices.Contains(parameters, name) {
-			return nil, fmt.Errorf("replay: url %d of redis has a parameter%s that is not known; write one of %s", i+1, tokens.Quoted(name), strings.Join(parameters, ", "))
+			return nil, fmt.Errorf("replay: url %d of redis has a parameter%s that is not known; write one of %s, and %%3F for a question mark that belongs to the password", i+1, tokens.Quoted(name, parameters...), strings.Join(parameters, ", "))
 		}
 	}
 	if _, err := rueidis.ParseURL(text); err != nil {

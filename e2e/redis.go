@@ -1,0 +1,181 @@
+package e2e
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// redisPassword is a canary too: the gateways get it in their environment.
+const redisPassword = "e2e-canary-redis-6Hs1Vt0Z"
+
+// redisServer is a real one, on a port of its own.
+type redisServer struct {
+	port   string
+	dir    string
+	args   []string
+	cmd    *exec.Cmd
+	exited chan struct{}
+}
+
+// startRedis starts one with a password. It keeps nothing on disk, unless the
+// arguments say so.
+func startRedis(t *testing.T, args ...string) *redisServer {
+	t.Helper()
+	return startRedisAt(t, freePort(t), t.TempDir(), append([]string{
+		"--bind", "127.0.0.1", "--save", "", "--requirepass", redisPassword, "--masterauth", redisPassword,
+	}, args...)...)
+}
+
+func startRedisAt(t *testing.T, port, dir string, args ...string) *redisServer {
+	t.Helper()
+	needs(t, "redis-server")
+	s := &redisServer{port: port, dir: dir, args: append(args, "--port", port, "--dir", dir)}
+	s.start(t)
+	return s
+}
+
+func (s *redisServer) addr() string { return "127.0.0.1:" + s.port }
+func (s *redisServer) url() string  { return "redis://:" + redisPassword + "@" + s.addr() }
+
+// rights are what a gateway's user needs, as examples/replay-redis has it.
+const rights = "resetkeys ~hooklatch:* resetchannels -@all +get +set +del +pexpire +eval +evalsha +ping +cluster|slots +cluster|shards"
+
+// addUser adds a user with few rights, and gives who it is for a URL.
+func (s *redisServer) addUser(t *testing.T, more ...string) string {
+	t.Helper()
+	words := append([]string{"ACL", "SETUSER", "gateway", "on", ">" + redisPassword}, strings.Fields(rights)...)
+	s.mustAsk(t, append(words, more...)...)
+	return "gateway:" + redisPassword + "@"
+}
+
+// redisEnv are the variables with which a gateway finds its Redis.
+func redisEnv(url string) []string {
+	return append(secrets(), "REDIS_URL_SECRET="+url, "REDIS_PASSWORD_SECRET="+redisPassword, "E2E_LOG_LEVEL=INFO")
+}
+
+// start starts it, again after a kill, and waits until it answers.
+func (s *redisServer) start(t *testing.T) {
+	t.Helper()
+	log, err := os.OpenFile(filepath.Join(s.dir, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	cmd, exited := exec.Command("redis-server", s.args...), make(chan struct{})
+	cmd.Stdout, cmd.Stderr = log, log
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		_ = cmd.Wait()
+		close(exited)
+	}()
+	s.cmd, s.exited = cmd, exited
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		<-exited
+	})
+	poll(t, "redis-server", func() bool {
+		select {
+		case <-exited:
+			t.Fatalf("redis-server does not start:\n%s", contents(t, log.Name()))
+		default:
+		}
+		said, err := s.ask("PING")
+		return err == nil && said == "PONG"
+	})
+}
+
+// kill is kill -9.
+func (s *redisServer) kill(t *testing.T) {
+	t.Helper()
+	if err := s.cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	<-s.exited
+}
+
+// ask sends a command on a connection of its own. An array is given with its
+// elements one a line.
+func (s *redisServer) ask(words ...string) (string, error) {
+	conn, err := net.DialTimeout("tcp", s.addr(), patience)
+	if err != nil {
+		return "", err
+	}
+	defer conn.Close()
+	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+		return "", err
+	}
+	in := bufio.NewReader(conn)
+	for _, command := range [][]string{{"AUTH", redisPassword}, words} {
+		var b strings.Builder
+		fmt.Fprintf(&b, "*%d\r\n", len(command))
+		for _, word := range command {
+			fmt.Fprintf(&b, "$%d\r\n%s\r\n", len(word), word)
+		}
+		if _, err := io.WriteString(conn, b.String()); err != nil {
+			return "", err
+		}
+		said, err := readRedis(in)
+		// A Sentinel has no password, and says so.
+		if command[0] != "AUTH" || err != nil && !strings.HasPrefix(err.Error(), "ERR") {
+			return said, err
+		}
+	}
+	return "", nil
+}
+
+func (s *redisServer) mustAsk(t *testing.T, words ...string) string {
+	t.Helper()
+	said, err := s.ask(words...)
+	if err != nil {
+		t.Fatalf("%v: %v", words, err)
+	}
+	return said
+}
+
+func readRedis(in *bufio.Reader) (string, error) {
+	line, err := in.ReadString('\n')
+	if err != nil {
+		return "", err
+	}
+	kind, text := line[0], strings.TrimRight(line[1:], "\r\n")
+	switch kind {
+	case '-':
+		return "", errors.New(text)
+	case '$':
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 0 {
+			return "", err
+		}
+		value := make([]byte, n+2)
+		_, err = io.ReadFull(in, value)
+		return string(value[:n]), err
+	case '*':
+		n, err := strconv.Atoi(text)
+		if err != nil {
+			return "", err
+		}
+		var lines []string
+		for range n {
+			element, err := readRedis(in)
+			if err != nil {
+				return "", err
+			}
+			lines = append(lines, element)
+		}
+		return strings.Join(lines, "\n"), nil
+	default:
+		return text, nil
+	}
+}

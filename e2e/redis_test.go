@@ -1,0 +1,290 @@
+package e2e
+
+import (
+	"net/http"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// redisSite is a gateway's site with its history in Redis.
+func redisSite(app *application, options string) string {
+	return openSite(hook("/craneops", "craneops", app.addr, "provider craneops", "replay redis {env.REDIS_URL_SECRET} {\n"+options+"\n}"))
+}
+
+// twoGateways share a Redis.
+func twoGateways(t *testing.T, app *application, url, options string) []*gateway {
+	t.Helper()
+	site := redisSite(app, options)
+	return []*gateway{start(t, site, redisEnv(url)...), start(t, site, redisEnv(url)...)}
+}
+
+// busy is for a machine on which everything takes its time: what is tested is
+// not how soon Redis answers.
+const busy = "timeout 2s"
+
+// TestRedisOnce: each of 10,000 deliveries comes to two gateways at the same
+// time, and to the application once.
+func TestRedisOnce(t *testing.T) {
+	const total = 10_000
+	app := newApplication(t)
+	gateways := twoGateways(t, app, startRedis(t).url(), busy)
+	tr := newTraffic(app, total, gateways...)
+	var accepted, inFlight, duplicates, other atomic.Int64
+	began := time.Now()
+	tr.each(func(n int) {
+		answers := make(chan answer, len(gateways))
+		for _, g := range gateways {
+			go func() {
+				a, err := tr.post(t, g, tr.delivery(n))
+				if err != nil {
+					t.Error(err)
+				}
+				answers <- a
+			}()
+		}
+		for range gateways {
+			switch a := <-answers; {
+			case a.status == http.StatusOK && a.verdict() == "accepted":
+				accepted.Add(1)
+			case a.status == http.StatusOK && a.verdict() == "duplicate":
+				duplicates.Add(1)
+			case a.status == http.StatusServiceUnavailable && a.reason() == "in_flight":
+				inFlight.Add(1)
+			default:
+				other.Add(1)
+				t.Errorf("%d %s %s", a.status, a.verdict(), a.reason())
+			}
+		}
+	})
+	took := time.Since(began)
+	once := 0
+	for _, count := range tr.times() {
+		if count == 1 {
+			once++
+		}
+	}
+	if once != total || accepted.Load() != total || app.arrivals() != total {
+		t.Errorf("%d of %d reached the application once, %d were accepted, %d arrived", once, total, accepted.Load(), app.arrivals())
+	}
+	t.Logf("%d deliveries, each to two gateways at the same time, in %v: lost %d, doubled %d; the second was told to wait %d times and was a duplicate %d times",
+		total, took.Round(time.Millisecond), total-len(tr.times()), len(tr.times())-once, inFlight.Load(), duplicates.Load())
+}
+
+// TestRedisKilled kills Redis with -9 under load and starts it again. It has an
+// append-only file, written at once and synced every second, so that a killed
+// process loses nothing that it has answered; a machine without power would
+// lose up to a second.
+func TestRedisKilled(t *testing.T) {
+	app := newApplication(t)
+	server := startRedis(t, "--appendonly", "yes")
+	tr := newTraffic(app, 4000, twoGateways(t, app, server.url(), busy)...)
+	tr.run(t, func() {
+		server.kill(t)
+		time.Sleep(time.Second) // an outage that is noticed
+		server.start(t)
+	})
+	lost, doubled, forgotten := tr.tally(t, server)
+	if lost != 0 || doubled > tr.senders || forgotten != 0 {
+		t.Errorf("lost %d, doubled %d, forgotten %d; %d were in flight at the kill", lost, doubled, forgotten, tr.senders)
+	}
+}
+
+// TestRedisKilledWithoutFile is a Redis that starts again with nothing. What it
+// knew is gone, and no delivery is lost for that.
+func TestRedisKilledWithoutFile(t *testing.T) {
+	app := newApplication(t)
+	server := startRedis(t)
+	tr := newTraffic(app, 2000, twoGateways(t, app, server.url(), busy)...)
+	tr.run(t, func() {
+		server.kill(t)
+		server.start(t)
+	})
+	lost, doubled, forgotten := tr.tally(t, server)
+	if lost != 0 || doubled > tr.senders || forgotten == 0 {
+		t.Errorf("lost %d, doubled %d, forgotten %d; %d were in flight at the kill", lost, doubled, forgotten, tr.senders)
+	}
+}
+
+// TestRedisAway: what a sender reads while Redis is away, and that nothing needs
+// a restart.
+func TestRedisAway(t *testing.T) {
+	app := newApplication(t)
+	server := startRedis(t)
+	refuse := start(t, redisSite(app, busy), redisEnv(server.url())...)
+	forward := start(t, redisSite(app, busy+"\non_error forward\nprefix other:"), redisEnv(server.url())...)
+	send(t, refuse, craneops("1")).accepted(t)
+	send(t, forward, craneops("1")).accepted(t)
+	server.kill(t)
+	send(t, refuse, craneops("2")).rejected(t, "store_unavailable")
+	send(t, forward, craneops("1")).accepted(t)
+	forward.log.await(t, "on_error forward", func(e entry) bool { return e["deliveries"] == 1.0 })
+
+	// A gateway that starts while Redis is away.
+	late := start(t, redisSite(app, busy), redisEnv(server.url())...)
+	late.log.await(t, "the reason", func(e entry) bool { return e["attempts"] == 1.0 })
+	send(t, late, craneops("2")).rejected(t, "store_unavailable")
+	server.start(t)
+	for _, g := range []*gateway{refuse, forward, late} {
+		poll(t, "Redis to be back", func() bool {
+			return send(t, g, craneops("3")).status == http.StatusOK
+		})
+		send(t, g, craneops("3")).duplicate(t)
+	}
+}
+
+// TestRedisReload: a reload keeps what is in flight, and one that fails changes
+// nothing.
+func TestRedisReload(t *testing.T) {
+	app := newApplication(t)
+	server := startRedis(t)
+	site := redisSite(app, busy)
+	g := start(t, site, redisEnv(server.url())...)
+	release := make(chan struct{})
+	free := closing(release)
+	defer free()
+	app.answers(until(release, http.StatusOK))
+	first := make(chan answer, 1)
+	go func() { first <- send(t, g, craneops("1")) }()
+	app.awaitArrivals(t, 1)
+	g.mustReload(t, changed(redisSite(app, busy+"\nlease 1m"), "second"))
+	sendAfterReload(t, g, craneops("1")).rejected(t, "in_flight")
+	if _, err := g.reload(t, changed(site, "bad")+"\nverify_webhook nobody x"); err == nil {
+		t.Error("the reload succeeded")
+	}
+	sendAfterReload(t, g, craneops("1")).rejected(t, "in_flight")
+	free()
+	a := <-first
+	a.accepted(t)
+	sendAfterReload(t, g, craneops("1")).duplicate(t)
+	app.saw(t, 1)
+	poll(t, "the connections of the old configurations to end", func() bool {
+		return len(clientsOf(t, server)) <= 2
+	})
+}
+
+// TestRedisForget: an operator has one event delivered again, through whichever
+// gateway.
+func TestRedisForget(t *testing.T) {
+	app := newApplication(t)
+	gateways := twoGateways(t, app, startRedis(t).url(), busy)
+	forget := func(id string) int {
+		_, code := webhook(t, "", "forget", "--provider", "craneops", "--id", id, "--address", gateways[1].admin)
+		return code
+	}
+	send(t, gateways[0], craneops("1")).accepted(t)
+	id := app.all()[0].header.Get("Webhook-Id")
+	if first, second := forget(id), forget(id); first != 0 || second != 1 {
+		t.Errorf("exit statuses %d and %d", first, second)
+	}
+	send(t, gateways[1], craneops("1")).accepted(t)
+	send(t, gateways[0], craneops("1")).duplicate(t)
+
+	release := make(chan struct{})
+	app.answers(until(release, http.StatusOK))
+	first := make(chan answer, 1)
+	go func() { first <- send(t, gateways[0], craneops("2")) }()
+	await(t, &app.notice, "the third delivery", func() bool { return len(app.all()) == 3 })
+	if code := forget(app.all()[2].header.Get("Webhook-Id")); code != 1 {
+		t.Errorf("exit status %d for what is being handled", code)
+	}
+	close(release)
+	a := <-first
+	a.accepted(t)
+}
+
+// TestRedisGatewayKilled: what a gateway was handling when it was killed waits
+// for the lease, and is then forwarded by the other one.
+func TestRedisGatewayKilled(t *testing.T) {
+	const lease = 3 * time.Second
+	app := newApplication(t)
+	gateways := twoGateways(t, app, startRedis(t).url(), "lease 3s\ntimeout 750ms")
+	release := make(chan struct{})
+	free := closing(release)
+	defer free()
+	app.answers(until(release, http.StatusOK))
+	cut := make(chan error, 1)
+	go func() {
+		_, err := sendGo(t, gateways[0], craneops("1"))
+		cut <- err
+	}()
+	app.awaitArrivals(t, 1)
+	if err := gateways[0].cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-cut; err == nil {
+		t.Error("the sender has an answer")
+	}
+	killed := time.Now()
+	app.answers(status(http.StatusOK))
+	send(t, gateways[1], craneops("1")).rejected(t, "in_flight")
+	poll(t, "the lease to end", func() bool { return send(t, gateways[1], craneops("1")).status == http.StatusOK })
+	waited := time.Since(killed)
+	send(t, gateways[1], craneops("1")).duplicate(t)
+	app.saw(t, 2)
+	if waited > lease+time.Second {
+		t.Errorf("it waited %v", waited)
+	}
+	t.Logf("lost 0, doubled 1: it was in flight when its gateway was killed, and was free again after %v (lease %v)", waited.Round(time.Millisecond), lease)
+}
+
+// TestRedisSlowHandler: a handler that takes two leases keeps its event.
+func TestRedisSlowHandler(t *testing.T) {
+	const lease = 2 * time.Second
+	app := newApplication(t)
+	gateways := twoGateways(t, app, startRedis(t).url(), "lease 2s\ntimeout 500ms")
+	release := make(chan struct{})
+	free := closing(release)
+	defer free()
+	app.answers(until(release, http.StatusOK))
+	first := make(chan answer, 1)
+	go func() { first <- send(t, gateways[0], craneops("1")) }()
+	app.awaitArrivals(t, 1)
+	waited := 0
+	for began := time.Now(); time.Since(began) < 2*lease; time.Sleep(50 * time.Millisecond) {
+		send(t, gateways[1], craneops("1")).rejected(t, "in_flight")
+		waited++
+	}
+	free()
+	a := <-first
+	a.accepted(t)
+	send(t, gateways[1], craneops("1")).duplicate(t)
+	app.saw(t, 1)
+	t.Logf("a handler of %v under a lease of %v: lost 0, doubled 0; the other gateway told its sender to wait %d times", 2*lease, lease, waited)
+}
+
+// TestRedisThroughput measures one gateway with its history in Redis against
+// the same one with its history in memory:
+//
+//	go test -run TestRedisThroughput -v .
+//
+// Sender, gateway, application and Redis share the processors.
+func TestRedisThroughput(t *testing.T) {
+	const total, rounds = 5000, 3
+	app := newApplication(t)
+	server := startRedis(t)
+	site := openSite(
+		hook("/memory", "craneops", app.addr, "provider memory"),
+		hook("/redis", "craneops", app.addr, "provider redis", "replay redis {env.REDIS_URL_SECRET} {\n"+busy+"\n}"),
+	)
+	g := start(t, site, redisEnv(server.url())...)
+	took := map[string]time.Duration{}
+	for round := range rounds + 1 {
+		for _, store := range []string{"memory", "redis"} {
+			tr := newTraffic(app, total, g)
+			tr.path = "/" + store
+			began := time.Now()
+			tr.each(func(n int) {
+				if a, err := tr.post(t, g, tr.delivery(n+round*total)); err != nil || a.verdict() != "accepted" {
+					t.Errorf("%v %d", err, a.status)
+				}
+			})
+			if round > 0 { // the first one warms everything up
+				took[store] += time.Since(began)
+			}
+		}
+	}
+	for store, took := range took {
+		t.Logf("%s: %.0f deliveries a second", store, total*rounds/took.Seconds())
+	}
+}

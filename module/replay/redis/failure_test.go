@@ -1,0 +1,283 @@
+package redis
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/hooklatch/hooklatch/module/replay"
+	"github.com/hooklatch/hooklatch/module/replay/replaytest"
+)
+
+func event(n uint64) replay.Event { return replay.Event{Content: replaytest.Key(n), Unsigned: n} }
+
+// try gives what came, and how long it took.
+func try(h *history, e replay.Event) (replay.Reservation, replay.Status, time.Duration, error) {
+	began := time.Now()
+	r, status, err := h.Reserve(context.Background(), e)
+	return r, status, time.Since(began), err
+}
+
+func mustReserve(t testing.TB, h *history, e replay.Event) *reservation {
+	t.Helper()
+	r, status, err := h.Reserve(context.Background(), e)
+	if err != nil || status != replay.Reserved {
+		t.Fatalf("%v %v", status, err)
+	}
+	return r.(*reservation)
+}
+
+func expect(t testing.TB, h *history, e replay.Event, want replay.Status) {
+	t.Helper()
+	r, status, err := h.Reserve(context.Background(), e)
+	if err != nil || status != want {
+		t.Fatalf("%v (%v), want %v", status, err, want)
+	}
+	if r != nil {
+		_ = r.Release(context.Background())
+	}
+}
+
+// isDone tells whether nothing remains to be done with it.
+func (r *reservation) isDone() bool {
+	r.history.mu.Lock()
+	defer r.history.mu.Unlock()
+	_, kept := r.history.reservations[r]
+	return !kept
+}
+
+const shortTimeout = 250 * time.Millisecond
+
+// soon is the timeout, and what a busy machine adds.
+const soon = shortTimeout + 2*time.Second
+
+// TestWhateverRedisDoes: an error within the timeout, and no restart to come
+// back. What each case does to Redis, it undoes.
+func TestWhateverRedisDoes(t *testing.T) {
+	for name, c := range map[string]struct {
+		args     []string
+		do, undo func(t *testing.T, s *server)
+		says     string
+		forgets  bool // also then: it makes room
+	}{
+		"down": {
+			do:   func(t *testing.T, s *server) { s.kill(t) },
+			undo: func(t *testing.T, s *server) { s.start(t) },
+			says: "connection refused",
+		},
+		"hanging": {
+			do:   func(t *testing.T, s *server) { s.signal(t, syscall.SIGSTOP) },
+			undo: func(t *testing.T, s *server) { s.signal(t, syscall.SIGCONT) },
+			says: "did not answer in time",
+		},
+		"loading": {
+			args: []string{"--key-load-delay", "200", "--loading-process-events-interval-bytes", "1024"},
+			do: func(t *testing.T, s *server) {
+				s.mustDo(t, "EVAL", "for i = 1, 10000 do redis.call('SET', 'k' .. i, i) end return 1", "0")
+				s.mustDo(t, "SAVE")
+				s.kill(t)
+				s.start(t)
+			},
+			undo: func(*testing.T, *server) {},
+			says: "LOADING",
+		},
+		"read-only": {
+			do:   func(t *testing.T, s *server) { s.mustDo(t, "REPLICAOF", "127.0.0.1", freePort(t)) },
+			undo: func(t *testing.T, s *server) { s.mustDo(t, "REPLICAOF", "NO", "ONE") },
+			says: "READONLY",
+		},
+		"out of memory": {
+			do:   func(t *testing.T, s *server) { s.mustDo(t, "CONFIG", "SET", "maxmemory", "1") },
+			undo: func(t *testing.T, s *server) { s.mustDo(t, "CONFIG", "SET", "maxmemory", "0") },
+			says: "OOM", forgets: true,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := serve(t, c.args...)
+			refuse := opened(t, &Store{URLs: []string{s.url}, Timeout: caddy.Duration(shortTimeout)}, "refuse")
+			forward := opened(t, &Store{URLs: []string{s.url}, Timeout: caddy.Duration(shortTimeout), OnError: ErrorForward}, "forward")
+			core, logs := observer.New(zap.ErrorLevel)
+			forward.logger = zap.New(core)
+			await(t, "a first connection", func() bool {
+				r, _, _, err := try(refuse, event(1))
+				if err == nil {
+					_ = r.Deliver(context.Background())
+				}
+				return err == nil
+			})
+			inFlight := mustReserve(t, refuse, event(2))
+			expect(t, forward, event(1), replay.Reserved)
+			c.do(t, s)
+
+			var seen string
+			for n := range uint64(3) {
+				r, _, took, err := try(refuse, event(10+n))
+				if err == nil || r != nil || took > soon {
+					t.Errorf("after %v: %v %v", took, r, err)
+				}
+				seen = fmt.Sprint(seen, err, "; ")
+				r, status, took, err := try(forward, event(10+n))
+				if err != nil || status != replay.Reserved || took > soon {
+					t.Fatalf("on_error forward, after %v: %v %v", took, status, err)
+				}
+				if err := r.Deliver(context.Background()); err != nil {
+					t.Error(err)
+				}
+				if status, err := refuse.Forget(context.Background(), replaytest.Key(1)); (err == nil) != c.forgets {
+					t.Errorf("forget: %v %v", status, err)
+				}
+			}
+			if !strings.Contains(seen, c.says) {
+				t.Errorf("the errors are %s, none says %s", seen, c.says)
+			}
+			if entries := logs.All(); len(entries) != 1 || entries[0].ContextMap()["deliveries"] != int64(1) {
+				t.Errorf("on_error forward logs %v", entries)
+			}
+			// The application has answered, and its answer goes out.
+			began := time.Now()
+			if err := inFlight.Deliver(context.Background()); err == nil || time.Since(began) > soon {
+				t.Errorf("delivered, after %v: %v", time.Since(began), err)
+			}
+
+			c.undo(t, s)
+			await(t, "redis to come back", func() bool {
+				_, _, _, err := try(refuse, event(1))
+				return err == nil
+			})
+			// What could not be recorded is recorded now, and nothing is left of
+			// what was refused.
+			await(t, "what was delivered to be recorded", func() bool { return inFlight.isDone() })
+			expect(t, refuse, event(2), replay.Duplicate)
+			for n := range uint64(3) {
+				await(t, "what was refused to be free", func() bool {
+					r, status, _, err := try(refuse, event(10+n))
+					if r != nil {
+						_ = r.Release(context.Background())
+					}
+					return err == nil && status == replay.Reserved
+				})
+				expect(t, forward, event(10+n), replay.Reserved)
+			}
+		})
+	}
+}
+
+// TestFloodWhileRedisHangs: however many wait, nobody waits longer.
+func TestFloodWhileRedisHangs(t *testing.T) {
+	const many = 3 * mostBusy
+	s := serve(t)
+	h := opened(t, &Store{URLs: []string{s.url}, Timeout: caddy.Duration(shortTimeout)}, "flood")
+	await(t, "a first connection", func() bool {
+		_, status, _, err := try(h, event(1))
+		return err == nil && status == replay.Reserved
+	})
+	s.signal(t, syscall.SIGSTOP)
+	var group sync.WaitGroup
+	var longest time.Duration
+	var mu sync.Mutex
+	for n := range uint64(many) {
+		group.Go(func() {
+			_, _, took, err := try(h, event(n+2))
+			mu.Lock()
+			defer mu.Unlock()
+			longest = max(longest, took)
+			if err == nil {
+				t.Error("redis answered")
+			}
+		})
+	}
+	group.Wait()
+	if longest > soon {
+		t.Errorf("one of %d waited %v", many, longest)
+	}
+	t.Logf("the longest of %d waited %v", many, longest)
+	s.signal(t, syscall.SIGCONT)
+	await(t, "redis to come back", func() bool {
+		_, status, _, err := try(h, event(0))
+		return err == nil && status == replay.Reserved
+	})
+	// What Redis took up after nobody waited any more is let go; the two that
+	// were reserved stay.
+	await(t, "what was refused to be free", func() bool {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		return len(h.reservations) == 2
+	})
+	if n := s.mustDo(t, "DBSIZE"); n != "2" {
+		t.Errorf("%s keys are left", n)
+	}
+}
+
+// TestLostInRedis is a Redis that starts again with nothing: what is being
+// handled is reserved again, by the handler that has it.
+func TestLostInRedis(t *testing.T) {
+	s := newStage(serve(t))
+	h := s.open(t, &Store{}, "label")
+	e := replay.Event{Content: replaytest.Key(1), Occurrence: replaytest.Key(2)}
+	r := mustReserve(t, h, e)
+	s.mustDo(t, "FLUSHALL")
+	s.advance(t, defaultLease/2)
+	expect(t, h, e, replay.InFlight)
+	if err := r.Release(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, h, e, replay.Reserved)
+
+	// Unless somebody else has it.
+	core, logs := observer.New(zap.WarnLevel)
+	h.logger = zap.New(core)
+	r = mustReserve(t, h, e)
+	s.mustDo(t, "FLUSHALL")
+	other := mustReserve(t, h, e)
+	s.advance(t, defaultLease)
+	expect(t, h, e, replay.InFlight)
+	if logs.Len() != 1 {
+		t.Errorf("log: %v", logs.All())
+	}
+	_ = r.Release(context.Background())
+	expect(t, h, e, replay.InFlight)
+	_ = other.Deliver(context.Background())
+	expect(t, h, e, replay.Duplicate)
+}
+
+// TestForeignValues: what this store has not written is an error, not a guess.
+func TestForeignValues(t *testing.T) {
+	s := newStage(serve(t))
+	h := s.open(t, &Store{}, "label")
+	e := replay.Event{Content: replaytest.Key(1), Occurrence: replaytest.Key(2)}
+	for _, set := range [][]string{
+		{"SET", h.contentKey(e.Content), ""},
+		{"SET", h.contentKey(e.Content), "1"},
+		{"SET", h.contentKey(e.Content), "d:0000000000000000:x"},
+		{"LPUSH", h.contentKey(e.Content), "x"},
+		{"LPUSH", h.occurrenceKey(e.Occurrence), "x"},
+	} {
+		s.mustDo(t, "FLUSHALL")
+		s.mustDo(t, set...)
+		// One that is there and no reservation was delivered: for a conflict
+		// it need not be readable.
+		r, status, err := h.Reserve(context.Background(), e)
+		if err == nil && status != replay.ContentConflict {
+			t.Errorf("%v: %v", set, status)
+		}
+		if r != nil {
+			t.Errorf("%v: reserved", set)
+		}
+		if n := s.mustDo(t, "DBSIZE"); n != "1" {
+			t.Errorf("%v: %s keys are left", set, n)
+		}
+	}
+	s.mustDo(t, "FLUSHALL")
+	s.mustDo(t, "SET", h.contentKey(e.Content), "1")
+	if status, err := h.Forget(context.Background(), e.Content); err == nil {
+		t.Errorf("forget: %v", status)
+	}
+}
