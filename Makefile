@@ -1,16 +1,18 @@
-# make run    builds Hooklatch and starts the quickstart
-# make test   runs everything; what needs a program that is missing is skipped
-#             and named, and with CI=true it fails
+# make run       builds Hooklatch and starts the quickstart
+# make test      runs everything; what needs a program that is missing is skipped
+#                and named, and with CI=true it fails
+# make image     builds the container image
+# make binaries  builds for Linux on amd64 and on arm64
 
 TAGS     := nobadger,nomysql,nopgx
 BIN      := bin/hooklatch
 FUZZTIME ?= 2s
 GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
-.PHONY: build run test vet lint unit fuzz e2e
+.PHONY: build run image binaries test vet lint unit fuzz e2e container
 
 build:
-	go build -trimpath -tags $(TAGS) -o $(BIN) ./cmd/hooklatch
+	go build -trimpath -buildvcs=auto -tags $(TAGS) -o $(BIN) ./cmd/hooklatch
 
 run: build
 	@echo
@@ -21,7 +23,17 @@ run: build
 	@echo
 	$(BIN) run --config examples/quickstart/Caddyfile --envfile examples/quickstart/demo.env
 
-test: vet lint unit fuzz e2e
+image:
+	docker build --tag hooklatch .
+
+# With the version in them, as `hooklatch version` prints it.
+binaries:
+	for arch in amd64 arm64; do \
+		CGO_ENABLED=0 GOOS=linux GOARCH=$$arch go build -trimpath -buildvcs=auto -ldflags '-s -w' \
+			-tags $(TAGS) -o $(BIN)-linux-$$arch ./cmd/hooklatch || exit 1; \
+	done
+
+test: vet lint unit fuzz e2e container
 
 vet:
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "not formatted: $$unformatted"; exit 1; }
@@ -50,4 +62,8 @@ fuzz:
 	done
 
 e2e:
-	cd e2e && go test -race -timeout 20m ./...
+	cd e2e && go test -race -timeout 20m $$(go list ./... | grep -v /container$$)
+
+# Verbose, because it prints what it measures.
+container:
+	cd e2e && go test -v -timeout 30m ./container

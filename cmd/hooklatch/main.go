@@ -2,6 +2,9 @@
 package main
 
 import (
+	"runtime/debug"
+
+	"github.com/caddyserver/caddy/v2"
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
@@ -9,4 +12,11 @@ import (
 	_ "github.com/hooklatch/hooklatch"
 )
 
-func main() { caddycmd.Main() }
+func main() {
+	// What Go knows of this module stands in front of Caddy's own version: the
+	// tag, or time and commit.
+	if build, ok := debug.ReadBuildInfo(); ok && caddy.CustomVersion == "" {
+		caddy.CustomVersion = "hooklatch " + build.Main.Version + ", caddy"
+	}
+	caddycmd.Main()
+}

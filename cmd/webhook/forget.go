@@ -5,14 +5,10 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"strings"
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
 )
-
-// defaultAdmin is where Caddy's admin endpoint listens if nothing is configured.
-const defaultAdmin = "localhost:2019"
 
 func (c *command) forgetCommand() *cobra.Command {
 	cmd := &cobra.Command{
@@ -30,14 +26,14 @@ cannot be reached; 2 wrong usage.`,
 	}
 	provider := newOption(cmd, "provider", "P", "the label of the history")
 	id := newOption(cmd, "id", "I", "the Webhook-Id of the delivery")
-	address := newOption(cmd, "address", "ADMIN", "the gateway's admin endpoint; default: "+defaultAdmin)
+	address := newOption(cmd, "address", "ADMIN", adminUsage)
 	cmd.RunE = ending(func(cmd *cobra.Command, _ []string) error {
 		if err := required(provider, id); err != nil {
 			return err
 		}
-		admin := defaultAdmin
-		if address.text != "" {
-			admin = strings.TrimSuffix(strings.TrimPrefix(address.text, "http://"), "/")
+		admin, err := adminAddress(address)
+		if err != nil {
+			return err
 		}
 		uri := "/verify_webhook/history/" + url.PathEscape(provider.text) + "/" + url.PathEscape(id.text)
 		res, err := caddycmd.AdminAPIRequest(admin, http.MethodDelete, uri, nil, nil)
