@@ -226,19 +226,9 @@ func (s *staged) launch(t *testing.T, pairs []string) {
 	if err := os.WriteFile(g.config, []byte(replaced(t, s.text, pairs)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	g.cmd = g.command("run", "--config", g.config)
-	g.cmd.Stdout, g.cmd.Stderr = g.log, g.log
-	if err := g.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	go func() {
-		_ = g.cmd.Wait()
-		close(g.exited)
-		g.log.notice.raise()
-	}()
 	// What is registered first runs last, and reads the whole log.
 	t.Cleanup(func() { s.inspectLog(t, g.log) })
-	t.Cleanup(func() { g.stop(t) })
+	g.run(t)
 	s.gateway = g
 }
 

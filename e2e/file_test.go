@@ -33,17 +33,7 @@ func restartFileGateway(t *testing.T, old *gateway) *gateway {
 			addr: old.addr, admin: old.admin, binary: old.binary, env: old.env, config: old.config,
 			log: new(logBook), exited: make(chan struct{}),
 		}
-		g.cmd = g.command("run", "--config", g.config)
-		g.cmd.Stdout, g.cmd.Stderr = g.log, g.log
-		if err := g.cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		go func() {
-			_ = g.cmd.Wait()
-			close(g.exited)
-			g.log.notice.raise()
-		}()
-		t.Cleanup(func() { g.stop(t) })
+		g.run(t)
 		if g.ready(t) {
 			return g
 		}

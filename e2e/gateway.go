@@ -61,6 +61,13 @@ func launch(t *testing.T, binary, site string, env []string) *gateway {
 		exited: make(chan struct{}),
 	}
 	g.write(t, site)
+	g.run(t)
+	return g
+}
+
+// run starts the process and stops it when the test has ended.
+func (g *gateway) run(t *testing.T) {
+	t.Helper()
 	g.cmd = g.command("run", "--config", g.config)
 	g.cmd.Stdout, g.cmd.Stderr = g.log, g.log
 	if err := g.cmd.Start(); err != nil {
@@ -72,7 +79,6 @@ func launch(t *testing.T, binary, site string, env []string) *gateway {
 		g.log.notice.raise()
 	}()
 	t.Cleanup(func() { g.stop(t) })
-	return g
 }
 
 // bareEnv keeps the gateway away from the user's own files and variables.

@@ -63,7 +63,7 @@ func startGateway(binary, upstream string) (*gateway, error) {
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		return nil, err
 	}
-	g.cmd = exec.Command(binary, "run", "--config", config) //nolint:gosec // the binary that is to be measured
+	g.cmd = exec.Command(binary, "run", "--config", config)
 	g.cmd.Env = append(os.Environ(), "BENCH_SECRET="+secret, "XDG_DATA_HOME="+dir, "XDG_CONFIG_HOME="+dir)
 	logFile, err := os.Create(filepath.Join(dir, "log"))
 	if err != nil {
@@ -121,7 +121,7 @@ func (g *gateway) profile(file string) error {
 		return err
 	}
 	defer res.Body.Close()
-	out, err := os.Create(file) //nolint:gosec // the user names it
+	out, err := os.Create(file)
 	if err != nil {
 		return err
 	}

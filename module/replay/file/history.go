@@ -18,7 +18,7 @@ type history struct {
 	bucket   []byte
 
 	mu       sync.Mutex
-	reserved map[replay.Key]struct{}
+	reserved replay.Held
 	// unsaved are entries of events that were delivered while the file could
 	// not be written. They leave when it could.
 	unsaved map[replay.Key]entry
@@ -28,7 +28,7 @@ func newHistory(db *database, label string) *history {
 	return &history{
 		database: db,
 		bucket:   bucketOf(label),
-		reserved: map[replay.Key]struct{}{},
+		reserved: replay.Held{},
 		unsaved:  map[replay.Key]entry{},
 	}
 }
@@ -39,7 +39,7 @@ func newHistory(db *database, label string) *history {
 func (h *history) reserve(e replay.Event) (status replay.Status, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.isReserved(e.Content) {
+	if h.reserved.Has(e.Content) {
 		return replay.InFlight, nil
 	}
 	err = h.database.read(func(tx *bbolt.Tx) error {
@@ -52,10 +52,7 @@ func (h *history) reserve(e replay.Event) (status replay.Status, err error) {
 	if err := h.database.writable(); err != nil {
 		return 0, err
 	}
-	h.reserved[e.Content] = struct{}{}
-	if e.Occurrence != (replay.Key{}) {
-		h.reserved[e.Occurrence] = struct{}{}
-	}
+	h.reserved.Add(e)
 	return replay.Reserved, nil
 }
 
@@ -71,7 +68,7 @@ func (h *history) judge(tx *bbolt.Tx, e replay.Event) (replay.Status, error) {
 		return replay.ContentConflict, nil
 	case e.Occurrence == replay.Key{}:
 		return replay.Reserved, nil
-	case h.isReserved(e.Occurrence):
+	case h.reserved.Has(e.Occurrence):
 		return replay.InFlight, nil
 	}
 	known, ok, err = h.get(tx, e.Occurrence)
@@ -82,11 +79,6 @@ func (h *history) judge(tx *bbolt.Tx, e replay.Event) (replay.Status, error) {
 		return replay.OccurrenceConflict, nil
 	}
 	return replay.Reserved, nil
-}
-
-func (h *history) isReserved(key replay.Key) bool {
-	_, ok := h.reserved[key]
-	return ok
 }
 
 // get finds a delivered entry that has not expired.
@@ -101,14 +93,7 @@ func (h *history) get(tx *bbolt.Tx, key replay.Key) (known entry, ok bool, err e
 func (h *history) release(e replay.Event) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.forgetReserved(e)
-}
-
-func (h *history) forgetReserved(e replay.Event) {
-	delete(h.reserved, e.Content)
-	if e.Occurrence != (replay.Key{}) {
-		delete(h.reserved, e.Occurrence)
-	}
+	h.reserved.Remove(e)
 }
 
 // delivery is the write that turns a reservation into entries. Whoever waits
@@ -132,7 +117,7 @@ func (h *history) delivery(e replay.Event, ttl time.Duration) *write {
 	w.written = func(err error) {
 		h.mu.Lock()
 		defer h.mu.Unlock()
-		h.forgetReserved(e)
+		h.reserved.Remove(e)
 		for key, known := range entries {
 			if err != nil {
 				h.unsaved[key] = known
@@ -148,7 +133,7 @@ func (h *history) delivery(e replay.Event, ttl time.Duration) *write {
 // is still its own.
 func (h *history) forget(ctx context.Context, content replay.Key) (replay.Status, error) {
 	h.mu.Lock()
-	inFlight := h.isReserved(content)
+	inFlight := h.reserved.Has(content)
 	h.mu.Unlock()
 	if inFlight {
 		return replay.InFlight, nil

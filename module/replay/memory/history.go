@@ -16,7 +16,7 @@ type history struct {
 	mu sync.Mutex
 
 	// reserved is apart from the LRU: what is being handled is never evicted.
-	reserved map[replay.Key]struct{}
+	reserved replay.Held
 
 	// delivered has no size of its own: that is set per view, and a
 	// configuration that fails to load must not shrink it.
@@ -42,7 +42,7 @@ func newHistory(now time.Time) *history {
 	if err != nil {
 		panic(err) // only for a size that is not above zero
 	}
-	return &history{reserved: map[replay.Key]struct{}{}, delivered: lru, began: now}
+	return &history{reserved: replay.Held{}, delivered: lru, began: now}
 }
 
 // reserve decides under one lock, so that one of many callers is first.
@@ -51,7 +51,7 @@ func (h *history) reserve(e replay.Event, now time.Time) replay.Status {
 	defer h.mu.Unlock()
 	clock := now.Sub(h.began)
 
-	if h.isReserved(e.Content) {
+	if h.reserved.Has(e.Content) {
 		return replay.InFlight
 	}
 	if known, ok := h.get(e.Content, clock); ok {
@@ -61,7 +61,7 @@ func (h *history) reserve(e replay.Event, now time.Time) replay.Status {
 		return replay.ContentConflict
 	}
 	if e.Occurrence != (replay.Key{}) {
-		if h.isReserved(e.Occurrence) {
+		if h.reserved.Has(e.Occurrence) {
 			return replay.InFlight
 		}
 		// The same content under it means that the content's own entry made
@@ -69,15 +69,9 @@ func (h *history) reserve(e replay.Event, now time.Time) replay.Status {
 		if known, ok := h.get(e.Occurrence, clock); ok && known.mark != contentMark(e.Content) {
 			return replay.OccurrenceConflict
 		}
-		h.reserved[e.Occurrence] = struct{}{}
 	}
-	h.reserved[e.Content] = struct{}{}
+	h.reserved.Add(e)
 	return replay.Reserved
-}
-
-func (h *history) isReserved(key replay.Key) bool {
-	_, ok := h.reserved[key]
-	return ok
 }
 
 // get finds a delivered entry that has not expired.
@@ -94,14 +88,7 @@ func (h *history) get(key replay.Key, clock time.Duration) (entry, bool) {
 func (h *history) release(e replay.Event) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.forgetReserved(e)
-}
-
-func (h *history) forgetReserved(e replay.Event) {
-	delete(h.reserved, e.Content)
-	if e.Occurrence != (replay.Key{}) {
-		delete(h.reserved, e.Occurrence)
-	}
+	h.reserved.Remove(e)
 }
 
 // deliver turns what was reserved into entries, makes room for them, and says
@@ -110,7 +97,7 @@ func (h *history) deliver(e replay.Event, now time.Time, ttl time.Duration, size
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	clock := now.Sub(h.began)
-	h.forgetReserved(e)
+	h.reserved.Remove(e)
 	h.delivered.Add(e.Content, entry{expires: clock + ttl, mark: e.Unsigned})
 	if e.Occurrence != (replay.Key{}) {
 		h.delivered.Add(e.Occurrence, entry{expires: clock + ttl, mark: contentMark(e.Content)})
@@ -130,7 +117,7 @@ func (h *history) deliver(e replay.Event, now time.Time, ttl time.Duration, size
 func (h *history) forget(content replay.Key, now time.Time) replay.Status {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.isReserved(content) {
+	if h.reserved.Has(content) {
 		return replay.InFlight
 	}
 	if _, ok := h.get(content, now.Sub(h.began)); !ok {
