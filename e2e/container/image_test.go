@@ -44,7 +44,7 @@ func TestImage(t *testing.T) {
 func contents(t *testing.T, tag string) ([]string, []byte) {
 	t.Helper()
 	id := docker(t, "create", tag)
-	defer docker(t, "rm", id)
+	defer docker(t, "rm", "--volumes", id)
 	cmd := exec.Command("docker", "export", id)
 	out, err := cmd.StdoutPipe()
 	if err != nil {

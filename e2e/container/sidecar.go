@@ -20,29 +20,45 @@ const example = "../../examples/sidecar"
 type sidecar struct {
 	dir     string
 	project string
-	port    string
+	port    string // of the gateway that is sent to
 	image   string
 	client  http.Client
+
+	files []string // for compose
+	env   []string
 }
 
-// start copies the example, because secrets are written beside it, and starts it
-// with `docker compose up`, as its README says.
-func start(t *testing.T, secret string) *sidecar {
+// copied is a copy of the example, because secrets are written beside it.
+func copied(t *testing.T, secret string) *sidecar {
 	t.Helper()
 	s := &sidecar{
 		dir:     t.TempDir(),
 		project: fmt.Sprintf("hooklatch-e2e-%d", os.Getpid()),
-		port:    freePort(t),
 		image:   image(t),
 		client:  http.Client{Timeout: 10 * time.Second},
+		files:   []string{"compose.yaml"},
 	}
 	if err := os.CopyFS(s.dir, os.DirFS(example)); err != nil {
 		t.Fatal(err)
 	}
 	s.writeSecret(t, secret)
+	return s
+}
+
+// start starts the example with `docker compose up`, as its README says.
+func start(t *testing.T, secret string) *sidecar {
+	t.Helper()
+	s := copied(t, secret)
+	s.port = freePort(t)
+	s.env = []string{"HOOKLATCH_PORT=" + s.port}
+	s.up(t)
+	return s
+}
+
+func (s *sidecar) up(t *testing.T) {
+	t.Helper()
 	t.Cleanup(func() { s.takeDown(t) })
 	s.compose(t, "up", "--detach", "--no-build")
-	return s
 }
 
 // freePort finds a port for the gateway; the engine says so if something else
@@ -90,8 +106,10 @@ func (s *sidecar) compose(t *testing.T, args ...string) string {
 }
 
 func (s *sidecar) tryCompose(input []byte, args ...string) (string, error) {
-	command := append([]string{"env", "HOOKLATCH_IMAGE=" + s.image, "HOOKLATCH_PORT=" + s.port}, composeCommand()...)
-	command = append(command, "--project-name", s.project, "--file", filepath.Join(s.dir, "compose.yaml"))
+	command := slices.Concat([]string{"env", "HOOKLATCH_IMAGE=" + s.image}, s.env, composeCommand(), []string{"--project-name", s.project})
+	for _, file := range s.files {
+		command = append(command, "--file", filepath.Join(s.dir, file))
+	}
 	return execute(context.Background(), input, append(command, args...)...)
 }
 

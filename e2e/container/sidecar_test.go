@@ -128,19 +128,23 @@ func (s *sidecar) straight(t *testing.T) {
 	}
 }
 
-// from sends a delivery from another container, which has five seconds. Its
-// questions for names leave the engine no way out.
+// from sends a delivery from another container.
 func (s *sidecar) from(t *testing.T, network, url, step string) string {
+	t.Helper()
+	return within(t, network, s.image, "webhook", "send", "--scheme", "cryptr", "--secret", "another", "--to", url,
+		"--header", stepHeader+": "+step, "/etc/hosts")
+}
+
+// within gives what a container on a network says; it has five seconds. Its
+// questions for names leave the engine no way out.
+func within(t *testing.T, network, image string, args ...string) string {
 	t.Helper()
 	options := []string{"--network", network}
 	if !strings.HasPrefix(network, "container:") {
 		options = append(options, "--dns", "127.0.0.1")
 	}
-	id := docker(t, slices.Concat([]string{"run", "--detach"}, options, []string{
-		s.image, "webhook", "send", "--scheme", "cryptr", "--secret", "another", "--to", url,
-		"--header", stepHeader + ": " + step, "/etc/hosts",
-	})...)
-	defer docker(t, "rm", "--force", id)
+	id := docker(t, slices.Concat([]string{"run", "--detach"}, options, []string{image}, args)...)
+	defer docker(t, "rm", "--force", "--volumes", id)
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	defer cancel()
 	_, _ = execute(ctx, nil, "docker", "wait", id)
@@ -154,22 +158,27 @@ func (s *sidecar) from(t *testing.T, network, url, step string) string {
 // confined asserts what the compose file promises.
 func (s *sidecar) confined(t *testing.T) {
 	for _, service := range []string{"gateway", "app"} {
-		for field, want := range map[string]string{
-			".Config.User":               "65532:65532",
-			".HostConfig.ReadonlyRootfs": "true",
-			".HostConfig.CapDrop":        "[ALL]",
-			".HostConfig.SecurityOpt":    "[no-new-privileges:true]",
-			".HostConfig.Memory":         "268435456",
-			".HostConfig.PidsLimit":      "100",
-			".HostConfig.RestartPolicy":  "{unless-stopped 0}",
-		} {
-			if got := s.inspect(t, service, field); got != want {
-				t.Errorf("%s: %s is %q, not %q", service, field, got, want)
-			}
+		isConfined(t, s.container(t, service), "65532")
+	}
+}
+
+func isConfined(t *testing.T, id, user string) {
+	t.Helper()
+	for field, want := range map[string]string{
+		".Config.User":               user + ":" + user,
+		".HostConfig.ReadonlyRootfs": "true",
+		".HostConfig.CapDrop":        "[ALL]",
+		".HostConfig.SecurityOpt":    "[no-new-privileges:true]",
+		".HostConfig.Memory":         "268435456",
+		".HostConfig.PidsLimit":      "100",
+		".HostConfig.RestartPolicy":  "{unless-stopped 0}",
+	} {
+		if got := docker(t, "inspect", "--format", "{{"+field+"}}", id); got != want {
+			t.Errorf("%s: %s is %q, not %q", id, field, got, want)
 		}
-		if user := strings.Fields(docker(t, "top", s.container(t, service), "-eo", "pid,uid")); user[len(user)-1] != "65532" {
-			t.Errorf("%s runs as %v", service, user)
-		}
+	}
+	if runs := strings.Fields(docker(t, "top", id, "-eo", "pid,uid")); runs[len(runs)-1] != user {
+		t.Errorf("%s runs as %v", id, runs)
 	}
 }
 

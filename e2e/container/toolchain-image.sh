@@ -14,12 +14,11 @@ programs='/bin/sh'
 for name in cp git mkdir; do
 	programs="$programs $(command -v "$name")"
 done
-libraries=$(for program in $programs; do ldd "$program"; done | grep -o '/[^ ]*' | sort -u)
 
 # Links are followed: where they lead to is not in the image.
-# shellcheck disable=SC2086 # lists of paths without blanks
+# shellcheck disable=SC2046,SC2086 # lists of paths without blanks
 tar --create --dereference --absolute-names --exclude="$root/test" \
-	$programs $libraries /etc/ssl/certs/ca-certificates.crt "$root" "$modules" \
+	$programs $(e2e/container/libraries.sh $programs) /etc/ssl/certs/ca-certificates.crt "$root" "$modules" \
 	--no-recursion /tmp |
 	docker import \
 		--change "ENV PATH=$root/bin:/usr/bin:/bin" \
