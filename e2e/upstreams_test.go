@@ -7,7 +7,9 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/fcgi"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -65,6 +67,65 @@ func TestUpstreamThatAnswersEarly(t *testing.T) {
 	}
 	if len(app.all()) == 0 {
 		t.Error("nothing reached the second upstream")
+	}
+}
+
+// TestFastCGIRetry: that transport does not say when it begins anew, so a second
+// upstream may get no body at all from it; but never an empty one in the place
+// of what was signed, and nothing counts as delivered that was not.
+func TestFastCGIRetry(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	whole := 0
+	serve := func(handle http.HandlerFunc) string {
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { listener.Close() })
+		go func() { _ = fcgi.Serve(listener, handle) }()
+		return listener.Addr().String()
+	}
+	body := strings.Repeat("signed", 50<<10)
+	busy := serve(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		w.WriteHeader(http.StatusServiceUnavailable)
+	})
+	ready := serve(func(w http.ResponseWriter, r *http.Request) {
+		got, err := io.ReadAll(r.Body)
+		mu.Lock()
+		defer mu.Unlock()
+		switch {
+		case err == nil && string(got) == body:
+			whole++
+		case err == nil:
+			t.Errorf("an application received %d of %d bytes", len(got), len(body))
+		}
+	})
+	g := start(t, openSite(route("/craneops", verify("craneops", "CRANEOPS_SECRET"),
+		"root * /srv",
+		`reverse_proxy `+busy+` `+ready+` {
+			lb_policy round_robin
+			lb_retries 1
+			lb_retry_match {
+				expression `+"`{rp.status_code} >= 500`"+`
+			}
+			transport fastcgi
+		}`)), secrets()...)
+	accepted := 0
+	for range 6 {
+		switch a := send(t, g, craneops(body)); a.status {
+		case http.StatusOK:
+			accepted++
+		case http.StatusBadGateway, http.StatusServiceUnavailable:
+		default:
+			t.Errorf("answered %d", a.status)
+		}
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if whole != 1 || accepted == 0 {
+		t.Errorf("arrived whole %d times, answered 200 %d times", whole, accepted)
 	}
 }
 

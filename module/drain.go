@@ -42,19 +42,12 @@ var errTooMuch = errors.New("more than is drained")
 
 // dropRest reads to the end of a body, or says why it could not.
 func dropRest(r *http.Request) error {
-	if r.ProtoMajor == 1 && 0 <= r.ContentLength && r.ContentLength < drainedByClose {
-		return r.Body.Close()
-	}
 	n, err := io.Copy(io.Discard, io.LimitReader(r.Body, maxDrain))
 	if err == nil && n == maxDrain {
 		err = errTooMuch
 	}
 	return err
 }
-
-// drainedByClose bounds what net/http reads when an HTTP/1 body of known length
-// is closed, in bytes.
-const drainedByClose = 256 << 10
 
 func waitsForContinue(r *http.Request) bool {
 	return r.ProtoAtLeast(1, 1) && strings.EqualFold(r.Header.Get("Expect"), "100-continue")

@@ -16,6 +16,10 @@ import (
 	"github.com/hooklatch/hooklatch/module/replay"
 )
 
+// storeWithin is how long a sender waits for the history, before its delivery
+// is forwarded and again before the answer goes out. Stores may be stricter.
+const storeWithin = 5 * time.Second
+
 // errNoAnswer ends the handlers that have not answered in time. It is a
 // cancellation, so that reverse_proxy takes it for no failure of the upstream
 // and does not try again.
@@ -126,9 +130,12 @@ func (h *Handler) settle(ctx context.Context, reservation replay.Reservation, st
 		}
 		return
 	}
-	// The application has it; its answer goes out even if the store fails.
-	if err := reservation.Deliver(context.WithoutCancel(ctx)); err != nil {
-		h.logger.Error("recording a delivery; a retry of it would be forwarded again",
+	// The application has it; its answer goes out even if the store fails, or
+	// takes longer than the sender may wait.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeWithin)
+	defer cancel()
+	if err := reservation.Deliver(ctx); err != nil {
+		h.logger.Error("recording a delivery; a retry of it may be forwarded again",
 			zap.String("provider", h.Provider), zap.Error(err))
 	}
 }

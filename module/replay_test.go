@@ -114,6 +114,31 @@ func TestOnConflictForward(t *testing.T) {
 	}
 }
 
+// TestVariantWithoutUnsignedValues is the event that comes without what the
+// one it conflicts with has.
+func TestVariantWithoutUnsignedValues(t *testing.T) {
+	g := newGateway(t, map[string]any{"on_conflict": "forward", "replay": map[string]any{"store": "memory", "size": 2}}, nil)
+	g.walk(t, []step{
+		{"first", with(craneops(body), "X-Craneops-Event", "a"), body, 204, ""},
+		{"without an event type", craneops(body), body, 204, ""},
+		{"something else, which makes the first one go", craneops(other), other, 204, ""},
+		{"its retry", craneops(body), body, 200, ""},
+	})
+}
+
+// TestVariantUnderAKnownOccurrence is an event of its own whose occurrence is
+// still known when the content that it conflicted with has made room.
+func TestVariantUnderAKnownOccurrence(t *testing.T) {
+	g := newGateway(t, map[string]any{"scheme": "mceasy", "on_conflict": "forward", "replay": map[string]any{"store": "memory", "size": 4}}, nil)
+	at := testTime
+	g.walk(t, []step{
+		{"first", mceasy(at, "6", "job-1", body), body, 204, ""},
+		{"one body as another event", mceasy(at, "6", "job-2", body), body, 204, ""},
+		{"something else, which makes the first one go", mceasy(at, "6", "job-3", other), other, 204, ""},
+		{"its retry", mceasy(at, "6", "job-2", body), body, 200, ""},
+	})
+}
+
 // TestConflictOutlivesItsContent is an event whose own entry is still there
 // when the one of the content that it conflicted with has made room.
 func TestConflictOutlivesItsContent(t *testing.T) {

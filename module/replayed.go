@@ -3,6 +3,7 @@ package module
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"net/http/httptrace"
 	"sync"
@@ -18,19 +19,25 @@ import (
 // announces through its trace, waits until the one before it has ended, and
 // only then is the body rewound. Otherwise two would share its bytes between
 // them, and an upstream would get what nobody signed.
+//
+// A transport that announces nothing, as FastCGI's, can read the body once.
 type replayedBody struct {
-	mu     sync.Mutex
-	reader bytes.Reader
-	buffer []byte
-	sent   chan struct{} // closed when an attempt has been written; nil between attempts
-	lent   bool          // it has been the body of a request
-	closed bool          // and that request is over
-	ended  bool          // nobody may read any more
+	mu        sync.Mutex
+	reader    bytes.Reader
+	buffer    []byte
+	sent      chan struct{} // closed when an announced attempt has been written; nil if none is being written
+	lent      bool          // it has been the body of a request
+	announced bool          // the transport says when it begins
+	spent     bool          // the attempt is over
+	ended     bool          // nobody may read any more
 }
 
 // lastAttempt is how long a new attempt waits for the one before it. That one's
 // connection is closed by then, so it ends as soon as it writes.
 const lastAttempt = time.Second
+
+// errBodySpent is what a second attempt gets that was not announced.
+var errBodySpent = errors.New("the body of the delivery has been read, and this transport does not say when it begins anew")
 
 func newReplayedBody(body []byte) *replayedBody {
 	b := &replayedBody{buffer: body}
@@ -45,44 +52,56 @@ func (b *replayedBody) size() int64 { return b.reader.Size() }
 func (b *replayedBody) lend(ctx context.Context) context.Context {
 	b.lent = true
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		GetConn:      func(string) { b.begin() },
+		// Not GetConn, which HTTP/2 calls with its pool of connections locked.
+		GotConn:      func(httptrace.GotConnInfo) { b.begin(ctx) },
 		WroteHeaders: b.writing,
 		WroteRequest: func(httptrace.WroteRequestInfo) { b.written() },
 	})
 }
 
 // begin is the beginning of an attempt.
-func (b *replayedBody) begin() {
-	b.mu.Lock()
-	sent := b.sent
-	b.mu.Unlock()
-	if sent != nil {
-		select {
-		case <-sent:
-		case <-time.After(lastAttempt):
-			// It may still read. Better no body at all than a mixed one.
-			b.mu.Lock()
-			b.ended = true
-			b.mu.Unlock()
-			return
-		}
-	}
+func (b *replayedBody) begin(ctx context.Context) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.closed = false
+	if sent := b.sent; sent != nil && !b.ended {
+		b.mu.Unlock()
+		over := wait(ctx, sent)
+		b.mu.Lock()
+		// It may still read. Better no body at all than a mixed one.
+		b.ended = b.ended || !over
+	}
+	if b.ended {
+		return
+	}
+	b.announced, b.spent = true, false
 	_, _ = b.reader.Seek(0, io.SeekStart)
 }
 
-// writing and written are the two ends of an attempt's use of the body.
+// wait reports whether an attempt is over.
+func wait(ctx context.Context, sent <-chan struct{}) bool {
+	select {
+	case <-sent:
+		return true
+	case <-ctx.Done():
+	case <-time.After(lastAttempt):
+	}
+	return false
+}
+
+// writing and written are the two ends of an announced attempt's use of the
+// body.
 func (b *replayedBody) writing() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.sent = make(chan struct{})
+	if b.sent == nil {
+		b.sent = make(chan struct{})
+	}
 }
 
 func (b *replayedBody) written() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.spent = true
 	if b.sent != nil {
 		close(b.sent)
 		b.sent = nil
@@ -90,22 +109,31 @@ func (b *replayedBody) written() {
 }
 
 // Read copies under the lock, so that no reader is left with a part of the
-// buffer itself. After Close there is an error until the next attempt begins:
-// a transport that announces none gets no half body.
+// buffer itself.
 func (b *replayedBody) Read(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.ended || b.closed {
+	switch {
+	case b.ended:
 		return 0, io.ErrClosedPipe
+	case b.spent && !b.announced:
+		return 0, errBodySpent
 	}
-	return b.reader.Read(p)
+	n, err := b.reader.Read(p)
+	if b.reader.Len() == 0 && len(p) > 0 && n == 0 && !b.announced {
+		b.spent = true // its end has been seen
+	}
+	return n, err
 }
 
-// Close ends an attempt.
+// Close ends an attempt that was not announced. For an announced one, the
+// transport may say it late, in the middle of the next.
 func (b *replayedBody) Close() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.closed = true
+	if !b.announced {
+		b.spent = true
+	}
 	return nil
 }
 
@@ -116,7 +144,7 @@ func (b *replayedBody) Close() error {
 func (b *replayedBody) end() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.ended || b.lent && (b.sent != nil || !b.closed && b.reader.Len() > 0) {
+	if b.ended || b.lent && (!b.spent || b.sent != nil) {
 		return
 	}
 	b.ended = true

@@ -70,33 +70,80 @@ func TestEveryAttemptSendsTheWholeBody(t *testing.T) {
 	}
 }
 
-// TestNoHalfBodyWithoutAnAnnouncement is a transport that has no trace, as
-// FastCGI has none.
-func TestNoHalfBodyWithoutAnAnnouncement(t *testing.T) {
-	b := newReplayedBody([]byte("abcdef"))
-	b.lend(context.Background())
-	if first, err := io.ReadAll(b); err != nil || string(first) != "abcdef" {
-		t.Fatalf("%q %v", first, err)
-	}
-	b.Close()
-	if second, err := io.ReadAll(b); !errors.Is(err, io.ErrClosedPipe) {
-		t.Errorf("a second attempt read %q: %v", second, err)
+// TestNoSecondBodyWithoutAnAnnouncement is a transport that has no trace and
+// may not even close, as FastCGI's: an empty body would be one that nobody
+// signed.
+func TestNoSecondBodyWithoutAnAnnouncement(t *testing.T) {
+	for name, between := range map[string]func(b *replayedBody){
+		"closed":     func(b *replayedBody) { b.Close() },
+		"not closed": func(*replayedBody) {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newReplayedBody([]byte("abcdef"))
+			b.lend(context.Background())
+			if first, err := io.ReadAll(b); err != nil || string(first) != "abcdef" {
+				t.Fatalf("%q %v", first, err)
+			}
+			between(b)
+			if second, err := io.ReadAll(b); !errors.Is(err, errBodySpent) {
+				t.Errorf("a second attempt read %q: %v", second, err)
+			}
+		})
 	}
 }
 
-// TestAttemptThatNeverEnds must not share its bytes with the next one.
+// announced is the trace by which a transport speaks of its attempts.
+func announced(ctx context.Context, b *replayedBody) (begin, writing, written func()) {
+	trace := httptrace.ContextClientTrace(b.lend(ctx))
+	return func() { trace.GotConn(httptrace.GotConnInfo{}) },
+		trace.WroteHeaders,
+		func() { trace.WroteRequest(httptrace.WroteRequestInfo{}) }
+}
+
+// TestAttemptThatNeverEnds must not share its bytes with the next one, and the
+// next one waits no longer than there is time for an answer.
 func TestAttemptThatNeverEnds(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
 	b := newReplayedBody([]byte("abcdef"))
-	trace := httptrace.ContextClientTrace(b.lend(context.Background()))
-	trace.GetConn("")
-	trace.WroteHeaders()
+	begin, writing, _ := announced(ctx, b)
+	begin()
+	writing()
 	began := time.Now()
-	trace.GetConn("") // it is not over
-	if waited := time.Since(began); waited < lastAttempt {
-		t.Errorf("waited %v", waited)
+	begin() // the one before is not over
+	if waited := time.Since(began); waited >= lastAttempt {
+		t.Errorf("waited %v although the time for an answer was over", waited)
 	}
 	if got, err := io.ReadAll(b); !errors.Is(err, io.ErrClosedPipe) {
 		t.Errorf("read %q: %v", got, err)
+	}
+}
+
+// TestLateClose is the word of an attempt that is over, in the middle of the
+// next one.
+func TestLateClose(t *testing.T) {
+	b := newReplayedBody([]byte("abcdef"))
+	begin, writing, written := announced(context.Background(), b)
+	begin()
+	writing()
+	written()
+	begin()
+	b.Close()
+	if got, err := io.ReadAll(b); err != nil || string(got) != "abcdef" {
+		t.Errorf("%q %v", got, err)
+	}
+}
+
+// TestConnectionThatWasNotUsed is a kept connection that turns out to be
+// closed: the transport begins anew without having written anything.
+func TestConnectionThatWasNotUsed(t *testing.T) {
+	b := newReplayedBody([]byte("abcdef"))
+	begin, _, _ := announced(context.Background(), b)
+	begin()
+	began := time.Now()
+	begin()
+	if got, err := io.ReadAll(b); err != nil || string(got) != "abcdef" || time.Since(began) >= lastAttempt {
+		t.Errorf("%q %v", got, err)
 	}
 }
 
@@ -104,24 +151,20 @@ func TestAttemptThatNeverEnds(t *testing.T) {
 func TestBufferOfABodyThatIsStillSent(t *testing.T) {
 	mark := strings.Repeat("A", 5000)
 	for name, c := range map[string]struct {
-		use    func(b *replayedBody, trace *httptrace.ClientTrace)
+		use    func(b *replayedBody, begin, writing, written func())
 		reused bool
 	}{
-		"never lent": {func(*replayedBody, *httptrace.ClientTrace) {}, true},
-		"being sent": {func(b *replayedBody, trace *httptrace.ClientTrace) { trace.GetConn(""); trace.WroteHeaders() }, false},
-		"half read":  {func(b *replayedBody, _ *httptrace.ClientTrace) { _, _ = b.Read(make([]byte, 10)) }, false},
-		"read":       {func(b *replayedBody, _ *httptrace.ClientTrace) { _, _ = io.ReadAll(b) }, true},
-		"sent, closed": {func(b *replayedBody, trace *httptrace.ClientTrace) {
-			trace.WroteHeaders()
-			trace.WroteRequest(httptrace.WroteRequestInfo{})
-			b.Close()
-		}, true},
+		"never used": {func(*replayedBody, func(), func(), func()) {}, false},
+		"begun":      {func(_ *replayedBody, begin, _, _ func()) { begin() }, false},
+		"being sent": {func(_ *replayedBody, begin, writing, _ func()) { begin(); writing() }, false},
+		"sent":       {func(_ *replayedBody, begin, writing, written func()) { begin(); writing(); written() }, true},
+		"half read":  {func(b *replayedBody, _, _, _ func()) { _, _ = b.Read(make([]byte, 10)) }, false},
+		"read":       {func(b *replayedBody, _, _, _ func()) { _, _ = io.ReadAll(b) }, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newReplayedBody(append(getBuffer(len(mark)), mark...))
-			if name != "never lent" {
-				c.use(b, httptrace.ContextClientTrace(b.lend(context.Background())))
-			}
+			begin, writing, written := announced(context.Background(), b)
+			c.use(b, begin, writing, written)
 			b.end()
 			if b.ended != c.reused {
 				t.Errorf("given back: %v", b.ended)

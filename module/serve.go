@@ -143,18 +143,14 @@ func (d *delivery) age() time.Duration { return d.now.Sub(d.sentAt) }
 // conflicts is an event of its own, under a key that the unsigned values make
 // too.
 func (h *Handler) reserve(ctx context.Context, history replay.History, d *delivery) (replay.Reservation, replay.Status, error) {
-	ctx = context.WithoutCancel(ctx)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeWithin)
+	defer cancel()
 	reservation, status, err := history.Reserve(ctx, d.event)
 	if err != nil || h.OnConflict != ConflictForward {
 		return reservation, status, err
 	}
 	own := d.event
 	own.Content = h.keyer.variant(d.event.Content, d.event.Unsigned)
-	if status == replay.Reserved && d.event.Unsigned != 0 {
-		// The content's own entry may have expired before the one of these
-		// unsigned values, which is then the one that counts.
-		return h.unlessDelivered(ctx, history, own.Content, reservation)
-	}
 	if status == replay.ContentConflict {
 		d.event = own
 		reservation, status, err = history.Reserve(ctx, d.event)
@@ -162,6 +158,11 @@ func (h *Handler) reserve(ctx context.Context, history replay.History, d *delive
 	if err == nil && status == replay.OccurrenceConflict {
 		d.event.Occurrence = replay.Key{}
 		reservation, status, err = history.Reserve(ctx, d.event)
+	}
+	if err == nil && status == replay.Reserved && d.event.Content != own.Content {
+		// The content's own entry may have expired before the one of these
+		// unsigned values, which is then the one that counts.
+		return h.unlessDelivered(ctx, history, own.Content, reservation)
 	}
 	return reservation, status, err
 }
