@@ -79,7 +79,7 @@ func (a *App) register(r registration) (*sharedHistory, error) {
 func (a *App) Start() error {
 	for _, label := range slices.Sorted(maps.Keys(a.histories)) {
 		shared := a.histories[label]
-		if _, err := shared.open(); err != nil {
+		if err := shared.open(); err != nil {
 			return err
 		}
 		if len(shared.weaker) > 0 {
@@ -119,10 +119,11 @@ type sharedHistory struct {
 
 // open opens the history once. Caddy starts apps in no particular order, so
 // the first request may come before the app has started.
-func (s *sharedHistory) open() (replay.History, error) {
+func (s *sharedHistory) open() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.openLocked()
+	_, err := s.openLocked()
+	return err
 }
 
 func (s *sharedHistory) openLocked() (replay.History, error) {
