@@ -236,7 +236,7 @@ func TestLostInRedis(t *testing.T) {
 	h.logger = zap.New(core)
 	r = mustReserve(t, h, e)
 	s.mustDo(t, "FLUSHALL")
-	other := mustReserve(t, h, e)
+	other := mustReserve(t, elsewhere(s.open(t, &Store{}, "label")), e)
 	s.advance(t, defaultLease)
 	expect(t, h, e, replay.InFlight)
 	if logs.Len() != 1 {

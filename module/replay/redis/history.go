@@ -23,6 +23,7 @@ type history struct {
 	now     func() time.Time
 	logger  *zap.Logger
 	link    *link
+	own     *own
 
 	unrecorded rarely // deliveries let through because Redis failed
 	taken      rarely // reservations that somebody else has now
@@ -52,17 +53,30 @@ func (h *history) Reserve(ctx context.Context, e replay.Event) (replay.Reservati
 	return r, replay.Reserved, nil
 }
 
+// reserve asks Redis only for what this process does not answer for itself.
 func (h *history) reserve(ctx context.Context, e replay.Event) (*reservation, replay.Status, error) {
+	r := &reservation{history: h, event: e, owner: newOwner(), seen: h.now()}
+	if status := h.own.claim(r); status != replay.Reserved {
+		return nil, status, nil
+	}
+	status, err := h.ask(ctx, r)
+	if err != nil || status != replay.Reserved {
+		h.own.remove(r)
+		return nil, status, err
+	}
+	return r, status, nil
+}
+
+func (h *history) ask(ctx context.Context, r *reservation) (replay.Status, error) {
 	ctx, cancel := context.WithTimeout(ctx, h.timeout)
 	defer cancel()
 	client, err := h.link.enter(ctx)
 	if err != nil {
-		return nil, 0, err
+		return 0, err
 	}
-	r := &reservation{history: h, event: e, owner: newOwner(), seen: h.now()}
 	if !h.add(r) {
 		h.link.leave()
-		return nil, 0, errors.New("redis: the history is closed")
+		return 0, errors.New("redis: the history is closed")
 	}
 	var status replay.Status
 	err = h.link.do(ctx, func() (err error) {
@@ -75,25 +89,38 @@ func (h *history) reserve(ctx context.Context, e replay.Event) (*reservation, re
 		}
 	})
 	if err != nil {
-		return nil, 0, err
+		return 0, err
 	}
 	if status == replay.Reserved {
 		h.hold(r)
 	}
-	return r, status, nil
+	return status, nil
 }
 
 // Forget takes the occurrence away first: if the rest then fails, the event is
-// still known, and the next attempt finds it.
+// still known, and the next attempt finds it. What this process has delivered
+// and not recorded yet is not recorded any more then.
 func (h *history) Forget(ctx context.Context, content replay.Key) (replay.Status, error) {
+	mine := h.own.find(content)
+	if mine != nil && !mine.takeUnrecorded() {
+		return replay.InFlight, nil
+	}
 	ctx, cancel := context.WithTimeout(ctx, h.timeout)
 	defer cancel()
 	client, err := h.link.enter(ctx)
 	if err != nil {
+		if mine != nil {
+			mine.leave()
+		}
 		return 0, err
 	}
 	var status replay.Status
 	err = h.link.do(ctx, func() (err error) {
+		if mine != nil {
+			defer mine.leave()
+			status, err = h.forgetUnrecorded(ctx, client, mine)
+			return err
+		}
 		status, err = h.forget(ctx, client, content)
 		return err
 	}, func(error) {})
@@ -130,6 +157,26 @@ func (h *history) forget(ctx context.Context, client rueidis.Client, content rep
 		}
 	}
 	return 0, ctx.Err()
+}
+
+// forgetUnrecorded takes out what is left of the reservation, and what an
+// attempt to record it may have written without an answer.
+func (h *history) forgetUnrecorded(ctx context.Context, client rueidis.Client, r *reservation) (replay.Status, error) {
+	if err := r.remove(ctx, client); err != nil {
+		return 0, err
+	}
+	e := r.event
+	if e.Occurrence != (replay.Key{}) {
+		if _, err := removeIf(ctx, client, h.occurrenceKey(e.Occurrence), deliveredOccurrence(e.Content)); err != nil {
+			return 0, err
+		}
+	}
+	status, err := h.forget(ctx, client, e.Content)
+	if err != nil || status == replay.InFlight { // another gateway has it
+		return status, err
+	}
+	r.history.drop(r) // its history may be that of an older configuration
+	return replay.Forgotten, nil
 }
 
 // Close ends the history when the last reservation has been settled; the
@@ -172,6 +219,7 @@ func (h *history) drop(r *reservation) {
 func (h *history) dropLocked(r *reservation) {
 	if _, kept := h.reservations[r]; kept {
 		delete(h.reservations, r)
+		h.own.remove(r)
 		h.endIfDone()
 	}
 }
@@ -181,6 +229,7 @@ func (h *history) endIfDone() {
 	if h.closed && len(h.reservations) == 0 {
 		close(h.ended)
 		h.link.release()
+		h.own.release()
 	}
 }
 

@@ -69,7 +69,7 @@ func (h *history) due(now time.Time) (due []*reservation) {
 	defer h.mu.Unlock()
 	for r := range h.reservations {
 		switch {
-		case r.attended:
+		case r.attended > 0:
 			continue
 		case r.state == held && !r.foreign && now.Sub(r.seen) >= h.lease/3:
 		case !r.undone:
@@ -79,7 +79,7 @@ func (h *history) due(now time.Time) (due []*reservation) {
 			h.dropLocked(r)
 			continue
 		}
-		r.attended = true
+		r.attended++
 		due = append(due, r)
 	}
 	return due
@@ -92,11 +92,11 @@ func (h *history) attend(r *reservation) {
 	defer cancel()
 	client, err := h.link.enter(ctx)
 	if err != nil {
-		h.attended(r)
+		r.leave()
 		return
 	}
 	_ = h.link.do(ctx, func() error {
-		defer h.attended(r)
+		defer r.leave()
 		began, renews := h.beginRenewal(r)
 		if !renews {
 			return r.finish(client)
@@ -105,12 +105,6 @@ func (h *history) attend(r *reservation) {
 		h.endRenewal(r, began, ours, err)
 		return err
 	}, func(error) {})
-}
-
-func (h *history) attended(r *reservation) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	r.attended = false
 }
 
 // beginRenewal reports false if it has been settled by now.

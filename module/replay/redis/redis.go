@@ -203,8 +203,9 @@ func (s *Store) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 
 // Open begins to connect and does not wait for it.
 func (s *Store) Open(o replay.Opening) (replay.History, error) {
+	keys := s.Prefix + o.Label + ":"
 	h := &history{
-		keys:         s.Prefix + o.Label + ":",
+		keys:         keys,
 		label:        o.Label,
 		ttl:          o.TTL,
 		timeout:      time.Duration(s.Timeout),
@@ -213,6 +214,7 @@ func (s *Store) Open(o replay.Opening) (replay.History, error) {
 		now:          s.now,
 		logger:       o.Context.Logger(),
 		link:         s.target.acquire(),
+		own:          s.target.acquireOwn(keys),
 		reservations: map[*reservation]struct{}{},
 		ended:        make(chan struct{}),
 	}

@@ -21,7 +21,7 @@ type reservation struct {
 	// All below is guarded by the history's lock.
 	state    state
 	undone   bool      // the state is not in Redis yet; the keeper tries again
-	attended bool      // the keeper is at it
+	attended int       // how many are at it: the keeper, the handler's end, Forget
 	renewing bool      // a renewal is on its way
 	foreign  bool      // somebody else has it now
 	seen     time.Time // when it was claimed or renewed the last time
@@ -136,7 +136,11 @@ func (r *reservation) end(ctx context.Context, s state) error {
 	defer cancel()
 	client, err := r.history.link.enter(ctx)
 	if err == nil {
-		err = r.history.link.do(ctx, func() error { return r.finish(client) }, func(error) {})
+		r.enter()
+		err = r.history.link.do(ctx, func() error {
+			defer r.leave()
+			return r.finish(client)
+		}, func(error) {})
 	}
 	if err != nil {
 		r.postpone()
@@ -153,6 +157,38 @@ func (r *reservation) settle(s state) bool {
 		return false
 	}
 	r.state, r.settled = s, h.now()
+	if s == delivered {
+		h.own.deliver(r)
+	} else {
+		h.own.remove(r)
+	}
+	return true
+}
+
+// enter and leave enclose what is done with it, and may still reach Redis.
+func (r *reservation) enter() {
+	r.history.mu.Lock()
+	defer r.history.mu.Unlock()
+	r.attended++
+}
+
+func (r *reservation) leave() {
+	r.history.mu.Lock()
+	defer r.history.mu.Unlock()
+	r.attended--
+}
+
+// takeUnrecorded enters if it was delivered, is not recorded, and nobody else
+// is at it: a record on its way would come after what is done now.
+func (r *reservation) takeUnrecorded() bool {
+	h := r.history
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	_, kept := h.reservations[r]
+	if !kept || r.state != delivered || !r.undone || r.attended > 0 {
+		return false
+	}
+	r.attended++
 	return true
 }
 

@@ -16,7 +16,9 @@ import (
 // target is where the URLs lead.
 type target struct {
 	// id is the same for the same URLs and timeout.
-	id     string
+	id string
+	// place is the same for the same database, whatever else the URLs say.
+	place  string
 	option rueidis.ClientOption
 	// hidden are the texts that no error may print.
 	hidden []string
@@ -90,6 +92,7 @@ func parseTarget(urls []string, timeout time.Duration) (*target, error) {
 	if t.option.SelectDB != 0 && len(urls) > 1 {
 		return nil, errors.New("replay: a Redis cluster has one database; leave its number out of the URLs")
 	}
+	t.place = fmt.Sprint(t.option.InitAddress, t.option.SelectDB, t.option.Sentinel.MasterSet)
 	t.setDefaults(timeout)
 	return t, nil
 }

@@ -1,0 +1,116 @@
+package redis
+
+import (
+	"sync"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/hooklatch/hooklatch/module/replay"
+)
+
+// own are the events under a label that this process answers for: those that
+// its handlers have, and those that were delivered and are not recorded yet.
+// Redis forgets a reservation when it was away for longer than the lease; the
+// process that has it does not, and would otherwise forward the event again.
+type own struct {
+	id string // in owns
+
+	// The lock is the last to be taken; no other is taken under it.
+	mu          sync.Mutex
+	contents    map[replay.Key]*reservation
+	occurrences map[replay.Key]*reservation
+	delivered   map[*reservation]struct{} // the others are held, or asked for
+}
+
+// owns holds them while any history uses them, so that they outlast a reload.
+var owns = caddy.NewUsagePool()
+
+// acquireOwn gives what this process has under the keys that begin with prefix.
+// It must be released once. Unlike the connection, it stays the same when a
+// reload changes the timeout or the password.
+func (t *target) acquireOwn(prefix string) *own {
+	id := t.place + " " + prefix
+	shared, _, _ := owns.LoadOrNew(id, func() (caddy.Destructor, error) { return newOwn(id), nil })
+	return shared.(*own)
+}
+
+func newOwn(id string) *own {
+	return &own{
+		id:          id,
+		contents:    map[replay.Key]*reservation{},
+		occurrences: map[replay.Key]*reservation{},
+		delivered:   map[*reservation]struct{}{},
+	}
+}
+
+// release gives it back.
+func (o *own) release() { _, _ = owns.Delete(o.id) }
+
+// Destruct has nothing to end.
+func (o *own) Destruct() error { return nil }
+
+// claim adds a reservation that is about to be asked for, unless what is known
+// here answers already. It does both at once: of many, one asks Redis.
+func (o *own) claim(r *reservation) replay.Status {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	e := r.event
+	if other, ok := o.contents[e.Content]; ok {
+		switch {
+		case !o.isDelivered(other):
+			return replay.InFlight
+		case other.event.Unsigned != e.Unsigned:
+			return replay.ContentConflict
+		}
+		return replay.Duplicate
+	}
+	if e.Occurrence != (replay.Key{}) {
+		// It is under other content: the same would have been found above.
+		if other, ok := o.occurrences[e.Occurrence]; ok {
+			if !o.isDelivered(other) {
+				return replay.InFlight
+			}
+			return replay.OccurrenceConflict
+		}
+		o.occurrences[e.Occurrence] = r
+	}
+	o.contents[e.Content] = r
+	return replay.Reserved
+}
+
+func (o *own) isDelivered(r *reservation) bool {
+	_, ok := o.delivered[r]
+	return ok
+}
+
+// deliver notes that the application has the event.
+func (o *own) deliver(r *reservation) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.contents[r.event.Content] == r {
+		o.delivered[r] = struct{}{}
+	}
+}
+
+// remove lets go of a reservation, and of nobody else's.
+func (o *own) remove(r *reservation) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	delete(o.delivered, r)
+	if o.contents[r.event.Content] == r {
+		delete(o.contents, r.event.Content)
+	}
+	if o.occurrences[r.event.Occurrence] == r {
+		delete(o.occurrences, r.event.Occurrence)
+	}
+}
+
+// find gives the reservation of a content, or nil.
+func (o *own) find(content replay.Key) *reservation {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.contents[content]
+}
+
+// Interface guards
+var _ caddy.Destructor = (*own)(nil)
