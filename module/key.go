@@ -95,8 +95,7 @@ func fingerprint(claim *schemes.Claim) uint64 {
 		b = binary.BigEndian.AppendUint64(b, uint64(len(u.Value)))
 		b = append(b, u.Value...)
 	}
-	key := keyOf(b)
-	return binary.BigEndian.Uint64(key[:8])
+	return keyOf(b).Mark()
 }
 
 func keyOf(b []byte) replay.Key {

@@ -52,11 +52,12 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 type delivery struct {
 	handler *Handler
 
+	mapped  bool // the placeholders are asked for here
+	verdict verdict
+	reason  Reason
+	body    *replayedBody
+
 	verified   bool
-	mapped     bool // the placeholders are asked for here
-	verdict    verdict
-	reason     Reason
-	body       *replayedBody
 	secret     int // position of the one that matches, from 1
 	facts      schemes.Facts
 	sentAt     time.Time // as judged and shown; zero if the scheme has none
@@ -185,10 +186,11 @@ func (h *Handler) unlessDelivered(ctx context.Context, history replay.History, k
 // answerDuplicate acknowledges what has been delivered, so that the provider
 // stops sending it.
 func (h *Handler) answerDuplicate(w http.ResponseWriter, r *http.Request, d *delivery) error {
+	refused := refuseFor(duplicate, "it has been delivered")
 	if h.OnDuplicate == DuplicateReject {
-		return h.refuse(w, r, d, duplicateBefore, refuseFor(duplicate, "it has been delivered"))
+		return h.refuse(w, r, d, duplicateBefore, refused)
 	}
-	h.note(r, d, duplicateBefore, refuseFor(duplicate, "it has been delivered"))
+	h.note(r, d, duplicateBefore, refused)
 	w.WriteHeader(http.StatusOK)
 	return nil
 }
@@ -198,8 +200,7 @@ func (h *Handler) reject(w http.ResponseWriter, r *http.Request, d *delivery, re
 	return h.refuse(w, r, d, rejected, refused)
 }
 
-// refuse logs, counts, sets placeholders and makes the error that
-// handle_errors sees.
+// refuse logs, sets placeholders and makes the error that handle_errors sees.
 func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, d *delivery, v verdict, refused *refusal) error {
 	if refused.unread {
 		h.drain(w, r)

@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"encoding/binary"
 	"encoding/hex"
 	"strings"
 )
@@ -14,6 +15,10 @@ func (k Key) ID() string {
 	hex.Encode(text[len(idPrefix):], k[:])
 	return string(text[:])
 }
+
+// Mark is the beginning of the key, where 64 bits of it are enough: what the
+// entry of an occurrence keeps of its content, for one.
+func (k Key) Mark() uint64 { return binary.BigEndian.Uint64(k[:8]) }
 
 // ParseID reads what ID writes.
 func ParseID(id string) (k Key, ok bool) {

@@ -53,6 +53,3 @@ func lookUp(bucket *bbolt.Bucket, key replay.Key) (known entry, ok bool, err err
 	known, err = decode(value)
 	return known, err == nil, err
 }
-
-// contentMark is what an occurrence's entry keeps of the content.
-func contentMark(key replay.Key) uint64 { return binary.BigEndian.Uint64(key[:8]) }

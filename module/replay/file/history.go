@@ -75,7 +75,7 @@ func (h *history) judge(tx *bbolt.Tx, e replay.Event) (replay.Status, error) {
 	switch {
 	case err != nil:
 		return 0, err
-	case ok && known.mark != contentMark(e.Content):
+	case ok && known.mark != e.Content.Mark():
 		return replay.OccurrenceConflict, nil
 	}
 	return replay.Reserved, nil
@@ -102,7 +102,7 @@ func (h *history) delivery(e replay.Event, ttl time.Duration) *write {
 	expires := h.database.clock.now() + ttl.Milliseconds()
 	entries := map[replay.Key]entry{e.Content: {expires: expires, mark: e.Unsigned, occurrence: e.Occurrence}}
 	if e.Occurrence != (replay.Key{}) {
-		entries[e.Occurrence] = entry{expires: expires, mark: contentMark(e.Content)}
+		entries[e.Occurrence] = entry{expires: expires, mark: e.Content.Mark()}
 	}
 	w := newWrite(func(tx *bbolt.Tx) error {
 		bucket := tx.Bucket(h.bucket)
@@ -153,7 +153,7 @@ func (h *history) forget(ctx context.Context, content replay.Key) (replay.Status
 			return err
 		}
 		occurrence, ok, err := lookUp(bucket, known.occurrence)
-		if err != nil || !ok || occurrence.mark != contentMark(content) {
+		if err != nil || !ok || occurrence.mark != content.Mark() {
 			return err
 		}
 		return bucket.Delete(known.occurrence[:])

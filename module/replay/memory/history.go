@@ -66,7 +66,7 @@ func (h *history) reserve(e replay.Event, now time.Time) replay.Status {
 		}
 		// The same content under it means that the content's own entry made
 		// room before this one did: the event is simply not remembered.
-		if known, ok := h.get(e.Occurrence, clock); ok && known.mark != contentMark(e.Content) {
+		if known, ok := h.get(e.Occurrence, clock); ok && known.mark != e.Content.Mark() {
 			return replay.OccurrenceConflict
 		}
 	}
@@ -100,7 +100,7 @@ func (h *history) deliver(e replay.Event, now time.Time, ttl time.Duration, size
 	h.reserved.Remove(e)
 	h.delivered.Add(e.Content, entry{expires: clock + ttl, mark: e.Unsigned})
 	if e.Occurrence != (replay.Key{}) {
-		h.delivered.Add(e.Occurrence, entry{expires: clock + ttl, mark: contentMark(e.Content)})
+		h.delivered.Add(e.Occurrence, entry{expires: clock + ttl, mark: e.Content.Mark()})
 	}
 	for h.delivered.Len() > size {
 		if _, oldest, _ := h.delivered.RemoveOldest(); oldest.expires > clock {
@@ -125,7 +125,7 @@ func (h *history) forget(content replay.Key, now time.Time) replay.Status {
 	}
 	h.delivered.Remove(content)
 	for _, key := range h.delivered.Keys() {
-		if known, ok := h.delivered.Peek(key); ok && known.mark == contentMark(content) {
+		if known, ok := h.delivered.Peek(key); ok && known.mark == content.Mark() {
 			h.delivered.Remove(key)
 		}
 	}

@@ -2,7 +2,6 @@ package memory
 
 import (
 	"context"
-	"encoding/binary"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -104,9 +103,6 @@ func sizeNeeded(size int, ttl, left time.Duration) int {
 	held := max(ttl-left, time.Second)
 	return int(float64(size)*float64(ttl)/float64(held)) + 1
 }
-
-// contentMark is what an occurrence's entry keeps of the content.
-func contentMark(key replay.Key) uint64 { return binary.BigEndian.Uint64(key[:8]) }
 
 // Interface guards
 var (
