@@ -84,8 +84,8 @@ func (a *adminAPI) forget(r *http.Request, label, id string) (replay.Status, err
 	if !ok || app == nil || app.histories[label] == nil {
 		return replay.Unknown, nil
 	}
-	history, done, err := app.histories[label].use()
-	defer done()
+	history, err := app.histories[label].use()
+	defer app.histories[label].done()
 	if err != nil {
 		return 0, err
 	}

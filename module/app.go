@@ -1,6 +1,7 @@
 package module
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"reflect"
@@ -19,10 +20,18 @@ func init() { caddy.RegisterModule(App{}) }
 const appName = "verify_webhook"
 
 // App holds what the verify_webhook handlers of one configuration share: the
-// labels in use, each with its history.
+// labels in use, each with its history, and how much of their bodies may be in
+// memory at once.
 type App struct {
+	// How many bytes of bodies the whole process holds at once. When they are
+	// reached, deliveries are answered 503 until others are done. An eighth is
+	// for bodies up to 64 KiB. Default: 256 MiB, or a quarter of GOMEMLIMIT if
+	// that is less.
+	MaxBuffered int64 `json:"max_buffered,omitempty"`
+
 	ctx       caddy.Context
 	logger    *zap.Logger
+	budget    budget
 	histories map[string]*sharedHistory
 }
 
@@ -36,8 +45,12 @@ func (App) CaddyModule() caddy.ModuleInfo {
 
 // Provision sets up the app.
 func (a *App) Provision(ctx caddy.Context) error {
+	if a.MaxBuffered < 0 {
+		return errors.New("max_buffered must be above zero; leave it out for the default")
+	}
 	a.ctx = ctx
 	a.logger = ctx.Logger()
+	a.budget = newBudget(a.MaxBuffered)
 	a.histories = map[string]*sharedHistory{}
 	return nil
 }
@@ -140,15 +153,15 @@ func (s *sharedHistory) openLocked() (replay.History, error) {
 	return s.opened, nil
 }
 
-// use opens the history for a request, which says when it is done. A reload
+// use opens the history for a request, which says with done when it is over. A reload
 // does not wait for requests: they end with the configuration that they began
 // with, and until then it keeps its history.
-func (s *sharedHistory) use() (history replay.History, done func(), err error) {
+func (s *sharedHistory) use() (history replay.History, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	history, err = s.openLocked()
 	s.users++
-	return history, s.done, err
+	return history, err
 }
 
 func (s *sharedHistory) done() {

@@ -3,7 +3,6 @@ package module
 import (
 	"bufio"
 	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -184,27 +183,5 @@ func TestKeptConnection(t *testing.T) {
 		if res.StatusCode != want {
 			t.Errorf("answer %d: %d, want %d", i, res.StatusCode, want)
 		}
-	}
-}
-
-func TestReadAll(t *testing.T) {
-	for _, size := range []int{0, 1, firstRead - 1, firstRead, firstRead + 1, 100_000, 1 << 20} {
-		want := strings.Repeat("0123456789", size/10+1)[:size]
-		for _, declared := range []int64{int64(size), -1} {
-			var seen strings.Builder
-			got, err := readAll(inPieces{strings.NewReader(want)}, declared, 1<<20, &seen)
-			if err != nil || string(got) != want || seen.String() != want {
-				t.Errorf("%d bytes, declared %d: %v, %d read, %d seen", size, declared, err, len(got), seen.Len())
-			}
-			if declared >= 0 && cap(got) > max(smallestBuffer, size+size/4) {
-				t.Errorf("%d bytes: room for %d", size, cap(got))
-			}
-		}
-	}
-	if got, err := readAll(strings.NewReader("longer than declared"), 3, 1000, io.Discard); err != nil || string(got) != "longer than declared" {
-		t.Errorf("%q %v", got, err)
-	}
-	if _, err := readAll(strings.NewReader("abc"), -1, 2, io.Discard); !errors.Is(err, errTooLarge) {
-		t.Error(err)
 	}
 }

@@ -183,9 +183,6 @@ func (h *Handler) setDefaults() {
 	if len(h.Methods) == 0 {
 		h.Methods = []string{http.MethodPost}
 	}
-	if h.MaxBody == 0 {
-		h.MaxBody = defaultMaxBody
-	}
 	if h.BodyTimeout == 0 {
 		h.BodyTimeout = caddy.Duration(defaultBodyTimeout)
 	}
@@ -201,6 +198,15 @@ func (h *Handler) setDefaults() {
 	if h.OnConflict == "" {
 		h.OnConflict = ConflictReject
 	}
+}
+
+// fitBudget holds max_body against what the process may hold at once.
+func (h *Handler) fitBudget(b budget) error {
+	h.budget = b
+	if h.MaxBody == 0 {
+		h.MaxBody = min(defaultMaxBody, b.largestBody())
+	}
+	return b.checkMaxBody(h.MaxBody)
 }
 
 // compileTimes works out the window of send times and the time to live.

@@ -51,7 +51,7 @@ func (h *Handler) forward(w http.ResponseWriter, r *http.Request, next caddyhttp
 		unlink = context.AfterFunc(r.Context(), func() { cancel(context.Cause(r.Context())) })
 	}
 
-	err = h.callNext(next, a, withBody(r.WithContext(d.body.lend(ctx)), d.body), reservation)
+	err = h.callNext(next, a, withBody(r.WithContext(d.body.lend(ctx)), &d.body), reservation)
 	timer.Stop()
 	// What handle_errors does is not recorded, so it gets no delivery: a
 	// capture could otherwise reach an application behind it again and again.

@@ -83,6 +83,11 @@ func newGateway(t *testing.T, options map[string]any, app application) *gateway 
 	g := &gateway{}
 	handler := map[string]any{"handler": "verify_webhook", "scheme": "craneops", "secrets": []string{testSecret}}
 	maps.Copy(handler, options)
+	global, err := json.Marshal(map[string]any{"max_buffered": handler["max_buffered"]})
+	if err != nil {
+		t.Fatal(err)
+	}
+	delete(handler, "max_buffered") // is the app's
 	if handler["provider"] == nil {
 		// A label of its own, so that no two tests share a history.
 		sum := sha256.Sum256([]byte(t.Name()))
@@ -127,7 +132,7 @@ func newGateway(t *testing.T, options map[string]any, app application) *gateway 
 	}
 	ctx, err := caddy.ProvisionContext(&caddy.Config{
 		Admin:   &caddy.AdminConfig{Disabled: true},
-		AppsRaw: caddy.ModuleMap{"http": raw},
+		AppsRaw: caddy.ModuleMap{"http": raw, appName: global},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -33,8 +33,8 @@ func init() { caddy.RegisterModule(Handler{}) }
 // A refusal is an error that `handle_errors` can handle; by default its body is
 // empty. The statuses are 401 for everything about the signature and its time,
 // 405 (method), 408 (body too slow), 400 (body incomplete), 413 (body too
-// large), 409 (conflict), 503 with Retry-After (being handled right now, or the
-// history cannot be reached). A duplicate is answered with an empty 200, or 409
+// large), 409 (conflict), 503 with Retry-After (being handled right now, no
+// memory left for its body, or the history cannot be reached). A duplicate is answered with an empty 200, or 409
 // if so configured. When nothing behind the handler answers, the sender gets
 // 502; when it does not answer in time, 503.
 //
@@ -73,7 +73,8 @@ type Handler struct {
 	// 5m future; for schemes whose only time is in the body: not judged.
 	Tolerance *Tolerance `json:"tolerance,omitempty"`
 
-	// The largest body, in bytes. Default: 5 MiB.
+	// The largest body, in bytes. Default: 5 MiB, or what max_buffered leaves for
+	// large bodies if that is less.
 	MaxBody int64 `json:"max_body,omitempty"`
 
 	// Within which time the whole body must arrive. Default: 10s.
@@ -102,6 +103,7 @@ type Handler struct {
 	scheme   *schemes.Scheme
 	verifier *schemes.Verifier
 	keyer    *keyer
+	budget   budget
 	window   schemes.Window
 	ttl      time.Duration
 	allow    string // for the Allow header
@@ -158,11 +160,15 @@ func (h *Handler) provision(ctx caddy.Context) error {
 	}
 	h.keyer = newKeyer(h.Provider, h.store.Settings().Key == replay.KeyDelivery)
 
-	app, err := ctx.App(appName)
+	guest, err := ctx.App(appName)
 	if err != nil {
 		return err
 	}
-	h.history, err = app.(*App).register(registration{
+	app := guest.(*App)
+	if err := h.fitBudget(app.budget); err != nil {
+		return err
+	}
+	h.history, err = app.register(registration{
 		label:    h.Provider,
 		explicit: explicit,
 		scheme:   h.Scheme,

@@ -13,7 +13,11 @@ const (
 	largestPooled  = 16 << 20
 )
 
-var bufferPools [64]sync.Pool // of *[]byte, by class
+// buffer is what a body is in. It is passed on as a pointer, so that pooling it
+// makes no garbage either.
+type buffer struct{ bytes []byte }
+
+var bufferPools [64]sync.Pool // of *buffer, by class
 
 // classOf gives the class of the smallest buffer that holds n bytes, and its
 // size in bytes.
@@ -31,27 +35,28 @@ func classOf(n int) (class, size int) {
 
 // getBuffer gives an empty buffer with room for n bytes or a little more. What
 // is larger than the largest pooled one is made to measure.
-func getBuffer(n int) []byte {
+func getBuffer(n int) *buffer {
 	if n > largestPooled {
-		return make([]byte, 0, n)
+		return &buffer{make([]byte, 0, n)}
 	}
 	class, size := classOf(n)
-	if pooled, ok := bufferPools[class].Get().(*[]byte); ok {
-		return (*pooled)[:0]
+	if pooled, ok := bufferPools[class].Get().(*buffer); ok {
+		return pooled
 	}
-	return make([]byte, 0, size)
+	return &buffer{make([]byte, 0, size)}
 }
 
 // putBuffer takes a buffer back. Nothing may read it any more: the next sender's
 // body will be in it.
-func putBuffer(b []byte) {
-	if cap(b) < smallestBuffer || cap(b) > largestPooled {
+func putBuffer(b *buffer) {
+	size := cap(b.bytes)
+	if size < smallestBuffer || size > largestPooled {
 		return
 	}
-	class, size := classOf(cap(b))
-	if size != cap(b) {
+	class, exact := classOf(size)
+	if exact != size {
 		return // made to measure
 	}
-	b = b[:0]
-	bufferPools[class].Put(&b)
+	b.bytes = b.bytes[:0]
+	bufferPools[class].Put(b)
 }

@@ -28,14 +28,14 @@ func TestClasses(t *testing.T) {
 func TestBuffersAreReused(t *testing.T) {
 	for _, n := range []int{0, 1, 5000, 1 << 20, largestPooled, largestPooled + 1} {
 		b := getBuffer(n)
-		if len(b) != 0 || cap(b) < n {
-			t.Errorf("%d bytes: length %d, room for %d", n, len(b), cap(b))
+		if len(b.bytes) != 0 || cap(b.bytes) < n {
+			t.Errorf("%d bytes: length %d, room for %d", n, len(b.bytes), cap(b.bytes))
 		}
 		putBuffer(b)
 	}
-	putBuffer(nil)
-	putBuffer(make([]byte, 0, 5001)) // no class has this size
-	if b := getBuffer(5001); cap(b) == 5001 {
+	putBuffer(&buffer{})
+	putBuffer(&buffer{make([]byte, 0, 5001)}) // no class has this size
+	if b := getBuffer(5001); cap(b.bytes) == 5001 {
 		t.Error("a buffer of no class was pooled")
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http/httptrace"
+	"runtime"
 	"sync"
 	"time"
 )
@@ -24,7 +25,7 @@ import (
 type replayedBody struct {
 	mu        sync.Mutex
 	reader    bytes.Reader
-	buffer    []byte
+	intake    intake        // where it came from, and what holds it
 	sent      chan struct{} // closed when an announced attempt has been written; nil if none is being written
 	lent      bool          // it has been the body of a request
 	announced bool          // the transport says when it begins
@@ -39,11 +40,8 @@ const lastAttempt = time.Second
 // errBodySpent is what a second attempt gets that was not announced.
 var errBodySpent = errors.New("the body of the delivery has been read, and this transport does not say when it begins anew")
 
-func newReplayedBody(body []byte) *replayedBody {
-	b := &replayedBody{buffer: body}
-	b.reader.Reset(body)
-	return b
-}
+// arrived readies the body for its way, once it is there and verified.
+func (b *replayedBody) arrived() { b.reader.Reset(b.intake.bytes()) }
 
 // size is the length of the body in bytes.
 func (b *replayedBody) size() int64 { return b.reader.Size() }
@@ -139,16 +137,21 @@ func (b *replayedBody) Close() error {
 
 // end gives the buffer back once the handlers have returned, unless a transport
 // is still sending it to an upstream that answered before it had read all: then
-// the buffer is left to the garbage collector. A reader that comes later all
-// the same gets an error and never another sender's body.
+// the buffer is left to the garbage collector, and counts until that has it. A
+// reader that comes later all the same gets an error and never another sender's
+// body.
 func (b *replayedBody) end() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.ended || b.lent && (!b.spent || b.sent != nil) {
+	if b.ended {
+		return
+	}
+	if b.lent && (!b.spent || b.sent != nil) && b.intake.buffer != nil {
+		runtime.AddCleanup(b.intake.buffer, func(held hold) { held.giveBack() }, b.intake.hold)
+		b.intake.hold = hold{}
 		return
 	}
 	b.ended = true
 	b.reader.Reset(nil)
-	putBuffer(b.buffer)
-	b.buffer = nil
+	b.intake.giveBack()
 }

@@ -13,6 +13,13 @@ import (
 	"time"
 )
 
+// bodyOf is a body that has arrived.
+func bodyOf(bytes []byte) *replayedBody {
+	b := &replayedBody{intake: intake{buffer: &buffer{bytes}}}
+	b.arrived()
+	return b
+}
+
 // attempt sends a body as a proxy does, to an upstream of its own.
 func attempt(ctx context.Context, t *testing.T, b *replayedBody, upstream http.HandlerFunc) error {
 	t.Helper()
@@ -53,7 +60,7 @@ func TestEveryAttemptSendsTheWholeBody(t *testing.T) {
 	for name, fail := range failing {
 		t.Run(name, func(t *testing.T) {
 			for range 10 {
-				b := newReplayedBody(body)
+				b := bodyOf(body)
 				ctx := b.lend(context.Background())
 				_ = attempt(ctx, t, b, fail)
 				_ = attempt(ctx, t, b, fail)
@@ -79,7 +86,7 @@ func TestNoSecondBodyWithoutAnAnnouncement(t *testing.T) {
 		"not closed": func(*replayedBody) {},
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := newReplayedBody([]byte("abcdef"))
+			b := bodyOf([]byte("abcdef"))
 			b.lend(context.Background())
 			if first, err := io.ReadAll(b); err != nil || string(first) != "abcdef" {
 				t.Fatalf("%q %v", first, err)
@@ -105,7 +112,7 @@ func announced(ctx context.Context, b *replayedBody) (begin, writing, written fu
 func TestAttemptThatNeverEnds(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	b := newReplayedBody([]byte("abcdef"))
+	b := bodyOf([]byte("abcdef"))
 	begin, writing, _ := announced(ctx, b)
 	begin()
 	writing()
@@ -122,7 +129,7 @@ func TestAttemptThatNeverEnds(t *testing.T) {
 // TestLateClose is the word of an attempt that is over, in the middle of the
 // next one.
 func TestLateClose(t *testing.T) {
-	b := newReplayedBody([]byte("abcdef"))
+	b := bodyOf([]byte("abcdef"))
 	begin, writing, written := announced(context.Background(), b)
 	begin()
 	writing()
@@ -137,7 +144,7 @@ func TestLateClose(t *testing.T) {
 // TestConnectionThatWasNotUsed is a kept connection that turns out to be
 // closed: the transport begins anew without having written anything.
 func TestConnectionThatWasNotUsed(t *testing.T) {
-	b := newReplayedBody([]byte("abcdef"))
+	b := bodyOf([]byte("abcdef"))
 	begin, _, _ := announced(context.Background(), b)
 	begin()
 	began := time.Now()
@@ -162,7 +169,7 @@ func TestBufferOfABodyThatIsStillSent(t *testing.T) {
 		"read":       {func(b *replayedBody, _, _, _ func()) { _, _ = io.ReadAll(b) }, true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := newReplayedBody(append(getBuffer(len(mark)), mark...))
+			b := bodyOf([]byte(mark))
 			begin, writing, written := announced(context.Background(), b)
 			c.use(b, begin, writing, written)
 			b.end()

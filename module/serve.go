@@ -18,9 +18,9 @@ import (
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	stripForged(r)
 	d := &delivery{handler: h}
-	defer d.end()
-	history, done, opening := h.history.use()
-	defer done()
+	defer d.body.end()
+	history, opening := h.history.use()
+	defer h.history.done()
 
 	if refused := h.verify(w, r, d); refused != nil {
 		return h.reject(w, r, d, refused)
@@ -55,7 +55,7 @@ type delivery struct {
 	mapped  bool // the placeholders are asked for here
 	verdict verdict
 	reason  Reason
-	body    *replayedBody
+	body    replayedBody
 
 	verified   bool
 	secret     int // position of the one that matches, from 1
@@ -77,13 +77,6 @@ func (d *delivery) id() string {
 	return d.idText
 }
 
-// end gives back what the delivery holds, once nothing behind needs it.
-func (d *delivery) end() {
-	if d.body != nil {
-		d.body.end()
-	}
-}
-
 // verify reads the body and fills the delivery, or says why not.
 func (h *Handler) verify(w http.ResponseWriter, r *http.Request, d *delivery) *refusal {
 	if !slices.Contains(h.Methods, r.Method) {
@@ -101,11 +94,11 @@ func (h *Handler) verify(w http.ResponseWriter, r *http.Request, d *delivery) *r
 	defer verification.Close()
 	claim := &verification.Claim
 
-	body, refused := h.readBody(w, r, verification)
-	if refused != nil {
+	if refused := h.readBody(w, r, d, verification); refused != nil {
 		return refused
 	}
-	d.body = newReplayedBody(body)
+	d.body.arrived()
+	body := d.body.intake.bytes()
 	secret, err := verification.Verify(body)
 	if err != nil {
 		return refusalOf(err)

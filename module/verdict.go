@@ -14,6 +14,7 @@ type Reason = schemes.Reason
 const (
 	methodNotAllowed Reason = "method_not_allowed"
 	bodyTooLarge     Reason = "body_too_large"
+	overloaded       Reason = "overloaded"
 	bodyTimeout      Reason = "body_timeout"
 	bodyIncomplete   Reason = "body_incomplete"
 	storeUnavailable Reason = "store_unavailable"
@@ -41,6 +42,7 @@ var statuses = map[Reason]int{
 	schemes.MissingSignedHeader:   http.StatusUnauthorized,
 	schemes.MalformedSignedHeader: http.StatusUnauthorized,
 	bodyTooLarge:                  http.StatusRequestEntityTooLarge,
+	overloaded:                    http.StatusServiceUnavailable,
 	bodyTimeout:                   http.StatusRequestTimeout,
 	bodyIncomplete:                http.StatusBadRequest,
 	schemes.SignatureMismatch:     http.StatusUnauthorized,

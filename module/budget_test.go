@@ -1,0 +1,174 @@
+package module
+
+import (
+	"io"
+	"math"
+	"net/http"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"testing"
+	"time"
+)
+
+// expectNothingBuffered is what must be left once all is over.
+func expectNothingBuffered(t *testing.T) {
+	t.Helper()
+	if total, large, room := buffered.total.Load(), buffered.large.Load(), buffered.room.Load(); total != 0 || large != 0 || room != 0 {
+		t.Errorf("still held: %d bytes, %d of large bodies, in %d", total, large, room)
+	}
+}
+
+func TestBudgetDefault(t *testing.T) {
+	before := debug.SetMemoryLimit(math.MaxInt64)
+	defer debug.SetMemoryLimit(before)
+	if b := newBudget(0); b.total != 256<<20 || b.large != 224<<20 {
+		t.Errorf("without a memory limit: %+v", b)
+	}
+	debug.SetMemoryLimit(64 << 20)
+	if b := newBudget(0); b.total != 16<<20 || b.large != 14<<20 {
+		t.Errorf("with one of 64 MiB: %+v", b)
+	}
+	debug.SetMemoryLimit(8 << 30)
+	if b := newBudget(0); b.total != 256<<20 {
+		t.Errorf("with one of 8 GiB: %+v", b)
+	}
+}
+
+func TestMaxBodyFitsTheBudget(t *testing.T) {
+	for _, c := range []struct {
+		buffered, body, want int64
+		err                  string
+	}{
+		{8 << 20, 0, 5 << 20, ""},
+		{4 << 20, 0, 3584 << 10, ""}, // the default shrinks
+		{4 << 20, 3584 << 10, 3584 << 10, ""},
+		{4 << 20, 3584<<10 + 1, 0, "max_body: 3670017B is more than max_buffered leaves for large bodies; write max_body 3584KiB or less, or a max_buffered of at least 4097KiB in the global option verify_webhook"},
+		{64 << 10, 0, 64 << 10, ""}, // small bodies may use all
+		{32 << 10, 64 << 10, 0, "write max_body 32KiB or less"},
+		{1 << 30, math.MaxInt64, 0, "write max_body 896MiB or less"},
+	} {
+		h := &Handler{MaxBody: c.body}
+		err := h.fitBudget(newBudget(c.buffered))
+		if c.err == "" && (err != nil || h.MaxBody != c.want) || c.err != "" && (err == nil || !strings.Contains(err.Error(), c.err)) {
+			t.Errorf("%d of %d: %d, %v", c.body, c.buffered, h.MaxBody, err)
+		}
+	}
+}
+
+func TestSharesOfTheBudget(t *testing.T) {
+	b := budget{total: 800 << 10, large: 700 << 10}
+	var first, second, small hold
+	for _, step := range []struct {
+		name string
+		of   *hold
+		n    int64
+		want bool
+	}{
+		{"a body is small at first", &first, 60 << 10, true},
+		{"becomes large", &first, 600 << 10, true},
+		{"the next one is small at first", &second, 40 << 10, true},
+		{"and has no room among the large ones", &second, 40 << 10, false},
+		{"a small one has", &small, 64 << 10, true},
+		{"the rest of its share is for the large one", &first, 40 << 10, true},
+		{"and no more", &first, 1, false},
+	} {
+		got := step.of.take(step.n, b)
+		if got != step.want {
+			t.Fatalf("%s: %v", step.name, got)
+		}
+		if !got {
+			step.of.giveBack()
+		}
+	}
+	for _, h := range []*hold{&first, &second, &small} {
+		h.giveBack()
+	}
+	expectNothingBuffered(t)
+}
+
+// holding is an application that answers when it is told to.
+func holding() (app application, arrived chan struct{}, release func()) {
+	arrived, over := make(chan struct{}, 16), make(chan struct{})
+	return func(w http.ResponseWriter, _ *http.Request) error {
+		arrived <- struct{}{}
+		<-over
+		w.WriteHeader(http.StatusNoContent)
+		return nil
+	}, arrived, func() { close(over) }
+}
+
+func TestOverloaded(t *testing.T) {
+	app, arrived, release := holding()
+	g := newGateway(t, map[string]any{"max_buffered": 512 << 10, "max_body": 448 << 10}, app)
+	first, second := strings.Repeat("a", 300<<10), strings.Repeat("b", 200<<10)
+	small := strings.Repeat("c", 64<<10)
+	answers := make(chan answerOf, 2)
+	go func() { answers <- g.send(t, craneops(first), first) }()
+	<-arrived
+
+	a := g.send(t, craneops(second), second)
+	expect(t, a, http.StatusServiceUnavailable, "rejected overloaded")
+	if a.header.Get("Retry-After") != "30" {
+		t.Errorf("Retry-After %q", a.header.Get("Retry-After"))
+	}
+	go func() { answers <- g.send(t, craneops(small), small) }()
+	<-arrived // a small one still has a share
+
+	release()
+	for range 2 {
+		expect(t, <-answers, http.StatusNoContent, "")
+	}
+	expect(t, g.send(t, craneops(second), second), http.StatusNoContent, "")
+	g.expectDelivered(t, first, small, second)
+	expectNothingBuffered(t)
+}
+
+// TestClaimsCostNothing: only bytes that have arrived count.
+func TestClaimsCostNothing(t *testing.T) {
+	g := newGateway(t, map[string]any{"max_buffered": 512 << 10, "max_body": 448 << 10}, nil)
+	for range 20 {
+		g.raw(t, head(craneops(body), "Content-Length: 458000\r\n"))
+	}
+	whole := strings.Repeat("a", 400<<10)
+	expect(t, g.send(t, craneops(whole), whole), http.StatusNoContent, "")
+
+	part := strings.Repeat("b", 300<<10)
+	conn, _ := g.raw(t, head(craneops(whole), "Content-Length: 409600\r\n")+part)
+	waitUntil(t, func() bool { return buffered.large.Load() == int64(len(part)) })
+	expect(t, g.send(t, craneops(whole), whole), http.StatusServiceUnavailable, "rejected overloaded")
+	conn.Close()
+	waitUntil(t, func() bool { return buffered.large.Load() == 0 })
+	other := strings.Repeat("c", 400<<10)
+	expect(t, g.send(t, craneops(other), other), http.StatusNoContent, "")
+	g.expectDelivered(t, whole, other)
+}
+
+// TestBufferThatIsStillSentCounts until nothing can read it any more.
+func TestBufferThatIsStillSentCounts(t *testing.T) {
+	b := &replayedBody{}
+	if err := b.intake.readAll(strings.NewReader("abcdef"), limits{declared: -1, most: 10, budget: free}, io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	b.arrived()
+	begin, writing, _ := announced(t.Context(), b)
+	begin()
+	writing()
+	b.end()
+	if n := bufferedBytes(); n != 6 {
+		t.Errorf("%d bytes are counted while a transport may read them", n)
+	}
+	runtime.KeepAlive(b)
+	waitUntil(t, func() bool { runtime.GC(); return bufferedBytes() == 0 })
+	expectNothingBuffered(t)
+}
+
+// waitUntil waits for what another goroutine does.
+func waitUntil(t *testing.T, over func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); !over(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("it did not happen in ten seconds")
+		}
+	}
+}
