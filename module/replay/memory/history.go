@@ -1,11 +1,8 @@
 package memory
 
 import (
-	"math"
 	"sync"
 	"time"
-
-	"github.com/hashicorp/golang-lru/v2/simplelru"
 
 	"github.com/hooklatch/hooklatch/module/replay"
 )
@@ -15,12 +12,9 @@ import (
 type history struct {
 	mu sync.Mutex
 
-	// reserved is apart from the LRU: what is being handled is never evicted.
-	reserved replay.Held
-
-	// delivered has no size of its own: that is set per view, and a
-	// configuration that fails to load must not shrink it.
-	delivered *simplelru.LRU[replay.Key, entry]
+	// entries has no size of its own: that is set per view, and a configuration
+	// that fails to load must not shrink it.
+	entries table
 
 	// began is where the clock of the entries starts. Differences to it are
 	// monotonic, so setting the clock of the machine changes nothing.
@@ -29,21 +23,7 @@ type history struct {
 	evicted evictions
 }
 
-// entry is kept small; there may be millions.
-type entry struct {
-	expires time.Duration // since began
-	// mark is the fingerprint of what was not signed for a content key, and
-	// the beginning of the content key for an occurrence key.
-	mark uint64
-}
-
-func newHistory(now time.Time) *history {
-	lru, err := simplelru.NewLRU[replay.Key, entry](math.MaxInt, nil)
-	if err != nil {
-		panic(err) // only for a size that is not above zero
-	}
-	return &history{reserved: replay.Held{}, delivered: lru, began: now}
-}
+func newHistory(now time.Time) *history { return &history{began: now} }
 
 // reserve decides under one lock, so that one of many callers is first.
 func (h *history) reserve(e replay.Event, now time.Time) replay.Status {
@@ -51,44 +31,59 @@ func (h *history) reserve(e replay.Event, now time.Time) replay.Status {
 	defer h.mu.Unlock()
 	clock := now.Sub(h.began)
 
-	if h.reserved.Has(e.Content) {
-		return replay.InFlight
-	}
-	if known, ok := h.get(e.Content, clock); ok {
-		if known.mark == e.Unsigned {
+	if known := h.get(e.Content, clock); known != nil {
+		switch {
+		case known.expires == 0:
+			return replay.InFlight
+		case known.mark == e.Unsigned:
 			return replay.Duplicate
 		}
 		return replay.ContentConflict
 	}
-	if e.Occurrence != (replay.Key{}) {
-		if h.reserved.Has(e.Occurrence) {
-			return replay.InFlight
-		}
-		// The same content under it means that the content's own entry made
-		// room before this one did: the event is simply not remembered.
-		if known, ok := h.get(e.Occurrence, clock); ok && known.mark != e.Content.Mark() {
-			return replay.OccurrenceConflict
+	withOccurrence := e.Occurrence != (replay.Key{})
+	if withOccurrence {
+		if known := h.get(e.Occurrence, clock); known != nil {
+			switch {
+			case known.expires == 0:
+				return replay.InFlight
+			case known.mark != e.Content.Mark():
+				return replay.OccurrenceConflict
+			}
+			// The content's own entry made room before this one did: the event is
+			// simply not remembered.
+			withOccurrence = false
 		}
 	}
-	h.reserved.Add(e)
+	h.entries.reserve(e.Content)
+	if withOccurrence {
+		h.entries.reserve(e.Occurrence)
+	}
 	return replay.Reserved
 }
 
-// get finds a delivered entry that has not expired.
-func (h *history) get(key replay.Key, clock time.Duration) (entry, bool) {
-	known, ok := h.delivered.Get(key)
-	if ok && known.expires <= clock {
-		h.delivered.Remove(key)
-		return entry{}, false
+// get finds an entry that is reserved, or delivered and not expired.
+func (h *history) get(key replay.Key, clock time.Duration) *record {
+	known := h.entries.find(key)
+	switch {
+	case known == nil || known.expires == 0:
+		return known
+	case known.expires <= clock:
+		h.entries.remove(key)
+		return nil
 	}
-	return known, ok
+	h.entries.touch(key)
+	return known
 }
 
 // release forgets that an event is being handled.
 func (h *history) release(e replay.Event) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.reserved.Remove(e)
+	for _, key := range [...]replay.Key{e.Content, e.Occurrence} {
+		if known := h.entries.find(key); known != nil && known.expires == 0 {
+			h.entries.remove(key)
+		}
+	}
 }
 
 // deliver turns what was reserved into entries, makes room for them, and says
@@ -97,16 +92,17 @@ func (h *history) deliver(e replay.Event, now time.Time, ttl time.Duration, size
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	clock := now.Sub(h.began)
-	h.reserved.Remove(e)
-	h.delivered.Add(e.Content, entry{expires: clock + ttl, mark: e.Unsigned})
+	h.entries.deliver(e.Content, clock+ttl, e.Unsigned)
 	if e.Occurrence != (replay.Key{}) {
-		h.delivered.Add(e.Occurrence, entry{expires: clock + ttl, mark: e.Content.Mark()})
+		h.entries.deliver(e.Occurrence, clock+ttl, e.Content.Mark())
 	}
-	for h.delivered.Len() > size {
-		if _, oldest, _ := h.delivered.RemoveOldest(); oldest.expires > clock {
+	for h.entries.delivered > size {
+		oldest := h.entries.at(h.entries.oldest)
+		if oldest.expires > clock {
 			lost++
 			left = max(left, oldest.expires-clock)
 		}
+		h.entries.remove(oldest.key)
 	}
 	return lost, left
 }
@@ -117,18 +113,15 @@ func (h *history) deliver(e replay.Event, now time.Time, ttl time.Duration, size
 func (h *history) forget(content replay.Key, now time.Time) replay.Status {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.reserved.Has(content) {
+	known := h.get(content, now.Sub(h.began))
+	switch {
+	case known == nil:
+		return replay.Unknown
+	case known.expires == 0:
 		return replay.InFlight
 	}
-	if _, ok := h.get(content, now.Sub(h.began)); !ok {
-		return replay.Unknown
-	}
-	h.delivered.Remove(content)
-	for _, key := range h.delivered.Keys() {
-		if known, ok := h.delivered.Peek(key); ok && known.mark == content.Mark() {
-			h.delivered.Remove(key)
-		}
-	}
+	h.entries.remove(content)
+	h.entries.removeMarked(content.Mark())
 	return replay.Forgotten
 }
 

@@ -29,7 +29,10 @@ type Store struct {
 	now func() time.Time
 }
 
-const defaultSize = 100_000
+const (
+	defaultSize = 100_000
+	maxSize     = 1 << 30 // some 50 GB; the positions in a table end at four times as many
+)
 
 // CaddyModule returns the Caddy module information.
 func (Store) CaddyModule() caddy.ModuleInfo {
@@ -52,8 +55,8 @@ func (s *Store) Provision(caddy.Context) error {
 
 // Validate checks what JSON may hold and the Caddyfile cannot.
 func (s *Store) Validate() error {
-	if s.Size < 0 {
-		return errors.New("replay: size must be above zero; leave it out for the default")
+	if s.Size < 0 || s.Size > maxSize {
+		return errors.New("replay: size must be above zero and at most 1073741824; leave it out for the default")
 	}
 	return nil
 }

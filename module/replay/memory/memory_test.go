@@ -103,8 +103,8 @@ func TestExpiredEntriesMakeRoomSilently(t *testing.T) {
 		do(t, v, replay.Event{Content: replaytest.Key(n)}, replay.Reserved)
 		c.advance(replaytest.TTL)
 	}
-	if logs.Len() != 0 || v.history.delivered.Len() > 2 {
-		t.Fatalf("%d entries, log %+v", v.history.delivered.Len(), logs.All())
+	if logs.Len() != 0 || v.history.entries.delivered > 2 {
+		t.Fatalf("%d entries, log %+v", v.history.entries.delivered, logs.All())
 	}
 }
 
@@ -127,11 +127,11 @@ func TestReloadWithAnotherSize(t *testing.T) {
 	}
 	small := opened(t, &Store{Size: 2, now: c.now}, "")
 	small.logger = zap.NewNop()
-	if n := small.history.delivered.Len(); n != 4 {
+	if n := small.history.entries.delivered; n != 4 {
 		t.Fatalf("%d entries once a smaller configuration was opened; it may yet fail to load", n)
 	}
 	do(t, small, replay.Event{Content: replaytest.Key(9)}, replay.Reserved)
-	if n := small.history.delivered.Len(); n != 2 {
+	if n := small.history.entries.delivered; n != 2 {
 		t.Fatalf("%d entries after the first delivery of the smaller configuration", n)
 	}
 }
@@ -154,7 +154,9 @@ func TestSizeNeeded(t *testing.T) {
 }
 
 func TestValidate(t *testing.T) {
-	if err := (&Store{Size: -1}).Validate(); err == nil || !strings.Contains(err.Error(), "size must be above zero") {
-		t.Error(err)
+	for _, size := range []int{-1, maxSize + 1} {
+		if err := (&Store{Size: size}).Validate(); err == nil || !strings.Contains(err.Error(), "size must be above zero and at most 1073741824") {
+			t.Errorf("%d: %v", size, err)
+		}
 	}
 }
