@@ -16,9 +16,14 @@ import (
 // over.
 type answer struct {
 	caddyhttp.ResponseWriterWrapper
-	state    atomic.Int32
-	settle   func(status int) // called once, before the status goes out
-	answered func()           // called once, behind it
+	state   atomic.Int32
+	outcome outcome
+}
+
+// outcome is told of the status of an answer, once.
+type outcome interface {
+	settle(status int)   // before it goes out
+	answered(status int) // behind it
 }
 
 // The states of an answer. Waiting becomes one of the others, once.
@@ -29,10 +34,8 @@ const (
 	endUnanswered
 )
 
-func newAnswer(w http.ResponseWriter, settle func(status int)) *answer {
-	a := &answer{settle: settle}
-	a.ResponseWriter = w
-	return a
+func (a *answer) begin(w http.ResponseWriter, o outcome) {
+	a.ResponseWriter, a.outcome = w, o
 }
 
 // expire ends the time for an answer, unless one has begun.
@@ -45,6 +48,12 @@ func (a *answer) end() int32 {
 }
 
 func (a *answer) isAnswered() bool { return a.state.Load() == endAnswered }
+
+// isBodiless recognises an answer that ends with its headers.
+func (a *answer) isBodiless(status int) bool {
+	length := a.Header()["Content-Length"]
+	return status == http.StatusNoContent || len(length) == 1 && length[0] == "0"
+}
 
 // WriteHeader settles the delivery with the first status that is final.
 func (a *answer) WriteHeader(status int) {
@@ -61,9 +70,9 @@ func (a *answer) WriteHeader(status int) {
 	if !a.state.CompareAndSwap(waiting, endAnswered) {
 		return
 	}
-	a.settle(status)
+	a.outcome.settle(status)
 	a.ResponseWriter.WriteHeader(status)
-	a.answered()
+	a.outcome.answered(status)
 }
 
 // isInformational recognises what comes before the answer. 101 is an answer:
@@ -72,8 +81,8 @@ func isInformational(status int) bool {
 	return status >= 100 && status <= 199 && status != http.StatusSwitchingProtocols
 }
 
-// begin answers 200 if nothing has been answered, as net/http does.
-func (a *answer) begin() error {
+// ok answers 200 if nothing has been answered, as net/http does.
+func (a *answer) ok() error {
 	if a.state.Load() == waiting {
 		a.WriteHeader(http.StatusOK)
 	}
@@ -85,7 +94,7 @@ func (a *answer) begin() error {
 
 // Write writes the body of the answer.
 func (a *answer) Write(p []byte) (int, error) {
-	if err := a.begin(); err != nil {
+	if err := a.ok(); err != nil {
 		return 0, err
 	}
 	return a.ResponseWriter.Write(p)
@@ -93,7 +102,7 @@ func (a *answer) Write(p []byte) (int, error) {
 
 // ReadFrom lets the connection read the body of the answer by itself.
 func (a *answer) ReadFrom(from io.Reader) (int64, error) {
-	if err := a.begin(); err != nil {
+	if err := a.ok(); err != nil {
 		return 0, err
 	}
 	return a.ResponseWriterWrapper.ReadFrom(from)
@@ -102,7 +111,7 @@ func (a *answer) ReadFrom(from io.Reader) (int64, error) {
 // FlushError flushes; http.ResponseController would otherwise do it behind our
 // back, status and all.
 func (a *answer) FlushError() error {
-	if err := a.begin(); err != nil {
+	if err := a.ok(); err != nil {
 		return err
 	}
 	return http.NewResponseController(a.ResponseWriter).Flush()

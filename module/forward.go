@@ -25,54 +25,90 @@ const storeWithin = 5 * time.Second
 // and does not try again.
 var errNoAnswer = fmt.Errorf("no answer within answer_within: %w", context.Canceled)
 
+// forwarding is a delivery on its way through the handlers behind this one.
+type forwarding struct {
+	handler     *Handler
+	sender      context.Context // ends when the sender goes away
+	values      detached        // of the sender's context
+	ctx         context.Context // that of the handlers behind
+	cancel      context.CancelCauseFunc
+	answer      answer
+	timer       *time.Timer // ends the time for an answer
+	unlink      func() bool // from the sender's going away; nil while they are not linked
+	reservation replay.Reservation
+	storing     storeContext
+	before      headers // of the answer, before the handlers behind had it
+}
+
 // forward hands a verified delivery to the handlers behind this one and
 // settles its reservation by their answer. They run on when the sender goes
 // away, until the status is there: the delivery is then recorded, or free for
 // the retry. Afterwards they end with the sender.
-func (h *Handler) forward(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, d *delivery, reservation replay.Reservation) (err error) {
+func (h *Handler) forward(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, d *delivery, reservation replay.Reservation) error {
 	h.note(r, d, accepted, nil)
 	d.setHeaders(r.Header)
-	before := maps.Clone(w.Header())
 
-	ctx, cancel := context.WithCancelCause(context.WithoutCancel(r.Context()))
-	defer cancel(nil)
-	a := newAnswer(w, func(status int) { h.settle(ctx, reservation, status) })
-	timer := time.AfterFunc(time.Duration(h.AnswerWithin), func() {
-		if a.expire() {
-			h.logger.Warn("the application did not begin its answer within answer_within; the sender is answered when the handler returns",
-				zap.String("provider", h.Provider))
-			cancel(errNoAnswer)
-		}
-	})
-	unlink := func() bool { return true }
-	defer func() { unlink() }() // or the end of the request starts a goroutine
-	a.answered = func() {
-		timer.Stop()
-		unlink = context.AfterFunc(r.Context(), func() { cancel(context.Cause(r.Context())) })
+	f := &d.way
+	f.handler, f.reservation = h, reservation
+	f.before.keep(w.Header())
+	f.sender, f.values = r.Context(), detached{r.Context()}
+	f.ctx, f.cancel = context.WithCancelCause(&f.values)
+	defer f.cancel(nil)
+	f.answer.begin(w, f)
+	f.timer = time.AfterFunc(time.Duration(h.AnswerWithin), f.expire)
+	defer f.end()
+
+	err := h.callNext(next, f, withBody(r.WithContext(d.body.lend(f.ctx)), &d.body))
+	ended := f.answer.end()
+	if ended == endAnswered && err == nil {
+		return nil
 	}
-
-	err = h.callNext(next, a, withBody(r.WithContext(d.body.lend(ctx)), &d.body), reservation)
-	timer.Stop()
 	// What handle_errors does is not recorded, so it gets no delivery: a
 	// capture could otherwise reach an application behind it again and again.
 	emptyBody(r)
 	removeOurs(r.Header)
-	switch a.end() {
+	switch ended {
 	case endAnswered:
 		return err
 	case endExpired:
-		h.release(ctx, reservation)
-		restore(w.Header(), before)
+		h.release(f.ctx, reservation)
+		f.before.restore(w.Header())
 		h.setRetryAfter(w)
 		return h.unanswered(r, d, http.StatusServiceUnavailable, "the application did not begin its answer within answer_within")
 	}
-	h.release(ctx, reservation)
+	h.release(f.ctx, reservation)
 	if err != nil {
 		h.note(r, d, accepted, refuseFor(noAnswer, "the handlers behind returned an error; a retry is forwarded"))
 		return err
 	}
-	restore(w.Header(), before)
+	f.before.restore(w.Header())
 	return h.unanswered(r, d, http.StatusBadGateway, "nothing behind verify_webhook wrote an answer")
+}
+
+// expire ends the time for an answer.
+func (f *forwarding) expire() {
+	if f.answer.expire() {
+		f.handler.logger.Warn("the application did not begin its answer within answer_within; the sender is answered when the handler returns",
+			zap.String("provider", f.handler.Provider))
+		f.cancel(errNoAnswer)
+	}
+}
+
+// answered is called once the status has gone out. An answer without a body is
+// over by then.
+func (f *forwarding) answered(status int) {
+	f.timer.Stop()
+	if !f.answer.isBodiless(status) {
+		f.unlink = context.AfterFunc(f.sender, func() { f.cancel(context.Cause(f.sender)) })
+	}
+}
+
+// end is called once the handlers behind have returned.
+func (f *forwarding) end() {
+	f.timer.Stop()
+	if f.unlink != nil {
+		f.unlink() // or the end of the request starts a goroutine
+	}
 }
 
 // withBody gives the request the verified body, with its exact length.
@@ -81,11 +117,13 @@ func withBody(r *http.Request, body *replayedBody) *http.Request {
 	if body.size() > 0 {
 		r.Body = body
 	}
-	r.ContentLength = body.size()
-	r.TransferEncoding = nil
 	// The body is here; asking an upstream whether to send it is in vain.
 	delete(r.Header, "Expect")
-	r.Header["Content-Length"] = []string{strconv.FormatInt(body.size(), 10)}
+	if length := r.Header["Content-Length"]; r.ContentLength != body.size() || len(length) != 1 {
+		r.Header["Content-Length"] = []string{strconv.FormatInt(body.size(), 10)}
+	}
+	r.ContentLength = body.size()
+	r.TransferEncoding = nil
 	return r
 }
 
@@ -95,7 +133,7 @@ var errPanicked = errors.New("verify_webhook: the handlers behind panicked")
 // callNext runs the handlers behind and turns a panic into an error, so that
 // the delivery is released and the sender answered. http.ErrAbortHandler is
 // the way to cut a connection on purpose and stays what it is.
-func (h *Handler) callNext(next caddyhttp.Handler, a *answer, r *http.Request, reservation replay.Reservation) (err error) {
+func (h *Handler) callNext(next caddyhttp.Handler, f *forwarding, r *http.Request) (err error) {
 	defer func() {
 		p := recover()
 		if p == nil {
@@ -107,24 +145,25 @@ func (h *Handler) callNext(next caddyhttp.Handler, a *answer, r *http.Request, r
 			h.logger.Error("panic behind verify_webhook",
 				zap.String("type", fmt.Sprintf("%T", p)), zap.ByteString("stack", debug.Stack()))
 		}
-		switch ended := a.end(); {
+		switch ended := f.answer.end(); {
 		case ended == endAnswered:
 			panic(http.ErrAbortHandler) // too late for another answer
 		case !onPurpose:
 			err = caddyhttp.Error(http.StatusInternalServerError, errPanicked)
 		case ended == endUnanswered:
-			h.release(r.Context(), reservation)
+			h.release(r.Context(), f.reservation)
 			panic(http.ErrAbortHandler)
 		}
 	}()
-	return next.ServeHTTP(a, r)
+	return next.ServeHTTP(&f.answer, r)
 }
 
 // settle records or releases the delivery by its status, before the sender
 // sees it.
-func (h *Handler) settle(ctx context.Context, reservation replay.Reservation, status int) {
+func (f *forwarding) settle(status int) {
+	h := f.handler
 	if status < 200 || status > 299 {
-		h.release(ctx, reservation)
+		h.release(f.ctx, f.reservation)
 		if entry := h.logger.Check(zap.InfoLevel, "delivery was not taken; a retry is forwarded"); entry != nil {
 			entry.Write(zap.String("provider", h.Provider), zap.Int("status", status))
 		}
@@ -132,9 +171,9 @@ func (h *Handler) settle(ctx context.Context, reservation replay.Reservation, st
 	}
 	// The application has it; its answer goes out even if the store fails, or
 	// takes longer than the sender may wait.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeWithin)
-	defer cancel()
-	if err := reservation.Deliver(ctx); err != nil {
+	ctx := f.storing.begin(f.sender)
+	defer ctx.end()
+	if err := f.reservation.Deliver(ctx); err != nil {
 		h.logger.Error("recording a delivery; a retry of it may be forwarded again",
 			zap.String("provider", h.Provider), zap.Error(err))
 	}
@@ -153,9 +192,34 @@ func (h *Handler) unanswered(r *http.Request, d *delivery, status int, detail st
 	return caddyhttp.Error(status, texts[noAnswer])
 }
 
-// restore undoes what handlers did to the headers of an answer that they never
-// gave.
-func restore(header, before http.Header) {
-	clear(header)
-	maps.Copy(header, before)
+// headers are those of an answer, kept to undo what handlers did to them who
+// then gave none.
+type headers struct {
+	few  [4]header
+	n    int
+	many http.Header // if they are more than a few
+}
+
+type header struct {
+	name   string
+	values []string
+}
+
+func (k *headers) keep(h http.Header) {
+	if len(h) > len(k.few) {
+		k.many = maps.Clone(h)
+		return
+	}
+	for name, values := range h {
+		k.few[k.n] = header{name, values}
+		k.n++
+	}
+}
+
+func (k *headers) restore(h http.Header) {
+	clear(h)
+	maps.Copy(h, k.many)
+	for _, kept := range k.few[:k.n] {
+		h[kept.name] = kept.values
+	}
 }

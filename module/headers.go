@@ -24,11 +24,13 @@ const (
 // milliseconds is how send times are written: RFC 3339 in UTC.
 const milliseconds = "2006-01-02T15:04:05.000Z"
 
+// maxHeaders is how many of them a delivery can have.
+const maxHeaders = 10
+
 // setHeaders writes the one set of headers that all providers are translated
 // into. The request no longer has any of them from its sender.
 func (d *delivery) setHeaders(header http.Header) {
-	const most = 10
-	values := make([]string, 0, most) // one piece of memory for all of them
+	values := d.values[:0] // one piece of memory for all of them
 	set := func(name, value string) {
 		if value != "" {
 			values = append(values, value)

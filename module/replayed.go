@@ -25,7 +25,8 @@ import (
 type replayedBody struct {
 	mu        sync.Mutex
 	reader    bytes.Reader
-	intake    intake        // where it came from, and what holds it
+	intake    intake // where it came from, and what holds it
+	trace     httptrace.ClientTrace
 	sent      chan struct{} // closed when an announced attempt has been written; nil if none is being written
 	lent      bool          // it has been the body of a request
 	announced bool          // the transport says when it begins
@@ -49,12 +50,13 @@ func (b *replayedBody) size() int64 { return b.reader.Size() }
 // lend hands it out as the body of a request with the returned context.
 func (b *replayedBody) lend(ctx context.Context) context.Context {
 	b.lent = true
-	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+	b.trace = httptrace.ClientTrace{
 		// Not GetConn, which HTTP/2 calls with its pool of connections locked.
 		GotConn:      func(httptrace.GotConnInfo) { b.begin(ctx) },
 		WroteHeaders: b.writing,
 		WroteRequest: func(httptrace.WroteRequestInfo) { b.written() },
-	})
+	}
+	return httptrace.WithClientTrace(ctx, &b.trace)
 }
 
 // begin is the beginning of an attempt.

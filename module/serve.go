@@ -67,6 +67,10 @@ type delivery struct {
 	occurrence schemes.Unsigned
 	unsigned   schemes.Unsigned
 	idText     string // of event.Content, once it is final
+
+	way     forwarding
+	storing storeContext // of the reservation
+	values  [maxHeaders]string
 }
 
 // id is what the application knows the delivery by.
@@ -137,8 +141,9 @@ func (d *delivery) age() time.Duration { return d.now.Sub(d.sentAt) }
 // conflicts is an event of its own, under a key that the unsigned values make
 // too.
 func (h *Handler) reserve(ctx context.Context, history replay.History, d *delivery) (replay.Reservation, replay.Status, error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeWithin)
-	defer cancel()
+	storing := d.storing.begin(ctx)
+	defer storing.end()
+	ctx = storing
 	reservation, status, err := history.Reserve(ctx, d.event)
 	if err != nil || h.OnConflict != ConflictForward {
 		return reservation, status, err
