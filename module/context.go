@@ -19,17 +19,15 @@ func (detached) Err() error                              { return nil }
 // has a timer made; the memory does not ask.
 type storeContext struct {
 	detached
-	deadline time.Time
 
 	mu     sync.Mutex
-	timed  context.Context // nil until somebody asks
+	timed  context.Context // nil until somebody asks, which is when the time begins
 	cancel context.CancelFunc
 }
 
 // begin readies it; end must be called.
 func (c *storeContext) begin(values context.Context) *storeContext {
 	c.detached = detached{values}
-	c.deadline = time.Now().Add(storeWithin)
 	return c
 }
 
@@ -46,13 +44,13 @@ func (c *storeContext) timer() context.Context {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.timed == nil {
-		c.timed, c.cancel = context.WithDeadline(c.detached, c.deadline)
+		c.timed, c.cancel = context.WithTimeout(c.detached, storeWithin)
 	}
 	return c.timed
 }
 
 // Deadline gives the deadline.
-func (c *storeContext) Deadline() (deadline time.Time, ok bool) { return c.deadline, true }
+func (c *storeContext) Deadline() (deadline time.Time, ok bool) { return c.timer().Deadline() }
 
 // Done is closed at the deadline.
 func (c *storeContext) Done() <-chan struct{} { return c.timer().Done() }

@@ -100,9 +100,12 @@ func (d *delivery) placeholder(name string) (any, bool) {
 
 // setLogFields adds to the access log, if the server has one.
 func (d *delivery) setLogFields(r *http.Request) {
-	server, _ := r.Context().Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
+	server, ok := r.Context().Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
+	if !ok || server.Logs == nil {
+		return
+	}
 	extra, ok := r.Context().Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields)
-	if !ok || server == nil || server.Logs == nil {
+	if !ok {
 		return
 	}
 	extra.Set(zap.String("webhook_provider", d.handler.Provider))
