@@ -6,7 +6,6 @@ import (
 	"maps"
 	"reflect"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -92,7 +91,7 @@ func (a *App) register(r registration) (*sharedHistory, error) {
 func (a *App) Start() error {
 	for _, label := range slices.Sorted(maps.Keys(a.histories)) {
 		shared := a.histories[label]
-		if err := shared.open(); err != nil {
+		if _, err := shared.open(); err != nil {
 			return err
 		}
 		if len(shared.weaker) > 0 {
@@ -116,79 +115,6 @@ func (a *App) Cleanup() error {
 		}
 	}
 	return nil
-}
-
-// sharedHistory is the history of a label in one configuration.
-type sharedHistory struct {
-	registration
-	ctx caddy.Context
-
-	mu     sync.Mutex
-	opened replay.History
-	users  int  // requests that are under way
-	over   bool // the configuration is; the last request closes
-	closed bool
-}
-
-// open opens the history once. Caddy starts apps in no particular order, so
-// the first request may come before the app has started.
-func (s *sharedHistory) open() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	_, err := s.openLocked()
-	return err
-}
-
-func (s *sharedHistory) openLocked() (replay.History, error) {
-	if s.closed {
-		return nil, fmt.Errorf("the replay history of %s is closed", s.label)
-	}
-	if s.opened == nil {
-		opened, err := s.store.Open(replay.Opening{Label: s.label, TTL: s.ttl, Context: s.ctx})
-		if err != nil {
-			return nil, fmt.Errorf("opening the replay history of %s: %w", s.label, err)
-		}
-		s.opened = opened
-	}
-	return s.opened, nil
-}
-
-// use opens the history for a request, which says with done when it is over. A reload
-// does not wait for requests: they end with the configuration that they began
-// with, and until then it keeps its history.
-func (s *sharedHistory) use() (history replay.History, err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	history, err = s.openLocked()
-	s.users++
-	return history, err
-}
-
-func (s *sharedHistory) done() {
-	s.mu.Lock()
-	s.users--
-	last := s.over && s.users == 0
-	s.mu.Unlock()
-	if last {
-		if err := s.close(); err != nil {
-			s.ctx.Logger().Error("closing replay history", zap.String("provider", s.label), zap.Error(err))
-		}
-	}
-}
-
-// close gives the history back, now or with the last request.
-func (s *sharedHistory) close() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.over = true
-	if s.closed || s.users > 0 {
-		return nil
-	}
-	s.closed = true
-	if s.opened == nil {
-		return nil
-	}
-	return s.opened.Close()
 }
 
 // Interface guards

@@ -104,7 +104,7 @@ func TestHistoriesAreOpenedAtStart(t *testing.T) {
 	if *c != (counts{opened: 1, closed: 1}) {
 		t.Fatalf("after cleanup: %+v", *c)
 	}
-	if err := app.histories["label"].open(); err == nil {
+	if _, err := app.histories["label"].open(); err == nil {
 		t.Error("opened again after cleanup")
 	}
 }

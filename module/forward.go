@@ -29,7 +29,7 @@ var errNoAnswer = fmt.Errorf("no answer within answer_within: %w", context.Cance
 type forwarding struct {
 	handler     *Handler
 	sender      context.Context // ends when the sender goes away
-	values      detached        // of the sender's context
+	parent      detached        // the values of the sender's context
 	ctx         context.Context // that of the handlers behind
 	cancel      context.CancelCauseFunc
 	answer      answer
@@ -37,7 +37,8 @@ type forwarding struct {
 	unlink      func() bool // from the sender's going away; nil while they are not linked
 	reservation replay.Reservation
 	storing     storeContext
-	before      headers // of the answer, before the handlers behind had it
+	before      headers            // of the answer, before the handlers behind had it
+	values      [maxHeaders]string // of the headers that the application receives
 }
 
 // forward hands a verified delivery to the handlers behind this one and
@@ -46,13 +47,11 @@ type forwarding struct {
 // the retry. Afterwards they end with the sender.
 func (h *Handler) forward(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, d *delivery, reservation replay.Reservation) error {
 	h.note(r, d, accepted, nil)
-	d.setHeaders(r.Header)
-
-	f := &d.way
-	f.handler, f.reservation = h, reservation
+	f := &forwarding{handler: h, reservation: reservation}
+	d.setHeaders(r.Header, f.values[:0])
 	f.before.keep(w.Header())
-	f.sender, f.values = r.Context(), detached{r.Context()}
-	f.ctx, f.cancel = context.WithCancelCause(&f.values)
+	f.sender, f.parent = r.Context(), detached{r.Context()}
+	f.ctx, f.cancel = context.WithCancelCause(&f.parent)
 	defer f.cancel(nil)
 	f.answer.begin(w, f)
 	f.timer = time.AfterFunc(time.Duration(h.AnswerWithin), f.expire)

@@ -28,9 +28,9 @@ const milliseconds = "2006-01-02T15:04:05.000Z"
 const maxHeaders = 10
 
 // setHeaders writes the one set of headers that all providers are translated
-// into. The request no longer has any of them from its sender.
-func (d *delivery) setHeaders(header http.Header) {
-	values := d.values[:0] // one piece of memory for all of them
+// into. The request no longer has any of them from its sender. All values are in
+// the piece of memory that is passed, which has room for maxHeaders.
+func (d *delivery) setHeaders(header http.Header, values []string) {
 	set := func(name, value string) {
 		if value != "" {
 			values = append(values, value)

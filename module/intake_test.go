@@ -10,6 +10,7 @@ import (
 var free = budget{total: 1 << 40, large: 1 << 40}
 
 func TestReadAll(t *testing.T) {
+	expectNothingBuffered(t)
 	for _, size := range []int{0, 1, firstRead - 1, firstRead, firstRead + 1, 100_000, 1 << 20} {
 		want := strings.Repeat("0123456789", size/10+1)[:size]
 		for _, declared := range []int64{int64(size), -1} {
@@ -71,6 +72,7 @@ func TestReadAllRefuses(t *testing.T) {
 // TestBufferGrowsWithWhatArrives: a claim is believed only while there is much
 // room, and a buffer never takes more than twice what is in it otherwise.
 func TestBufferGrowsWithWhatArrives(t *testing.T) {
+	expectNothingBuffered(t)
 	const claimed = 1 << 20
 	for name, c := range map[string]struct {
 		budget budget

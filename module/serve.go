@@ -68,9 +68,7 @@ type delivery struct {
 	unsigned   schemes.Unsigned
 	idText     string // of event.Content, once it is final
 
-	way     forwarding
 	storing storeContext // of the reservation
-	values  [maxHeaders]string
 }
 
 // id is what the application knows the delivery by.
