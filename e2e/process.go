@@ -15,7 +15,9 @@ import (
 var hints = map[string]string{
 	"curl":    "install curl (Debian: apt-get install curl)",
 	"node":    "install Node.js 20 or later (Debian: apt-get install nodejs)",
+	"php":     "install PHP 8.1 or later (Debian: apt-get install php-cli)",
 	"python3": "install Python 3.9 or later (Debian: apt-get install python3)",
+	"ruby":    "install Ruby 3.0 or later (Debian: apt-get install ruby)",
 
 	"redis-server": "install Redis 7 or later (Debian: apt-get install redis-server)",
 }

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -23,7 +24,12 @@ const highByteSecret = "4oKsw6nDvy3/gICB/v7wn6aA8J+mgA=="
 type signer struct{ program, script string }
 
 func signers() []signer {
-	return []signer{{"node", "signers/sign.mjs"}, {"python3", "signers/sign.py"}}
+	return []signer{
+		{"node", "signers/sign.mjs"},
+		{"python3", "signers/sign.py"},
+		{"php", "signers/sign.php"},
+		{"ruby", "signers/sign.rb"},
+	}
 }
 
 type variants struct {
@@ -160,6 +166,31 @@ func (s signer) check(t *testing.T, g *gateway, app *application, o order, v var
 			send(t, g, d).rejected(t, reason)
 			if got := app.with(d.path); len(got) != 0 {
 				t.Error("it reached the application")
+			}
+		})
+	}
+}
+
+// TestSignersAgree: what one signer makes of an order, every other one makes too,
+// so that a mistake would have to be made in four languages.
+func TestSignersAgree(t *testing.T) {
+	t.Parallel()
+	first := signers()[0]
+	for _, s := range signers()[1:] {
+		t.Run(s.program, func(t *testing.T) {
+			for name, v := range first.list(t) {
+				for _, variant := range slices.Concat(v.Honest, v.Forged) {
+					for body, content := range bodies() {
+						o := order{
+							Provider: name, Secret: highByteSecret, Previous: previousSecret, Body: content,
+							At: 1741442518123, Event: "6", Occurrence: "48213", Variant: variant,
+						}
+						got, want := s.sign(t, o, ""), first.sign(t, o, "")
+						if !slices.Equal(got.headers, want.headers) {
+							t.Errorf("%s, %q, %s: %v, not %v", name, variant, body, got.headers, want.headers)
+						}
+					}
+				}
 			}
 		})
 	}

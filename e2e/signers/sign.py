@@ -1,8 +1,8 @@
 # What: signs deliveries the way CraneOps, Cryptr, Easytools and McEasy say they
 # do, honestly or as a named forgery. JSON lines in, one JSON line out for each.
 # Why: an independent implementation, sharing no code with Hooklatch, so that no
-# verifier is only ever checked against its own signer. sign.mjs is its twin; the
-# two must give the same bytes.
+# verifier is only ever checked against its own signer. sign.mjs, sign.php and
+# sign.rb are its siblings; all must give the same bytes.
 # Source of the rules: the providers' own pages:
 #   CraneOps   "API & Webhooks", section "Webhook Security - HMAC Signature Verification"
 #   Cryptr     the webhooks page, the steps on verifying the cryptr-signature header
