@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"strings"
 	"sync"
 	"testing"
 )
@@ -15,6 +16,7 @@ import (
 var hints = map[string]string{
 	"curl":    "install curl (Debian: apt-get install curl)",
 	"node":    "install Node.js 20 or later (Debian: apt-get install nodejs)",
+	"npm":     "install npm 9 or later (Debian: apt-get install npm)",
 	"php":     "install PHP 8.1 or later (Debian: apt-get install php-cli)",
 	"python3": "install Python 3.9 or later (Debian: apt-get install python3)",
 	"ruby":    "install Ruby 3.0 or later (Debian: apt-get install ruby)",
@@ -43,35 +45,36 @@ type process struct {
 	out *bufio.Reader
 }
 
-// running are the processes of this run by their script: starting an
+// running are the processes of this run by their command line: starting an
 // interpreter for every question would take most of the time.
 var running struct {
 	sync.Mutex
 	processes map[string]*process
 }
 
-// helper is the one process of a script.
-func helper(t *testing.T, program, script string) *process {
+// helper is the one process of a program and its script, if it has one.
+func helper(t *testing.T, program string, script ...string) *process {
 	t.Helper()
 	needs(t, program)
 	running.Lock()
 	defer running.Unlock()
-	if p := running.processes[script]; p != nil {
+	line := strings.Join(append([]string{program}, script...), " ")
+	if p := running.processes[line]; p != nil {
 		return p
 	}
-	p, err := startProcess(program, script)
+	p, err := startProcess(program, script...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if running.processes == nil {
 		running.processes = map[string]*process{}
 	}
-	running.processes[script] = p
+	running.processes[line] = p
 	return p
 }
 
-func startProcess(program, script string) (*process, error) {
-	cmd := exec.Command(program, script)
+func startProcess(program string, script ...string) (*process, error) {
+	cmd := exec.Command(program, script...)
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {

@@ -1,0 +1,152 @@
+package e2e
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+)
+
+// library is a provider's own, asked through the program that knows it. What the
+// fields mean stands in official/node/libraries.mjs.
+type library struct {
+	Name       string `json:"library"`
+	Version    string `json:"version"`
+	Scheme     string `json:"scheme"`
+	Bodies     string `json:"bodies"`
+	Signs      bool   `json:"signs"`
+	Verifies   bool   `json:"verifies"`
+	JudgesTime bool   `json:"judges_time"`
+
+	command []string
+}
+
+func (l library) String() string { return l.Name + " " + l.Version }
+
+// takes reports whether the library can be asked about the content.
+func (l library) takes(c content) bool {
+	return c.kind == compactJSON || l.Bodies == c.kind || l.Bodies == anyBytes
+}
+
+// clocked reports whether the library can be asked about a time long ago. Those
+// for Go read the real clock.
+func (l library) clocked() bool { return l.command[0] == "node" || !l.JudgesTime }
+
+// question is what a library is asked. The clock of those for Node stands at Now.
+type question struct {
+	List    bool        `json:"list,omitempty"`
+	Library string      `json:"library,omitempty"`
+	Scheme  string      `json:"scheme,omitempty"`
+	Secret  string      `json:"secret,omitempty"`
+	Body    []byte      `json:"body_base64"`
+	At      int64       `json:"at_ms"`
+	Now     int64       `json:"now_ms"`
+	URL     string      `json:"url,omitempty"`
+	ID      string      `json:"id,omitempty"`
+	Headers [][2]string `json:"headers,omitempty"`
+}
+
+// said is its answer, of which it fills what fits the question.
+type said struct {
+	Libraries []library   `json:"libraries"`
+	Headers   [][2]string `json:"headers"`
+	Accepted  bool        `json:"accepted"`
+	Refused   string      `json:"refused"`
+	Error     string      `json:"error"`
+}
+
+func ask(t *testing.T, command []string, q question) said {
+	t.Helper()
+	var s said
+	err := helper(t, command[0], command[1:]...).ask(q, &s)
+	if err == nil && s.Error != "" {
+		err = errors.New(s.Error)
+	}
+	if err != nil {
+		t.Fatalf("%v, %s: %v", command, q.Library, err)
+	}
+	return s
+}
+
+// sign lets the library make the headers of what is sent.
+func (l library) sign(t *testing.T, o outgoing) []header {
+	t.Helper()
+	s := ask(t, l.command, question{
+		Library: l.Name, Scheme: l.Scheme, Secret: o.key, Body: nonNil(o.body),
+		At: o.at.UnixMilli(), Now: o.at.UnixMilli(), URL: o.url, ID: o.id,
+	})
+	var headers []header
+	for _, h := range s.Headers {
+		headers = append(headers, header{h[0], h[1]})
+	}
+	return headers
+}
+
+// verify is nil if the library accepts the delivery to the URL.
+func (l library) verify(t *testing.T, d delivery, secret, url string, now time.Time) error {
+	t.Helper()
+	s := ask(t, l.command, question{
+		Library: l.Name, Scheme: l.Scheme, Secret: secret, Body: nonNil(d.body),
+		Now: now.UnixMilli(), URL: url, Headers: pairs(d.headers),
+	})
+	if s.Accepted == (s.Refused != "") {
+		t.Fatalf("%v says neither yes nor no", l)
+	}
+	if s.Refused != "" {
+		return errors.New(s.Refused)
+	}
+	return nil
+}
+
+// officialLibraries are all that the two programs know.
+func officialLibraries(t *testing.T) []library {
+	t.Helper()
+	needs(t, "node")
+	needs(t, "npm")
+	if err := installedOfficial(); err != nil {
+		t.Fatal(err)
+	}
+	var libraries []library
+	for _, command := range [][]string{{"node", nodeOfficial + "/main.mjs"}, {must(t, builtOfficial)}} {
+		for _, l := range ask(t, command, question{List: true}).Libraries {
+			l.command = command
+			libraries = append(libraries, l)
+		}
+	}
+	return libraries
+}
+
+const nodeOfficial = "official/node"
+
+// installedOfficial installs the libraries for Node beside what uses them, and
+// again only when other versions are asked for.
+var installedOfficial = sync.OnceValue(func() error {
+	lock, err := os.ReadFile(filepath.Join(nodeOfficial, "package-lock.json"))
+	if err != nil {
+		return err
+	}
+	mark := filepath.Join(nodeOfficial, "node_modules", ".installed")
+	if installed, err := os.ReadFile(mark); err == nil && bytes.Equal(installed, lock) {
+		return nil
+	}
+	cmd := exec.Command("npm", "ci", "--ignore-scripts")
+	cmd.Dir = nodeOfficial
+	if said, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("npm ci in %s: %w\n%s", nodeOfficial, err, said)
+	}
+	return os.WriteFile(mark, lock, 0o600)
+})
+
+// builtOfficial is the program with the libraries for Go.
+var builtOfficial = sync.OnceValues(func() (string, error) {
+	output := filepath.Join(workDir, "official")
+	if said, err := exec.Command("go", "build", "-o", output, "./official").CombinedOutput(); err != nil {
+		return "", fmt.Errorf("building ./official: %w\n%s", err, said)
+	}
+	return output, nil
+})
