@@ -1,0 +1,90 @@
+package e2e
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/hex"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+// altered is a delivery that must be refused.
+type altered struct {
+	name   string
+	sent   delivery
+	reason string // of the gateway
+	old    bool   // authentic, and refused for its time only
+	future bool   // the same, and most libraries judge no time ahead
+}
+
+// alterations are what can be wrong with the delivery that make makes.
+func (s specimen) alterations(t *testing.T, now time.Time, make func(key string, at time.Time) delivery) []altered {
+	t.Helper()
+	const mismatch = "signature_mismatch"
+	honest := make(s.signingKey(), now)
+	list := []altered{
+		{name: "body", sent: honest.saying(bytes.Replace(honest.body, []byte("n17"), []byte("n16"), 1)), reason: mismatch},
+		{name: "signature", sent: honest.with(s.signature, flipped(t, honest.get(s.signature))), reason: mismatch},
+		{name: "no signature", sent: honest.without(s.signature), reason: "missing_signature"},
+		{name: "secret", sent: make(s.wrong, now), reason: mismatch},
+	}
+	if s.id != "" {
+		list = append(list, altered{name: "id", sent: honest.with(s.id, honest.get(s.id)+"0"), reason: mismatch})
+	}
+	if s.located {
+		list = append(list, altered{name: "URL", sent: honest.to(honest.path + "&more=1"), reason: mismatch})
+	}
+	if s.timed {
+		stale, future := make(s.signingKey(), now.Add(-time.Hour)), make(s.signingKey(), now.Add(time.Hour))
+		list = append(list,
+			altered{name: "stale", sent: stale, reason: "stale", old: true},
+			altered{name: "future", sent: future, reason: "future", future: true},
+			altered{name: "refreshed", sent: refreshed(stale, now.Add(-time.Hour), now), reason: mismatch})
+	}
+	return list
+}
+
+// refreshed writes another time over the one that was signed. Whoever signs a
+// time in the body writes milliseconds, which begin with the seconds.
+func refreshed(d delivery, from, to time.Time) delivery {
+	changed := d
+	changed.headers = nil
+	found := false
+	for _, h := range d.headers {
+		value := strings.ReplaceAll(h.value, unix(from), unix(to))
+		found = found || value != h.value
+		changed = changed.plus(h.name, value)
+	}
+	if found {
+		return changed
+	}
+	return d.saying(bytes.ReplaceAll(d.body, []byte(unix(from)), []byte(unix(to))))
+}
+
+var (
+	hexSignature    = regexp.MustCompile(`[0-9a-f]{64,}$`)
+	base64Signature = regexp.MustCompile(`[A-Za-z0-9+/]{26,}=*$`)
+)
+
+// flipped changes the last bit of the signature at the end of a header's value,
+// so that it keeps its form.
+func flipped(t *testing.T, value string) string {
+	t.Helper()
+	decode, encode := hex.DecodeString, hex.EncodeToString
+	at := hexSignature.FindStringIndex(value)
+	if at == nil {
+		decode, encode = base64.StdEncoding.DecodeString, base64.StdEncoding.EncodeToString
+		at = base64Signature.FindStringIndex(value)
+	}
+	if at == nil {
+		t.Fatalf("there is no signature in %q", value)
+	}
+	signature, err := decode(value[at[0]:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	signature[len(signature)-1] ^= 1
+	return value[:at[0]] + encode(signature)
+}

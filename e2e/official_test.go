@@ -1,0 +1,223 @@
+package e2e
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestOfficialLibraries: what a provider's own library signs reaches the
+// application, what was altered does not, and the provider's libraries say the
+// same of every one of these deliveries.
+func TestOfficialLibraries(t *testing.T) {
+	t.Parallel()
+	libraries := officialLibraries(t)
+	g := newOfficialGateway(t)
+	for _, s := range specimens() {
+		for _, m := range g.makers(s, libraries) {
+			t.Run(s.name+"/"+m.name, func(t *testing.T) {
+				for i, c := range s.contentsAt(time.Now()) {
+					if !m.takes(c) {
+						continue
+					}
+					t.Run(fmt.Sprintf("%s-%d", c.kind, i), func(t *testing.T) {
+						g.try(t, s, m, i, libraries)
+					})
+				}
+			})
+		}
+	}
+}
+
+// TestOfficialCoverage: no scheme is left to our own signer alone without a
+// reason, and our own does not stand in where a library signs.
+func TestOfficialCoverage(t *testing.T) {
+	t.Parallel()
+	libraries := officialLibraries(t)
+	covered := map[string]bool{}
+	for _, s := range specimens() {
+		covered[s.scheme] = true
+		signs, verifies := false, false
+		for _, l := range s.libraries(libraries) {
+			signs, verifies = signs || l.Signs, verifies || l.Verifies
+		}
+		if !signs && !verifies {
+			t.Errorf("no library knows %s", s.name)
+		}
+		if signs == (s.sign != nil) {
+			t.Errorf("%s: a library signs: %t; the test signs: %t", s.name, signs, s.sign != nil)
+		}
+	}
+	for _, l := range libraries {
+		if l.Version == "" {
+			t.Errorf("%s has no version", l.Name)
+		}
+		if !slices.ContainsFunc(specimens(), func(s specimen) bool { return s.name == l.Scheme }) {
+			t.Errorf("%v signs for %s, of which there is no specimen", l, l.Scheme)
+		}
+	}
+	for scheme := range listedSchemes(t) {
+		if covered[scheme] == (withoutLibrary[scheme] != "") {
+			t.Errorf("%s belongs either to the specimens or to those without a library", scheme)
+		}
+	}
+}
+
+// listedSchemes are those that the binary has.
+func listedSchemes(t *testing.T) map[string]bool {
+	t.Helper()
+	said, code := webhook(t, "", "schemes")
+	if code != 0 {
+		t.Fatalf("exit status %d: %s", code, said)
+	}
+	listed := map[string]bool{}
+	for line := range strings.Lines(said) {
+		if fields := strings.Fields(line); len(fields) > 0 && fields[0] != "SCHEME" {
+			listed[fields[0]] = true
+		}
+	}
+	return listed
+}
+
+// officialGateway has a route for every specimen whose scheme the binary has.
+type officialGateway struct {
+	*gateway
+	app    *application
+	listed map[string]bool
+	sent   int
+}
+
+func newOfficialGateway(t *testing.T) *officialGateway {
+	t.Helper()
+	g := &officialGateway{app: newApplication(t), listed: listedSchemes(t)}
+	var routes, env []string
+	for _, s := range specimens() {
+		if g.listed[s.scheme] {
+			options := append([]string{"provider " + s.name, "replay off"}, s.options...)
+			routes = append(routes, route("/"+s.name, verify(s.scheme, secretVariable(s.name), options...), "reverse_proxy "+g.app.addr))
+			env = append(env, secretVariable(s.name)+"="+s.secret)
+		}
+	}
+	g.gateway = start(t, openSite(routes...), env...)
+	return g
+}
+
+// maker signs a specimen's deliveries.
+type maker struct {
+	name  string
+	takes func(content) bool
+	sign  func(t *testing.T, o outgoing) []header
+}
+
+// makers are the libraries that sign, or our own signer where there is none, and
+// the command.
+func (g *officialGateway) makers(s specimen, libraries []library) []maker {
+	takesAll := func(content) bool { return true }
+	var list []maker
+	for _, l := range s.libraries(libraries) {
+		if l.Signs {
+			list = append(list, maker{l.String(), l.takes, l.sign})
+		}
+	}
+	if s.sign != nil {
+		list = append(list, maker{"documentation", takesAll, func(_ *testing.T, o outgoing) []header { return s.sign(o) }})
+	}
+	if g.listed[s.scheme] && s.name == s.scheme && s.key == "" {
+		list = append(list, maker{"command", takesAll, s.signByCommand})
+	}
+	return list
+}
+
+func (s specimen) signByCommand(t *testing.T, o outgoing) []header {
+	t.Helper()
+	args := []string{"sign", "--scheme", s.scheme, "--secret", o.key, "--at", unix(o.at)}
+	if s.id != "" {
+		args = append(args, "--id", o.id)
+	}
+	if s.located {
+		args = append(args, "--url", o.url)
+	}
+	said, code := webhook(t, string(o.body), append(args, "-")...)
+	if code != 0 {
+		t.Fatalf("exit status %d: %s", code, said)
+	}
+	var headers []header
+	for line := range strings.Lines(said) {
+		if name, value, found := strings.Cut(strings.TrimRight(line, "\r\n"), ": "); found {
+			headers = append(headers, header{name, value})
+		}
+	}
+	return headers
+}
+
+// try lets the maker sign one content, and the gateway and the libraries judge
+// it and what can be altered in it.
+func (g *officialGateway) try(t *testing.T, s specimen, m maker, index int, libraries []library) {
+	t.Helper()
+	now := time.Now()
+	kind := s.contentsAt(now)[index].kind
+	libraries = slices.DeleteFunc(s.libraries(libraries), func(l library) bool {
+		return !l.Verifies || !l.takes(content{kind: kind})
+	})
+	sign := func(key string, at time.Time) delivery {
+		g.sent++
+		d := s.request(s.contentsAt(at)[index], fmt.Sprintf("/%s?n=%d", s.name, g.sent))
+		headers := m.sign(t, outgoing{key, d.body, at, g.url(d), fmt.Sprintf("msg_e2e-%d", g.sent)})
+		d.headers = append(d.headers, headers...)
+		return d
+	}
+
+	honest := sign(s.signingKey(), now)
+	for _, l := range libraries {
+		if err := l.verify(t, honest, s.secret, g.url(honest), now); err != nil {
+			t.Errorf("%v refuses it: %v", l, err)
+		}
+	}
+	if g.listed[s.scheme] {
+		g.accepts(t, s, honest)
+	}
+
+	if kind != compactJSON {
+		return
+	}
+	for _, a := range s.alterations(t, now, sign) {
+		t.Run(a.name, func(t *testing.T) {
+			for _, l := range libraries {
+				err := l.verify(t, a.sent, s.secret, g.url(a.sent), now)
+				if judged := l.JudgesTime || !a.old; err == nil && judged && !a.future {
+					t.Errorf("%v accepts it", l)
+				}
+			}
+			if g.listed[s.scheme] {
+				send(t, g.gateway, a.sent).rejected(t, a.reason)
+				if n := len(g.app.with(a.sent.path)); n != 0 {
+					t.Errorf("it reached the application %d times", n)
+				}
+			}
+		})
+	}
+}
+
+func (g *officialGateway) accepts(t *testing.T, s specimen, d delivery) {
+	t.Helper()
+	send(t, g.gateway, d).accepted(t)
+	got := g.app.with(d.path)
+	if len(got) != 1 {
+		t.Fatalf("the application received it %d times", len(got))
+	}
+	got[0].carries(t, d)
+	want := http.Header{"Webhook-Verdict": {"accepted"}, "Webhook-Provider": {s.name}}
+	if s.id != "" {
+		want.Set("Webhook-Id", d.get(s.id))
+	}
+	for name := range want {
+		if values := got[0].header.Values(name); !slices.Equal(values, want[name]) {
+			t.Errorf("the application received %s %q, not %q", name, values, want[name])
+		}
+	}
+}
+
+func (g *officialGateway) url(d delivery) string { return "http://" + g.addr + d.path }
