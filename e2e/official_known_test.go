@@ -93,10 +93,9 @@ func knownAnswers() []knownAnswer {
 func TestOfficialKnownAnswers(t *testing.T) {
 	t.Parallel()
 	libraries := officialLibraries(t)
-	specimens := specimens()
 	for _, k := range knownAnswers() {
 		t.Run(k.scheme, func(t *testing.T) {
-			s := named(t, specimens, k.scheme)
+			s := named(t, specimens(), k.scheme)
 			d := delivery{headers: k.headers, body: []byte(k.body)}
 			o := outgoing{k.secret, d.body, k.at, k.url, k.id}
 			if s.sign != nil && s.key == "" {

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/http"
+	"sync"
 	"time"
 )
 
@@ -88,7 +89,8 @@ var withoutLibrary = map[string]string{
 	"mceasy":    "McEasy publishes no library",
 }
 
-func specimens() []specimen {
+// specimens are the same all through a run: some have keys of their own.
+var specimens = sync.OnceValue(func() []specimen {
 	standard := func(name, scheme, prefix string) specimen {
 		return specimen{
 			name: name, scheme: scheme,
@@ -117,7 +119,11 @@ func specimens() []specimen {
 		{name: "twilio", signature: "X-Twilio-Signature", located: true, contents: twilioContents},
 		{name: "square", signature: "x-square-hmacsha256-signature", located: true, sign: signSquare},
 		{name: "paddle", signature: "Paddle-Signature", timed: true, sign: signPaddle},
-		{name: "linear", signature: "Linear-Signature", timed: true, sign: signLinear, options: []string{"tolerance 5m"}},
+		{
+			name: "linear", signature: "Linear-Signature", timed: true, sign: signLinear, options: []string{"tolerance 5m"},
+			// The time is in the body, which has to be JSON.
+			contents: func(at time.Time) []content { return jsonContents(at)[:2] },
+		},
 		{name: "zoom", signature: "x-zm-signature", timed: true, sign: signZoom},
 		asymmetric(specimen{name: "discord", signature: "X-Signature-Ed25519", timed: true, sign: signDiscord}, ed25519Pair),
 		asymmetric(specimen{
@@ -134,7 +140,7 @@ func specimens() []specimen {
 		}
 	}
 	return list
-}
+})
 
 // asymmetric gives the specimen new keys. What verifies is public: no canary.
 func asymmetric(s specimen, pair func() (public, private string)) specimen {

@@ -125,7 +125,7 @@ func (g *officialGateway) makers(s specimen, libraries []library) []maker {
 	if s.sign != nil {
 		list = append(list, maker{"documentation", takesAll, func(_ *testing.T, o outgoing) []header { return s.sign(o) }})
 	}
-	if g.listed[s.scheme] && s.name == s.scheme && s.key == "" {
+	if g.listed[s.scheme] && s.name == s.scheme {
 		list = append(list, maker{"command", takesAll, s.signByCommand})
 	}
 	return list
