@@ -19,16 +19,16 @@ type altered struct {
 	future bool   // the same, and most libraries judge no time ahead
 }
 
-// alterations are what can be wrong with the delivery that make makes.
-func (s specimen) alterations(t *testing.T, now time.Time, make func(key string, at time.Time) delivery) []altered {
+// alterations are what can be wrong with the delivery that sign makes.
+func (s specimen) alterations(t *testing.T, now time.Time, sign func(key string, at time.Time) delivery) []altered {
 	t.Helper()
 	const mismatch = "signature_mismatch"
-	honest := make(s.signingKey(), now)
+	honest := sign(s.signingKey(), now)
 	list := []altered{
 		{name: "body", sent: honest.saying(bytes.Replace(honest.body, []byte("n17"), []byte("n16"), 1)), reason: mismatch},
 		{name: "signature", sent: honest.with(s.signature, flipped(t, honest.get(s.signature))), reason: mismatch},
 		{name: "no signature", sent: honest.without(s.signature), reason: "missing_signature"},
-		{name: "secret", sent: make(s.wrong, now), reason: mismatch},
+		{name: "secret", sent: sign(s.wrong, now), reason: mismatch},
 	}
 	if s.id != "" {
 		list = append(list, altered{name: "id", sent: honest.with(s.id, honest.get(s.id)+"0"), reason: mismatch})
@@ -37,7 +37,7 @@ func (s specimen) alterations(t *testing.T, now time.Time, make func(key string,
 		list = append(list, altered{name: "URL", sent: honest.to(honest.path + "&more=1"), reason: mismatch})
 	}
 	if s.timed {
-		stale, future := make(s.signingKey(), now.Add(-time.Hour)), make(s.signingKey(), now.Add(time.Hour))
+		stale, future := sign(s.signingKey(), now.Add(-time.Hour)), sign(s.signingKey(), now.Add(time.Hour))
 		list = append(list,
 			altered{name: "stale", sent: stale, reason: "stale", old: true},
 			altered{name: "future", sent: future, reason: "future", future: true},
