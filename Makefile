@@ -2,14 +2,17 @@
 # make test      runs everything; what needs a program that is missing is skipped
 #                and named, and with CI=true it fails
 # make image     builds the container image
+# make bench     measures what a delivery costs, beside a plain proxy in the same
+#                run, and then the parts of it
 # make binaries  builds for Linux on amd64 and on arm64
 
 TAGS     := nobadger,nomysql,nopgx
 BIN      := bin/hooklatch
 FUZZTIME ?= 2s
+ROUNDS   ?= 5
 GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
-.PHONY: build run image binaries test vet lint unit fuzz e2e container
+.PHONY: build run image binaries test vet lint unit fuzz e2e container bench
 
 build:
 	go build -trimpath -buildvcs=auto -tags $(TAGS) -o $(BIN) ./cmd/hooklatch
@@ -64,6 +67,10 @@ fuzz:
 
 e2e:
 	cd e2e && go test -race -timeout 20m $$(go list ./... | grep -v /container$$)
+
+bench: build
+	cd e2e && go run ./bench -binary ../$(BIN) -rounds $(ROUNDS)
+	go test -run '^$$' -bench 'Verify|Body|Headers|Serve|Pairs' ./schemes ./module ./module/replay/memory
 
 # Verbose, because it prints what it measures.
 container:
