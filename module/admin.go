@@ -70,7 +70,7 @@ func (a *adminAPI) history(w http.ResponseWriter, r *http.Request) error {
 	case status == replay.InFlight:
 		return apiError(http.StatusConflict, "the event is being handled right now; try again")
 	case status != replay.Forgotten:
-		return apiError(http.StatusNotFound, "nothing to forget: no handler has this label, or its history has no event with this id; the id is what the application got as Webhook-Id, sha256- and 32 hex digits")
+		return apiError(http.StatusNotFound, "nothing to forget: no handler has this label, or its history has no event with this id; the id is what the application got as Webhook-Id")
 	}
 	a.logger.Info("forgot a delivery; it can be delivered again", zap.String("provider", label), zap.String("id", id))
 	w.WriteHeader(http.StatusNoContent)
@@ -79,9 +79,8 @@ func (a *adminAPI) history(w http.ResponseWriter, r *http.Request) error {
 
 // forget asks the history of a label. What is no label and no id is unknown.
 func (a *adminAPI) forget(r *http.Request, label, id string) (replay.Status, error) {
-	key, ok := replay.ParseID(id)
 	app := a.app()
-	if !ok || app == nil || app.histories[label] == nil {
+	if app == nil || app.histories[label] == nil {
 		return replay.Unknown, nil
 	}
 	history, err := app.histories[label].use()
@@ -89,11 +88,26 @@ func (a *adminAPI) forget(r *http.Request, label, id string) (replay.Status, err
 	if err != nil {
 		return 0, err
 	}
-	status, err := history.Forget(r.Context(), key)
-	if err != nil {
-		return 0, fmt.Errorf("forgetting: %w", err)
+	status := replay.Unknown
+	for _, key := range keysOfID(label, id) {
+		if status, err = history.Forget(r.Context(), key); err != nil {
+			return 0, fmt.Errorf("forgetting: %w", err)
+		}
+		if status != replay.Unknown {
+			break
+		}
 	}
 	return status, nil
+}
+
+// keysOfID gives the keys under which a delivery with this id may be: made of
+// its content, or of the id that the provider signs, which may look the same.
+func keysOfID(label, id string) []replay.Key {
+	var keys []replay.Key
+	if key, ok := replay.ParseID(id); ok {
+		keys = append(keys, key)
+	}
+	return append(keys, idKey(label, id))
 }
 
 func apiError(status int, text string) error {

@@ -137,6 +137,9 @@ func (h *Handler) checkReplay(scheme *schemes.Scheme) error {
 	if stored.Key == replay.KeyDelivery && scheme.Time != schemes.TimeInHeaders {
 		return fmt.Errorf("replay: key delivery needs a signed send time, and %s has none; write key content or leave it out", scheme.Name)
 	}
+	if stored.Key == replay.KeyDelivery && scheme.SignsID {
+		return fmt.Errorf("replay: key delivery is for events that cannot be told apart by their content, and deliveries of %s have an id of their own; write key content or leave it out", scheme.Name)
+	}
 	return h.checkTTL(scheme, stored.Options)
 }
 

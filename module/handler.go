@@ -108,6 +108,8 @@ type Handler struct {
 	ttl      time.Duration
 	allow    string // for the Allow header
 
+	readNames, stayNames []string // the scheme's headers that look like this handler's, see ownNames
+
 	logger *zap.Logger // sampled: a flood of forgeries must not fill a disk
 	now    func() time.Time
 }
@@ -149,6 +151,7 @@ func (h *Handler) provision(ctx caddy.Context) error {
 	}
 	h.logger = sampled(ctx.Logger())
 	h.scheme, _ = schemes.Get(h.Scheme)
+	h.readNames, h.stayNames = ownNames(h.scheme)
 	h.allow = allowHeader(h.Methods)
 
 	if err := h.loadStore(ctx); err != nil {

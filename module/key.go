@@ -39,18 +39,28 @@ type contentHash struct {
 }
 
 // content makes the content key: the label, with `key delivery` the send time
-// as it was signed, what is signed besides the body, then the body.
-func (k *keyer) content(claim *schemes.Claim, body []byte) replay.Key {
+// as it was signed, then the signed id; where there is none, what is signed
+// besides the body, then the body.
+func (k *keyer) content(claim *schemes.Claim, id string, body []byte) replay.Key {
 	c := k.pool.Get().(*contentHash)
 	defer k.pool.Put(c)
 	c.Reset()
 	c.scratch = k.appendHead(c.scratch[:0], claim)
-	if claim.Identity != "" {
+	if id != "" {
+		c.Write(append(c.scratch, id...))
+		return firstBits(c.Sum(c.sum[:0]))
+	}
+	if len(claim.Identity) > 0 {
 		c.scratch = append(append(c.scratch, claim.Identity...), 0)
 	}
 	c.Write(c.scratch)
 	c.Write(body)
 	return firstBits(c.Sum(c.sum[:0]))
+}
+
+// idKey is the content key of a delivery with a signed id.
+func idKey(label, id string) replay.Key {
+	return keyOf([]byte(label + "\x00" + id))
 }
 
 // appendHead appends what both kinds of keys begin with.

@@ -16,7 +16,7 @@ import (
 // ServeHTTP takes a request on its way: refuse what the headers give away,
 // verify the body while it comes, judge time and history, hand it on.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	stripForged(r)
+	stripForged(r, h.readNames)
 	d := &delivery{handler: h}
 	defer d.body.end()
 	history, opening := h.history.use()
@@ -66,7 +66,7 @@ type delivery struct {
 	event      replay.Event
 	occurrence schemes.Unsigned
 	unsigned   schemes.Unsigned
-	idText     string // of event.Content, once it is final
+	idText     string // the signed one; else of event.Content, once it is final
 
 	storing storeContext // of the reservation
 }
@@ -87,7 +87,7 @@ func (h *Handler) verify(w http.ResponseWriter, r *http.Request, d *delivery) *r
 		refused.unread = true
 		return refused
 	}
-	verification, err := h.verifier.Open(r.Header)
+	verification, err := h.verifier.Open(h.received(r))
 	if err != nil {
 		refused := refusalOf(err)
 		refused.unread = true
@@ -107,11 +107,15 @@ func (h *Handler) verify(w http.ResponseWriter, r *http.Request, d *delivery) *r
 	}
 
 	d.verified, d.secret = true, secret
-	d.facts = h.scheme.Read(claim, body)
+	if len(h.readNames) > 0 {
+		removeOursBut(r.Header, h.stayNames)
+	}
+	d.facts = verification.Facts(body)
+	d.idText = d.facts.ID
 	d.occurrence, d.unsigned = claim.OccurrenceID, claim.UnsignedEvent
 	// Only now: a forgery is not worth a second pass over its body.
 	d.event = replay.Event{
-		Content:    h.keyer.content(claim, body),
+		Content:    h.keyer.content(claim, d.facts.ID, body),
 		Occurrence: h.keyer.occurrence(claim),
 		Unsigned:   fingerprint(claim),
 	}
@@ -149,7 +153,7 @@ func (h *Handler) reserve(ctx context.Context, history replay.History, d *delive
 	own := d.event
 	own.Content = h.keyer.variant(d.event.Content, d.event.Unsigned)
 	if status == replay.ContentConflict {
-		d.event = own
+		d.event, d.idText = own, ""
 		reservation, status, err = history.Reserve(ctx, d.event)
 	}
 	if err == nil && status == replay.OccurrenceConflict {
@@ -201,6 +205,7 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, d *delivery, v 
 	if refused.unread {
 		h.drain(w, r)
 	}
+	removeOurs(r.Header)
 	emptyBody(r)
 	h.note(r, d, v, refused)
 	status := statuses[refused.reason]

@@ -4,14 +4,17 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"github.com/hooklatch/hooklatch/schemes"
 )
 
 // stripForged removes what a sender must not be able to say, first of all and
 // whatever the verdict, because handle_errors passes headers on too: headers
 // that look like this handler's own, trailers, which nobody signs, and all that
-// would open a tunnel or have a header deleted on the way.
-func stripForged(r *http.Request) {
-	removeOurs(r.Header)
+// would open a tunnel or have a header deleted on the way. Those that the
+// scheme reads are left until it has judged them.
+func stripForged(r *http.Request, read []string) {
+	removeOursBut(r.Header, read)
 	dropTrailers(r)
 	delete(r.Header, "Upgrade")
 	delete(r.Header, "Http2-Settings")
@@ -26,12 +29,36 @@ func stripForged(r *http.Request) {
 }
 
 // removeOurs removes the headers that only this handler may write.
-func removeOurs(header http.Header) {
+func removeOurs(header http.Header) { removeOursBut(header, nil) }
+
+// removeOursBut removes them but for some names, in exactly this spelling.
+func removeOursBut(header http.Header, kept []string) {
 	for name := range header {
-		if isOurs(name) {
+		if isOurs(name) && !slices.Contains(kept, name) {
 			delete(header, name)
 		}
 	}
+}
+
+// standardHeaders are what providers that follow Standard Webhooks send under
+// names that are otherwise this handler's own.
+var standardHeaders = []string{headerID, "Webhook-Timestamp", "Webhook-Signature"}
+
+// ownNames finds the headers of a scheme that look like this handler's own:
+// those that it reads, and those of them that stay once verified. What is not
+// signed never stays.
+func ownNames(s *schemes.Scheme) (read, stay []string) {
+	signed := slices.Concat([]string{s.SignatureHeader}, s.SignedHeaders, s.AliasHeaders)
+	for _, name := range slices.Concat(signed, s.UnsignedHeaders) {
+		if !isOurs(name) {
+			continue
+		}
+		read = append(read, name)
+		if slices.Contains(signed, name) && slices.Contains(standardHeaders, name) {
+			stay = append(stay, name)
+		}
+	}
+	return read, stay
 }
 
 // isOurs recognises the prefix in any spelling that an application may take

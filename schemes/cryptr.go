@@ -1,9 +1,11 @@
 package schemes
 
 import (
+	"crypto/sha256"
 	"encoding/hex"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -23,10 +25,7 @@ var cryptr = &Scheme{
 	Sign:            signCryptr,
 }
 
-const (
-	cryptrSignature = "Cryptr-Signature"
-	cryptrMaxHeader = 4096 // bytes; a real one has about 170
-)
+const cryptrSignature = "Cryptr-Signature"
 
 var cryptrRefusals = signatureRefusals("cryptr-signature",
 	"t=<1 to 10 digits> with v1=<MAC>, v0=<MAC> or both, each once, a MAC being 64 hex digits or 32 bytes in base64url after an optional sha256.")
@@ -34,12 +33,12 @@ var cryptrRefusals = signatureRefusals("cryptr-signature",
 // openCryptr finds the elements by their names: the documentation's header has
 // commas between them, its code splits at blanks. An element that is there
 // twice is refused: one could be checked and the other one signed.
-func openCryptr(h http.Header, c *Claim) error {
-	text, err := single(h, cryptrSignature, &cryptrRefusals)
+func openCryptr(r Request, c *Claim) error {
+	text, err := single(r.Header, cryptrSignature, &cryptrRefusals)
 	if err != nil {
 		return err
 	}
-	if len(text) > cryptrMaxHeader {
+	if len(text) > maxSignatureHeader {
 		return cryptrRefusals.malformed
 	}
 	var seen struct{ t, v1, v0 bool }
@@ -63,7 +62,7 @@ func openCryptr(h http.Header, c *Claim) error {
 			return cryptrRefusals.malformed
 		}
 	}
-	if !seen.t || len(c.MACs) == 0 {
+	if !seen.t || len(c.Signatures) == 0 {
 		return cryptrRefusals.malformed
 	}
 	c.Prefix = append(append(c.Prefix, c.SentAtText...), '.')
@@ -104,30 +103,27 @@ func (c *Claim) addCryptrMAC(text string) bool {
 	if len(text) > len(algorithm) && text[:len(algorithm)] == algorithm {
 		text = text[len(algorithm):]
 	}
-	c.MACs = append(c.MACs, [32]byte{})
-	mac := &c.MACs[len(c.MACs)-1]
-	switch len(text) {
-	case hexLen:
-		return decodeHex(text, mac)
-	case rawBase64URLLen:
-		return decodeBase64(strictRawBase64URL, text, mac)
+	switch {
+	case len(text) == 2*sha256.Size:
+		return c.AddHex(text, sha256.Size, 0)
+	case strings.HasSuffix(text, "="):
+		return c.AddBase64(strictBase64URL, text, sha256.Size, 0)
 	default:
-		return decodeBase64(strictBase64URL, text, mac)
+		return c.AddBase64(strictRawBase64URL, text, sha256.Size, 0)
 	}
 }
 
-var cryptrMembers = []string{"code", "issued_at", "__domain__", "__environment__"}
+var cryptrMembers = paths("code", "issued_at", "__domain__", "__environment__")
 
 func readCryptr(_ *Claim, body []byte) Facts {
 	found, _ := members(body, cryptrMembers)
-	facts := Facts{Event: found[0].text(), Tenant: found[2].text(), Environment: found[3].text()}
-	if at, err := time.Parse(time.RFC3339, found[1].text()); err == nil {
-		facts.OccurredAt = at
+	return Facts{
+		Event: found[0].text(), OccurredAt: found[1].rfc3339(),
+		Tenant: found[2].text(), Environment: found[3].text(),
 	}
-	return facts
 }
 
-func signCryptr(key []byte, d Outgoing) (http.Header, error) {
+func signCryptr(key Key, d Outgoing) (http.Header, error) {
 	switch {
 	case d.ID != "":
 		return nil, errNoID
@@ -135,6 +131,9 @@ func signCryptr(key []byte, d Outgoing) (http.Header, error) {
 		return nil, errEventInBody
 	}
 	t := strconv.FormatInt(d.At.Unix(), 10)
-	mac := hmacSHA256(key, []byte(t+"."), d.Body)
+	mac, err := key.sign([]byte(t+"."), d.Body)
+	if err != nil {
+		return nil, err
+	}
 	return http.Header{cryptrSignature: {"t=" + t + ",v1=sha256." + hex.EncodeToString(mac)}}, nil
 }

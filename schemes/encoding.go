@@ -5,9 +5,8 @@ import (
 	"encoding/hex"
 )
 
-// MACs are decoded to bytes before they are compared. Every decoder here takes
-// exactly 32 bytes and only one spelling of them, but for the case of hex
-// digits.
+// Signatures are decoded to bytes before they are compared. Every decoder here
+// takes only one spelling of the bytes, but for the case of hex digits.
 
 var (
 	strictBase64       = base64.StdEncoding.Strict()
@@ -15,38 +14,70 @@ var (
 	strictRawBase64URL = base64.RawURLEncoding.Strict()
 )
 
-const (
-	hexLen          = 64
-	base64Len       = 44
-	rawBase64URLLen = 43
-)
-
-// decodeHex decodes 64 hex digits of either case.
-func decodeHex(s string, mac *[32]byte) bool {
-	if len(s) != hexLen {
-		return false
-	}
-	var text [hexLen]byte
-	copy(text[:], s)
-	_, err := hex.Decode(mac[:], text[:])
-	return err == nil
+// Signature is one that was sent, decoded. It is made by Claim.AddHex and
+// Claim.AddBase64.
+type Signature struct {
+	variant int
+	size    int
+	bytes   [maxSignatureLen]byte
 }
 
-// decodeBase64 decodes 32 bytes in the given encoding. The encodings are the
-// strict ones: others accept two texts for the same bytes.
-func decodeBase64(enc *base64.Encoding, s string, mac *[32]byte) bool {
-	if len(s) > base64Len || enc.EncodedLen(len(mac)) != len(s) {
+// Bytes gives the signature.
+func (s *Signature) Bytes() []byte { return s.bytes[:s.size] }
+
+// maxSignatureText is the longest text of a signature: hex.
+const maxSignatureText = 2 * maxSignatureLen
+
+// MaxSignatures is how many signatures of one delivery are looked at, so that a
+// sender cannot buy work with a long list; more of them are refused. Those that
+// are verified with a public key are at most MaxPublicSignatures.
+const (
+	MaxSignatures       = 16
+	MaxPublicSignatures = 4
+)
+
+// AddHex adds a signature in hex digits of either case. It reports whether the
+// text is one of the given size in bytes; size 0 is any.
+func (c *Claim) AddHex(text string, size, variant int) bool {
+	if len(text)%2 != 0 || len(text) > maxSignatureText || len(c.Signatures) == MaxSignatures {
 		return false
 	}
-	var text [base64Len]byte
-	copy(text[:], s)
-	// The decoder skips line breaks and writes up to the decoded length of
-	// the whole text, which is one byte more than the MAC.
-	var out [33]byte
-	n, err := enc.Decode(out[:], text[:len(s)])
-	if err != nil || n != len(mac) {
+	var digits [maxSignatureText]byte
+	copy(digits[:], text)
+	s := c.add(variant)
+	var err error
+	s.size, err = hex.Decode(s.bytes[:], digits[:len(text)])
+	return err == nil && s.size > 0 && (size == 0 || s.size == size)
+}
+
+// AddBase64 adds a signature in an encoding, which must be a strict one: others
+// accept two texts for the same bytes. It reports as AddHex does.
+func (c *Claim) AddBase64(enc *base64.Encoding, text string, size, variant int) bool {
+	// The decoder writes up to the decoded length of the whole text, which may
+	// be two bytes more than there are, and skips line breaks.
+	const most = (maxSignatureLen + 2) / 3 * 4
+	if len(text) > most || size > 0 && enc.EncodedLen(size) != len(text) || len(c.Signatures) == MaxSignatures {
 		return false
 	}
-	copy(mac[:], out[:])
+	var in [most]byte
+	var out [maxSignatureLen + 3]byte
+	n, err := enc.Decode(out[:], in[:copy(in[:], text)])
+	if err != nil || n == 0 || n > maxSignatureLen || enc.EncodedLen(n) != len(text) || size > 0 && n != size {
+		return false
+	}
+	s := c.add(variant)
+	s.size = copy(s.bytes[:], out[:n])
 	return true
+}
+
+// add makes room for a signature.
+func (c *Claim) add(variant int) *Signature {
+	if len(c.Signatures) < cap(c.Signatures) {
+		c.Signatures = c.Signatures[:len(c.Signatures)+1]
+	} else {
+		c.Signatures = append(c.Signatures, Signature{})
+	}
+	s := &c.Signatures[len(c.Signatures)-1]
+	s.variant, s.size = variant, 0
+	return s
 }

@@ -45,3 +45,6 @@ func number(s string, max int) (int64, bool) {
 // maxSecondsDigits bounds a Unix time in seconds: until the year 2286, and
 // never a number of milliseconds of our days.
 const maxSecondsDigits = 10
+
+// maxMillisDigits bounds one in milliseconds, until the same year.
+const maxMillisDigits = 13

@@ -3,12 +3,30 @@ package schemes
 import (
 	"bytes"
 	"encoding/json"
+	"strings"
 	"time"
 	"unicode/utf8"
 )
 
-// maxMembers is how many members of a body a scheme may ask for.
-const maxMembers = 4
+// maxMembers is how many members of a body a scheme may ask for, and maxSteps
+// how deep they may be.
+const (
+	maxMembers = 8
+	maxSteps   = 8
+)
+
+// path leads to a member: its name, behind the names of the objects that it is
+// in.
+type path []string
+
+// paths reads dotted names.
+func paths(names ...string) []path {
+	all := make([]path, len(names))
+	for i, name := range names {
+		all[i] = strings.Split(name, ".")
+	}
+	return all
+}
 
 // maxTextLen bounds, in bytes, the text of a value in a body. It leaves room
 // for 256 bytes that are all written as escapes, which is more than anything
@@ -22,72 +40,121 @@ type value struct {
 	raw []byte
 }
 
-// members finds members of the JSON object that the body is, by name, and
-// says whether the body is a JSON object at all. The whole body is checked
-// in one pass and without memory, whatever its size: a body that only begins
-// like JSON yields nothing.
-func members(body []byte, names []string) (found [maxMembers]value, ok bool) {
-	var seen [maxMembers]bool
-	s := scanner{b: body}
-	if s.space() != '{' {
+// finder is one search for members.
+type finder struct {
+	scanner
+	paths []path
+	found [maxMembers]value
+	twice uint // the paths of which a step is there twice, as bits
+}
+
+// members finds members of the JSON object that the body is, and says whether
+// the body is a JSON object at all. The whole body is checked in one pass and
+// without memory, whatever its size: a body that only begins like JSON yields
+// nothing.
+func members(body []byte, paths []path) (found [maxMembers]value, ok bool) {
+	f := finder{scanner: scanner{b: body}, paths: paths}
+	if f.space() != '{' || !f.object(0, 1<<len(paths)-1) {
 		return found, false
 	}
-	s.i++
+	f.space()
+	if f.i != len(f.b) {
+		return found, false
+	}
+	return f.found, true
+}
+
+// object reads an object that some paths, as bits, lead to in so many steps.
+// It calls itself at most maxSteps deep.
+func (f *finder) object(steps int, open uint) bool {
+	var seen uint
+	f.i++
 	for first := true; ; first = false {
-		next := s.space()
+		next := f.space()
 		if next == '}' && first {
 			break
 		}
-		start := s.i
-		if next != '"' || !s.str() {
-			return [maxMembers]value{}, false
+		start := f.i
+		if next != '"' || !f.str() {
+			return false
 		}
-		key := s.b[start:s.i]
-		if !s.colon() {
-			return [maxMembers]value{}, false
+		name := f.b[start:f.i]
+		if !f.colon() {
+			return false
 		}
-		s.space()
-		start = s.i
-		if !s.value() {
-			return [maxMembers]value{}, false
-		}
-		if at := indexName(names, key); at >= 0 {
-			found[at] = value{}
-			if !seen[at] {
-				found[at].raw = s.b[start:s.i]
+		next = f.space()
+		start = f.i
+		hit := f.named(name, steps, open)
+		f.see(hit, &seen)
+		inner := f.beyond(hit, steps)
+		if inner != 0 && next == '{' {
+			if !f.object(steps+1, inner) {
+				return false
 			}
-			seen[at] = true
+		} else if !f.value(steps + 1) {
+			return false
 		}
-		next = s.space()
+		f.keep(hit&^inner&^f.twice, f.b[start:f.i])
+		next = f.space()
 		if next == '}' {
 			break
 		}
 		if next != ',' {
-			return [maxMembers]value{}, false
+			return false
 		}
-		s.i++
+		f.i++
 	}
-	s.i++
-	s.space()
-	if s.i != len(s.b) {
-		return [maxMembers]value{}, false
-	}
-	return found, true
+	f.i++
+	return true
 }
 
-// indexName finds a quoted key among the names. A key may be written with
+// named gives the paths that go on with a quoted name. It may be written with
 // escapes and is still the same name to whoever parses it.
-func indexName(names []string, quoted []byte) int {
+func (f *finder) named(quoted []byte, step int, open uint) (hit uint) {
+	if open == 0 {
+		return 0
+	}
 	plain := quoted[1 : len(quoted)-1]
 	if bytes.IndexByte(plain, '\\') >= 0 {
 		plain = []byte(value{quoted}.text())
 	}
-	for i, name := range names {
-		if string(plain) == name {
-			return i
+	for i, path := range f.paths {
+		if open&(1<<i) != 0 && string(plain) == path[step] {
+			hit |= 1 << i
 		}
 	}
-	return -1
+	return hit
+}
+
+// see marks a step of paths. One that is there twice makes the paths void.
+func (f *finder) see(hit uint, seen *uint) {
+	again := hit & *seen
+	*seen |= hit
+	f.twice |= again
+	for i := range f.paths {
+		if again&(1<<i) != 0 {
+			f.found[i] = value{}
+		}
+	}
+}
+
+// beyond gives those of the paths that do not end at this step.
+func (f *finder) beyond(hit uint, step int) uint {
+	for i, path := range f.paths {
+		if len(path) == step+1 {
+			hit &^= 1 << i
+		}
+	}
+	return hit
+}
+
+// keep keeps the value that paths end at.
+func (f *finder) keep(hit uint, raw []byte) {
+	for i := range f.paths {
+		if hit&(1<<i) != 0 {
+			f.found[i] = value{raw}
+		}
+	}
 }
 
 // text gives the value of a string, or nothing if it is not one, is longer
@@ -126,4 +193,22 @@ func (v value) unixSeconds() time.Time {
 		return time.Time{}
 	}
 	return time.Unix(n, 0)
+}
+
+// unixMillis gives a Unix time in milliseconds, or the zero time.
+func (v value) unixMillis() time.Time {
+	n, ok := number(v.digits(), maxMillisDigits)
+	if !ok {
+		return time.Time{}
+	}
+	return time.UnixMilli(n)
+}
+
+// rfc3339 gives a time that is written so, or the zero time.
+func (v value) rfc3339() time.Time {
+	at, err := time.Parse(time.RFC3339, v.text())
+	if err != nil {
+		return time.Time{}
+	}
+	return at
 }

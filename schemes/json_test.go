@@ -11,7 +11,7 @@ import (
 )
 
 func TestMembers(t *testing.T) {
-	names := []string{"event", "timestamp"}
+	names := paths("event", "timestamp")
 	for _, c := range []struct {
 		name, body, event string
 		seconds           int64
@@ -85,7 +85,7 @@ func FuzzMembers(f *testing.F) {
 	}
 	f.Add([]byte(`{"event":"a","x":[1,-0.5e+7,{"":[]},{},"\ud800"],"timestamp":12,"b":[true,false,null]}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		found, ok := members(body, []string{"event", "timestamp"})
+		found, ok := members(body, paths("event", "timestamp"))
 		isObject := json.Valid(body) && bytes.HasPrefix(bytes.TrimLeft(body, " \t\r\n"), []byte("{"))
 		if ok != isObject {
 			t.Fatalf("object: %v, encoding/json says %v", ok, isObject)
@@ -129,7 +129,7 @@ func TestPlain(t *testing.T) {
 }
 
 func BenchmarkMembers(b *testing.B) {
-	names := []string{"event"}
+	names := paths("event")
 	for name, text := range map[string]string{
 		"text":    `{"event":"x","data":"` + strings.Repeat("abcdefgh", 8<<10) + `"}`,
 		"numbers": `{"event":"x","data":[` + strings.Repeat("12345,", 10<<10) + `1]}`,

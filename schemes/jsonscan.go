@@ -44,11 +44,11 @@ func (s *scanner) key() bool {
 	return s.space() == '"' && s.str() && s.colon()
 }
 
-// value reads a whole value. It keeps the open objects and arrays as bits
+// value reads a whole value inside of so many open objects. It keeps the open objects and arrays as bits
 // rather than on the call stack, so that no body can exhaust that.
-func (s *scanner) value() bool {
+func (s *scanner) value(outside int) bool {
 	var isObject [maxDepth/64 + 1]uint64
-	depth := 1 // the object that members walks over
+	depth := outside
 	for {
 		opened, ok := s.open()
 		if !ok {
@@ -68,7 +68,7 @@ func (s *scanner) value() bool {
 			}
 		}
 		for {
-			if depth == 1 {
+			if depth == outside {
 				return true
 			}
 			object := isObject[depth/64]&(1<<(depth%64)) != 0

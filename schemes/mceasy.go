@@ -1,6 +1,7 @@
 package schemes
 
 import (
+	"crypto/sha256"
 	"errors"
 	"net/http"
 	"slices"
@@ -35,7 +36,6 @@ const (
 	mceasyOccurrence = "X-Mceasywebhook-Occurrence-Id"
 	mceasyJoin       = "|>"
 
-	mceasyMaxTimeDigits  = 13 // milliseconds, until the year 2286
 	mceasyMaxEventDigits = 10 // event ids are type numbers; about 30 are known
 )
 
@@ -49,48 +49,50 @@ var (
 // decoded bytes to HMAC as a text, which makes two bytes of every byte above
 // 0x7F; its prose knows nothing of that. Both readings come from the same
 // secret, so accepting either gives nothing away.
-func mceasyKeys(secret string) ([][]byte, error) {
-	key, err := strictBase64.DecodeString(secret)
-	if err != nil || strings.ContainsAny(secret, "\r\n") {
-		return nil, errors.New("is not base64; McEasy's secrets are configured in base64, as McEasy shows them")
+func mceasyKeys(secret string) ([]Key, error) {
+	key, err := base64Key(secret, "is not base64; McEasy's secrets are configured in base64, as McEasy shows them")
+	if err != nil {
+		return nil, err
 	}
-	keys := [][]byte{key}
+	keys := []Key{{Secret: key}}
 	asText := make([]byte, 0, 2*len(key))
 	for _, b := range key {
 		asText = append(asText, string(rune(b))...)
 	}
 	if !slices.Equal(asText, key) {
-		keys = append(keys, asText)
+		keys = append(keys, Key{Secret: asText})
 	}
 	return keys, nil
 }
 
-func openMcEasy(h http.Header, c *Claim) error {
+func openMcEasy(r Request, c *Claim) error {
+	h := r.Header
 	text, err := single(h, mceasySignature, &mceasySignatureRefusals)
 	if err != nil {
 		return err
 	}
-	c.MACs = append(c.MACs, [32]byte{})
 	mac, ok := cutMcEasyVersion(text)
-	if !ok || !decodeBase64(strictBase64, mac, &c.MACs[0]) {
+	if !ok || !c.AddBase64(strictBase64, mac, sha256.Size, 0) {
 		return mceasySignatureRefusals.malformed
 	}
 
 	if c.SentAtText, err = single(h, mceasyTime, &mceasyTimeRefusals); err != nil {
 		return err
 	}
-	sent, ok := number(c.SentAtText, mceasyMaxTimeDigits)
+	sent, ok := number(c.SentAtText, maxMillisDigits)
 	if !ok {
 		return mceasyTimeRefusals.malformed
 	}
 	c.SentAt = mceasyClock(sent)
 
-	if c.Identity, err = single(h, mceasyEvent, &mceasyEventRefusals); err != nil {
+	event, err := single(h, mceasyEvent, &mceasyEventRefusals)
+	if err != nil {
 		return err
 	}
-	if _, ok := number(c.Identity, mceasyMaxEventDigits); !ok {
+	if _, ok := number(event, mceasyMaxEventDigits); !ok {
 		return mceasyEventRefusals.malformed
 	}
+	c.Identity = append(c.Identity, event...)
 
 	c.OccurrenceID = unsigned(h, mceasyOccurrence)
 	c.Prefix = append(c.Prefix, c.SentAtText...)
@@ -128,7 +130,7 @@ func mceasyClock(n int64) time.Time {
 	return time.UnixMilli(n)
 }
 
-var mceasyMembers = []string{"event_type", "event_name"}
+var mceasyMembers = paths("event_type", "event_name")
 
 // readMcEasy names the event by type and name, such as alarm.harsh_braking,
 // since the signed event id is only a number; without both it is that number.
@@ -136,7 +138,7 @@ func readMcEasy(c *Claim, body []byte) Facts {
 	found, _ := members(body, mceasyMembers)
 	kind, name := found[0].text(), found[1].text()
 	if kind == "" || name == "" {
-		return Facts{Event: c.Identity}
+		return Facts{Event: string(c.Identity)}
 	}
 	return Facts{Event: identifier(kind) + "." + identifier(name)}
 }
@@ -163,17 +165,20 @@ func identifier(s string) string {
 	return b.String()
 }
 
-func signMcEasy(key []byte, d Outgoing) (http.Header, error) {
+func signMcEasy(key Key, d Outgoing) (http.Header, error) {
 	event := d.Event
 	if event == "" {
-		found, _ := members(d.Body, []string{"event_id"})
+		found, _ := members(d.Body, paths("event_id"))
 		event = found[0].digits()
 	}
 	if _, ok := number(event, mceasyMaxEventDigits); !ok {
 		return nil, errors.New("mceasy signs an event id of 1 to 10 digits; give it as the event, or as event_id in the body")
 	}
 	sent := strconv.FormatInt(d.At.UnixMilli(), 10)
-	mac := hmacSHA256(key, []byte(sent+mceasyJoin+event+mceasyJoin), d.Body)
+	mac, err := key.sign([]byte(sent+mceasyJoin+event+mceasyJoin), d.Body)
+	if err != nil {
+		return nil, err
+	}
 	h := http.Header{
 		mceasyTime:      {sent},
 		mceasyEvent:     {event},

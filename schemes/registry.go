@@ -41,3 +41,13 @@ func All() []*Scheme {
 func Names() []string {
 	return slices.Sorted(maps.Keys(registry))
 }
+
+// Define compiles a definition and registers the scheme. It is meant for init
+// functions and panics when the definition is wrong or the name is taken.
+func Define(name string, d Definition) {
+	s, err := d.Compile(name)
+	if err != nil {
+		panic(fmt.Sprintf("schemes: scheme %q: %v", name, err))
+	}
+	Register(s)
+}

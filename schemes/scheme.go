@@ -5,6 +5,13 @@
 // It uses the standard library only, has no clock of its own and does no I/O:
 // whoever calls it reads the body, judges the signed time and keeps the
 // history of replays.
+//
+// Most schemes are a Definition, which is data. Another package adds one with
+//
+//	func init() { schemes.Define("name", schemes.Definition{…}) }
+//
+// and what a definition cannot say is written as a Scheme and added with
+// Register.
 package schemes
 
 import (
@@ -12,8 +19,8 @@ import (
 	"time"
 )
 
-// Scheme is how one provider signs its deliveries. A provider is one file in
-// this package that fills one Scheme and registers it.
+// Scheme is how one provider signs its deliveries. Definition.Compile makes
+// one; a provider that a definition cannot describe fills one in Go.
 type Scheme struct {
 	// Name is what users write: lower case, the provider's own name.
 	Name string
@@ -27,24 +34,48 @@ type Scheme struct {
 	// SignedHeaders are the other headers that take part in the signed bytes.
 	SignedHeaders []string
 
+	// AliasHeaders are other names under which these headers are sent.
+	AliasHeaders []string
+
 	// UnsignedHeaders are headers that the provider sends, that are of use to
 	// an application and that anybody can change.
 	UnsignedHeaders []string
 
-	// SignedBytes says in a few words what the MAC covers.
+	// SignedBytes says in a few words what the signature covers.
 	SignedBytes string
 
 	// Time says where the signed time is, if there is one.
 	Time TimeSource
 
+	// SignsID tells whether deliveries have a signed id, which is then their
+	// identity. In the body it may be absent from some of them.
+	SignsID bool
+
+	// SignsRequest tells whether the method or the URL is signed, so that Open
+	// and Sign need them.
+	SignsRequest bool
+
+	// BodyBegins is what the body must begin with because something else is
+	// signed directly in front of it; empty: anything.
+	BodyBegins string
+
 	// Keys turns a configured secret into the keys it can stand for, the
 	// likeliest first: one, unless the provider's documentation can be read
 	// in two ways. Its errors never contain the secret.
-	Keys func(secret string) ([][]byte, error)
+	Keys func(secret string) ([]Key, error)
+
+	// SigningKey turns a secret into the key that signs. Nil: the first of
+	// Keys.
+	SigningKey func(secret string) (Key, error)
 
 	// Open reads the claim from the headers, before the body is there. Its
 	// errors are *Refusal. The claim is empty when it is called.
-	Open func(h http.Header, c *Claim) error
+	Open func(r Request, c *Claim) error
+
+	// SignedText appends to dst what is signed, for schemes where that is not
+	// Prefix, body and Suffix; the whole body is kept for it. Its errors are
+	// *Refusal. Nil: it is.
+	SignedText func(dst []byte, c *Claim, body []byte) ([]byte, error)
 
 	// Read finds what the body tells. It is called once the signature is
 	// verified, with the claim and the whole body; a body that is not what
@@ -53,7 +84,7 @@ type Scheme struct {
 
 	// Sign makes the headers of a delivery, as the provider would send them.
 	// Its errors say which input the scheme lacks or does not take.
-	Sign func(key []byte, d Outgoing) (http.Header, error)
+	Sign func(key Key, d Outgoing) (http.Header, error)
 }
 
 // TimeSource says where a scheme's signed time comes from.
@@ -70,14 +101,14 @@ const (
 )
 
 // Claim is what the headers of a delivery say before its body is known.
-// Nothing in it may be believed until the MAC is verified, and the fields that
-// are named unsigned not even then.
+// Nothing in it may be believed until the signature is verified, and the
+// fields that are named unsigned not even then.
 type Claim struct {
-	// MACs are the MACs that were sent, decoded; any one may match.
-	MACs [][32]byte
+	// Signatures are those that were sent, decoded; any one may match.
+	Signatures []Signature
 
-	// Prefix is what is signed in front of the body.
-	Prefix []byte
+	// Prefix and Suffix are what is signed in front of the body and behind it.
+	Prefix, Suffix []byte
 
 	// SentAt is the signed send time; zero where the headers hold none.
 	SentAt time.Time
@@ -85,13 +116,23 @@ type Claim struct {
 	// SentAtText is the send time as it was written, which is what is signed.
 	SentAtText string
 
+	// ID is the signed id of the delivery: [A-Za-z0-9_-]{1,128}.
+	ID string
+
+	// Event is the type of the event, if a signed header holds it.
+	Event string
+
 	// Identity is what is signed besides the send time and the body, and
-	// belongs to the identity of the event: McEasy's event id.
-	Identity string
+	// belongs to the identity of the event: McEasy's event id. Several values
+	// have a NUL in between, which none of them can hold.
+	Identity []byte
 
 	// OccurrenceID and UnsignedEvent are what the provider sends and does not
 	// sign; several values of a header are joined with a comma.
 	OccurrenceID, UnsignedEvent Unsigned
+
+	// usable are the variants that a configured key is for, as bits.
+	usable uint
 }
 
 // Unsigned is the value of a header that is not signed. Its absence counts as
@@ -103,13 +144,19 @@ type Unsigned struct {
 
 // reset empties the claim and keeps its memory.
 func (c *Claim) reset() {
-	*c = Claim{MACs: c.MACs[:0], Prefix: c.Prefix[:0]}
+	*c = Claim{
+		Signatures: c.Signatures[:0], Prefix: c.Prefix[:0], Suffix: c.Suffix[:0], Identity: c.Identity[:0],
+		usable: c.usable,
+	}
 }
 
 // Facts is what a verified delivery tells about its event. Empty fields are
 // those that it does not tell. The values are as the provider wrote them,
 // unbounded and with any character.
 type Facts struct {
+	// ID is the signed id, from the headers or the body:
+	// [A-Za-z0-9_-]{1,128}.
+	ID string
 	// Event is the type of the event, only if it is signed.
 	Event string
 	// OccurredAt is the event's own time.
@@ -128,6 +175,10 @@ type Outgoing struct {
 	At time.Time
 	// Event is the event type, for schemes that have it in a header.
 	Event string
-	// ID is the occurrence ID, for schemes that have one in a header.
+	// ID is the id, for schemes that have one in a header, or the occurrence
+	// ID.
 	ID string
+	// Request has the method and the URL, for schemes with SignsRequest, and
+	// the values of other signed headers.
+	Request Request
 }

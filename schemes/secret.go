@@ -22,6 +22,6 @@ func (e *SecretError) Unwrap() error { return e.Err }
 var errEmptySecret = errors.New("is empty; anybody can sign with an empty key")
 
 // textKey uses the text of the secret as the key, undecoded.
-func textKey(secret string) ([][]byte, error) {
-	return [][]byte{[]byte(secret)}, nil
+func textKey(secret string) ([]Key, error) {
+	return []Key{{Secret: []byte(secret)}}, nil
 }

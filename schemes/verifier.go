@@ -4,6 +4,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"hash"
 	"net/http"
 	"sync"
@@ -12,15 +13,27 @@ import (
 // Verifier verifies the deliveries of one scheme under one or more secrets.
 // It may be used by many goroutines at once.
 type Verifier struct {
-	scheme *Scheme
-	keys   []verifierKey
-	pool   sync.Pool // of *Verification: a keyed HMAC costs two hash blocks to set up
+	scheme  *Scheme
+	keys    []verifierKey
+	hashers []func() hash.Hash
+	usable  uint      // the variants of the keys, as bits
+	public  uint      // those of the public keys
+	pool    sync.Pool // of *Verification: a keyed HMAC costs two hash blocks to set up
 }
 
 type verifierKey struct {
-	bytes  []byte
+	Key
 	secret int // position in the configuration, from 1
+	hasher int // which of the hashers is for it
 }
+
+// noHasher is the hasher of Ed25519 keys, which take the message itself.
+const noHasher = -1
+
+// maxPublicKeys bounds, with MaxPublicSignatures, what a delivery can cost:
+// each signature is tried with each public key of its variant, and Ed25519
+// hashes the body every time.
+const maxPublicKeys = 4
 
 // NewVerifier prepares a verifier for the secrets, any one of which may match.
 // Its errors are *SecretError for a secret that is empty or cannot be decoded.
@@ -35,15 +48,55 @@ func (s *Scheme) NewVerifier(secrets ...string) (*Verifier, error) {
 			return nil, &SecretError{Position: i + 1, Err: err}
 		}
 		for _, key := range keys {
-			v.keys = append(v.keys, verifierKey{bytes: key, secret: i + 1})
+			v.add(key, i+1)
 		}
+	}
+	if n := v.countPublic(); n > maxPublicKeys {
+		return nil, fmt.Errorf("%d public keys; write %d or fewer, each of them is tried on every signature", n, maxPublicKeys)
 	}
 	v.pool.New = func() any { return v.newVerification() }
 	return v, nil
 }
 
-// keysOf is Keys with the check that no scheme may forget.
-func (s *Scheme) keysOf(secret string) ([][]byte, error) {
+// add takes a key. All ECDSA keys verify the same digest, each HMAC key makes
+// one of its own.
+func (v *Verifier) add(key Key, secret int) {
+	k := verifierKey{Key: key, secret: secret, hasher: len(v.hashers)}
+	v.usable |= 1 << key.Variant
+	if key.Algorithm.public() {
+		v.public |= 1 << key.Variant
+	}
+	switch key.Algorithm {
+	case Ed25519:
+		k.hasher = noHasher
+	case ECDSAP256:
+		for _, other := range v.keys {
+			if other.Algorithm == ECDSAP256 {
+				k.hasher = other.hasher
+			}
+		}
+		if k.hasher == len(v.hashers) {
+			v.hashers = append(v.hashers, sha256.New)
+		}
+	default:
+		v.hashers = append(v.hashers, func() hash.Hash {
+			return hmac.New(algorithms[key.Algorithm].hash, key.Secret)
+		})
+	}
+	v.keys = append(v.keys, k)
+}
+
+func (v *Verifier) countPublic() (n int) {
+	for i := range v.keys {
+		if v.keys[i].Algorithm.public() {
+			n++
+		}
+	}
+	return n
+}
+
+// keysOf is Keys with the checks that no scheme may forget.
+func (s *Scheme) keysOf(secret string) ([]Key, error) {
 	if secret == "" {
 		return nil, errEmptySecret
 	}
@@ -51,9 +104,9 @@ func (s *Scheme) keysOf(secret string) ([][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, key := range keys {
-		if len(key) == 0 {
-			return nil, errEmptySecret
+	for i := range keys {
+		if err := keys[i].check(); err != nil {
+			return nil, err
 		}
 	}
 	return keys, nil
@@ -65,91 +118,69 @@ func (v *Verifier) Scheme() *Scheme { return v.scheme }
 // Open reads the claim of a delivery from its headers and begins to verify
 // it. Errors are *Refusal. The caller writes the body to the verification as
 // it arrives, asks it for the result, and closes it.
-func (v *Verifier) Open(h http.Header) (*Verification, error) {
+func (v *Verifier) Open(r Request) (*Verification, error) {
 	d := v.pool.Get().(*Verification)
+	d.Claim.usable = v.usable
 	d.Claim.reset()
-	if err := v.scheme.Open(h, &d.Claim); err != nil {
+	err := v.scheme.Open(r, &d.Claim)
+	if err == nil {
+		err = v.checkSignatures(d.Claim.Signatures)
+	}
+	if err != nil {
 		v.pool.Put(d)
 		return nil, err
 	}
-	mac := d.macs[0]
-	mac.Reset()
-	mac.Write(d.Claim.Prefix)
+	d.begin()
 	return d, nil
 }
 
-// Verification is one delivery being verified. It is not safe for concurrent
-// use.
-type Verification struct {
-	// Claim is what the headers say.
-	Claim Claim
+var (
+	noUsableSignature = &Refusal{MalformedSignature, "no signature of a kind that a configured secret can verify"}
+	tooManySignatures = &Refusal{MalformedSignature, fmt.Sprintf("more than %d signatures to be verified with a public key", MaxPublicSignatures)}
+)
 
-	verifier *Verifier
-	macs     []hash.Hash // one per key; the first grows with the body
-	sum      [sha256.Size]byte
-}
-
-func (v *Verifier) newVerification() *Verification {
-	d := &Verification{verifier: v}
-	for _, key := range v.keys {
-		d.macs = append(d.macs, hmac.New(sha256.New, key.bytes))
-	}
-	return d
-}
-
-// Write adds a piece of the body, in order. It never fails.
-func (d *Verification) Write(p []byte) (int, error) { return d.macs[0].Write(p) }
-
-// Verify decides once the whole body has been written. It returns the position
-// of the secret that matches, the first being 1, or a *Refusal. The body is
-// passed again because only the first key's MAC grew while it arrived: the
-// others are needed only while a secret is being rotated.
-func (d *Verification) Verify(body []byte) (int, error) {
-	for i, mac := range d.macs {
-		if i > 0 {
-			mac.Reset()
-			mac.Write(d.Claim.Prefix)
-			mac.Write(body)
+// checkSignatures refuses a claim before its body is read if no key is for any
+// of its signatures, or if it has so many that they are there to cost time.
+func (v *Verifier) checkSignatures(sent []Signature) error {
+	usable, public := 0, 0
+	for i := range sent {
+		if v.usable&(1<<sent[i].variant) != 0 {
+			usable++
 		}
-		if d.matches(mac.Sum(d.sum[:0])) {
-			return d.verifier.keys[i].secret, nil
+		if v.public&(1<<sent[i].variant) != 0 {
+			public++
 		}
 	}
-	return 0, mismatch
-}
-
-// matches compares in constant time with every MAC that was sent.
-func (d *Verification) matches(sum []byte) bool {
-	for i := range d.Claim.MACs {
-		if hmac.Equal(sum, d.Claim.MACs[i][:]) {
-			return true
-		}
+	switch {
+	case usable == 0:
+		return noUsableSignature
+	case public > MaxPublicSignatures:
+		return tooManySignatures
 	}
-	return false
-}
-
-// Close gives the verification back. Neither it nor its Claim may be used
-// afterwards.
-func (d *Verification) Close() {
-	clear(d.sum[:])
-	d.verifier.pool.Put(d)
+	return nil
 }
 
 // SignWith makes the headers of a delivery as the provider would send them, with
 // the likeliest key of the secret.
 func (s *Scheme) SignWith(secret string, d Outgoing) (http.Header, error) {
-	keys, err := s.keysOf(secret)
+	key, err := s.signingKey(secret)
 	if err != nil {
 		return nil, &SecretError{Position: 1, Err: err}
 	}
-	return s.Sign(keys[0], d)
+	return s.Sign(key, d)
 }
 
-// hmacSHA256 is the MAC over the pieces, for signing.
-func hmacSHA256(key []byte, pieces ...[]byte) []byte {
-	mac := hmac.New(sha256.New, key)
-	for _, piece := range pieces {
-		mac.Write(piece)
+func (s *Scheme) signingKey(secret string) (Key, error) {
+	if s.SigningKey != nil && secret != "" {
+		key, err := s.SigningKey(secret)
+		if err == nil {
+			err = key.check()
+		}
+		return key, err
 	}
-	return mac.Sum(nil)
+	keys, err := s.keysOf(secret)
+	if err != nil {
+		return Key{}, err
+	}
+	return keys[0], nil
 }

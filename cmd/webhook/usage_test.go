@@ -4,6 +4,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/hooklatch/hooklatch/schemes"
 )
 
 func firstLine(text string) string {
@@ -42,8 +44,8 @@ func TestWrongUsage(t *testing.T) {
 		{"verify", "missing option; add --scheme S --secret K --headers FILE"},
 		{"verify --scheme cryptr --headers " + headers, "missing option; add --secret K"},
 
-		{"sign --scheme " + canary + " --secret k", "--scheme is not known; write one of craneops, cryptr, easytools, mceasy"},
-		{"verify --scheme " + canary + " --secret k --headers x", "--scheme is not known; write one of craneops, cryptr, easytools, mceasy"},
+		{"sign --scheme " + canary + " --secret k", "--scheme is not known; write one of " + strings.Join(schemes.Names(), ", ")},
+		{"verify --scheme " + canary + " --secret k --headers x", "--scheme is not known; write one of " + strings.Join(schemes.Names(), ", ")},
 		{sign + "--scheme cryptr", "--scheme is given twice; write it once"},
 		{sign + "--secret other", "--secret is given twice; write it once"},
 		{sign + "--event=", "--event is empty; write --event E"},

@@ -122,7 +122,7 @@ type result struct {
 // check does what the handler does with a delivery, without its history.
 func check(verifier *schemes.Verifier, fresh schemes.Window, now time.Time, h http.Header, body []byte) (result, error) {
 	r := result{scheme: verifier.Scheme(), now: now, judged: fresh.Judged}
-	d, err := verifier.Open(h)
+	d, err := verifier.Open(schemes.Request{Header: h})
 	if err != nil {
 		if r.scheme.SignedBytes == signsBody {
 			r.known, r.signed = true, body
@@ -131,13 +131,15 @@ func check(verifier *schemes.Verifier, fresh schemes.Window, now time.Time, h ht
 	}
 	defer d.Close()
 	r.sentAt, r.occurrenceID, r.unsignedEvent = d.Claim.SentAt, d.Claim.OccurrenceID, d.Claim.UnsignedEvent
-	r.known, r.signed = true, slices.Concat(d.Claim.Prefix, body)
+	if signed, err := d.Signed(body); err == nil {
+		r.known, r.signed = true, slices.Clone(signed)
+	}
 	_, _ = d.Write(body) // never fails
 	if r.secret, err = d.Verify(body); err != nil {
 		return r, r.refuse(err)
 	}
 	r.verified = true
-	r.facts = r.scheme.Read(&d.Claim, body)
+	r.facts = d.Facts(body)
 	r.refusal = fresh.Judge(r.signedTime(), now)
 	return r, nil
 }

@@ -1,0 +1,32 @@
+package module
+
+import (
+	"net/http"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/hooklatch/hooklatch/schemes"
+)
+
+// received gives a request to the scheme as its sender wrote it: handlers in
+// front of this one may have rewritten it. This is the one place that knows
+// which URL the provider has signed.
+func (h *Handler) received(r *http.Request) schemes.Request {
+	seen := schemes.Request{Header: r.Header}
+	if !h.scheme.SignsRequest {
+		return seen
+	}
+	original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request)
+	if !ok {
+		original = *r
+	}
+	seen.Method, seen.Host, seen.URI = original.Method, r.Host, original.RequestURI
+	if len(seen.URI) == 0 || seen.URI[0] != '/' { // the absolute form, as proxies get it
+		seen.URI = original.URL.RequestURI()
+	}
+	seen.Scheme = "http"
+	if r.TLS != nil {
+		seen.Scheme = "https"
+	}
+	return seen
+}

@@ -1,0 +1,34 @@
+package schemes
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+// BenchmarkVerify is the whole path of an authentic delivery of two KiB, for
+// each scheme: open, write, verify, close.
+func BenchmarkVerify(b *testing.B) {
+	body := []byte(strings.Repeat("x", 2048))
+	for _, s := range All() {
+		b.Run(s.Name, func(b *testing.B) {
+			r := requestOf(s, signSample(b, s, body, time.Unix(1e9, 0)))
+			v, err := s.NewVerifier(sampleOf(s).secrets[0])
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				d, err := v.Open(r)
+				if err != nil {
+					b.Fatal(err)
+				}
+				d.Write(body)
+				if _, err := d.Verify(body); err != nil {
+					b.Fatal(err)
+				}
+				d.Close()
+			}
+		})
+	}
+}

@@ -1,0 +1,166 @@
+package schemes
+
+import (
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
+
+// keyPair is a key in one of its forms: what verifies, and what signs.
+type keyPair struct{ algorithm, form, public, private string }
+
+// keyPairs has every algorithm in every form.
+func keyPairs(t testing.TB) []keyPair {
+	b64 := base64.StdEncoding.EncodeToString
+	bytes := []byte("0123456789abcdef01234567")
+	var pairs []keyPair
+	for a := HMACSHA256; a <= HMACSHA512; a++ {
+		for form, secret := range map[string]string{keyText: "secret", keyBase64: b64(bytes), keyHex: hex.EncodeToString(bytes), keyWhsec: keyWhsec + b64(bytes)} {
+			pairs = append(pairs, keyPair{a.String(), form, secret, secret})
+		}
+	}
+	block := func(kind string, der []byte) string {
+		return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}))
+	}
+	both := func(algorithm string, public, private any) {
+		spki, err := x509.MarshalPKIXPublicKey(public)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pkcs8, err := x509.MarshalPKCS8PrivateKey(private)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pairs = append(pairs,
+			keyPair{algorithm, keyPEM, block("PUBLIC KEY", spki), block("PRIVATE KEY", pkcs8)},
+			keyPair{algorithm, keySPKI, b64(spki), b64(pkcs8)})
+	}
+	public, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	both("ed25519", public, private)
+	pairs = append(pairs,
+		keyPair{"ed25519", keyHex, hex.EncodeToString(public), hex.EncodeToString(private.Seed())},
+		keyPair{"ed25519", keyBase64, b64(public), b64(private)},
+		keyPair{"ed25519", keyWhpk, keyWhpk + b64(public), keyWhsk + b64(private.Seed())})
+	curve, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	both("ecdsa-p256", &curve.PublicKey, curve)
+	return pairs
+}
+
+// definitionFor is a scheme that signs on both sides of the body.
+func definitionFor(k keyPair, encoding string) string {
+	return fmt.Sprintf(`{"algorithm":%q,"key":%q,"signature":{"header":"X-S","encoding":%q},"signed":"{timestamp}.{body}.{id}",
+		"timestamp":{"header":"X-T"},"id":{"header":"X-I"}}`, k.algorithm, k.form, encoding)
+}
+
+// TestEveryKeySignsWhatItVerifies also shows that the bytes which are said to
+// be signed are, and that no position of the key makes a difference.
+func TestEveryKeySignsWhatItVerifies(t *testing.T) {
+	body, at := []byte(`{"a":1}`), time.Unix(1760000000, 0)
+	pairs := keyPairs(t)
+	for i, k := range pairs {
+		for _, encoding := range []string{encodingHex, encodingBase64, encodingBase64URL} {
+			name := k.algorithm + " " + k.form + " " + encoding
+			s := mustCompile(t, definitionFor(k, encoding))
+			h, err := s.SignWith(k.private, Outgoing{Body: body, At: at, ID: "e1"})
+			if err != nil {
+				t.Errorf("%s: %v", name, err)
+				continue
+			}
+			v, err := s.NewVerifier(k.public)
+			if err != nil {
+				t.Errorf("%s: %v", name, err)
+				continue
+			}
+			d, err := v.Open(Request{Header: h})
+			if err != nil {
+				t.Errorf("%s: %v", name, err)
+				continue
+			}
+			d.Write(body)
+			if secret, err := d.Verify(body); secret != 1 || err != nil {
+				t.Errorf("%s: secret %d, %v", name, secret, err)
+			}
+			if signed, err := d.Signed(body); string(signed) != `1760000000.{"a":1}.e1` || err != nil {
+				t.Errorf("%s: signed %q, %v", name, signed, err)
+			}
+			d.Close()
+			for _, again := range keyPairs(t)[i : i+1] { // another key of the same kind
+				secrets := []string{again.public, k.public}
+				if k.algorithm[0] == 'h' {
+					continue // those are not made anew
+				}
+				if _, err := verifyBy(t, s, secrets, Request{Header: h}, body, at); err != nil {
+					t.Errorf("%s behind another key: %v", name, err)
+				}
+				if _, err := verifyBy(t, s, secrets[:1], Request{Header: h}, body, at); reasonOf(err) != "signature_mismatch" {
+					t.Errorf("%s with another key: %v", name, err)
+				}
+			}
+		}
+	}
+}
+
+func TestKeyErrors(t *testing.T) {
+	pairs := map[string]keyPair{}
+	for _, k := range keyPairs(t) {
+		pairs[k.algorithm+" "+k.form] = k
+	}
+	canary := "canarycanary"
+	for _, c := range []struct{ algorithm, form, secret, want string }{
+		{"hmac-sha1", "text", "", "is empty"},
+		{"hmac-sha1", "base64", canary + "!", "is not base64"},
+		{"hmac-sha1", "base64", "YQ==\n", "is not base64"},
+		{"hmac-sha1", "hex", canary, "is not hex"},
+		{"hmac-sha256", "whsec_", canary, "does not begin with whsec_"},
+		{"hmac-sha256", "whsec_", "whsec_" + canary, "24 to 64 bytes"},
+		{"hmac-sha256", "whsec_", "whsec_" + canary + "!", "is not whsec_ with base64"},
+		{"ed25519", "hex", "abcd", "is not an ed25519 public key, which has 32 bytes"},
+		{"ed25519", "pem", pairs["ecdsa-p256 pem"].public, "is not the public key (SPKI) of ed25519"},
+		{"ecdsa-p256", "pem", pairs["ed25519 pem"].public, "is not the public key (SPKI) of ecdsa-p256"},
+		{"ecdsa-p256", "pem", pairs["ecdsa-p256 pem"].private, "is not the public key"},
+		{"ecdsa-p256", "pem", pairs["ecdsa-p256 pem"].public + canary, "is not one key in PEM"},
+		{"ecdsa-p256", "pem", canary, "is not one key in PEM"},
+		{"ecdsa-p256", "spki", canary, "is not the public key"},
+	} {
+		s := mustCompile(t, definitionFor(keyPair{algorithm: c.algorithm, form: c.form}, ""))
+		_, err := s.NewVerifier(c.secret)
+		var secretErr *SecretError
+		if !errors.As(err, &secretErr) || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), canary) {
+			t.Errorf("%s %s: %v, want %q", c.algorithm, c.form, err, c.want)
+		}
+	}
+	for name, want := range map[string]string{
+		"ed25519 whpk_": "write whsk_", "ed25519 pem": "signing takes", "ecdsa-p256 spki": "signing takes",
+	} {
+		k := pairs[name]
+		s := mustCompile(t, definitionFor(k, ""))
+		if _, err := s.SignWith(k.public, Outgoing{At: time.Unix(1, 0), ID: "e"}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: signed with a public key: %v", name, err)
+		}
+	}
+	k := pairs["ed25519 hex"]
+	s := mustCompile(t, definitionFor(k, ""))
+	if _, err := s.NewVerifier(k.public, k.public, k.public, k.public, k.public); err == nil || !strings.Contains(err.Error(), "5 public keys; write 4 or fewer") {
+		t.Errorf("five public keys: %v", err)
+	}
+	standard, _ := Get("standard")
+	if _, err := standard.NewVerifier(canary); err == nil || !strings.Contains(err.Error(), "begins with none of whsec_, whpk_; write the whole secret") {
+		t.Errorf("%v", err)
+	}
+}

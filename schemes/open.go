@@ -1,0 +1,123 @@
+package schemes
+
+import "net/http"
+
+// mixedHeaders refuses a delivery of which an application could read the
+// headers that were not verified.
+var mixedHeaders = &Refusal{MalformedSignature, "it has signed headers under two sets of names"}
+
+// open is Scheme.Open of a definition.
+func (c *defined) open(r Request, claim *Claim) error {
+	set, err := c.setOf(r.Header)
+	if err != nil {
+		return err
+	}
+	if set.occurrence != "" {
+		claim.OccurrenceID = unsigned(r.Header, set.occurrence)
+	}
+	if set.event != "" && c.eventAt < 0 {
+		claim.UnsignedEvent = unsigned(r.Header, set.event)
+	}
+	if err := c.openSignature(r.Header, set, claim); err != nil {
+		return err
+	}
+	if set.time.name != "" {
+		if claim.SentAtText, err = single(r.Header, set.time.name, &set.time.refusals); err != nil {
+			return err
+		}
+		if !c.takeTime(claim) {
+			return set.time.malformed
+		}
+	}
+	if set.id.name != "" {
+		if claim.ID, err = single(r.Header, set.id.name, &set.id.refusals); err != nil {
+			return err
+		}
+		if !isID(claim.ID) {
+			return set.id.malformed
+		}
+	}
+	return c.fill(&r, set, claim)
+}
+
+// setOf finds the set of names that a delivery comes with, the definition's
+// own if there is none of any.
+func (c *defined) setOf(h http.Header) (*headerSet, error) {
+	set := &c.sets[0]
+	if len(c.sets) == 1 {
+		return set, nil
+	}
+	sent := 0
+	for i := range c.sets {
+		if c.sets[i].sent(h) {
+			set = &c.sets[i]
+			sent++
+		}
+	}
+	if sent > 1 {
+		return nil, mixedHeaders
+	}
+	return set, nil
+}
+
+func (c *defined) takeTime(claim *Claim) (ok bool) {
+	claim.SentAt, ok = signedTime(claim.SentAtText, c.Timestamp.Unit, c.fixedTime)
+	return ok
+}
+
+// fill makes what is signed around the body, and what of it is the identity of
+// a delivery that has no id.
+func (c *defined) fill(r *Request, set *headerSet, claim *Claim) error {
+	text := &claim.Prefix
+	for i := range c.template.parts {
+		p := &c.template.parts[i]
+		start := len(*text)
+		switch p.kind {
+		case literal:
+			*text = append(*text, p.text...)
+			continue
+		case bodyVar:
+			text = &claim.Suffix
+			continue
+		case timestampVar:
+			*text = append(*text, claim.SentAtText...)
+			continue
+		case idVar:
+			*text = append(*text, claim.ID...)
+			continue
+		case urlVar:
+			*text = r.appendURL(*text)
+			if !isAll(p.grammar, (*text)[start:]) {
+				return malformedURL
+			}
+		case methodVar:
+			if len(r.Method) > maxMethodLen || !isAll(p.grammar, r.Method) {
+				return malformedMethod
+			}
+			*text = append(*text, r.Method...)
+		case headerVar:
+			h := &set.values[p.at]
+			value, err := single(r.Header, h.name, &h.refusals)
+			if err != nil {
+				return err
+			}
+			if !isAll(p.grammar, value) {
+				return h.malformed
+			}
+			if p.at == c.eventAt {
+				claim.Event = value
+			}
+			*text = append(*text, value...)
+		}
+		if len(claim.Identity) > 0 {
+			claim.Identity = append(claim.Identity, 0)
+		}
+		claim.Identity = append(claim.Identity, (*text)[start:]...)
+	}
+	return nil
+}
+
+var (
+	malformedURL    = &Refusal{MalformedSignedHeader, "the URL has a character that no URL has (RFC 3986), or is not known"}
+	malformedMethod = &Refusal{MalformedSignedHeader, "the method is not of 1 to 32 letters in upper case, or is not known"}
+)

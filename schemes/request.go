@@ -1,0 +1,24 @@
+package schemes
+
+import "net/http"
+
+// Request is what a scheme sees of a delivery before its body, as the sender
+// wrote it: nothing in front of the verifier may have rewritten it.
+type Request struct {
+	// Header has its names in canonical form.
+	Header http.Header
+
+	// Method, and the parts of the URL, are needed by schemes with
+	// SignsRequest only.
+	Method string
+
+	// Scheme is http or https, Host has the port if the sender wrote one, and
+	// URI is path and query, undecoded.
+	Scheme, Host, URI string
+}
+
+// appendURL appends the URL.
+func (r *Request) appendURL(b []byte) []byte {
+	b = append(append(b, r.Scheme...), "://"...)
+	return append(append(b, r.Host...), r.URI...)
+}

@@ -1,0 +1,25 @@
+package schemes
+
+// standard is Standard Webhooks, and Svix, which has other names for the same
+// headers. The secret says which of the signatures it verifies: whsec_ the
+// HMAC, whpk_ the one with a public key.
+func init() { Define("standard", standardWebhooks) }
+
+var standardWebhooks = Definition{
+	Source: "Standard Webhooks, specification 1.0.0 (github.com/standard-webhooks/standard-webhooks)",
+	Signature: SignatureForm{
+		Header: "webhook-signature", Encoding: encodingBase64, Separator: " ", Assign: ",",
+	},
+	Variants: []Variant{
+		{Name: "v1", Algorithm: "hmac-sha256", Key: keyWhsec},
+		{Name: "v1a", Algorithm: "ed25519", Key: keyWhpk},
+	},
+	Signed:     "{id}.{timestamp}.{body}",
+	ID:         Place{Header: "webhook-id"},
+	Timestamp:  TimePlace{Place: Place{Header: "webhook-timestamp"}},
+	Event:      EventPlace{Body: "type"},
+	OccurredAt: BodyTime{Body: "timestamp", Unit: unitRFC3339},
+	Aliases: []map[string]string{{
+		"webhook-id": "svix-id", "webhook-timestamp": "svix-timestamp", "webhook-signature": "svix-signature",
+	}},
+}

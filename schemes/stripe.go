@@ -1,0 +1,16 @@
+package schemes
+
+// stripe signs with each secret that is valid while one is being rotated; v0
+// is for tests only and is passed over. The key is the whole secret, whsec_
+// and all.
+func init() {
+	Define("stripe", Definition{
+		Source:     "docs.stripe.com/webhooks, Verify webhook signatures manually; stripe-go",
+		Signature:  SignatureForm{Header: "Stripe-Signature", Separator: ",", Names: []string{"v1"}},
+		Timestamp:  TimePlace{Place: Place{Field: "t"}},
+		Signed:     "{timestamp}.{body}",
+		ID:         Place{Body: "id"},
+		Event:      EventPlace{Body: "type"},
+		OccurredAt: BodyTime{Body: "created"},
+	})
+}
