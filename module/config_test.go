@@ -56,6 +56,10 @@ func TestErrorsOfAConfiguration(t *testing.T) {
 			options{"scheme": "mceasy", "secrets": []string{testSecret, "{env.HOOKLATCH_TEST_CANARY}"}},
 			[]string{secret2, "base64"},
 		},
+		"key delivery with an id": {
+			options{"scheme": "stripe", "replay": options{"store": "memory", "key": "delivery"}},
+			[]string{"replay", "deliveries of stripe have an id of their own", "write key content"},
+		},
 		"unknown scheme":           {options{"scheme": "cripter"}, []string{"unknown scheme", "cryptr"}},
 		"max_body":                 {options{"max_body": -1}, []string{"max_body must be above zero"}},
 		"body_timeout":             {options{"body_timeout": -1}, []string{"body_timeout must be above zero"}},

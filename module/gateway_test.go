@@ -123,6 +123,7 @@ func newGateway(t *testing.T, options map[string]any, app application) *gateway 
 				"X-Id": {"{http.verify_webhook.id}"}, "X-Age": {"{http.verify_webhook.age}"},
 				"X-Sent-At": {"{http.verify_webhook.sent_at}"}, "X-Key": {"{http.verify_webhook.key}"},
 				"X-Length": {"{http.request.header.Content-Length}"}, "X-Forged": {"{http.request.header.Webhook-Verdict}"},
+				"X-Signed-Id": {"{http.request.header.Webhook-Id}"},
 			},
 		}}}}},
 	}}}

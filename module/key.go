@@ -47,7 +47,8 @@ func (k *keyer) content(claim *schemes.Claim, id string, body []byte) replay.Key
 	c.Reset()
 	c.scratch = k.appendHead(c.scratch[:0], claim)
 	if id != "" {
-		c.Write(append(c.scratch, id...))
+		c.scratch = append(c.scratch, id...)
+		c.Write(c.scratch)
 		return firstBits(c.Sum(c.sum[:0]))
 	}
 	if len(claim.Identity) > 0 {

@@ -6,6 +6,7 @@
 package schemes
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -16,8 +17,15 @@ import (
 // forged, to no garbage at all. Public keys are the standard library's, which
 // makes some.
 func TestVerifyAllocatesNothing(t *testing.T) {
-	body := []byte(strings.Repeat("x", 2048))
-	for _, s := range All() {
+	body := []byte("{" + strings.Repeat("x", 2048))
+	all := All()
+	for i, definition := range fuzzed {
+		s := mustCompile(t, definition)
+		s.Name = fmt.Sprint("defined ", i)
+		samples[s.Name] = sample{out: fuzzedSample(s)}
+		all = append(all, s)
+	}
+	for _, s := range all {
 		secrets := sampleOf(s).secrets
 		v, err := s.NewVerifier(secrets[:]...)
 		if err != nil {
@@ -38,7 +46,7 @@ func TestVerifyAllocatesNothing(t *testing.T) {
 			}
 			run(r)
 			if n := testing.AllocsPerRun(100, func() { run(r) }); n != 0 {
-				t.Errorf("%s with %d secrets: %v allocations", s.Name, len(configured), n)
+				t.Errorf("%s %s with %d secrets: %v allocations", s.Name, s.SignedBytes, len(configured), n)
 			}
 			missing := requestOf(s, http.Header{})
 			if n := testing.AllocsPerRun(100, func() { run(missing) }); n != 0 {

@@ -82,7 +82,7 @@ func TestEveryKeySignsWhatItVerifies(t *testing.T) {
 				t.Errorf("%s: %v", name, err)
 				continue
 			}
-			v, err := s.NewVerifier(k.public)
+			v, err := s.NewVerifier(strings.TrimSuffix(k.public, "\n")) // as {file.PATH} gives it
 			if err != nil {
 				t.Errorf("%s: %v", name, err)
 				continue

@@ -17,6 +17,9 @@ type Request struct {
 	Scheme, Host, URI string
 }
 
+// URL gives the URL as the sender wrote it, for schemes that sign it.
+func (r *Request) URL() string { return string(r.appendURL(nil)) }
+
 // appendURL appends the URL.
 func (r *Request) appendURL(b []byte) []byte {
 	b = append(append(b, r.Scheme...), "://"...)

@@ -67,7 +67,7 @@ func (d *Verification) Write(p []byte) (int, error) {
 func (d *Verification) Verify(body []byte) (int, error) {
 	begins := d.verifier.scheme.BodyBegins
 	if len(body) < len(begins) || string(body[:len(begins)]) != begins {
-		return 0, &Refusal{SignatureMismatch, "the body does not begin with " + begins + ", so it cannot be told from what is signed in front of it"}
+		return 0, d.verifier.begins
 	}
 	if d.verifier.scheme.SignedText != nil {
 		if _, err := d.Signed(body); err != nil {

@@ -18,6 +18,7 @@ type Verifier struct {
 	hashers []func() hash.Hash
 	usable  uint      // the variants of the keys, as bits
 	public  uint      // those of the public keys
+	begins  *Refusal  // of a body that begins otherwise than BodyBegins says
 	pool    sync.Pool // of *Verification: a keyed HMAC costs two hash blocks to set up
 }
 
@@ -41,7 +42,9 @@ func (s *Scheme) NewVerifier(secrets ...string) (*Verifier, error) {
 	if len(secrets) == 0 {
 		return nil, errors.New("no secret")
 	}
-	v := &Verifier{scheme: s}
+	v := &Verifier{scheme: s, begins: &Refusal{
+		SignatureMismatch, "the body does not begin with " + s.BodyBegins + ", so it cannot be told from what is signed in front of it",
+	}}
 	for i, secret := range secrets {
 		keys, err := s.keysOf(secret)
 		if err != nil {
@@ -108,6 +111,9 @@ func (s *Scheme) keysOf(secret string) ([]Key, error) {
 		if err := keys[i].check(); err != nil {
 			return nil, err
 		}
+	}
+	if len(keys) == 0 {
+		return nil, errors.New("makes no key")
 	}
 	return keys, nil
 }

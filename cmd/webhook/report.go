@@ -31,6 +31,7 @@ func (r *result) report(secrets int) string {
 		row("secret", fmt.Sprintf("%d of %d matches", r.secret, secrets))
 	}
 	row("signed time", r.describeTime())
+	row("id", r.facts.ID)
 	row("event", plain(r.facts.Event))
 	if at := r.facts.OccurredAt; !at.IsZero() {
 		row("occurred at", at.UTC().Format(time.RFC3339Nano))

@@ -55,7 +55,7 @@ func newSigner(c *command, cmd *cobra.Command) *signer {
 		scheme:  newOption(cmd, "scheme", "S", "how to sign; the sub-command schemes lists them"),
 		secret:  newOption(cmd, "secret", "K", secretUsage),
 		event:   newOption(cmd, "event", "E", "the event, for schemes that have it in a header"),
-		id:      newOption(cmd, "id", "I", "the occurrence ID, for schemes that have it in a header"),
+		id:      newOption(cmd, "id", "I", "the id or occurrence ID, for schemes that have one in a header"),
 		at:      newOption(cmd, "at", "TIME", "the send time; default: now"),
 	}
 }

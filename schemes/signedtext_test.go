@@ -1,0 +1,91 @@
+package schemes
+
+import (
+	"bytes"
+	"errors"
+	"net/http"
+	"testing"
+	"time"
+)
+
+// reversed signs what no template can say: the body backwards behind the URL.
+func reversed(algorithm Algorithm) *Scheme {
+	text := func(dst []byte, c *Claim, body []byte) ([]byte, error) {
+		if len(body) == 0 {
+			return nil, &Refusal{SignatureMismatch, "nothing to turn round"}
+		}
+		dst = append(dst, c.Prefix...)
+		for i := range body {
+			dst = append(dst, body[len(body)-1-i])
+		}
+		return dst, nil
+	}
+	return &Scheme{
+		Name: "reversed", SignatureHeader: "X-S", SignsRequest: true,
+		Keys: func(secret string) ([]Key, error) {
+			return []Key{{Algorithm: algorithm, Secret: []byte(secret)}}, nil
+		},
+		Open: func(r Request, c *Claim) error {
+			c.Prefix = append(c.Prefix, r.URL()...)
+			if !c.AddHex(r.Header.Get("X-S"), algorithms[algorithm].size, 0) {
+				return &Refusal{MalformedSignature, "not hex"}
+			}
+			return nil
+		},
+		SignedText: text,
+		Read:       func(*Claim, []byte) Facts { return Facts{ID: "not an id"} },
+		Sign: func(key Key, d Outgoing) (http.Header, error) {
+			return nil, errors.New("unused")
+		},
+	}
+}
+
+func TestSignedText(t *testing.T) {
+	// printf 'https://a/bcba' | openssl dgst -sha1 -hmac k
+	const mac = "538eaf10a3bd1f513e23a633cead95e1c58acf71"
+	s := reversed(HMACSHA1)
+	r := Request{Scheme: "https", Host: "a", URI: "/b", Header: http.Header{"X-S": {mac}}}
+	for _, secrets := range [][]string{{"k"}, {"other", "k"}} {
+		facts, err := verifyBy(t, s, secrets, r, []byte("abc"), time.Time{})
+		if err != nil || facts.ID != "" {
+			t.Errorf("%v, facts %+v", err, facts)
+		}
+	}
+	for _, body := range []string{"cba", "ab", "abcd"} {
+		if _, err := verifyBy(t, s, []string{"k"}, r, []byte(body), time.Time{}); reasonOf(err) != "signature_mismatch" {
+			t.Errorf("%q: %v", body, err)
+		}
+	}
+	_, err := verifyBy(t, s, []string{"k"}, r, nil, time.Time{})
+	if refusal, ok := err.(*Refusal); !ok || refusal.Detail != "nothing to turn round" { //nolint:errorlint // exactly this type
+		t.Errorf("%v", err)
+	}
+	v, err := s.NewVerifier("k")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, body := range []string{"abc", "xyz", "abc"} { // nothing of one delivery is left for the next
+		d, err := v.Open(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.Write([]byte(body))
+		_, err = d.Verify([]byte(body))
+		signed, _ := d.Signed([]byte(body))
+		if (err == nil) != (body == "abc") || !bytes.HasPrefix(signed, []byte("https://a/b")) || len(signed) != len("https://a/b")+3 {
+			t.Errorf("%q: %v, signed %q", body, err, signed)
+		}
+		d.Close()
+	}
+}
+
+func TestASecretWithoutKeys(t *testing.T) {
+	s := reversed(HMACSHA1)
+	s.Keys = func(string) ([]Key, error) { return nil, nil }
+	if _, err := s.NewVerifier("k"); err == nil {
+		t.Error("a verifier without a key")
+	}
+	if _, err := s.SignWith("k", Outgoing{}); err == nil {
+		t.Error("signed without a key")
+	}
+}
