@@ -54,7 +54,8 @@ func init() { caddy.RegisterModule(Handler{}) }
 // `{http.verify_webhook.age}` | its age in seconds
 // `{http.verify_webhook.key}` | which secret matches; the first is 1
 type Handler struct {
-	// How the provider signs: easytools, mceasy, cryptr or craneops.
+	// How the provider signs: easytools, mceasy, cryptr, craneops, github, stripe
+	// or standard.
 	Scheme string `json:"scheme,omitempty"`
 
 	// The secrets, any one of which may match; the newest comes first.
