@@ -266,6 +266,7 @@ func TestSignedHeaderRefusals(t *testing.T) {
 		{"X-T", "12345678901", "POST", MalformedSignedHeader},
 		{"X-A", "", "POST", MissingSignedHeader},
 		{"X-A", "a\nb", "POST", MalformedSignedHeader},
+		{"X-A", strings.Repeat("a", maxSignatureHeader+1), "POST", MalformedSignedHeader},
 		{"X-Other", "", "POST.", MalformedSignedHeader},
 		{"X-Other", "", "POST", SignatureMismatch},
 	} {

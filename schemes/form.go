@@ -13,8 +13,8 @@ import (
 // What a definition says about the signature header: read, held against a
 // request, and written.
 
-// maxSignatureHeader bounds a signature header in bytes. Real ones have a few
-// hundred.
+// maxSignatureHeader bounds a signature header in bytes, and every header that
+// is signed. Real ones have a few hundred.
 const maxSignatureHeader = 4096
 
 // compileForm reads what is inside of the signature header.

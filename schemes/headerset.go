@@ -38,7 +38,7 @@ func (c *defined) headerSet(rename func(string) string) headerSet {
 	signature := rename(c.Signature.Header)
 	set.signature = signedHeader{http.CanonicalHeaderKey(signature), signatureRefusals(signature, c.describeForm())}
 	for _, name := range c.template.headers {
-		set.values = append(set.values, header(name, "a text without control characters"))
+		set.values = append(set.values, header(name, "a text of up to 4096 bytes without control characters"))
 	}
 	if c.Event.Header != "" {
 		set.event = http.CanonicalHeaderKey(rename(c.Event.Header))

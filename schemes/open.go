@@ -101,7 +101,7 @@ func (c *defined) fill(r *Request, set *headerSet, claim *Claim) error {
 			if err != nil {
 				return err
 			}
-			if !isAll(p.grammar, value) {
+			if len(value) > maxSignatureHeader || !isAll(p.grammar, value) {
 				return h.malformed
 			}
 			if p.at == c.eventAt {

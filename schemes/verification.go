@@ -160,7 +160,8 @@ func (d *Verification) Facts(body []byte) Facts {
 	return facts
 }
 
-// maxKept bounds what a verification keeps of a message for the next one.
+// maxKept bounds, in bytes, what a verification keeps of one delivery's memory
+// for the next one.
 const maxKept = 64 << 10
 
 // Close gives the verification back. Neither it nor its Claim may be used
@@ -171,6 +172,9 @@ func (d *Verification) Close() {
 	}
 	if cap(d.message) > maxKept {
 		d.message = nil
+	}
+	if cap(d.Claim.Prefix)+cap(d.Claim.Suffix) > maxKept {
+		d.Claim = Claim{}
 	}
 	d.verifier.pool.Put(d)
 }

@@ -19,7 +19,7 @@ func listCommand() *cobra.Command {
 			// Flush reports what these report.
 			_, _ = fmt.Fprintln(table, "SCHEME\tSIGNATURE HEADER\tSIGNED BYTES\tSIGNED TIME\tSOURCE")
 			for _, s := range schemes.All() {
-				_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", s.Name, s.SignatureHeader, s.SignedBytes, whereTimeIs[s.Time], s.Source)
+				_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", s.Name, s.SignatureHeader, plain(s.SignedBytes), whereTimeIs[s.Time], s.Source)
 			}
 			return table.Flush()
 		}),

@@ -76,7 +76,7 @@ func describeUnsigned(u schemes.Unsigned) string {
 
 func (r *result) describeSigned() string {
 	if !r.known {
-		return r.scheme.SignedBytes + "; the headers do not say all of it"
+		return plain(r.scheme.SignedBytes) + "; the headers do not say all of it"
 	}
 	return fmt.Sprintf("%s (%s)", shown(r.signed), inBytes(len(r.signed)))
 }

@@ -27,7 +27,7 @@ const (
 
 func (c *command) sendCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "send --scheme S --secret K --to URL [--event E] [--id I] [--at TIME] [--header 'Name: value'] [--repeat N] [FILE|-]",
+		Use:   "send --scheme S --secret K --to URL [--event E] [--id I] [--at TIME] [--url URL] [--method METHOD] [--header 'Name: value'] [--repeat N] [FILE|-]",
 		Short: "Signs a delivery, POSTs it and prints the answer",
 		Long: `Signs a delivery, POSTs it and prints the answer: its status, its headers and
 its body. Redirects are not followed. Exit status 0 if every answer was 2xx.`,
@@ -38,9 +38,9 @@ its body. Redirects are not followed. Exit status 0 if every answer was 2xx.`,
 	}
 	s := &sender{
 		signer: newSigner(c, cmd),
-		to:     newOption(cmd, "to", "URL", "where to"),
 		repeat: newOption(cmd, "repeat", "N", "send the same delivery N times; default: 1"),
 	}
+	s.to = newOption(cmd, "to", "URL", "where to")
 	cmd.Flags().StringArrayVar(&s.headers, "header", nil, "another header, `'Name: value'`, in place of one that the command sends; repeatable")
 	cmd.RunE = ending(s.run)
 	return cmd
@@ -49,8 +49,8 @@ its body. Redirects are not followed. Exit status 0 if every answer was 2xx.`,
 // sender has the options of send.
 type sender struct {
 	*signer
-	to, repeat *option
-	headers    []string
+	repeat  *option
+	headers []string
 }
 
 func (s *sender) run(cmd *cobra.Command, args []string) error {

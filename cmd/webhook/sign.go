@@ -15,7 +15,7 @@ import (
 
 func (c *command) signCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "sign --scheme S --secret K [--event E] [--id I] [--at TIME] [FILE|-]",
+		Use:   "sign --scheme S --secret K [--event E] [--id I] [--at TIME] [--url URL] [--method METHOD] [FILE|-]",
 		Short: "Signs a delivery and prints its headers, one per line",
 		Example: `  hooklatch webhook sign --scheme craneops --secret env:CRANEOPS_SECRET --event booking.created body.json
   hooklatch webhook sign --scheme cryptr --secret file:key.txt body.json >headers.txt
@@ -40,6 +40,8 @@ func (c *command) signCommand() *cobra.Command {
 type signer struct {
 	command                       *command
 	scheme, secret, event, id, at *option
+	target                        target
+	to                            *option // of send: the URL, unless --url says otherwise
 }
 
 // signed is a delivery as its provider would send it.
@@ -57,6 +59,7 @@ func newSigner(c *command, cmd *cobra.Command) *signer {
 		event:   newOption(cmd, "event", "E", "the event, for schemes that have it in a header"),
 		id:      newOption(cmd, "id", "I", "the id or occurrence ID, for schemes that have one in a header"),
 		at:      newOption(cmd, "at", "TIME", "the send time; default: now"),
+		target:  newTarget(cmd),
 	}
 }
 
@@ -73,7 +76,15 @@ func (s *signer) sign(cmd *cobra.Command, args []string) (*signed, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := schemes.Outgoing{Event: s.event.text, ID: s.id.text}
+	var to string
+	if s.to != nil {
+		to = s.to.text
+	}
+	request, err := s.target.request(scheme, to)
+	if err != nil {
+		return nil, err
+	}
+	d := schemes.Outgoing{Request: request, Event: s.event.text, ID: s.id.text}
 	if !isFieldValue(d.Event) || !isFieldValue(d.ID) {
 		return nil, errors.New("--event and --id stand in headers; write them without control characters")
 	}

@@ -51,7 +51,7 @@ func TestWrongUsage(t *testing.T) {
 		{sign + "--event=", "--event is empty; write --event E"},
 		{"sign --scheme cryptr --secret {env.KEY}", "secret 1: placeholders are Caddy's; write env:NAME or file:PATH"},
 		{"sign --scheme cryptr --secret=", "--secret is empty; write --secret K"},
-		{sign + "--url http://example.com", "unknown option --url"},
+		{sign + "--url http://example.com", "cryptr signs neither the URL nor the method; leave --url and --method out"},
 		{sign + "--at", "--at needs a value behind it"},
 		{"sign --scheme cryptr --secret" + canary, "unknown option that begins like --secret; write --secret K, with a blank in between"},
 		{"sign -secret=" + canary, "options begin with two dashes, such as --scheme; write FILE with ./ in front if its name begins with a dash"},

@@ -3,7 +3,6 @@ package webhook
 import (
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"time"
 
@@ -14,7 +13,7 @@ import (
 
 func (c *command) verifyCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "verify --scheme S --secret K --headers FILE [--at TIME] [--tolerance D] [FILE|-]",
+		Use:   "verify --scheme S --secret K --headers FILE [--at TIME] [--tolerance D] [--url URL] [--method METHOD] [FILE|-]",
 		Short: "Verifies a delivery that was kept",
 		Long: `Verifies a delivery that was kept: its headers in one file, one per line as
 they stand in a request, its body in another. Says which bytes are signed.`,
@@ -30,6 +29,7 @@ they stand in a request, its body in another. Says which bytes are signed.`,
 		at:        newOption(cmd, "at", "TIME", "the time to judge the signed time by; default: now"),
 		tolerance: newOption(cmd, "tolerance", "D", "how old the signed time may be, or off; default: 5m, off where it is in the body"),
 	}
+	v.target = newTarget(cmd)
 	cmd.Flags().StringArrayVar(&v.secrets, "secret", nil, secretUsage+"; repeatable, any one may match")
 	cmd.RunE = ending(v.run)
 	return cmd
@@ -40,6 +40,7 @@ type verify struct {
 	command                        *command
 	scheme, headers, at, tolerance *option
 	secrets                        []string
+	target                         target
 }
 
 func (v *verify) run(cmd *cobra.Command, args []string) error {
@@ -47,6 +48,10 @@ func (v *verify) run(cmd *cobra.Command, args []string) error {
 		return err
 	}
 	scheme, err := findScheme(v.scheme)
+	if err != nil {
+		return err
+	}
+	request, err := v.target.request(scheme, "")
 	if err != nil {
 		return err
 	}
@@ -78,7 +83,8 @@ func (v *verify) run(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	r, err := check(verifier, fresh, now, h, body)
+	request.Header = h
+	r, err := check(verifier, fresh, now, request, body)
 	if err != nil {
 		return err
 	}
@@ -120,9 +126,9 @@ type result struct {
 }
 
 // check does what the handler does with a delivery, without its history.
-func check(verifier *schemes.Verifier, fresh schemes.Window, now time.Time, h http.Header, body []byte) (result, error) {
+func check(verifier *schemes.Verifier, fresh schemes.Window, now time.Time, request schemes.Request, body []byte) (result, error) {
 	r := result{scheme: verifier.Scheme(), now: now, judged: fresh.Judged}
-	d, err := verifier.Open(schemes.Request{Header: h})
+	d, err := verifier.Open(request)
 	if err != nil {
 		if r.scheme.SignedBytes == signsBody {
 			r.known, r.signed = true, body
