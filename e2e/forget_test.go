@@ -28,3 +28,30 @@ func TestForget(t *testing.T) {
 	send(t, g, craneops(`{"one":1}`)).duplicate(t)
 	app.saw(t, 3)
 }
+
+// TestForgetBySignedID: where the provider signs an id, the entry is found by
+// that id.
+func TestForgetBySignedID(t *testing.T) {
+	t.Parallel()
+	const secret = "whsec_c3RhbmRhcmQgc3RhbmRhcmQgc3RhbmRhcmQg"
+	app := newApplication(t)
+	g := start(t, openSite(hook("/standard", "standard", app.addr)), "STANDARD_SECRET="+secret)
+	deliver := func(body string) string {
+		said, code := webhook(t, body, "send", "--scheme", "standard", "--secret", secret, "--id", "msg_1", "--to", "http://"+g.addr+"/standard", "-")
+		if code != 0 {
+			t.Fatalf("exit status %d: %s", code, said)
+		}
+		return said
+	}
+	deliver(`{"one":1}`)
+	deliver(`{"one":"again"}`)
+	app.saw(t, 1)
+	if id := app.with("/standard")[0].header.Get("Webhook-Id"); id != "msg_1" {
+		t.Errorf("Webhook-Id %q", id)
+	}
+	if said, code := webhook(t, "", "forget", "--provider", "standard", "--id", "msg_1", "--address", g.admin); code != 0 {
+		t.Fatalf("exit status %d: %s", code, said)
+	}
+	deliver(`{"one":"again"}`)
+	app.saw(t, 2)
+}

@@ -169,7 +169,8 @@ func (t *template) checkUnambiguous(bodyBegins string) error {
 }
 
 // endsClearly tells whether it is clear where a part ends that begins at a
-// known place.
+// known place. A body that begins with { ends a URL, since no URL has one (a [
+// would not do: it stands in the address of a host).
 func (t *template) endsClearly(at int, bodyBegins string) bool {
 	p := &t.parts[at]
 	if p.kind == literal || p.delimited {

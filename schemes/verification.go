@@ -15,9 +15,10 @@ type Verification struct {
 	Claim Claim
 
 	verifier *Verifier
-	hashers  []hasher // the first grows with the body
-	message  []byte   // what is signed, once somebody needs it as a whole
-	complete bool     // the message is
+	hashers  []hasher
+	streams  bool   // the first of them grows while the body arrives
+	message  []byte // what is signed, once somebody needs it as a whole
+	complete bool   // the message is
 }
 
 // hasher makes one MAC, or the digest of public keys.
@@ -28,7 +29,10 @@ type hasher struct {
 }
 
 func (v *Verifier) newVerification() *Verification {
-	d := &Verification{verifier: v, hashers: make([]hasher, len(v.hashers))}
+	d := &Verification{
+		verifier: v, hashers: make([]hasher, len(v.hashers)),
+		streams: len(v.hashers) > 0 && v.scheme.SignedText == nil,
+	}
 	for i, hash := range v.hashers {
 		d.hashers[i].Hash = hash()
 	}
@@ -41,20 +45,15 @@ func (d *Verification) begin() {
 		d.hashers[i].complete = false
 	}
 	d.complete = false
-	if d.streams() {
+	if d.streams {
 		d.hashers[0].Reset()
 		d.hashers[0].Write(d.Claim.Prefix)
 	}
 }
 
-// streams tells whether a hash can grow while the body arrives.
-func (d *Verification) streams() bool {
-	return len(d.hashers) > 0 && d.verifier.scheme.SignedText == nil
-}
-
 // Write adds a piece of the body, in order. It never fails.
 func (d *Verification) Write(p []byte) (int, error) {
-	if d.streams() {
+	if d.streams {
 		return d.hashers[0].Write(p)
 	}
 	return len(p), nil
