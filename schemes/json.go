@@ -46,22 +46,38 @@ type finder struct {
 	paths []path
 	found [maxMembers]value
 	twice uint // the paths of which a step is there twice, as bits
+	kept  uint // those that are found
+	over  bool // nothing is left to look for
 }
 
+// readWhole is the size, in bytes, up to which a body is read to its end. Of a
+// larger one, nothing is looked at behind the last member that was to be found:
+// its end would cost more than a proxy that does not look at it at all.
+const readWhole = 16 << 10
+
 // members finds members of the JSON object that the body is, and says whether
-// the body is a JSON object at all. The whole body is checked in one pass and
-// without memory, whatever its size: a body that only begins like JSON yields
-// nothing.
+// the body is a JSON object at all. It is checked in one pass and without
+// memory: a body that only begins like JSON yields nothing, unless it is larger
+// than readWhole and has all the members before it goes wrong.
 func members(body []byte, paths []path) (found [maxMembers]value, ok bool) {
 	f := finder{scanner: scanner{b: body}, paths: paths}
 	if f.space() != '{' || !f.object(0, 1<<len(paths)-1) {
 		return found, false
+	}
+	if f.over {
+		return f.found, true
 	}
 	f.space()
 	if f.i != len(f.b) {
 		return found, false
 	}
 	return f.found, true
+}
+
+// enough reports whether the rest of the body need not be read.
+func (f *finder) enough() bool {
+	f.over = len(f.b) > readWhole && f.kept == 1<<len(f.paths)-1
+	return f.over
 }
 
 // object reads an object that some paths, as bits, lead to in so many steps.
@@ -91,10 +107,16 @@ func (f *finder) object(steps int, open uint) bool {
 			if !f.object(steps+1, inner) {
 				return false
 			}
+			if f.over {
+				return true
+			}
 		} else if !f.value(steps + 1) {
 			return false
 		}
 		f.keep(hit&^inner&^f.twice, f.b[start:f.i])
+		if f.enough() {
+			return true
+		}
 		next = f.space()
 		if next == '}' {
 			break
@@ -131,6 +153,7 @@ func (f *finder) see(hit uint, seen *uint) {
 	again := hit & *seen
 	*seen |= hit
 	f.twice |= again
+	f.kept &^= again
 	for i := range f.paths {
 		if again&(1<<i) != 0 {
 			f.found[i] = value{}
@@ -150,6 +173,7 @@ func (f *finder) beyond(hit uint, step int) uint {
 
 // keep keeps the value that paths end at.
 func (f *finder) keep(hit uint, raw []byte) {
+	f.kept |= hit
 	for i := range f.paths {
 		if hit&(1<<i) != 0 {
 			f.found[i] = value{raw}

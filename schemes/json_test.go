@@ -144,3 +144,33 @@ func BenchmarkMembers(b *testing.B) {
 		})
 	}
 }
+
+// TestMembersOfLargeBodies are found without a look at what stands behind them.
+func TestMembersOfLargeBodies(t *testing.T) {
+	long := `"` + strings.Repeat("x", readWhole) + `"`
+	asked := paths("event", "data.id")
+	for _, c := range []struct {
+		name, body string
+		ok         bool
+		id         string
+	}{
+		{"well-formed", `{"event":"e","data":{"id":"1"},"x":` + long + `}`, true, "1"},
+		{"not, behind the last one", `{"event":"e","data":{"id":"1","x":` + long, true, "1"},
+		{"again, behind the last one", `{"event":"e","data":{"id":"1"},"x":` + long + `,"event":"f"}`, true, "1"},
+		{"again, before the last one", `{"event":"d","event":"e","x":` + long + `,"data":{"id":"1"}}`, true, "1"},
+		{"not, before the last one", `{"event":"e","x":` + long + `;,"data":{"id":"1"}}`, false, ""},
+		{"one is missing", `{"event":"e","x":` + long + `}`, true, ""},
+		{"one is missing, not well-formed", `{"event":"e","x":` + long, false, ""},
+		{"a small one that is not well-formed", `{"event":"e","data":{"id":"1"},`, false, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			found, ok := members([]byte(c.body), asked)
+			if ok != c.ok || found[1].text() != c.id {
+				t.Errorf("%v %q", ok, found[1].text())
+			}
+			if again := strings.HasPrefix(c.name, "again, before"); again && found[0].text() != "" {
+				t.Errorf("%q was taken of two", found[0].text())
+			}
+		})
+	}
+}
