@@ -2,6 +2,8 @@
 # make test      runs everything; what needs a program that is missing is skipped
 #                and named, and with CI=true it fails
 # make image     builds the container image
+# make fuzz-long tries the header grammars with a hundred million random inputs and
+#                the handler with ten million random deliveries
 # make bench     measures what a delivery costs, beside a plain proxy in the same
 #                run, and then the parts of it
 # make binaries  builds for Linux on amd64 and on arm64
@@ -12,7 +14,7 @@ FUZZTIME ?= 2s
 ROUNDS   ?= 5
 GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
-.PHONY: build run image binaries test vet lint unit fuzz e2e container bench
+.PHONY: build run image binaries test vet lint unit fuzz fuzz-long e2e container bench
 
 build:
 	go build -trimpath -buildvcs=auto -tags $(TAGS) -o $(BIN) ./cmd/hooklatch
@@ -64,6 +66,10 @@ fuzz:
 			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 20x $$package || exit 1; \
 		done \
 	done
+
+fuzz-long:
+	go test -timeout 2h -v -run RandomGrammars ./schemes -executions 100000000
+	go test -timeout 2h -v -run RandomDeliveries ./module -executions 10000000
 
 e2e:
 	cd e2e && go test -race -timeout 20m $$(go list ./... | grep -v /container$$)

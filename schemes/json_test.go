@@ -84,65 +84,38 @@ func FuzzMembers(f *testing.F) {
 		f.Add(v.body(f))
 	}
 	f.Add([]byte(`{"event":"a","x":[1,-0.5e+7,{"":[]},{},"\ud800"],"timestamp":12,"b":[true,false,null]}`))
-	f.Fuzz(func(t *testing.T, body []byte) {
-		found, ok := members(body, paths("event", "timestamp"))
-		isObject := json.Valid(body) && bytes.HasPrefix(bytes.TrimLeft(body, " \t\r\n"), []byte("{"))
-		if ok != isObject {
-			t.Fatalf("object: %v, encoding/json says %v", ok, isObject)
-		}
-		if !ok {
-			return
-		}
-		if event := found[0].text(); event != "" {
-			var want map[string]json.RawMessage
-			if err := json.Unmarshal(body, &want); err != nil {
-				t.Fatal(err)
-			}
-			var s string
-			if err := json.Unmarshal(want["event"], &s); err != nil || s != event {
-				t.Fatalf("event %q, encoding/json says %q (%v)", event, s, err)
-			}
-			if !utf8.ValidString(event) {
-				t.Fatalf("event %q is not UTF-8", event)
-			}
-		}
-	})
+	f.Fuzz(func(t *testing.T, body []byte) { checkMembers(t, body) })
 }
 
-func TestPlain(t *testing.T) {
-	for length := range 40 {
-		text := []byte(strings.Repeat("a\xe2\x82\xac~ ", 10))[:length]
-		whole := plain(text)
-		if whole > length || length-whole >= 8 {
-			t.Errorf("%d bytes of text: %d", length, whole)
-		}
-		for at := range text {
-			for _, end := range []byte{'"', '\\', 0, 0x1f, '\n'} {
-				changed := bytes.Clone(text)
-				changed[at] = end
-				if got := plain(changed); got > at || got < min(at, whole) {
-					t.Errorf("%q ends at %d, not at %d", changed, at, got)
-				}
-			}
-		}
-	}
-}
+var eventAndTime = paths("event", "timestamp")
 
-func BenchmarkMembers(b *testing.B) {
-	names := paths("event")
-	for name, text := range map[string]string{
-		"text":    `{"event":"x","data":"` + strings.Repeat("abcdefgh", 8<<10) + `"}`,
-		"numbers": `{"event":"x","data":[` + strings.Repeat("12345,", 10<<10) + `1]}`,
-		"objects": `{"event":"x","data":[` + strings.Repeat(`{"id":12,"name":"abc"},`, 2800) + `1]}`,
-	} {
-		b.Run(name, func(b *testing.B) {
-			body := []byte(text)
-			b.SetBytes(int64(len(body)))
-			for b.Loop() {
-				members(body, names)
-			}
-		})
+// checkMembers reports whether the body is an object.
+func checkMembers(t *testing.T, body []byte) bool {
+	if len(body) > readWhole {
+		return false // not read to its end
 	}
+	found, ok := members(body, eventAndTime)
+	isObject := json.Valid(body) && bytes.HasPrefix(bytes.TrimLeft(body, " \t\r\n"), []byte("{"))
+	if ok != isObject {
+		t.Fatalf("object: %v, encoding/json says %v", ok, isObject)
+	}
+	if !ok {
+		return false
+	}
+	if event := found[0].text(); event != "" {
+		var want map[string]json.RawMessage
+		if err := json.Unmarshal(body, &want); err != nil {
+			t.Fatal(err)
+		}
+		var s string
+		if err := json.Unmarshal(want["event"], &s); err != nil || s != event {
+			t.Fatalf("event %q, encoding/json says %q (%v)", event, s, err)
+		}
+		if !utf8.ValidString(event) {
+			t.Fatalf("event %q is not UTF-8", event)
+		}
+	}
+	return true
 }
 
 // TestMembersOfLargeBodies are found without a look at what stands behind them.
