@@ -192,10 +192,6 @@ func (r *reader) run(t *testing.T, s step) error {
 		said, code = r.bash(script)
 	}
 	r.said = r.there(said)
-	if strings.Contains(script, "hooklatch stop") {
-		last := r.running[len(r.running)-1]
-		await(t, &last.log.notice, last.name+" to end", last.gone)
-	}
 	want := 0
 	if exit, ok := s.marks["exit"]; ok {
 		if _, err := fmt.Sscan(exit, &want); err != nil {
