@@ -7,6 +7,7 @@
 # make bench     measures what a delivery costs, beside a plain proxy in the same
 #                run, and then the parts of it
 # make binaries  builds for Linux on amd64 and on arm64
+# make docs      writes docs/reference.md from the comments in the code
 
 TAGS     := nobadger,nomysql,nopgx
 BIN      := bin/hooklatch
@@ -14,7 +15,7 @@ FUZZTIME ?= 2s
 ROUNDS   ?= 5
 GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
-.PHONY: build run image binaries test vet lint unit fuzz fuzz-long e2e container bench
+.PHONY: build run image binaries test vet lint unit fuzz fuzz-long e2e container bench docs
 
 build:
 	go build -trimpath -buildvcs=auto -tags $(TAGS) -o $(BIN) ./cmd/hooklatch
@@ -37,6 +38,9 @@ binaries:
 		CGO_ENABLED=0 GOOS=linux GOARCH=$$arch go build -trimpath -buildvcs=auto -ldflags '-s -w' \
 			-tags $(TAGS) -o $(BIN)-linux-$$arch ./cmd/hooklatch || exit 1; \
 	done
+
+docs:
+	cd e2e && go run ./reference
 
 test: vet lint unit fuzz e2e container
 

@@ -1,0 +1,123 @@
+// Command reference writes docs/reference.md from the comments in the code:
+// those of the structs that a configuration is decoded into, and the Syntax
+// blocks of what reads a Caddyfile.
+//
+//	cd e2e && go run ./reference
+package main
+
+import (
+	"fmt"
+	"log"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// root is the repository, from the folder of the e2e module.
+const root = ".."
+
+func main() {
+	log.SetFlags(0)
+	text, err := page(root)
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(root, "docs", "reference.md"), []byte(text), 0o644); err != nil {
+		log.Fatal(err)
+	}
+}
+
+// page is the whole of docs/reference.md.
+func page(root string) (string, error) {
+	s := &source{root: root, packages: map[string]*pkg{}}
+	directives, err := s.load("caddyfile")
+	if err != nil {
+		return "", err
+	}
+	handler, err := s.load("module")
+	if err != nil {
+		return "", err
+	}
+	stores, err := filepath.Glob(filepath.Join(root, "module", "replay", "*", "*.go"))
+	if err != nil {
+		return "", err
+	}
+	w := &writer{source: s}
+	w.line("# Configuration reference")
+	w.line("Made from the comments in the code by `make docs`. `hooklatch adapt` shows a\nCaddyfile's JSON.")
+	w.line("## The handler")
+	w.line(prose(handler.types["Handler"].doc))
+	w.line("### Caddyfile")
+	for _, syntax := range directives.syntaxes {
+		w.syntax(syntax)
+	}
+	w.line("### JSON")
+	w.line("The module `http.handlers.verify_webhook`. A duration is a text such as `5m`, or a\nnumber of nanoseconds.")
+	if err := w.fields(handler, "Handler", ""); err != nil {
+		return "", err
+	}
+	if app := handler.types["App"]; app.hasFields() {
+		w.line("## The app")
+		w.line(prose(app.doc))
+		w.line("### JSON of the app")
+		w.line("The app `verify_webhook`.")
+		if err := w.fields(handler, "App", ""); err != nil {
+			return "", err
+		}
+	}
+	for _, dir := range folders(stores) {
+		if err := w.store(dir); err != nil {
+			return "", err
+		}
+	}
+	return w.text(), nil
+}
+
+// folders lists those of the files, each once.
+func folders(files []string) []string {
+	var list []string
+	for _, file := range files {
+		if dir := filepath.Dir(file); len(list) == 0 || list[len(list)-1] != dir {
+			list = append(list, dir)
+		}
+	}
+	return list
+}
+
+// store writes about a replay store, if the folder has one.
+func (w *writer) store(dir string) error {
+	relative, err := filepath.Rel(w.source.root, dir)
+	if err != nil {
+		return err
+	}
+	p, err := w.source.load(relative)
+	if err != nil || p.types["Store"] == nil {
+		return err
+	}
+	name := filepath.Base(dir)
+	w.line("## The store " + name)
+	w.line(prose(p.types["Store"].doc))
+	for _, syntax := range p.syntaxes {
+		w.syntax(syntax)
+	}
+	w.line(fmt.Sprintf("JSON: the module `http.verify_webhook.replay_stores.%s`, in `replay` with `\"store\": %q`.", name, name))
+	return w.fields(p, "Store", "")
+}
+
+// prose turns a doc comment into Markdown: what is indented becomes a block.
+func prose(comment string) string {
+	var out strings.Builder
+	block := false
+	for line := range strings.Lines(comment) {
+		code := strings.HasPrefix(line, "\t")
+		if code != block && strings.TrimSpace(line) != "" {
+			out.WriteString(map[bool]string{true: grammarMark + "\n```text\n", false: "```\n\n"}[code])
+			block = code
+		}
+		out.WriteString(strings.TrimPrefix(line, "\t"))
+	}
+	if block {
+		out.WriteString("```\n")
+	}
+	return strings.TrimSpace(out.String())
+}

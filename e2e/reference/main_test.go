@@ -1,0 +1,42 @@
+package main
+
+import (
+	"os"
+	"strings"
+	"testing"
+)
+
+// TestFresh fails when a comment or an option has changed and docs/reference.md
+// has not.
+func TestFresh(t *testing.T) {
+	want, err := page("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := os.ReadFile("../../docs/reference.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(got) != want {
+		t.Error("docs/reference.md is stale; run make docs")
+	}
+	for _, option := range []string{"| `body_timeout` | duration | 10s |", "| `past` | duration | 5m |", "| `size` | number | 100000 |", "| `ttl` | duration |", "    retry_after   <duration>"} {
+		if !strings.Contains(want, option) {
+			t.Errorf("the reference has no %q", option)
+		}
+	}
+}
+
+func TestSplitDefault(t *testing.T) {
+	for doc, want := range map[string][2]string{
+		"How long.\nDefault: 5m.\n":            {"How long.", "5m"},
+		"How long. Default: 24h; 7d\nwithout.": {"How long.", "24h; 7d\nwithout"},
+		"By default nothing is said about it.": {"By default nothing is said about it.", ""},
+		"Prefix. Default: `hooklatch:`.":       {"Prefix.", "`hooklatch:`"},
+	} {
+		meaning, fallback := splitDefault(doc)
+		if got := [2]string{meaning, fallback}; got != want {
+			t.Errorf("%q: %q, not %q", doc, got, want)
+		}
+	}
+}
