@@ -6,16 +6,18 @@
 #                the handler with ten million random deliveries
 # make bench     measures what a delivery costs, beside a plain proxy in the same
 #                run, and then the parts of it
-# make binaries  builds for Linux on amd64 and on arm64
 # make docs      writes docs/reference.md from the comments in the code
+# make release   builds what is published, into dist/
+# make reproducible  builds the last commit in two places, and compares
 
 TAGS     := nobadger,nomysql,nopgx
 BIN      := bin/hooklatch
 FUZZTIME ?= 2s
 ROUNDS   ?= 5
+PLATFORMS ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
-.PHONY: build run image binaries test vet lint unit fuzz fuzz-long e2e container bench docs
+.PHONY: build run image binaries test vet lint unit fuzz fuzz-long e2e container bench docs release reproducible
 
 build:
 	go build -trimpath -buildvcs=auto -tags $(TAGS) -o $(BIN) ./cmd/hooklatch
@@ -32,12 +34,28 @@ run: build
 image:
 	docker build --tag hooklatch .
 
-# With the version in them, as `hooklatch version` prints it.
-binaries:
-	for arch in amd64 arm64; do \
-		CGO_ENABLED=0 GOOS=linux GOARCH=$$arch go build -trimpath -buildvcs=auto -ldflags '-s -w' \
-			-tags $(TAGS) -o $(BIN)-linux-$$arch ./cmd/hooklatch || exit 1; \
+# With the commit in them, from which `hooklatch version` has its version and
+# the archives have their dates.
+release:
+	rm -rf dist
+	@for platform in $(PLATFORMS); do \
+		os=$${platform%/*}; arch=$${platform#*/}; name=hooklatch; \
+		if [ $$os = windows ]; then name=hooklatch.exe; fi; \
+		echo "building for $$platform"; \
+		CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch go build -trimpath -buildvcs=true -ldflags '-s -w' \
+			-tags $(TAGS) -o dist/$${os}_$$arch/$$name ./cmd/hooklatch || exit 1; \
 	done
+	cd e2e && go run ./release ../dist
+
+# The second time with an empty cache, so that everything is compiled there.
+reproducible:
+	@place=$$(mktemp -d); trap 'rm -rf "$$place"' EXIT; set -e; \
+	git clone --quiet . "$$place/one"; \
+	git clone --quiet . "$$place/at/another"; \
+	$(MAKE) -C "$$place/one" release PLATFORMS=linux/amd64; \
+	GOCACHE="$$place/cache" $(MAKE) -C "$$place/at/another" release PLATFORMS=linux/amd64; \
+	diff "$$place/one/dist/SHA256SUMS" "$$place/at/another/dist/SHA256SUMS"; \
+	echo 'the same twice:'; cat "$$place/one/dist/SHA256SUMS"
 
 docs:
 	cd e2e && go run ./reference
