@@ -9,6 +9,10 @@
 # make docs      writes docs/reference.md from the comments in the code
 # make release   builds what is published, into dist/
 # make reproducible  builds the last commit in two places, and compares
+# make linters   installs what make lint needs
+# make vulnerabilities  looks for known ones in what is used
+# make next-caddy  tests the last commit with Caddy's main branch, or with
+#                CADDY_VERSION
 
 TAGS     := nobadger,nomysql,nopgx
 BIN      := bin/hooklatch
@@ -16,8 +20,11 @@ FUZZTIME ?= 2s
 ROUNDS   ?= 5
 PLATFORMS ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+ACTIONLINT := github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
+GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.2.0
+CADDY_VERSION ?= master
 
-.PHONY: build run image binaries test vet lint unit fuzz fuzz-long e2e container bench docs release reproducible
+.PHONY: build run image binaries test vet lint unit fuzz fuzz-long e2e container bench docs release reproducible linters vulnerabilities next-caddy
 
 build:
 	go build -trimpath -buildvcs=auto -tags $(TAGS) -o $(BIN) ./cmd/hooklatch
@@ -71,9 +78,29 @@ lint:
 	@if command -v golangci-lint > /dev/null; then \
 		golangci-lint run ./... && cd e2e && golangci-lint run ./...; \
 	else \
-		echo 'SKIPPED lint: golangci-lint is missing; get it with: go install $(GOLANGCI)'; \
+		echo 'SKIPPED lint: golangci-lint is missing; get it with: make linters'; \
 		test "$$CI" != true; \
 	fi
+	@if command -v actionlint > /dev/null; then \
+		actionlint; \
+	else \
+		echo 'SKIPPED lint of the workflows: actionlint is missing; get it with: make linters'; \
+		test "$$CI" != true; \
+	fi
+
+linters:
+	go install $(GOLANGCI)
+	go install $(ACTIONLINT)
+
+vulnerabilities:
+	go run $(GOVULNCHECK) -tags $(TAGS) ./...
+
+# In a copy, whose go.mod may change.
+next-caddy:
+	@copy=$$(mktemp -d); trap 'rm -rf "$$copy"' EXIT; set -e; \
+	git clone --quiet . "$$copy"; cd "$$copy"; \
+	go get github.com/caddyserver/caddy/v2@$(CADDY_VERSION); go mod tidy; \
+	CADDY_VERSION=$(CADDY_VERSION) $(MAKE) vet unit e2e
 
 # The race detector changes what is allocated, so that is counted without it.
 unit:

@@ -4,6 +4,7 @@
 package e2e
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -14,7 +15,9 @@ import (
 	"testing"
 )
 
-const caddyVersion = "v2.11.9"
+// caddyVersion is what xcaddy builds with. CADDY_VERSION, which is its own
+// variable, names another one.
+var caddyVersion = cmp.Or(os.Getenv("CADDY_VERSION"), "v2.11.9")
 
 // workDir is where the binaries are built; TestMain creates and removes it.
 var workDir string
