@@ -48,22 +48,19 @@ func page(root string) (string, error) {
 	w.line("## The handler")
 	w.line(prose(handler.types["Handler"].doc))
 	w.line("### Caddyfile")
-	for _, syntax := range directives.syntaxes {
-		w.syntax(syntax)
-	}
+	w.line(prose(directives.syntaxes["parse"]))
 	w.line("### JSON")
 	w.line("The module `http.handlers.verify_webhook`. A duration is a text such as `5m`, or a\nnumber of nanoseconds.")
 	if err := w.fields(handler, "Handler", ""); err != nil {
 		return "", err
 	}
-	if app := handler.types["App"]; app.hasFields() {
-		w.line("## The app")
-		w.line(prose(app.doc))
-		w.line("### JSON of the app")
-		w.line("The app `verify_webhook`.")
-		if err := w.fields(handler, "App", ""); err != nil {
-			return "", err
-		}
+	w.line("## The app")
+	w.line(prose(handler.types["App"].doc))
+	w.line("In the Caddyfile it is a global option:")
+	w.line(prose(directives.syntaxes["parseGlobal"]))
+	w.line("JSON: the app `verify_webhook`.")
+	if err := w.fields(handler, "App", ""); err != nil {
+		return "", err
 	}
 	for _, dir := range folders(stores) {
 		if err := w.store(dir); err != nil {
@@ -97,9 +94,7 @@ func (w *writer) store(dir string) error {
 	name := filepath.Base(dir)
 	w.line("## The store " + name)
 	w.line(prose(p.types["Store"].doc))
-	for _, syntax := range p.syntaxes {
-		w.syntax(syntax)
-	}
+	w.line(prose(p.syntaxes["UnmarshalCaddyfile"]))
 	w.line(fmt.Sprintf("JSON: the module `http.verify_webhook.replay_stores.%s`, in `replay` with `\"store\": %q`.", name, name))
 	return w.fields(p, "Store", "")
 }

@@ -22,7 +22,7 @@ type source struct {
 // pkg is what the reference needs of a package.
 type pkg struct {
 	types    map[string]*structure
-	syntaxes []string // the blocks behind "Syntax:" in comments of functions
+	syntaxes map[string]string // what follows "Syntax:" in the comment of a function, by its name
 }
 
 // structure is a struct that a configuration may be decoded into.
@@ -30,8 +30,6 @@ type structure struct {
 	doc    string
 	fields []field
 }
-
-func (s *structure) hasFields() bool { return s != nil && len(s.fields) > 0 }
 
 // field is a field with a JSON name, or an embedded struct without one.
 type field struct {
@@ -49,7 +47,7 @@ func (s *source) load(dir string) (*pkg, error) {
 	if err != nil || len(files) == 0 {
 		return nil, fmt.Errorf("no package in %s: %w", dir, err)
 	}
-	p := &pkg{types: map[string]*structure{}}
+	p := &pkg{types: map[string]*structure{}, syntaxes: map[string]string{}}
 	s.packages[dir] = p
 	for _, file := range files {
 		if strings.HasSuffix(file, "_test.go") {
@@ -65,7 +63,7 @@ func (s *source) load(dir string) (*pkg, error) {
 				p.addTypes(dir, parsed, d)
 			case *ast.FuncDecl:
 				if _, syntax, found := strings.Cut(d.Doc.Text(), "Syntax:\n"); found {
-					p.syntaxes = append(p.syntaxes, syntax)
+					p.syntaxes[d.Name.Name] = syntax
 				}
 			}
 		}

@@ -15,12 +15,13 @@ type writer struct {
 	parts  []string
 }
 
-func (w *writer) line(text string) { w.parts = append(w.parts, text) }
+func (w *writer) line(text string) {
+	if text != "" {
+		w.parts = append(w.parts, text)
+	}
+}
 
 func (w *writer) text() string { return strings.Join(w.parts, "\n\n") + "\n" }
-
-// syntax writes a block that is indented in its comment, and what follows it.
-func (w *writer) syntax(comment string) { w.line(prose(strings.TrimPrefix(comment, "\n"))) }
 
 // fields writes a table of a struct's fields, and one for each struct of ours
 // that a field has. name is the field whose they are, empty at the top.
