@@ -21,7 +21,7 @@ func TestDocumentation(t *testing.T) {
 		t.Fatalf("no pages: %v", err)
 	}
 	for _, path := range append(pages, "../README.md") {
-		t.Run(strings.TrimSuffix(filepath.Base(path), ".md"), func(t *testing.T) {
+		t.Run(strings.TrimSuffix(strings.TrimPrefix(path, "../"), ".md"), func(t *testing.T) {
 			t.Parallel()
 			steps, err := readPage(path)
 			if err != nil {
