@@ -14,6 +14,7 @@ import (
 
 // hints say how to get what a machine may lack.
 var hints = map[string]string{
+	"bash":    "install bash (Debian: apt-get install bash)",
 	"curl":    "install curl (Debian: apt-get install curl)",
 	"node":    "install Node.js 20 or later (Debian: apt-get install nodejs)",
 	"npm":     "install npm 9 or later (Debian: apt-get install npm)",
