@@ -51,7 +51,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 	a.logger = ctx.Logger()
 	a.budget = newBudget(a.MaxBuffered)
 	a.histories = map[string]*sharedHistory{}
-	return nil
+	return series.register(ctx.GetMetricsRegistry())
 }
 
 // registration is what a handler tells of itself.
@@ -62,6 +62,7 @@ type registration struct {
 	settings map[string]any // of the replay store, as written
 	store    replay.Store
 	ttl      time.Duration
+	recorder *storeRecorder
 	weaker   []string // choices that let more through
 }
 

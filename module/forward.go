@@ -172,14 +172,20 @@ func (f *forwarding) settle(status int) {
 	// takes longer than the sender may wait.
 	ctx := f.storing.begin(f.sender)
 	defer ctx.end()
-	if err := f.reservation.Deliver(ctx); err != nil {
+	began := h.now()
+	err := f.reservation.Deliver(ctx)
+	h.storeRecorder.used(h.now().Sub(began), err)
+	if err != nil {
 		h.logger.Error("recording a delivery; a retry of it may be forwarded again",
 			zap.String("provider", h.Provider), zap.Error(err))
 	}
 }
 
 func (h *Handler) release(ctx context.Context, reservation replay.Reservation) {
-	if err := reservation.Release(context.WithoutCancel(ctx)); err != nil {
+	began := h.now()
+	err := reservation.Release(context.WithoutCancel(ctx))
+	h.storeRecorder.used(h.now().Sub(began), err)
+	if err != nil {
 		h.logger.Error("releasing a delivery; its retries are told to wait",
 			zap.String("provider", h.Provider), zap.Error(err))
 	}

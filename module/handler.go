@@ -111,8 +111,10 @@ type Handler struct {
 
 	readNames, stayNames []string // the scheme's headers that look like this handler's, see ownNames
 
-	logger *zap.Logger // sampled: a flood of forgeries must not fill a disk
-	now    func() time.Time
+	recorder      *recorder
+	storeRecorder *storeRecorder
+	logger        *zap.Logger // sampled: a flood of forgeries must not fill a disk
+	now           func() time.Time
 }
 
 // The values of OnDuplicate and OnConflict.
@@ -164,6 +166,8 @@ func (h *Handler) provision(ctx caddy.Context) error {
 	}
 	h.keyer = newKeyer(h.Provider, h.store.Settings().Key == replay.KeyDelivery)
 
+	h.recorder = series.recorder(h.Provider, len(h.Secrets))
+
 	guest, err := ctx.App(appName)
 	if err != nil {
 		return err
@@ -179,6 +183,7 @@ func (h *Handler) provision(ctx caddy.Context) error {
 		settings: settings,
 		store:    h.store,
 		ttl:      h.ttl,
+		recorder: h.storeRecorder,
 		weaker:   h.weakerChoices(),
 	})
 	return err
@@ -205,6 +210,7 @@ func (h *Handler) loadStore(ctx caddy.Context) error {
 		return fmt.Errorf("loading replay store: %w", err)
 	}
 	h.store = guest.(replay.Store)
+	h.storeRecorder = series.storeRecorder(h.Provider, guest.(caddy.Module).CaddyModule().ID.Name())
 	return h.store.Settings().Check()
 }
 

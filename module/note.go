@@ -18,6 +18,9 @@ const placeholder = "http.verify_webhook."
 // log line for what is not forwarded. None of them holds a secret, a MAC or a
 // payload.
 func (h *Handler) note(r *http.Request, d *delivery, v verdict, refused *refusal) {
+	if d.verdict == "" {
+		h.recorder.judged(d, h.now)
+	}
 	d.verdict = v
 	if refused != nil {
 		d.reason = refused.reason

@@ -262,6 +262,9 @@ func TestStoreThatFails(t *testing.T) {
 			if logged := fmt.Sprint(g.logs.All()); !strings.Contains(logged, errStore.Error()) {
 				t.Errorf("log %s", logged)
 			}
+			if got := g.metrics(t); got[`replay_errors_total{store="test_broken"}`] != 1 {
+				t.Errorf("metrics %v", got)
+			}
 		})
 	}
 }

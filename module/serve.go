@@ -18,7 +18,7 @@ import (
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	stripForged(r, h.readNames)
 	d := &delivery{handler: h}
-	defer d.body.end()
+	defer d.end()
 	history, opening := h.history.use()
 	defer h.history.done()
 
@@ -29,9 +29,12 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		return h.reject(w, r, d, refusalOf(refused))
 	}
 	if opening != nil {
+		h.storeRecorder.failed()
 		return h.reject(w, r, d, refuseFor(storeUnavailable, opening.Error()))
 	}
 	reservation, status, err := h.reserve(r.Context(), history, d)
+	d.judged = h.now()
+	h.storeRecorder.used(d.judged.Sub(d.now), err)
 	switch {
 	case err != nil:
 		return h.reject(w, r, d, refuseFor(storeUnavailable, err.Error()))
@@ -56,6 +59,8 @@ type delivery struct {
 	verdict verdict
 	reason  Reason
 	body    replayedBody
+	arrived time.Time // when the body was there whole
+	judged  time.Time // when the history had answered
 
 	verified   bool
 	secret     int // position of the one that matches, from 1
@@ -77,6 +82,13 @@ func (d *delivery) id() string {
 		d.idText = d.event.Content.ID()
 	}
 	return d.idText
+}
+
+// end gives back what the delivery holds, once nothing behind needs it, and
+// counts what became of it.
+func (d *delivery) end() {
+	d.body.end()
+	d.handler.recorder.ended(result{d.verdict, d.reason})
 }
 
 // verify reads the body and fills the delivery, or says why not.
@@ -101,6 +113,8 @@ func (h *Handler) verify(w http.ResponseWriter, r *http.Request, d *delivery) *r
 	}
 	d.body.arrived()
 	body := d.body.intake.bytes()
+	d.arrived = h.now()
+	h.recorder.arrived(len(body))
 	secret, err := verification.Verify(body)
 	if err != nil {
 		return refusalOf(err)
@@ -120,6 +134,7 @@ func (h *Handler) verify(w http.ResponseWriter, r *http.Request, d *delivery) *r
 		Unsigned:   fingerprint(claim),
 	}
 	d.takeTime(claim.SentAt)
+	h.recorder.verified(d)
 	return nil
 }
 

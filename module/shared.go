@@ -20,8 +20,9 @@ type sharedHistory struct {
 	users  atomic.Int64                   // requests that are under way
 	over   atomic.Bool                    // the configuration is; the last request closes
 
-	mu     sync.Mutex // for opening and closing
-	closed bool
+	mu      sync.Mutex // for opening and closing
+	closed  bool
+	unwatch func() // ends its metrics
 }
 
 // open opens the history once. Caddy starts apps in no particular order, so
@@ -35,11 +36,16 @@ func (s *sharedHistory) open() (replay.History, error) {
 	if opened := s.opened.Load(); opened != nil {
 		return *opened, nil
 	}
-	opened, err := s.store.Open(replay.Opening{Label: s.label, TTL: s.ttl, Context: s.ctx})
+	opened, err := s.store.Open(replay.Opening{
+		Label: s.label, TTL: s.ttl, Context: s.ctx,
+		Failed:  s.recorder.failed,
+		Evicted: s.recorder.evicted,
+	})
 	if err != nil {
 		return nil, fmt.Errorf("opening the replay history of %s: %w", s.label, err)
 	}
 	s.opened.Store(&opened)
+	s.unwatch = s.recorder.watch(opened)
 	return opened, nil
 }
 
@@ -76,5 +82,6 @@ func (s *sharedHistory) close() error {
 	if opened == nil {
 		return nil
 	}
+	s.unwatch()
 	return (*opened).Close()
 }

@@ -42,6 +42,14 @@ type Shared interface {
 	SharedBetweenProcesses()
 }
 
+// Measured is a history that knows how much it holds.
+type Measured interface {
+	// Entries counts what is kept of delivered events, with what has expired
+	// and not been removed yet; false if that is not known now. It is called at
+	// every scrape of the metrics.
+	Entries() (n int, known bool)
+}
+
 // Opening is what a history is opened with.
 type Opening struct {
 	// Label names the history.
@@ -51,6 +59,12 @@ type Opening struct {
 	// Context is the one of the configuration that opens the history; it has
 	// the logger.
 	Context caddy.Context
+	// Failed is told of a failure that the history passes over instead of
+	// giving it back as an error. It may be nil.
+	Failed func()
+	// Evicted is told how many entries had to make room before they expired. It
+	// may be nil.
+	Evicted func(entries int)
 }
 
 // History remembers which events have been delivered. All methods may be

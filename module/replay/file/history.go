@@ -90,6 +90,16 @@ func (h *history) get(tx *bbolt.Tx, key replay.Key) (known entry, ok bool, err e
 	return known, ok && known.expires > h.database.clock.now(), err
 }
 
+// entries counts what is in the file, without a look at each: it goes by the
+// headers of the pages.
+func (h *history) entries() (n int, err error) {
+	err = h.database.read(func(tx *bbolt.Tx) error {
+		n = tx.Bucket(h.bucket).Stats().KeyN
+		return nil
+	})
+	return n, err
+}
+
 func (h *history) release(e replay.Event) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

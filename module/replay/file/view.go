@@ -53,6 +53,16 @@ func (v *view) Forget(ctx context.Context, content replay.Key) (replay.Status, e
 	return v.history.forget(ctx, content)
 }
 
+// Entries counts what is in the file, if that can be read.
+func (v *view) Entries() (n int, known bool) {
+	if !v.enter() {
+		return 0, false
+	}
+	defer v.leave()
+	n, err := v.history.entries()
+	return n, err == nil
+}
+
 // Close gives back this configuration's share in the file.
 func (v *view) Close() error {
 	v.mu.Lock()
@@ -134,5 +144,6 @@ func (r *reservation) Release(context.Context) error {
 // Interface guards
 var (
 	_ replay.History     = (*view)(nil)
+	_ replay.Measured    = (*view)(nil)
 	_ replay.Reservation = (*reservation)(nil)
 )

@@ -125,5 +125,12 @@ func (h *history) forget(content replay.Key, now time.Time) replay.Status {
 	return replay.Forgotten
 }
 
+// kept counts what is delivered and still there.
+func (h *history) kept() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.entries.delivered
+}
+
 // Destruct lets the pool drop the history; memory has nothing to close.
 func (h *history) Destruct() error { return nil }

@@ -97,6 +97,7 @@ func (s *Store) Open(o replay.Opening) (replay.History, error) {
 		ttl:     o.TTL,
 		now:     s.now,
 		logger:  o.Context.Logger(),
+		evicted: o.Evicted,
 	}, nil
 }
 

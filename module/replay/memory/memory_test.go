@@ -66,6 +66,8 @@ func TestFullHistoryDropsTheLeastRecentlyUsed(t *testing.T) {
 	v := opened(t, &Store{Size: 3, now: c.now}, "")
 	core, logs := observer.New(zap.WarnLevel)
 	v.logger = zap.New(core)
+	evicted := 0
+	v.evicted = func(entries int) { evicted += entries }
 
 	held, _, _ := v.Reserve(context.Background(), replay.Event{Content: replaytest.Key(100)})
 	for n := range uint64(3) {
@@ -76,7 +78,7 @@ func TestFullHistoryDropsTheLeastRecentlyUsed(t *testing.T) {
 	do(t, v, replay.Event{Content: replaytest.Key(0)}, replay.Duplicate)
 	do(t, v, replay.Event{Content: replaytest.Key(100)}, replay.InFlight) // reserved ones never go
 	_ = held.Release(context.Background())
-	if entries := logs.All(); len(entries) != 1 || entries[0].ContextMap()["dropped"] != int64(1) || entries[0].ContextMap()["size"] != int64(3) || entries[0].ContextMap()["size_needed"].(int64) <= 3 {
+	if entries := logs.All(); len(entries) != 1 || entries[0].ContextMap()["dropped"] != int64(1) || entries[0].ContextMap()["size"] != int64(3) || entries[0].ContextMap()["size_needed"].(int64) <= 3 || evicted != 1 {
 		t.Fatalf("log: %+v", entries)
 	}
 

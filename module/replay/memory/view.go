@@ -19,6 +19,7 @@ type view struct {
 	ttl     time.Duration
 	now     func() time.Time
 	logger  *zap.Logger
+	evicted func(entries int) // may be nil
 	closing sync.Once
 }
 
@@ -35,6 +36,9 @@ func (v *view) Reserve(_ context.Context, e replay.Event) (replay.Reservation, r
 func (v *view) Forget(_ context.Context, content replay.Key) (replay.Status, error) {
 	return v.history.forget(content, v.now()), nil
 }
+
+// Entries counts what is kept.
+func (v *view) Entries() (n int, known bool) { return v.history.kept(), true }
 
 // Close gives back this configuration's share in the history.
 func (v *view) Close() (err error) {
@@ -57,6 +61,9 @@ func (r *reservation) Deliver(context.Context) error {
 	now := v.now()
 	if lost, left := v.history.deliver(r.event, now, v.ttl, v.size); lost > 0 {
 		v.history.evicted.report(v, now, lost, left)
+		if v.evicted != nil {
+			v.evicted(lost)
+		}
 	}
 	return nil
 }
@@ -107,5 +114,6 @@ func sizeNeeded(size int, ttl, left time.Duration) int {
 // Interface guards
 var (
 	_ replay.History     = (*view)(nil)
+	_ replay.Measured    = (*view)(nil)
 	_ replay.Reservation = (*reservation)(nil)
 )

@@ -106,6 +106,8 @@ func TestWhateverRedisDoes(t *testing.T) {
 			forward := opened(t, &Store{URLs: []string{s.url}, Timeout: caddy.Duration(shortTimeout), OnError: ErrorForward}, "forward")
 			core, logs := observer.New(zap.ErrorLevel)
 			forward.logger = zap.New(core)
+			failures := 0
+			forward.failed = func() { failures++ }
 			await(t, "a first connection", func() bool {
 				r, _, _, err := try(refuse, event(1))
 				if err == nil {
@@ -140,6 +142,9 @@ func TestWhateverRedisDoes(t *testing.T) {
 			}
 			if entries := logs.All(); len(entries) != 1 || entries[0].ContextMap()["deliveries"] != int64(1) {
 				t.Errorf("on_error forward logs %v", entries)
+			}
+			if failures != 3 {
+				t.Errorf("on_error forward tells of %d failures", failures)
 			}
 			// The application has answered, and its answer goes out.
 			began := time.Now()

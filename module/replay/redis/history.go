@@ -22,6 +22,7 @@ type history struct {
 	forward bool // also what Redis knows nothing of
 	now     func() time.Time
 	logger  *zap.Logger
+	failed  func() // may be nil
 	link    *link
 	own     *own
 
@@ -40,6 +41,9 @@ func (h *history) Reserve(ctx context.Context, e replay.Event) (replay.Reservati
 	r, status, err := h.reserve(ctx, e)
 	switch {
 	case err != nil && h.forward:
+		if h.failed != nil {
+			h.failed()
+		}
 		if times, now := h.unrecorded.happened(h.now()); now {
 			h.logger.Error("redis failed; deliveries are forwarded without a look at the history, and replays of them would be too",
 				zap.String("provider", h.label), zap.Int("deliveries", times), zap.Error(err))

@@ -213,6 +213,7 @@ func (s *Store) Open(o replay.Opening) (replay.History, error) {
 		forward:      s.OnError == ErrorForward,
 		now:          s.now,
 		logger:       o.Context.Logger(),
+		failed:       o.Failed,
 		link:         s.target.acquire(),
 		own:          s.target.acquireOwn(keys),
 		reservations: map[*reservation]struct{}{},

@@ -48,6 +48,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Subject) {
 		"forgotten is free":                       forgottenIsFree,
 		"a lease is renewed and expires":          leaseExpires,
 		"a store error is an error":               errorsAreErrors,
+		"what is kept is counted":                 keptIsCounted,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, fresh(t)) })
 	}
@@ -84,6 +85,35 @@ func release(t *testing.T, r replay.Reservation) {
 	if err := r.Release(context.Background()); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// keptIsCounted is for histories that know how much they hold.
+func keptIsCounted(t *testing.T, s Subject) {
+	h := s.Open(t, "label")
+	measured, ok := h.(replay.Measured)
+	if !ok {
+		t.Skip("this store does not know how much it holds")
+	}
+	expect := func(want int) {
+		t.Helper()
+		if n, known := measured.Entries(); n != want || !known {
+			t.Errorf("%d entries (known: %v), want %d", n, known, want)
+		}
+	}
+	expect(0)
+	held := reserve(t, h, replay.Event{Content: Key(1)}, replay.Reserved)
+	expect(0)
+	deliver(t, held)
+	expect(1)
+	deliver(t, reserve(t, h, replay.Event{Content: Key(2), Occurrence: Key(3)}, replay.Reserved))
+	expect(3)
+	reserve(t, h, replay.Event{Content: Key(1)}, replay.Duplicate)
+	deliver(t, reserve(t, s.Open(t, "other"), replay.Event{Content: Key(4)}, replay.Reserved))
+	expect(3)
+	if _, err := h.Forget(context.Background(), Key(2)); err != nil {
+		t.Fatal(err)
+	}
+	expect(1)
 }
 
 func deliveredExpires(t *testing.T, s Subject) {

@@ -1,0 +1,209 @@
+package module
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/hooklatch/hooklatch/module/replay"
+)
+
+// scrape reads the metrics as Prometheus would: values by series.
+func scrape(t *testing.T, m *metrics) map[string]float64 {
+	t.Helper()
+	registry := prometheus.NewPedanticRegistry()
+	if err := m.register(registry); err != nil {
+		t.Fatal(err)
+	}
+	w := httptest.NewRecorder()
+	promhttp.HandlerFor(registry, promhttp.HandlerOpts{ErrorHandling: promhttp.HTTPErrorOnError}).
+		ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	if w.Code != http.StatusOK {
+		t.Fatalf("%d %s", w.Code, w.Body)
+	}
+	values := map[string]float64{}
+	for line := range strings.Lines(w.Body.String()) {
+		if strings.HasPrefix(line, "#") {
+			continue
+		}
+		at := strings.LastIndexByte(line, ' ')
+		value, err := strconv.ParseFloat(strings.TrimSpace(line[at+1:]), 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		values[strings.TrimPrefix(line[:at], "caddy_verify_webhook_")] = value
+	}
+	return values
+}
+
+// metrics are those of the gateway's own label, without what is zero and
+// without buckets.
+func (g *gateway) metrics(t *testing.T) map[string]float64 {
+	t.Helper()
+	label := fmt.Sprintf(`provider="%s"`, g.handler.Provider)
+	own := map[string]float64{}
+	for name, value := range scrape(t, series) {
+		if strings.Contains(name, label) && !strings.Contains(name, "_bucket{") && value != 0 {
+			name = strings.NewReplacer(label+",", "", ","+label, "", "{"+label+"}", "").Replace(name)
+			own[name] = value
+		}
+	}
+	return own
+}
+
+func TestMetricsOfDeliveries(t *testing.T) {
+	g := newGateway(t, map[string]any{"scheme": "cryptr", "secrets": []string{"bmV3", testSecret}}, func(w http.ResponseWriter, r *http.Request) error {
+		if strings.Contains(r.Header.Get("Cryptr-Signature"), "t="+formatSeconds(testTime.Add(-time.Minute))) {
+			return errors.New("down")
+		}
+		w.WriteHeader(http.StatusNoContent)
+		return nil
+	})
+	fresh := testTime.Truncate(time.Second).Add(-2 * time.Second)
+	g.send(t, cryptr(fresh, body), body)                        // accepted
+	g.send(t, cryptr(fresh, body), body)                        // duplicate
+	g.send(t, cryptr(fresh, "other"), body)                     // forged
+	g.send(t, cryptr(testTime.Add(-time.Hour), body), body)     // stale
+	g.send(t, cryptr(testTime.Add(time.Hour), body), body)      // future
+	g.send(t, cryptr(testTime.Add(-time.Minute), "{}"), "{}")   // not answered
+	g.send(t, http.Header{}, body)                              // no signature
+	g.send(t, http.Header{"Cryptr-Signature": {"v1=ab"}}, body) // malformed
+
+	want := map[string]float64{
+		`requests_total{reason="",verdict="accepted"}`:                    1,
+		`requests_total{reason="no_answer",verdict="accepted"}`:           1,
+		`requests_total{reason="duplicate",verdict="duplicate"}`:          1,
+		`requests_total{reason="signature_mismatch",verdict="rejected"}`:  1,
+		`requests_total{reason="stale",verdict="rejected"}`:               1,
+		`requests_total{reason="future",verdict="rejected"}`:              1,
+		`requests_total{reason="missing_signature",verdict="rejected"}`:   1,
+		`requests_total{reason="malformed_signature",verdict="rejected"}`: 1,
+		`verify_duration_seconds_count`:                                   6, // whose body was read
+		`body_bytes_count`:                                                6,
+		`body_bytes_sum`:                                                  float64(5*len(body) + len("{}")),
+		`key_matches_total{key="2"}`:                                      5,
+		`delivery_age_seconds_count`:                                      5,
+		`delivery_age_seconds_sum`:                                        2*2.678 + 3600.678 + 60.678, // and nothing for what is ahead
+		`replay_duration_seconds_count{store="memory"}`:                   5,                           // reserved, delivered; seen; reserved, released
+		`replay_entries{store="memory"}`:                                  1,
+	}
+	got := g.metrics(t)
+	for _, name := range slices.Sorted(maps.Keys(want)) {
+		if diff := got[name] - want[name]; diff > 1e-6 || diff < -1e-6 {
+			t.Errorf("%s is %v, want %v", name, got[name], want[name])
+		}
+		delete(got, name)
+	}
+	delete(got, "delivery_age_seconds_sum")
+	if len(got) > 0 {
+		t.Errorf("and also %v", got)
+	}
+}
+
+// TestSenderMakesNoSeries sends what a sender can choose, and finds the series
+// that were there before.
+func TestSenderMakesNoSeries(t *testing.T) {
+	g := newGateway(t, nil, nil)
+	g.send(t, craneops(body), body) // opens the history
+	before := slices.Sorted(maps.Keys(scrape(t, series)))
+	for n := range 50 {
+		chosen := fmt.Sprintf(`{"event":"e%d","provider":"p%d"}`, n, n)
+		h := with(craneops(chosen), "X-Craneops-Event", fmt.Sprint("u", n), "Webhook-Provider", fmt.Sprint("w", n), fmt.Sprint("X-Chosen-", n), "x")
+		g.send(t, h, chosen)
+		r := g.request(t, h, strings.NewReader(chosen))
+		r.Method = fmt.Sprint("M", n)
+		r.URL.Path, r.Host = fmt.Sprint("/", n), fmt.Sprint("h", n)
+		g.sendRequest(t, r)
+		g.send(t, craneops(fmt.Sprint(n)), chosen)
+		g.send(t, http.Header{"X-Craneops-Signature": {fmt.Sprint(n)}}, chosen)
+	}
+	if after := slices.Sorted(maps.Keys(scrape(t, series))); !slices.Equal(before, after) {
+		t.Errorf("%d series, %d before", len(after), len(before))
+	}
+	if got := g.metrics(t)[`requests_total{reason="",verdict="accepted"}`]; got != 51 {
+		t.Errorf("%v accepted", got)
+	}
+}
+
+// TestEveryOutcomeHasItsSeries from the beginning: an alert sees no increase
+// where there was no value before.
+func TestEveryOutcomeHasItsSeries(t *testing.T) {
+	m := newMetrics()
+	m.recorder("label", 2)
+	m.storeRecorder("label", "memory").watch(measured{})
+	got := scrape(t, m)
+	for _, name := range []string{
+		`requests_total{provider="label",reason="",verdict="accepted"}`,
+		`requests_total{provider="label",reason="no_answer",verdict="accepted"}`,
+		`requests_total{provider="label",reason="duplicate",verdict="duplicate"}`,
+		`requests_total{provider="label",reason="stale",verdict="rejected"}`,
+		`key_matches_total{key="1",provider="label"}`,
+		`key_matches_total{key="2",provider="label"}`,
+		`replay_errors_total{provider="label",store="memory"}`,
+		`replay_evictions_total{provider="label",store="memory"}`,
+		`replay_entries{provider="label",store="memory"}`,
+	} {
+		if _, ok := got[name]; !ok {
+			t.Errorf("no %s", name)
+		}
+	}
+}
+
+// measured is a history that holds as much as it says; below zero it does not
+// know.
+type measured struct {
+	replay.History
+	n int
+}
+
+func (m measured) Entries() (int, bool) { return m.n, m.n >= 0 }
+
+// TestEntriesDuringAReload: two configurations have the history open, and it is
+// counted once, as the newer one sees it; if that one fails, the older one goes
+// on.
+func TestEntriesDuringAReload(t *testing.T) {
+	const name = `replay_entries{provider="label",store="memory"}`
+	m := newMetrics()
+	store := m.storeRecorder("label", "memory")
+	expect := func(want float64, there bool) {
+		t.Helper()
+		if got, ok := scrape(t, m)[name]; got != want || ok != there {
+			t.Errorf("%v (%v), want %v (%v)", got, ok, want, there)
+		}
+	}
+	expect(0, false)
+	closeOld := store.watch(measured{n: 3})
+	expect(3, true)
+	closeNew := store.watch(measured{n: 4})
+	expect(4, true)
+	closeNew()
+	expect(3, true)
+	closeUnknown := store.watch(measured{n: -1})
+	expect(0, false)
+	closeUnknown()
+	closeOld()
+	expect(0, false)
+}
+
+// TestFullHistoryIsCounted as what it lost, and what it holds.
+func TestFullHistoryIsCounted(t *testing.T) {
+	g := newGateway(t, map[string]any{"replay": map[string]any{"store": "memory", "size": 2}}, nil)
+	for n := range 5 {
+		text := fmt.Sprint(n)
+		g.send(t, craneops(text), text)
+	}
+	got := g.metrics(t)
+	if got[`replay_evictions_total{store="memory"}`] != 3 || got[`replay_entries{store="memory"}`] != 2 {
+		t.Errorf("%v", got)
+	}
+}
