@@ -32,6 +32,7 @@ type gateway struct {
 	*httptest.Server
 	handler *Handler
 	app     *App
+	ctx     caddy.Context
 	logs    *observer.ObservedLogs
 
 	mu  sync.Mutex
@@ -138,6 +139,7 @@ func newGateway(t *testing.T, options map[string]any, app application) *gateway 
 	if err != nil {
 		t.Fatal(err)
 	}
+	g.ctx = ctx
 	httpApp, err := ctx.App("http")
 	if err != nil {
 		t.Fatal(err)
@@ -152,6 +154,7 @@ func newGateway(t *testing.T, options map[string]any, app application) *gateway 
 	g.handler.now = func() time.Time { return testTime }
 	core, logs := observer.New(zap.DebugLevel)
 	g.handler.logger, g.logs = zap.New(core), logs
+	g.handler.events.logger = g.handler.logger
 
 	g.Server = httptest.NewServer(server)
 	t.Cleanup(func() {

@@ -53,6 +53,14 @@ func init() { caddy.RegisterModule(Handler{}) }
 // `{http.verify_webhook.sent_at}` | the signed send time, RFC 3339
 // `{http.verify_webhook.age}` | its age in seconds
 // `{http.verify_webhook.key}` | which secret matches; the first is 1
+//
+// It emits the events `webhook_accepted`, `webhook_duplicate` and
+// `webhook_rejected`, once all is settled: their handlers run beside, and no
+// delivery waits for them. Their data are `provider`, `reason`, and once the
+// signature is verified `id`, `key`, `event` and `age` (seconds), as far as
+// there are such.
+//
+// With the handler `tracing` in front of it, a verification is a span.
 type Handler struct {
 	// How the provider signs: easytools, mceasy, cryptr, craneops, github, stripe
 	// or standard.
@@ -111,6 +119,7 @@ type Handler struct {
 
 	readNames, stayNames []string // the scheme's headers that look like this handler's, see ownNames
 
+	events        *emitter
 	recorder      *recorder
 	storeRecorder *storeRecorder
 	logger        *zap.Logger // sampled: a flood of forgeries must not fill a disk
@@ -166,6 +175,10 @@ func (h *Handler) provision(ctx caddy.Context) error {
 	}
 	h.keyer = newKeyer(h.Provider, h.store.Settings().Key == replay.KeyDelivery)
 
+	var err error
+	if h.events, err = newEmitter(ctx, h.logger); err != nil {
+		return err
+	}
 	h.recorder = series.recorder(h.Provider, len(h.Secrets))
 
 	guest, err := ctx.App(appName)

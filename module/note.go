@@ -25,6 +25,7 @@ func (h *Handler) note(r *http.Request, d *delivery, v verdict, refused *refusal
 	if refused != nil {
 		d.reason = refused.reason
 	}
+	d.endSpan()
 	d.setPlaceholders(r)
 	d.setLogFields(r)
 	if refused != nil {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/hooklatch/hooklatch/module/replay"
 	"github.com/hooklatch/hooklatch/schemes"
@@ -17,7 +18,7 @@ import (
 // verify the body while it comes, judge time and history, hand it on.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	stripForged(r, h.readNames)
-	d := &delivery{handler: h}
+	d := &delivery{handler: h, span: startSpan(r.Context())}
 	defer d.end()
 	history, opening := h.history.use()
 	defer h.history.done()
@@ -59,8 +60,9 @@ type delivery struct {
 	verdict verdict
 	reason  Reason
 	body    replayedBody
-	arrived time.Time // when the body was there whole
-	judged  time.Time // when the history had answered
+	arrived time.Time  // when the body was there whole
+	judged  time.Time  // when the history had answered
+	span    trace.Span // of the verification; nil if nobody traces, and once it has ended
 
 	verified   bool
 	secret     int // position of the one that matches, from 1
@@ -85,10 +87,12 @@ func (d *delivery) id() string {
 }
 
 // end gives back what the delivery holds, once nothing behind needs it, and
-// counts what became of it.
+// tells what became of it.
 func (d *delivery) end() {
 	d.body.end()
+	d.endSpan() // if nothing was judged
 	d.handler.recorder.ended(result{d.verdict, d.reason})
+	d.handler.events.emit(d)
 }
 
 // verify reads the body and fills the delivery, or says why not.
