@@ -40,6 +40,8 @@ func init() {
 //	    on_duplicate  ack | reject
 //	    on_conflict   reject | forward
 //	    retry_after   <duration>
+//	    emit          webhook | cloudevents | none
+//	    sign_upstream <secrets...>
 //	}
 func parse(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 	d := h.Dispenser
@@ -57,7 +59,7 @@ func parse(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 	if err := checkNoMatcher(d, handler.Secrets); err != nil {
 		return nil, err
 	}
-	if err := tokens.Block(d, func(option string) (bool, error) { return readOption(d, handler, option) }, "secret"); err != nil {
+	if err := tokens.Block(d, func(option string) (bool, error) { return readOption(d, handler, option) }, "secret", "emit"); err != nil {
 		return nil, err
 	}
 	if d.Next() { // Caddy leaves unread what follows the brace of an empty block
@@ -97,6 +99,14 @@ func readOption(d *caddyfile.Dispenser, h *module.Handler, option string) (known
 		h.OnConflict, err = tokens.OneOf(d, module.ConflictReject, module.ConflictForward)
 	case "retry_after":
 		h.RetryAfter, err = tokens.Duration(d)
+	case "emit":
+		var names []string
+		names, err = tokens.Some(d, "webhook or cloudevents or none")
+		h.Emit = append(h.Emit, names...)
+	case "sign_upstream":
+		if h.SignUpstream, err = tokens.Some(d, "<secrets...>"); err == nil {
+			err = checkSecrets(d, h.SignUpstream)
+		}
 	default:
 		return false, tokens.Unknown(d, options...)
 	}
@@ -107,6 +117,7 @@ func readOption(d *caddyfile.Dispenser, h *module.Handler, option string) (known
 var options = []string{
 	"secret", "provider", "methods", "tolerance", "max_body", "body_timeout", "answer_within",
 	"replay", "on_duplicate", "on_conflict", "retry_after",
+	"emit", "sign_upstream",
 }
 
 // checkSecrets refuses the name of an option among the secrets: who forgets a

@@ -78,6 +78,12 @@ func (h *Handler) Check() error {
 	if !slices.Contains([]string{"", ConflictReject, ConflictForward}, h.OnConflict) {
 		return fmt.Errorf("on_conflict:%s is not known; write reject or forward", tokens.Quoted(h.OnConflict, ConflictReject, ConflictForward))
 	}
+	if err := checkEmit(h.Emit); err != nil {
+		return err
+	}
+	if err := checkSigning(h.SignUpstream); err != nil {
+		return err
+	}
 	return h.checkReplay(scheme)
 }
 

@@ -48,7 +48,7 @@ type forwarding struct {
 func (h *Handler) forward(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, d *delivery, reservation replay.Reservation) error {
 	h.note(r, d, accepted, nil)
 	f := &forwarding{handler: h, reservation: reservation}
-	d.setHeaders(r.Header, f.values[:0])
+	h.emit(r.Header, d, f.values[:0])
 	f.before.keep(w.Header())
 	f.sender, f.parent = r.Context(), detached{r.Context()}
 	f.ctx, f.cancel = context.WithCancelCause(&f.parent)
@@ -65,7 +65,7 @@ func (h *Handler) forward(w http.ResponseWriter, r *http.Request, next caddyhttp
 	// What handle_errors does is not recorded, so it gets no delivery: a
 	// capture could otherwise reach an application behind it again and again.
 	emptyBody(r)
-	removeOurs(r.Header)
+	h.emits.removeOurs(r.Header)
 	switch ended {
 	case endAnswered:
 		return err

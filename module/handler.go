@@ -107,6 +107,16 @@ type Handler struct {
 	// The Retry-After of every 503 that this handler answers. Default: 30s.
 	RetryAfter caddy.Duration `json:"retry_after,omitempty"`
 
+	// Which headers the application gets: `webhook`, `cloudevents`, or both;
+	// `none` alone for neither. Default: webhook.
+	Emit []string `json:"emit,omitempty"`
+
+	// The secrets under which deliveries are signed for the application, as
+	// Standard Webhooks 1.0.0 has it: `whsec_` and the base64 of 24 to 64
+	// bytes. There is one signature for each. Placeholders are resolved when
+	// the configuration is loaded. Default: they are not signed.
+	SignUpstream []string `json:"sign_upstream,omitempty"`
+
 	store    replay.Store
 	history  *sharedHistory // one per label and configuration
 	scheme   *schemes.Scheme
@@ -116,6 +126,8 @@ type Handler struct {
 	window   schemes.Window
 	ttl      time.Duration
 	allow    string // for the Allow header
+	emits    emits
+	signer   *signer // nil without sign_upstream
 
 	readNames, stayNames []string // the scheme's headers that look like this handler's, see ownNames
 
@@ -163,13 +175,14 @@ func (h *Handler) provision(ctx caddy.Context) error {
 	}
 	h.logger = sampled(ctx.Logger())
 	h.scheme, _ = schemes.Get(h.Scheme)
-	h.readNames, h.stayNames = ownNames(h.scheme)
 	h.allow = allowHeader(h.Methods)
 
 	if err := h.loadStore(ctx); err != nil {
 		return err
 	}
 	h.compileTimes()
+	h.emits = emitsOf(h.Emit)
+	h.readNames, h.stayNames = h.emits.ownNames(h.scheme)
 	if err := h.compileSecrets(); err != nil {
 		return err
 	}
@@ -227,13 +240,16 @@ func (h *Handler) loadStore(ctx caddy.Context) error {
 	return h.store.Settings().Check()
 }
 
-// compileSecrets resolves the secrets and prepares the verifier.
+// compileSecrets resolves the secrets and prepares what uses them.
 func (h *Handler) compileSecrets() error {
 	secrets, err := resolveSecrets(caddy.NewReplacer(), h.Secrets)
 	if err != nil {
 		return err
 	}
-	h.verifier, err = h.scheme.NewVerifier(secrets...)
+	if h.verifier, err = h.scheme.NewVerifier(secrets...); err != nil {
+		return err
+	}
+	h.signer, err = newSigner(h.SignUpstream)
 	return err
 }
 

@@ -17,7 +17,7 @@ import (
 // ServeHTTP takes a request on its way: refuse what the headers give away,
 // verify the body while it comes, judge time and history, hand it on.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	stripForged(r, h.readNames)
+	stripForged(r, h.emits, h.readNames)
 	d := &delivery{handler: h, span: startSpan(r.Context())}
 	defer d.end()
 	history, opening := h.history.use()
@@ -126,7 +126,7 @@ func (h *Handler) verify(w http.ResponseWriter, r *http.Request, d *delivery) *r
 
 	d.verified, d.secret = true, secret
 	if len(h.readNames) > 0 {
-		removeOursBut(r.Header, h.stayNames)
+		h.emits.removeOursBut(r.Header, h.stayNames)
 	}
 	d.facts = verification.Facts(body)
 	d.idText = d.facts.ID
@@ -224,7 +224,7 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, d *delivery, v 
 	if refused.unread {
 		h.drain(w, r)
 	}
-	removeOurs(r.Header)
+	h.emits.removeOurs(r.Header)
 	emptyBody(r)
 	h.note(r, d, v, refused)
 	status := statuses[refused.reason]

@@ -13,8 +13,8 @@ import (
 // that look like this handler's own, trailers, which nobody signs, and all that
 // would open a tunnel or have a header deleted on the way. Those that the
 // scheme reads are left until it has judged them.
-func stripForged(r *http.Request, read []string) {
-	removeOursBut(r.Header, read)
+func stripForged(r *http.Request, e emits, read []string) {
+	e.removeOursBut(r.Header, read)
 	dropTrailers(r)
 	delete(r.Header, "Upgrade")
 	delete(r.Header, "Http2-Settings")
@@ -29,12 +29,12 @@ func stripForged(r *http.Request, read []string) {
 }
 
 // removeOurs removes the headers that only this handler may write.
-func removeOurs(header http.Header) { removeOursBut(header, nil) }
+func (e emits) removeOurs(header http.Header) { e.removeOursBut(header, nil) }
 
 // removeOursBut removes them but for some names, in exactly this spelling.
-func removeOursBut(header http.Header, kept []string) {
+func (e emits) removeOursBut(header http.Header, kept []string) {
 	for name := range header {
-		if isOurs(name) && !slices.Contains(kept, name) {
+		if e.isOurs(name) && !slices.Contains(kept, name) {
 			delete(header, name)
 		}
 	}
@@ -42,15 +42,15 @@ func removeOursBut(header http.Header, kept []string) {
 
 // standardHeaders are what providers that follow Standard Webhooks send under
 // names that are otherwise this handler's own.
-var standardHeaders = []string{headerID, "Webhook-Timestamp", "Webhook-Signature"}
+var standardHeaders = []string{headerID, headerTimestamp, headerSignature}
 
 // ownNames finds the headers of a scheme that look like this handler's own:
 // those that it reads, and those of them that stay once verified. What is not
 // signed never stays.
-func ownNames(s *schemes.Scheme) (read, stay []string) {
+func (e emits) ownNames(s *schemes.Scheme) (read, stay []string) {
 	signed := slices.Concat([]string{s.SignatureHeader}, s.SignedHeaders, s.AliasHeaders)
 	for _, name := range slices.Concat(signed, s.UnsignedHeaders) {
-		if !isOurs(name) {
+		if !e.isOurs(name) {
 			continue
 		}
 		read = append(read, name)
@@ -61,11 +61,15 @@ func ownNames(s *schemes.Scheme) (read, stay []string) {
 	return read, stay
 }
 
-// isOurs recognises the prefix in any spelling that an application may take
-// for it: CGI and its kin turn whatever is no letter or digit into an
-// underscore.
-func isOurs(name string) bool {
-	const prefix = "webhook"
+// isOurs recognises this handler's prefixes. Names of CloudEvents are anybody's
+// as long as it does not write them.
+func (e emits) isOurs(name string) bool {
+	return begins(name, "webhook") || e.cloudEvents && begins(name, "ce")
+}
+
+// begins recognises a prefix in any spelling that an application may take for
+// it: CGI and its kin turn whatever is no letter or digit into an underscore.
+func begins(name, prefix string) bool {
 	if len(name) <= len(prefix) || !strings.EqualFold(name[:len(prefix)], prefix) {
 		return false
 	}

@@ -1,0 +1,113 @@
+package module
+
+import (
+	"maps"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestPercentEncoding has the example of the HTTP binding, section 3.1.3.2.
+func TestPercentEncoding(t *testing.T) {
+	for value, want := range map[string]string{
+		"Euro € 😀":                  "Euro%20%E2%82%AC%20%F0%9F%98%80",
+		"plain.type/1:2?a=b&c#d+e~": "plain.type/1:2?a=b&c#d+e~",
+		`100% "x"`:                  "100%25%20%22x%22",
+		"":                          "",
+	} {
+		if got := percentEncoded(value); got != want {
+			t.Errorf("%q: %s, want %s", value, got, want)
+		}
+	}
+}
+
+// beginning gives the headers whose name begins with a prefix.
+func beginning(h http.Header, prefix string) map[string]string {
+	found := map[string]string{}
+	for name, values := range h {
+		if strings.HasPrefix(name, prefix) {
+			found[name] = strings.Join(values, "|")
+		}
+	}
+	return found
+}
+
+func TestCloudEvent(t *testing.T) {
+	const dated = `{"code":"Zahlung für 5 €","issued_at":"2023-06-06T10:49:33.075265+02:00"}`
+	at := testTime.Add(-time.Second)
+	for _, c := range []struct {
+		name, scheme string
+		header       http.Header
+		body         string
+		want         map[string]string
+	}{
+		{"event and time of the body", "cryptr", cryptr(at, dated), dated, map[string]string{
+			"Ce-Type": "Zahlung%20f%C3%BCr%205%20%E2%82%AC", "Ce-Time": "2023-06-06T08:49:33.075265Z",
+		}},
+		{"the send time", "mceasy", mceasy(at, "10", "", "{}"), "{}", map[string]string{
+			"Ce-Type": "10", "Ce-Time": "2026-01-02T03:04:04.678Z",
+		}},
+		{"nothing signed", "craneops", with(craneops("not json"), "X-Craneops-Event", "unsigned"), "not json", map[string]string{
+			"Ce-Type": "webhook.delivery",
+		}},
+		{"what does not fit", "craneops", craneops(`{"event":"a\nb"}`), `{"event":"a\nb"}`, map[string]string{
+			"Ce-Type": "webhook.delivery",
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			g := newGateway(t, map[string]any{"scheme": c.scheme, "emit": []string{"cloudevents"}}, nil)
+			forged := with(c.header, "Ce-Subject", "forged", "ce-Id", "forged", "Ce", "kept", "Cex", "kept", "Webhook-Id", "forged")
+			expect(t, g.send(t, forged, c.body), http.StatusNoContent, "")
+			g.expectDelivered(t, c.body)
+			got := g.delivered()[0].header
+			if !strings.HasPrefix(got.Get("Ce-Id"), "sha256-") {
+				t.Errorf("id %q", got.Get("Ce-Id"))
+			}
+			c.want["Ce-Id"], c.want["Ce-Specversion"], c.want["Ce-Source"] = got.Get("Ce-Id"), "1.0", "urn:webhook:"+g.handler.Provider
+			if found := beginning(got, "Ce-"); !maps.Equal(found, c.want) {
+				t.Errorf("%v, want %v", found, c.want)
+			}
+			if got.Get("Ce") != "kept" || got.Get("Cex") != "kept" || len(beginning(got, "Webhook-")) > 0 {
+				t.Errorf("headers %v", got)
+			}
+		})
+	}
+}
+
+func TestEmit(t *testing.T) {
+	for _, c := range []struct {
+		emit                 []string
+		webhook, cloudEvents bool
+	}{
+		{nil, true, false},
+		{[]string{"webhook"}, true, false},
+		{[]string{"cloudevents", "webhook"}, true, true},
+		{[]string{"none"}, false, false},
+	} {
+		t.Run(strings.Join(c.emit, " "), func(t *testing.T) {
+			g := newGateway(t, map[string]any{"emit": c.emit}, nil)
+			expect(t, g.send(t, with(craneops(body), "Webhook-Forged", "1", "Ce-Sender", "own"), body), http.StatusNoContent, "")
+			got := g.delivered()[0].header
+			if found := got.Get("Webhook-Verdict") == "accepted"; found != c.webhook || got.Get("Webhook-Forged") != "" {
+				t.Errorf("headers %v", got)
+			}
+			// Without cloudevents these names are nobody's but the sender's.
+			if found := got.Get("Ce-Id") != ""; found != c.cloudEvents || (got.Get("Ce-Sender") == "") != c.cloudEvents {
+				t.Errorf("headers %v", got)
+			}
+		})
+	}
+}
+
+// TestRefusedIsNoCloudEvent: the sender's attributes do not reach handle_errors.
+func TestRefusedIsNoCloudEvent(t *testing.T) {
+	g := newGateway(t, map[string]any{"emit": []string{"cloudevents"}}, nil)
+	var left http.Header
+	r := requestOf(g.request(t, with(craneops("other"), "Ce-Type", "forged"), strings.NewReader(body)))
+	err := g.handler.ServeHTTP(&nothing{http.Header{}}, r, nil)
+	left = r.Header
+	if statusOf(err) != http.StatusUnauthorized || len(beginning(left, "Ce-")) > 0 {
+		t.Errorf("%v %v", err, left)
+	}
+}
