@@ -21,6 +21,7 @@ type metrics struct {
 	deliveryAge    *prometheus.HistogramVec
 	bodyBytes      *prometheus.HistogramVec
 	keyMatches     *prometheus.CounterVec
+	bufferedBytes  prometheus.GaugeFunc
 
 	replayEvictions *prometheus.CounterVec
 	replayErrors    *prometheus.CounterVec
@@ -58,6 +59,10 @@ func newMetrics() *metrics {
 			prometheus.ExponentialBuckets(256, 4, 9), "provider"), // to 16 MiB
 		keyMatches: counter("key_matches_total",
 			"Verified deliveries by the position of the secret that matched; 1 is the first.", "provider", "key"),
+		bufferedBytes: prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Namespace: metricsNamespace, Subsystem: metricsSubsystem, Name: "buffered_bytes",
+			Help: "Bytes of bodies that the process holds; max_buffered limits them.",
+		}, func() float64 { return float64(bufferedBytes()) }),
 		replayEvictions: counter("replay_evictions_total",
 			"Entries of delivered events that made room in a full history before they expired.", "provider", "store"),
 		replayErrors: counter("replay_errors_total",
@@ -72,7 +77,7 @@ func newMetrics() *metrics {
 // register has the series shown by a configuration's registry.
 func (m *metrics) register(registry *prometheus.Registry) error {
 	for _, c := range []prometheus.Collector{
-		m.requests, m.verifyDuration, m.deliveryAge, m.bodyBytes, m.keyMatches,
+		m.requests, m.verifyDuration, m.deliveryAge, m.bodyBytes, m.keyMatches, m.bufferedBytes,
 		m.replayEvictions, m.replayErrors, m.replayDuration, m.histories,
 	} {
 		err := registry.Register(c)

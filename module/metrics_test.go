@@ -110,6 +110,21 @@ func TestMetricsOfDeliveries(t *testing.T) {
 	}
 }
 
+// TestBufferedBytes while the application has a delivery.
+func TestBufferedBytes(t *testing.T) {
+	before := scrape(t, series)["buffered_bytes"]
+	var during float64
+	g := newGateway(t, nil, func(w http.ResponseWriter, _ *http.Request) error {
+		during = scrape(t, series)["buffered_bytes"]
+		w.WriteHeader(http.StatusNoContent)
+		return nil
+	})
+	expect(t, g.send(t, craneops(body), body), http.StatusNoContent, "")
+	if held := during - before; held != float64(len(body)) {
+		t.Errorf("%v bytes held, the body has %d", held, len(body))
+	}
+}
+
 // TestSenderMakesNoSeries sends what a sender can choose, and finds the series
 // that were there before.
 func TestSenderMakesNoSeries(t *testing.T) {
