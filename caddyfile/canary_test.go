@@ -52,6 +52,7 @@ func TestNoErrorPrintsASecret(t *testing.T) {
 		"sign_upstream":             option("sign_upstream " + canary),
 		"sign_upstream, second":     option("sign_upstream {env.A} " + canary),
 		"sign_upstream, option":     option("sign_upstream " + canary + " emit none"),
+		"observe":                   option("observe " + canary),
 		"replay":                    option("replay " + canary),
 		"replay off":                option("replay off " + canary),
 		"replay off, block":         option("replay off {\n" + canary + "\n}"),

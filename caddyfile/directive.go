@@ -42,6 +42,7 @@ func init() {
 //	    retry_after   <duration>
 //	    emit          webhook | cloudevents | none
 //	    sign_upstream <secrets...>
+//	    observe
 //	}
 func parse(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 	d := h.Dispenser
@@ -107,6 +108,8 @@ func readOption(d *caddyfile.Dispenser, h *module.Handler, option string) (known
 		if h.SignUpstream, err = tokens.Some(d, "<secrets...>"); err == nil {
 			err = checkSecrets(d, h.SignUpstream)
 		}
+	case "observe":
+		h.Observe, err = true, tokens.None(d)
 	default:
 		return false, tokens.Unknown(d, options...)
 	}
@@ -117,7 +120,7 @@ func readOption(d *caddyfile.Dispenser, h *module.Handler, option string) (known
 var options = []string{
 	"secret", "provider", "methods", "tolerance", "max_body", "body_timeout", "answer_within",
 	"replay", "on_duplicate", "on_conflict", "retry_after",
-	"emit", "sign_upstream",
+	"emit", "sign_upstream", "observe",
 }
 
 // checkSecrets refuses the name of an option among the secrets: who forgets a

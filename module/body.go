@@ -27,35 +27,50 @@ func (h *Handler) readBody(w http.ResponseWriter, r *http.Request, d *delivery, 
 	if r.Body == nil || r.Body == http.NoBody {
 		return nil
 	}
+	if h.Observe {
+		return h.overhear(r, d, sink)
+	}
 	rc := http.NewResponseController(w)
 	_ = rc.SetReadDeadline(time.Now().Add(time.Duration(h.BodyTimeout)))
 
-	err := d.body.intake.readAll(r.Body, limits{declared: r.ContentLength, most: h.MaxBody, budget: h.budget}, sink)
+	err := d.body.intake.readAll(r.Body, h.limits(r), sink)
 	dropTrailers(r)
 	if err == nil {
 		_ = rc.SetReadDeadline(time.Time{})
 		return nil
 	}
 	d.body.intake.giveBack()
-	switch {
-	case errors.Is(err, errTooLarge):
-		refused := tooLarge()
-		refused.unread = true
-		return refused
-	case errors.Is(err, errOverloaded):
-		refused := refuseFor(overloaded, "bodies take all the memory that max_buffered allows")
-		refused.unread = true
-		return refused
-	case isTooLarge(err):
-		return tooLarge()
-	case errors.Is(err, os.ErrDeadlineExceeded):
+	refused := bodyRefusal(err)
+	if refused.reason == bodyTimeout || refused.reason == bodyIncomplete {
 		// The deadline stays: it also bounds what the server reads after us.
 		closeConnection(w, r)
-		return refuseFor(bodyTimeout, "the body did not arrive in time")
-	default:
-		closeConnection(w, r)
-		return refuseFor(bodyIncomplete, "the body ended before its end")
 	}
+	return refused
+}
+
+// limits are those of the body of a request.
+func (h *Handler) limits(r *http.Request) limits {
+	return limits{declared: r.ContentLength, most: h.MaxBody, budget: h.budget}
+}
+
+// bodyRefusal says what an error of reading a body means.
+func bodyRefusal(err error) *refusal {
+	var refused *refusal
+	switch {
+	case errors.Is(err, errTooLarge):
+		refused = tooLarge()
+		refused.unread = true
+	case errors.Is(err, errOverloaded):
+		refused = refuseFor(overloaded, "bodies take all the memory that max_buffered allows")
+		refused.unread = true
+	case isTooLarge(err):
+		refused = tooLarge()
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		refused = refuseFor(bodyTimeout, "the body did not arrive in time")
+	default:
+		refused = refuseFor(bodyIncomplete, "the body ended before its end")
+	}
+	return refused
 }
 
 func tooLarge() *refusal { return refuseFor(bodyTooLarge, "the body is larger than max_body allows") }

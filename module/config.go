@@ -81,6 +81,9 @@ func (h *Handler) Check() error {
 	if err := checkEmit(h.Emit); err != nil {
 		return err
 	}
+	if h.Observe && !emitsOf(h.Emit).webhook {
+		return errors.New("observe: the application would not be told the verdict; write emit webhook too, or take observe out")
+	}
 	if err := checkSigning(h.SignUpstream); err != nil {
 		return err
 	}
@@ -251,6 +254,9 @@ func (h *Handler) weakerChoices() []string {
 	}
 	if h.OnConflict == ConflictForward {
 		weaker = append(weaker, "on_conflict forward")
+	}
+	if h.Observe {
+		weaker = append(weaker, "observe")
 	}
 	return weaker
 }

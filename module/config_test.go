@@ -73,6 +73,7 @@ func TestErrorsOfAConfiguration(t *testing.T) {
 		"on_conflict":              {options{"on_conflict": "drop"}, []string{"on_conflict", "reject or forward"}},
 		"emit":                     {options{"emit": []string{"webhook", "json"}}, []string{"emit", "webhook, cloudevents, none"}},
 		"emit, none and another":   {options{"emit": []string{"none", "webhook"}}, []string{"emit none", "alone"}},
+		"observe, emit none":       {options{"observe": true, "emit": []string{"none"}}, []string{"observe", "emit webhook"}},
 		"sign_upstream":            {options{"sign_upstream": []string{goodSigningKey, configCanary}}, []string{"sign_upstream: secret 2", "whsec_"}},
 		"sign_upstream, resolved":  {options{"sign_upstream": []string{"{env.HOOKLATCH_TEST_CANARY}"}}, []string{"sign_upstream: secret 1", "whsec_"}},
 		"sign_upstream, unset":     {options{"sign_upstream": []string{goodSigningKey, "{env.HOOKLATCH_TEST_UNSET}"}}, []string{"sign_upstream: secret 2", unresolved}},

@@ -42,8 +42,9 @@ func checkEmit(names []string) error {
 	return nil
 }
 
-// emit writes the headers of an accepted delivery. The request no longer has
-// any of them from its sender. The values are put behind those given.
+// emit writes the headers of a verified delivery, signed only if it is new. The
+// request no longer has any of them from its sender. The values are put behind
+// those given.
 func (h *Handler) emit(header http.Header, d *delivery, values []string) {
 	if h.emits.webhook {
 		d.setHeaders(header, values)
@@ -51,7 +52,13 @@ func (h *Handler) emit(header http.Header, d *delivery, values []string) {
 	if h.emits.cloudEvents {
 		d.setCloudEvent(header)
 	}
-	if h.signer != nil {
+	if h.signer == nil {
+		return
+	}
+	// What the provider itself signed with these names, it signed for others.
+	delete(header, headerTimestamp)
+	delete(header, headerSignature)
+	if d.verdict == accepted {
 		h.signer.sign(header, d.id(), h.now(), d.body.intake.bytes())
 	}
 }

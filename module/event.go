@@ -73,6 +73,9 @@ func (d *delivery) eventData() map[string]any {
 	if d.reason != "" {
 		data["reason"] = string(d.reason)
 	}
+	if d.passedOn() {
+		data["observed"] = true
+	}
 	if !d.verified {
 		return data
 	}

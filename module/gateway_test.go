@@ -14,6 +14,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -46,6 +47,9 @@ type received struct {
 	length int64
 	uri    string
 }
+
+// labels counts those that were given out.
+var labels atomic.Int64
 
 // application answers a delivery; nil does not answer at all.
 type application func(w http.ResponseWriter, r *http.Request) error
@@ -90,9 +94,8 @@ func newGateway(t *testing.T, options map[string]any, app application) *gateway 
 	}
 	delete(handler, "max_buffered") // is the app's
 	if handler["provider"] == nil {
-		// A label of its own, so that no two tests share a history.
-		sum := sha256.Sum256([]byte(t.Name()))
-		handler["provider"] = fmt.Sprintf("t-%x", sum[:8])
+		// A label of its own, so that no two share a history or metrics.
+		handler["provider"] = fmt.Sprint("t-", labels.Add(1))
 	}
 	applications.Store(t.Name(), func(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 		body, err := io.ReadAll(r.Body)

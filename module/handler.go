@@ -117,6 +117,11 @@ type Handler struct {
 	// the configuration is loaded. Default: they are not signed.
 	SignUpstream []string `json:"sign_upstream,omitempty"`
 
+	// Decide and report, but let everything through: the application gets what
+	// would be refused too, with the verdict in `Webhook-Verdict`. For a trial
+	// in front of an application that verifies by itself. Default: false.
+	Observe bool `json:"observe,omitempty"`
+
 	store    replay.Store
 	history  *sharedHistory // one per label and configuration
 	scheme   *schemes.Scheme
@@ -192,7 +197,7 @@ func (h *Handler) provision(ctx caddy.Context) error {
 	if h.events, err = newEmitter(ctx, h.logger); err != nil {
 		return err
 	}
-	h.recorder = series.recorder(h.Provider, len(h.Secrets))
+	h.recorder = series.recorder(h.Provider, len(h.Secrets), h.Observe)
 
 	guest, err := ctx.App(appName)
 	if err != nil {

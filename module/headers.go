@@ -37,7 +37,7 @@ func (d *delivery) setHeaders(header http.Header, values []string) {
 			header[name] = values[len(values)-1 : len(values) : len(values)]
 		}
 	}
-	set(headerVerdict, string(accepted))
+	set(headerVerdict, string(d.verdict))
 	set(headerProvider, d.handler.Provider)
 	set(headerID, d.id())
 	set(headerEvent, fit(d.facts.Event))

@@ -37,8 +37,9 @@ func results() []result {
 	return all
 }
 
-// recorder gives the recorder of a handler with a number of secrets.
-func (m *metrics) recorder(provider string, secrets int) *recorder {
+// recorder gives the recorder of a handler with a number of secrets. What is
+// observed and not enforced is counted apart, under verdicts of other names.
+func (m *metrics) recorder(provider string, secrets int, observes bool) *recorder {
 	r := &recorder{
 		requests:       map[result]prometheus.Counter{},
 		verifyDuration: m.verifyDuration.WithLabelValues(provider),
@@ -46,7 +47,11 @@ func (m *metrics) recorder(provider string, secrets int) *recorder {
 		bodyBytes:      m.bodyBytes.WithLabelValues(provider),
 	}
 	for _, o := range results() {
-		r.requests[o] = m.requests.WithLabelValues(provider, string(o.verdict), string(o.reason))
+		name := string(o.verdict)
+		if observes && o.verdict != accepted {
+			name = observed + name
+		}
+		r.requests[o] = m.requests.WithLabelValues(provider, name, string(o.reason))
 	}
 	for i := range secrets {
 		r.keys = append(r.keys, m.keyMatches.WithLabelValues(provider, strconv.Itoa(i+1)))

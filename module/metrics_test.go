@@ -154,7 +154,7 @@ func TestSenderMakesNoSeries(t *testing.T) {
 // where there was no value before.
 func TestEveryOutcomeHasItsSeries(t *testing.T) {
 	m := newMetrics()
-	m.recorder("label", 2)
+	m.recorder("label", 2, false)
 	m.storeRecorder("label", "memory").watch(measured{})
 	got := scrape(t, m)
 	for _, name := range []string{

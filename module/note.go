@@ -120,6 +120,9 @@ func (d *delivery) setLogFields(r *http.Request) {
 	if d.verified {
 		extra.Set(zap.String("webhook_id", d.id()))
 	}
+	if d.passedOn() {
+		extra.Set(zap.Bool("webhook_observed", true))
+	}
 }
 
 // log writes what became of a delivery that was not forwarded. What is
@@ -130,11 +133,15 @@ func (h *Handler) log(r *http.Request, d *delivery, v verdict, refused *refusal)
 		level = zapcore.WarnLevel
 	}
 	message := refusedMessages[refused.reason]
-	switch v {
-	case duplicateBefore:
-		message = "delivery is a duplicate"
-	case accepted:
+	switch {
+	case v == accepted:
 		message = "delivery was not answered"
+	case v == duplicateBefore && h.Observe:
+		message = "delivery is a duplicate, and was passed on"
+	case v == duplicateBefore:
+		message = "delivery is a duplicate"
+	case h.Observe:
+		message = observedMessages[refused.reason]
 	}
 	entry := h.logger.Check(level, message)
 	if entry == nil {
@@ -160,14 +167,19 @@ func (h *Handler) log(r *http.Request, d *delivery, v verdict, refused *refusal)
 	entry.Write(fields...)
 }
 
-// refusedMessages have the reason in them, because sampling goes by the message.
-var refusedMessages = func() map[Reason]string {
-	messages := map[Reason]string{}
+// The messages have the reason in them, because sampling goes by the message.
+var (
+	refusedMessages  = messages("delivery rejected: ")
+	observedMessages = messages("delivery would be rejected, and was passed on: ")
+)
+
+func messages(beginning string) map[Reason]string {
+	all := map[Reason]string{}
 	for reason := range statuses {
-		messages[reason] = "delivery rejected: " + string(reason)
+		all[reason] = beginning + string(reason)
 	}
-	return messages
-}()
+	return all
+}
 
 // sampled lets through the first entries of each message in a second and then
 // one of many, so that a flood of forgeries cannot fill a disk.

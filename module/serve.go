@@ -18,7 +18,7 @@ import (
 // verify the body while it comes, judge time and history, hand it on.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	stripForged(r, h.emits, h.readNames)
-	d := &delivery{handler: h, span: startSpan(r.Context())}
+	d := &delivery{handler: h, next: next, span: startSpan(r.Context())}
 	defer d.end()
 	history, opening := h.history.use()
 	defer h.history.done()
@@ -55,14 +55,17 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 // believed once verified is set.
 type delivery struct {
 	handler *Handler
+	next    caddyhttp.Handler
 
 	mapped  bool // the placeholders are asked for here
 	verdict verdict
 	reason  Reason
 	body    replayedBody
-	arrived time.Time  // when the body was there whole
-	judged  time.Time  // when the history had answered
-	span    trace.Span // of the verification; nil if nobody traces, and once it has ended
+	// unjudged is a body that could not be read to its end, with observe.
+	unjudged *pausable
+	arrived  time.Time  // when the body was there whole
+	judged   time.Time  // when the history had answered
+	span     trace.Span // of the verification; nil if nobody traces, and once it has ended
 
 	verified   bool
 	secret     int // position of the one that matches, from 1
@@ -98,7 +101,9 @@ func (d *delivery) end() {
 // verify reads the body and fills the delivery, or says why not.
 func (h *Handler) verify(w http.ResponseWriter, r *http.Request, d *delivery) *refusal {
 	if !slices.Contains(h.Methods, r.Method) {
-		w.Header()["Allow"] = []string{h.allow}
+		if !h.Observe {
+			w.Header()["Allow"] = []string{h.allow}
+		}
 		refused := refuseFor(methodNotAllowed, "deliveries come with "+h.allow)
 		refused.unread = true
 		return refused
@@ -206,7 +211,7 @@ func (h *Handler) unlessDelivered(ctx context.Context, history replay.History, k
 // stops sending it.
 func (h *Handler) answerDuplicate(w http.ResponseWriter, r *http.Request, d *delivery) error {
 	refused := refuseFor(duplicate, "it has been delivered")
-	if h.OnDuplicate == DuplicateReject {
+	if h.Observe || h.OnDuplicate == DuplicateReject {
 		return h.refuse(w, r, d, duplicateBefore, refused)
 	}
 	h.note(r, d, duplicateBefore, refused)
@@ -221,6 +226,9 @@ func (h *Handler) reject(w http.ResponseWriter, r *http.Request, d *delivery, re
 
 // refuse logs, sets placeholders and makes the error that handle_errors sees.
 func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, d *delivery, v verdict, refused *refusal) error {
+	if h.Observe {
+		return h.passOn(w, r, d, v, refused)
+	}
 	if refused.unread {
 		h.drain(w, r)
 	}

@@ -16,6 +16,7 @@ const (
 	attributeVerdict  = "webhook.verdict"
 	attributeReason   = "webhook.reason"
 	attributeID       = "webhook.id"
+	attributeObserved = "webhook.observed"
 )
 
 // startSpan begins a child of the span that the context has, if that one is
@@ -41,6 +42,9 @@ func (d *delivery) endSpan() {
 	}
 	if d.reason != "" {
 		attributes = append(attributes, attribute.String(attributeReason, string(d.reason)))
+	}
+	if d.passedOn() {
+		attributes = append(attributes, attribute.Bool(attributeObserved, true))
 	}
 	if d.verified {
 		attributes = append(attributes, attribute.String(attributeID, d.id()))

@@ -1,0 +1,64 @@
+package module
+
+import (
+	"context"
+	"io"
+	"net/http"
+)
+
+// observed is how metrics call a verdict that was reported and not enforced.
+const observed = "observed_"
+
+// passedOn reports whether the verdict was not enforced.
+func (d *delivery) passedOn() bool { return d.handler.Observe && d.verdict != accepted }
+
+// passOn is what `observe` does instead of refusing: the application gets the
+// request as it came, and is told the verdict. Only a duplicate, which is
+// verified, carries more than that, and never a new signature.
+func (h *Handler) passOn(w http.ResponseWriter, r *http.Request, d *delivery, v verdict, refused *refusal) error {
+	h.note(r, d, v, refused)
+	if v == duplicateBefore {
+		h.emit(r.Header, d, make([]string, 0, maxHeaders))
+	} else {
+		h.emits.removeOurs(r.Header)
+		r.Header[headerVerdict] = []string{string(v) + "; reason=" + string(refused.reason)}
+		r.Header[headerProvider] = []string{h.Provider}
+	}
+	switch {
+	case !d.arrived.IsZero():
+		return d.next.ServeHTTP(w, withBody(r.WithContext(d.body.lend(r.Context())), &d.body))
+	case d.unjudged != nil:
+		body := &resumedBody{rest: d.unjudged, closer: r.Body}
+		body.read.Reset(d.body.intake.bytes())
+		defer body.end() // before the buffer is given back
+		if r.Context().Err() != nil {
+			// The sender's going away has ended it, and the application is to
+			// see how far the sender came.
+			r = r.WithContext(context.WithoutCancel(r.Context()))
+		}
+		return d.next.ServeHTTP(w, withoutTrailers(r, body))
+	}
+	return d.next.ServeHTTP(w, withoutTrailers(r, r.Body)) // nothing has been read
+}
+
+// withoutTrailers gives the request a body whose trailers, which nobody signs,
+// go no further: the server writes them into the request that it made.
+func withoutTrailers(r *http.Request, body io.ReadCloser) *http.Request {
+	r = r.WithContext(r.Context())
+	r.Body, r.Trailer = body, nil
+	return r
+}
+
+// overhear reads a body as readBody does, but so that whoever is next can go on
+// where it stops.
+func (h *Handler) overhear(r *http.Request, d *delivery, sink io.Writer) *refusal {
+	d.unjudged = newPausable(r.Body)
+	defer d.unjudged.patient()
+	d.unjudged.impatient(h.BodyTimeout)
+	if err := d.body.intake.readAll(d.unjudged, h.limits(r), sink); err != nil {
+		return bodyRefusal(err)
+	}
+	dropTrailers(r)
+	d.unjudged = nil
+	return nil
+}
