@@ -52,6 +52,7 @@ var examples = map[string]example{
 	"secret-rotation": {site: hooksSite, apps: []string{hooksApp}, providers: []string{"craneops"}, more: useRotation},
 	"replay-file":     {site: hooksSite, apps: []string{hooksApp}, providers: []string{"mceasy", "craneops"}, more: useFileAfterKill},
 	"replay-redis":    {site: hooksSite, apps: []string{hooksApp}, providers: []string{"mceasy", "craneops"}, redis: true, more: useTwoWithRedis},
+	"monitoring":      {site: hooksSite, apps: []string{hooksApp}, also: ":9180", providers: []string{"craneops"}, more: useMetrics},
 	"sidecar": {
 		file: "gateway/Caddyfile",
 		site: ":8080", apps: []string{hooksApp}, providers: []string{"cryptr"}, more: checkApplication,
