@@ -254,3 +254,35 @@ func TestObserveIsNamed(t *testing.T) {
 		t.Errorf("event %v", d.eventData())
 	}
 }
+
+// TestObservedStandardWebhooks: what the provider signs with names like this
+// handler's goes on once it is verified, and never beside a refusal.
+func TestObservedStandardWebhooks(t *testing.T) {
+	for name, c := range map[string]struct {
+		signUpstream []string
+		stays        bool // the provider's signature, with a duplicate
+	}{"alone": {nil, true}, "signed anew": {[]string{goodSigningKey}, false}} {
+		t.Run(name, func(t *testing.T) {
+			g := newGateway(t, observing(map[string]any{"scheme": "standard", "secrets": []string{standardSecret}, "sign_upstream": c.signUpstream}), nil)
+			signed := standard("Webhook", "msg_1", testTime, body)
+			for range 2 {
+				expect(t, g.send(t, signed, body), http.StatusNoContent, "")
+			}
+			first, again := g.delivered()[0].header, g.delivered()[1].header
+			if got := first.Get("Webhook-Signature"); (got == signed.Get("Webhook-Signature")) != c.stays || got == "" {
+				t.Errorf("signature %q", got)
+			}
+			if again.Get("Webhook-Verdict") != "duplicate" || again.Get("Webhook-Id") != "msg_1" || (again.Get("Webhook-Signature") != "") != c.stays {
+				t.Errorf("headers %v", again)
+			}
+			for reason, header := range map[string]http.Header{
+				"signature_mismatch": with(signed, "Webhook-Id", "msg_2"),
+				"stale":              standard("Webhook", "msg_3", testTime.Add(-time.Hour), body),
+				"missing_signature":  {"Webhook-Id": {"msg_4"}},
+			} {
+				expect(t, g.send(t, header, body), http.StatusNoContent, "")
+				g.expectObserved(t, reason)
+			}
+		})
+	}
+}
