@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -125,6 +126,13 @@ func TestObserveHistory(t *testing.T) {
 	}
 	got[2].observed(t, "craneops", "conflict")
 
+	g.log.await(t, "the weaker choice", func(e entry) bool {
+		choices, _ := e["choices"].([]any)
+		return e.text("provider") == "craneops" && slices.Contains(choices, any("observe"))
+	})
+	g.log.await(t, "the conflict, not enforced,", func(e entry) bool {
+		return e.text("msg") == "handled request" && e.text("webhook_reason") == "conflict" && e["webhook_observed"] == true
+	})
 	m := metricsOf(t, g.admin)
 	if m.requests("craneops", "observed_duplicate", "duplicate") != 1 || m.requests("craneops", "observed_rejected", "conflict") != 1 || m.requests("craneops", "accepted", "") != 1 {
 		t.Errorf("metrics %v", m)
@@ -171,5 +179,32 @@ func TestObserveBrokenBody(t *testing.T) {
 			t.Errorf("the application received %q, %v", got.body, got.bodyErr)
 		}
 		got.observed(t, "craneops", "body_incomplete")
+	}
+}
+
+// TestObserveHTTP2: the same over HTTP/2, where bodies are streams of frames.
+func TestObserveHTTP2(t *testing.T) {
+	t.Parallel()
+	app := newApplication(t)
+	g := start(t, openSite(hook("/craneops", "craneops", app.addr, "observe", "max_body 64KiB")), append(secrets(), "E2E_PROTOCOLS=h1 h2c")...)
+	for n, c := range []struct {
+		d      delivery
+		reason string
+	}{
+		{craneops(strings.Repeat("0123456789abcdef", 1<<20/16)), "body_too_large"},
+		{craneops(`{}`).saying([]byte(`{ }`)), "signature_mismatch"},
+	} {
+		a, err := sendH2C(t, g, c.d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a.status != http.StatusOK || a.reason() != c.reason {
+			t.Errorf("answered %d %q, not %q", a.status, a.reason(), c.reason)
+		}
+		got := app.awaitBodies(t, n+1)
+		if !bytes.Equal(got.body, c.d.body) || got.bodyErr != nil {
+			t.Errorf("the application received %d bytes, %v", len(got.body), got.bodyErr)
+		}
+		got.observed(t, "craneops", c.reason)
 	}
 }
