@@ -138,7 +138,7 @@ func (h *Handler) verify(w http.ResponseWriter, r *http.Request, d *delivery) *r
 	d.occurrence, d.unsigned = claim.OccurrenceID, claim.UnsignedEvent
 	// Only now: a forgery is not worth a second pass over its body.
 	d.event = replay.Event{
-		Content:    h.keyer.content(claim, d.facts.ID, body),
+		Content:    h.keyer.content(claim, d.facts.ID, verification.Content(body)),
 		Occurrence: h.keyer.occurrence(claim),
 		Unsigned:   fingerprint(claim),
 	}

@@ -73,9 +73,16 @@ type Scheme struct {
 	Open func(r Request, c *Claim) error
 
 	// SignedText appends to dst what is signed, for schemes where that is not
-	// Prefix, body and Suffix; the whole body is kept for it. Its errors are
+	// Prefix, body and Suffix; the whole body is kept for it, and the text
+	// rather than the body is the identity of a delivery. Its errors are
 	// *Refusal. Nil: it is.
-	SignedText func(dst []byte, c *Claim, body []byte) ([]byte, error)
+	//
+	// Reading counts from 0 to Readings-1, for providers of which it cannot be
+	// told which one of several texts they have signed: any one may match.
+	SignedText func(dst []byte, c *Claim, body []byte, reading int) ([]byte, error)
+
+	// Readings is how many texts SignedText makes of a delivery. Default: 1.
+	Readings int
 
 	// Read finds what the body tells. It is called once the signature is
 	// verified, with the claim and the whole body; a body that is not what

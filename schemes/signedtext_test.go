@@ -10,11 +10,14 @@ import (
 
 // reversed signs what no template can say: the body backwards behind the URL.
 func reversed(algorithm Algorithm) *Scheme {
-	text := func(dst []byte, c *Claim, body []byte) ([]byte, error) {
+	text := func(dst []byte, c *Claim, body []byte, reading int) ([]byte, error) {
 		if len(body) == 0 {
 			return nil, &Refusal{SignatureMismatch, "nothing to turn round"}
 		}
 		dst = append(dst, c.Prefix...)
+		if reading == 1 {
+			return append(dst, body...), nil
+		}
 		for i := range body {
 			dst = append(dst, body[len(body)-1-i])
 		}
@@ -76,6 +79,41 @@ func TestSignedText(t *testing.T) {
 			t.Errorf("%q: %v, signed %q", body, err, signed)
 		}
 		d.Close()
+	}
+}
+
+// TestReadings: any one of the texts may have been signed, each is tried with
+// each secret, and the one that matches is the identity.
+func TestReadings(t *testing.T) {
+	// printf 'https://a/babc' | openssl dgst -sha1 -hmac k
+	const turned, plain = "538eaf10a3bd1f513e23a633cead95e1c58acf71", "0df850d01b0b62270d484872a7b3ce74ae6da20b"
+	s := reversed(HMACSHA1)
+	s.Readings = 2
+	for _, secrets := range [][]string{{"k"}, {"other", "k"}} {
+		v, err := s.NewVerifier(secrets...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range []struct{ mac, body, signed string }{
+			{plain, "abc", "https://a/babc"},
+			{turned, "abc", "https://a/bcba"},
+			{plain, "cba", "https://a/babc"},
+			{plain, "abd", ""},
+		} {
+			d, err := v.Open(Request{Scheme: "https", Host: "a", URI: "/b", Header: http.Header{"X-S": {c.mac}}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			d.Write([]byte(c.body))
+			secret, err := d.Verify([]byte(c.body))
+			switch {
+			case c.signed == "" && reasonOf(err) != "signature_mismatch":
+				t.Errorf("%q: %v", c.body, err)
+			case c.signed != "" && (err != nil || secret != len(secrets) || string(d.Content([]byte(c.body))) != c.signed):
+				t.Errorf("%q: secret %d, %v, identity %q, want %q", c.body, secret, err, d.Content([]byte(c.body)), c.signed)
+			}
+			d.Close()
+		}
 	}
 }
 

@@ -17,6 +17,7 @@ type Verification struct {
 	verifier *Verifier
 	hashers  []hasher
 	streams  bool   // the first of them grows while the body arrives
+	reading  int    // which of the texts that can be signed is tried
 	message  []byte // what is signed, once somebody needs it as a whole
 	complete bool   // the message is
 }
@@ -41,14 +42,19 @@ func (v *Verifier) newVerification() *Verification {
 
 // begin starts over with the claim.
 func (d *Verification) begin() {
-	for i := range d.hashers {
-		d.hashers[i].complete = false
-	}
-	d.complete = false
+	d.read(0)
 	if d.streams {
 		d.hashers[0].Reset()
 		d.hashers[0].Write(d.Claim.Prefix)
 	}
+}
+
+// read turns to another reading of what is signed.
+func (d *Verification) read(reading int) {
+	for i := range d.hashers {
+		d.hashers[i].complete = false
+	}
+	d.reading, d.complete = reading, false
 }
 
 // Write adds a piece of the body, in order. It never fails.
@@ -68,14 +74,19 @@ func (d *Verification) Verify(body []byte) (int, error) {
 	if len(body) < len(begins) || string(body[:len(begins)]) != begins {
 		return 0, d.verifier.begins
 	}
-	if d.verifier.scheme.SignedText != nil {
-		if _, err := d.Signed(body); err != nil {
-			return 0, err
+	for reading := range max(1, d.verifier.scheme.Readings) {
+		if reading > 0 {
+			d.read(reading)
 		}
-	}
-	for i := range d.verifier.keys {
-		if k := &d.verifier.keys[i]; d.matches(k, body) {
-			return k.secret, nil
+		if d.verifier.scheme.SignedText != nil {
+			if _, err := d.Signed(body); err != nil {
+				return 0, err
+			}
+		}
+		for i := range d.verifier.keys {
+			if k := &d.verifier.keys[i]; d.matches(k, body) {
+				return k.secret, nil
+			}
 		}
 	}
 	return 0, mismatch
@@ -127,15 +138,16 @@ func (d *Verification) sum(at int, body []byte) []byte {
 	return h.sum[:h.Size()]
 }
 
-// Signed gives what is signed, for a body; its errors are *Refusal. It is good
-// until Close.
+// Signed gives what is signed, for a body; its errors are *Refusal. Where there
+// are several readings it is the first, and after Verify the one that matches,
+// or else the last. It is good until Close.
 func (d *Verification) Signed(body []byte) ([]byte, error) {
 	if d.complete {
 		return d.message, nil
 	}
 	d.message = d.message[:0]
 	if text := d.verifier.scheme.SignedText; text != nil {
-		message, err := text(d.message, &d.Claim, body)
+		message, err := text(d.message, &d.Claim, body, d.reading)
 		if err != nil {
 			return nil, err
 		}
@@ -145,6 +157,16 @@ func (d *Verification) Signed(body []byte) ([]byte, error) {
 	}
 	d.complete = true
 	return d.message, nil
+}
+
+// Content gives what makes the identity of a verified delivery that has no id,
+// beside the claim's: the body, or the signed text where two bodies can have the
+// same. It is good until Close.
+func (d *Verification) Content(body []byte) []byte {
+	if d.verifier.scheme.SignedText != nil {
+		return d.message
+	}
+	return body
 }
 
 // Facts gives what a verified delivery tells. Only what can be an id is one.
