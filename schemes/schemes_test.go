@@ -13,32 +13,61 @@ func TestFacts(t *testing.T) {
 	at := time.UnixMilli(1760000000123)
 	issued := time.Date(2023, 6, 6, 8, 49, 33, 75265000, time.UTC)
 	for _, c := range []struct {
-		scheme, secret string
-		out            Outgoing
-		body           string
-		want           Facts
+		scheme string
+		out    Outgoing
+		body   string
+		want   Facts
 	}{
-		{"craneops", "s", Outgoing{Event: "unsigned"}, `{"event":"booking.created"}`, Facts{Event: "booking.created"}},
-		{"craneops", "s", Outgoing{Event: "unsigned"}, `{}`, Facts{}},
-		{"easytools", "s", Outgoing{}, `{"event":"product_assigned","timestamp":1741442518}`, Facts{
+		{"craneops", Outgoing{Event: "unsigned"}, `{"event":"booking.created"}`, Facts{Event: "booking.created"}},
+		{"craneops", Outgoing{Event: "unsigned"}, `{}`, Facts{}},
+		{"easytools", Outgoing{}, `{"event":"product_assigned","timestamp":1741442518}`, Facts{
 			Event: "product_assigned", OccurredAt: time.Unix(1741442518, 0), BodyTime: time.Unix(1741442518, 0),
 		}},
-		{"cryptr", "s", Outgoing{}, `{"__domain__":"acme","__environment__":"sandbox","code":"dir_sync.user.update.success","issued_at":"2023-06-06T08:49:33.075265Z"}`, Facts{
+		{"cryptr", Outgoing{}, `{"__domain__":"acme","__environment__":"sandbox","code":"dir_sync.user.update.success","issued_at":"2023-06-06T08:49:33.075265Z"}`, Facts{
 			Event: "dir_sync.user.update.success", OccurredAt: issued, Tenant: "acme", Environment: "sandbox",
 		}},
-		{"cryptr", "s", Outgoing{}, `{"issued_at":"2023-06-06 08:49"}`, Facts{}},
-		{"mceasy", "c2VjcmV0", Outgoing{Event: "10"}, `{"event_type":"Alarm","event_name":"Harsh - Braking"}`, Facts{Event: "alarm.harsh_braking"}},
-		{"mceasy", "c2VjcmV0", Outgoing{Event: "10"}, `{"event_type":"Alarm"}`, Facts{Event: "10"}},
-		{"mceasy", "c2VjcmV0", Outgoing{}, `{"event_id":6}`, Facts{Event: "6"}},
+		{"cryptr", Outgoing{}, `{"issued_at":"2023-06-06 08:49"}`, Facts{}},
+		{"mceasy", Outgoing{Event: "10"}, `{"event_type":"Alarm","event_name":"Harsh - Braking"}`, Facts{Event: "alarm.harsh_braking"}},
+		{"mceasy", Outgoing{Event: "10"}, `{"event_type":"Alarm"}`, Facts{Event: "10"}},
+		{"mceasy", Outgoing{}, `{"event_id":6}`, Facts{Event: "6"}},
+		{"stripe", Outgoing{}, `{"id":"evt_1","type":"invoice.paid","created":1741442518}`, Facts{
+			ID: "evt_1", Event: "invoice.paid", OccurredAt: time.Unix(1741442518, 0),
+		}},
+		{"slack", Outgoing{}, `{"team_id":"T1","event":{"type":"app_mention"},"type":"event_callback","event_id":"Ev08MFMKH6","event_time":1741442518}`, Facts{
+			ID: "Ev08MFMKH6", Event: "app_mention", OccurredAt: time.Unix(1741442518, 0), Tenant: "T1",
+		}},
+		{"slack", Outgoing{}, `command=%2Fweather&team_id=T1`, Facts{}},
+		{"shopify", Outgoing{Event: "orders/create", ID: "b54557e4"}, `{"id":820982911946154508,"topic":"no"}`, Facts{}},
+		{"square", Outgoing{}, `{"merchant_id":"M1","type":"payment.updated","event_id":"ac3ac95b-f97d","created_at":"2023-06-06T08:49:33.075265Z"}`, Facts{
+			ID: "ac3ac95b-f97d", Event: "payment.updated", OccurredAt: issued, Tenant: "M1",
+		}},
+		{"paddle", Outgoing{}, `{"event_id":"evt_01","notification_id":"ntf_01","event_type":"transaction.paid","occurred_at":"2023-06-06T08:49:33.075265Z"}`, Facts{
+			ID: "evt_01", Event: "transaction.paid", OccurredAt: issued,
+		}},
+		{"meta", Outgoing{}, `{"object":"page","entry":[{"id":"0","time":1520383571}]}`, Facts{Event: "page"}},
+		{"linear", Outgoing{Event: "unsigned"}, `{"action":"create","type":"Issue","createdAt":"2023-06-06T08:49:33.075265Z","organizationId":"o1","webhookTimestamp":1760000000123,"webhookId":"w1"}`, Facts{
+			Event: "Issue", OccurredAt: issued, BodyTime: at, Tenant: "o1",
+		}},
+		{"zoom", Outgoing{}, `{"event":"meeting.started","event_ts":1760000000123,"payload":{"account_id":"a1"}}`, Facts{
+			Event: "meeting.started", OccurredAt: at, Tenant: "a1",
+		}},
+		{"gitlab", Outgoing{ID: "908a6d9e-45fd", Event: "Push Hook"}, `{"object_kind":"push"}`, Facts{ID: "908a6d9e-45fd", Event: "push"}},
+		{"discord", Outgoing{}, `{"version":1,"type":1,"event":{"type":"APPLICATION_AUTHORIZED","timestamp":"2024-10-18T14:42:53.064834"}}`, Facts{
+			Event: "APPLICATION_AUTHORIZED",
+		}},
+		{"sendgrid", Outgoing{}, `[{"event":"dropped","timestamp":1600112492}]`, Facts{}},
+		{"twilio", Outgoing{ID: "token"}, `{"id":"e1","type":"x"}`, Facts{}},
 	} {
 		t.Run(c.scheme+" "+c.body, func(t *testing.T) {
 			s, _ := Get(c.scheme)
+			with := sampleOf(s)
 			c.out.Body, c.out.At = []byte(c.body), at
-			h, err := s.SignWith(c.secret, c.out)
+			c.out.Request = requestOf(s, nil, c.out.Body)
+			h, err := s.SignWith(with.signing, c.out)
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, err := verify(t, c.scheme, []string{c.secret}, h, c.out.Body, at)
+			got, err := verify(t, c.scheme, with.secrets[:], h, c.out.Body, at)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -66,9 +95,12 @@ func TestSignRefusesWhatTheProviderDoesNotSend(t *testing.T) {
 		{"craneops", Outgoing{ID: "x"}, "no occurrence ID"},
 		{"mceasy", Outgoing{}, "event id of 1 to 10 digits"},
 		{"mceasy", Outgoing{Event: "6|>7"}, "event id of 1 to 10 digits"},
+		{"gitlab", Outgoing{}, "signs an id of"},
+		{"discord", Outgoing{ID: "x"}, "no occurrence ID"},
+		{"square", Outgoing{}, "signs the URL; give it"},
 	} {
 		s, _ := Get(c.scheme)
-		if _, err := s.SignWith("c2VjcmV0", c.out); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := s.SignWith(sampleOf(s).signing, c.out); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s %+v: %v, want %q", c.scheme, c.out, err, c.want)
 		}
 	}
@@ -110,7 +142,7 @@ func TestSecrets(t *testing.T) {
 func TestWhichSecretMatches(t *testing.T) {
 	body := []byte(`{}`)
 	for _, s := range All() {
-		r := requestOf(s, signSample(t, s, body, time.Unix(1e9, 0)))
+		r := requestOf(s, signSample(t, s, body, time.Unix(1e9, 0)), body)
 		good := sampleOf(s).secrets
 		for want, secrets := range map[int][]string{1: {good[0], good[1]}, 2: {good[1], good[0]}, 3: {good[1], good[2], good[0]}} {
 			v, err := s.NewVerifier(secrets...)
@@ -131,7 +163,10 @@ func TestWhichSecretMatches(t *testing.T) {
 }
 
 func TestRegistry(t *testing.T) {
-	if want := []string{"craneops", "cryptr", "easytools", "github", "mceasy", "standard", "stripe"}; !slices.Equal(Names(), want) {
+	if want := []string{
+		"craneops", "cryptr", "discord", "easytools", "github", "gitlab", "linear", "mceasy", "meta", "paddle",
+		"sendgrid", "shopify", "slack", "square", "standard", "stripe", "twilio", "zoom",
+	}; !slices.Equal(Names(), want) {
 		t.Errorf("schemes %v, want %v", Names(), want)
 	}
 	for _, s := range All() {

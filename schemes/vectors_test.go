@@ -78,7 +78,7 @@ func verify(t testing.TB, scheme string, secrets []string, h http.Header, body [
 	if !ok {
 		t.Fatalf("no scheme %q", scheme)
 	}
-	return verifyBy(t, s, secrets, requestOf(s, h), body, at)
+	return verifyBy(t, s, secrets, requestOf(s, h, body), body, at)
 }
 
 // verifyBy is verify for a scheme that need not be registered.

@@ -1,0 +1,18 @@
+package schemes
+
+// gitlab signs as Standard Webhooks does, if the webhook has a signing token; the
+// older secret token, which it sends as it is in X-Gitlab-Token, is no signature.
+// The id is GitLab's Idempotency-Key, which retries repeat.
+func init() {
+	Define("gitlab", Definition{
+		Source: "gitlab.com/gitlab-org/gitlab, merge requests 230944 and 231325: webhook signing token",
+		Signature: SignatureForm{
+			Header: "webhook-signature", Encoding: encodingBase64, Separator: " ", Assign: ",", Names: []string{"v1"},
+		},
+		Key:       keyWhsec,
+		Signed:    "{id}.{timestamp}.{body}",
+		ID:        Place{Header: "webhook-id"},
+		Timestamp: TimePlace{Place: Place{Header: "webhook-timestamp"}},
+		Event:     EventPlace{Header: "X-Gitlab-Event", Body: "object_kind"},
+	})
+}

@@ -1,0 +1,16 @@
+package schemes
+
+// linear signs the body alone, which has the send time in it. The body's
+// webhookId is the subscription's; the id of the delivery is in a header that is
+// not signed, as is a second copy of the time, which is therefore not read.
+func init() {
+	Define("linear", Definition{
+		Source:       "linear.app/developers/webhooks: Securing webhooks",
+		Signature:    SignatureForm{Header: "Linear-Signature"},
+		Timestamp:    TimePlace{Place: Place{Body: "webhookTimestamp"}, Unit: unitMillis},
+		Event:        EventPlace{Header: "Linear-Event", Body: "type"},
+		OccurrenceID: "Linear-Delivery",
+		OccurredAt:   BodyTime{Body: "createdAt", Unit: unitRFC3339},
+		Tenant:       "organizationId",
+	})
+}

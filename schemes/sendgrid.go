@@ -1,0 +1,15 @@
+package schemes
+
+// sendgrid signs the send time and directly behind it the body, with a private
+// key of its own; the secret here is the verification key that it shows. A body
+// is a list of events, so nothing in it stands for the delivery.
+func init() {
+	Define("sendgrid", Definition{
+		Source:    "twilio.com/docs/sendgrid: Event Webhook Security Features; sendgrid-go, helpers/eventwebhook",
+		Algorithm: ECDSAP256.String(),
+		Key:       keySPKI,
+		Signature: SignatureForm{Header: "X-Twilio-Email-Event-Webhook-Signature", Encoding: encodingBase64},
+		Timestamp: TimePlace{Place: Place{Header: "X-Twilio-Email-Event-Webhook-Timestamp"}},
+		Signed:    "{timestamp}{body}",
+	})
+}

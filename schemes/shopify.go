@@ -1,0 +1,23 @@
+package schemes
+
+// shopify signs the body alone. Topic and id of the delivery are in headers that
+// are not signed, and one body may be sent under several topics, as an order is
+// that is created and paid at once: such an endpoint needs on_conflict forward.
+// The event id is not used: all webhooks that one action causes share it.
+//
+// Events, its newer kind of subscription, has the same headers without the X.
+func init() {
+	Define("shopify", Definition{
+		Source: "shopify.dev: Verify webhook deliveries; Verify Events deliveries",
+		Signature: SignatureForm{
+			Header: "X-Shopify-Hmac-Sha256", Encoding: encodingBase64,
+		},
+		Event:        EventPlace{Header: "X-Shopify-Topic"},
+		OccurrenceID: "X-Shopify-Webhook-Id",
+		Aliases: []map[string]string{{
+			"X-Shopify-Hmac-Sha256": "Shopify-Hmac-Sha256",
+			"X-Shopify-Topic":       "Shopify-Topic",
+			"X-Shopify-Webhook-Id":  "Shopify-Webhook-Id",
+		}},
+	})
+}

@@ -1,0 +1,17 @@
+package schemes
+
+// slack signs a version, the send time and the body. The Events API's bodies
+// have an id of the event, which its retries repeat; slash commands and
+// interactions are forms without one.
+func init() {
+	Define("slack", Definition{
+		Source:     "docs.slack.dev: Verifying requests from Slack; Event object",
+		Signature:  SignatureForm{Header: "X-Slack-Signature", Prefix: "v0="},
+		Timestamp:  TimePlace{Place: Place{Header: "X-Slack-Request-Timestamp"}},
+		Signed:     "v0:{timestamp}:{body}",
+		ID:         Place{Body: "event_id"},
+		Event:      EventPlace{Body: "event.type"},
+		OccurredAt: BodyTime{Body: "event_time"},
+		Tenant:     "team_id",
+	})
+}

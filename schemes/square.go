@@ -1,0 +1,17 @@
+package schemes
+
+// square signs the URL that was subscribed and directly behind it the body,
+// which is always a JSON object. Its documentation calls the event id the value
+// to recognise repetitions by.
+func init() {
+	Define("square", Definition{
+		Source:     "developer.squareup.com: Verify and validate an event notification; Webhook requirements",
+		Signature:  SignatureForm{Header: "X-Square-Hmacsha256-Signature", Encoding: encodingBase64},
+		Signed:     "{url}{body}",
+		JSONObject: true,
+		ID:         Place{Body: "event_id"},
+		Event:      EventPlace{Body: "type"},
+		OccurredAt: BodyTime{Body: "created_at", Unit: unitRFC3339},
+		Tenant:     "merchant_id",
+	})
+}

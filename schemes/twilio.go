@@ -1,0 +1,144 @@
+package schemes
+
+import (
+	"crypto/sha1" //nolint:gosec // HMAC-SHA1 is what Twilio signs with, and is not broken
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+)
+
+func init() { Register(twilio) }
+
+// twilio signs the URL and, directly behind it, the fields of the form without
+// anything in between. Bodies of another type are signed by their digest, which
+// Twilio appends to the URL's query.
+//
+// The join is ambiguous: who has a delivery can move text between the URL, names
+// and values, and the signature still fits. All such forms of a delivery have
+// one signed text, which is the identity, so that within the ttl of the history
+// only the first of them is forwarded.
+//
+// Its libraries try the URL with a port and without one, because Twilio is not
+// consistent in that. The port decides nothing about where a delivery went.
+var twilio = &Scheme{
+	Name:            "twilio",
+	Source:          "twilio.com/docs/usage/webhooks/webhooks-security; twilio-node 6.2.0, lib/webhooks",
+	SignatureHeader: twilioSignature,
+	UnsignedHeaders: []string{twilioOccurrence},
+	SignedBytes:     "URL, sorted form fields",
+	SignsRequest:    true,
+	Keys:            twilioKeys,
+	Open:            openTwilio,
+	SignedText:      twilioText,
+	Readings:        2,
+	Read:            func(*Claim, []byte) Facts { return Facts{} },
+	Sign:            signTwilio,
+}
+
+const (
+	twilioSignature  = "X-Twilio-Signature"
+	twilioOccurrence = "I-Twilio-Idempotency-Token" // the same on retries
+	twilioDigest     = "bodySHA256="
+)
+
+var (
+	twilioRefusals = signatureRefusals(twilioSignature, "one signature: 20 bytes in base64")
+
+	twilioOtherBody = &Refusal{SignatureMismatch, "the body is not the one whose bodySHA256 is at the end of the URL"}
+	twilioNoForm    = &Refusal{SignatureMismatch, "the body is not a form that can be signed, and the URL does not end with its bodySHA256"}
+)
+
+func twilioKeys(secret string) ([]Key, error) {
+	return []Key{{Algorithm: HMACSHA1, Secret: []byte(secret)}}, nil
+}
+
+// openTwilio keeps the two spellings of the URL, first the one that was received.
+func openTwilio(r Request, c *Claim) error {
+	c.OccurrenceID = unsigned(r.Header, twilioOccurrence)
+	text, err := single(r.Header, twilioSignature, &twilioRefusals)
+	if err != nil {
+		return err
+	}
+	if !c.AddBase64(strictBase64, text, sha1.Size, 0) {
+		return twilioRefusals.malformed
+	}
+	c.Prefix = r.appendURL(c.Prefix)
+	if !isAll(urlGrammar, c.Prefix) {
+		return malformedURL
+	}
+	host, port := r.Host, ""
+	if at := strings.LastIndexByte(host, ':'); at > strings.LastIndexByte(host, ']') {
+		host = host[:at]
+	} else if port = ":80"; r.Scheme == "https" {
+		port = ":443"
+	}
+	c.Suffix = append(append(append(c.Suffix, r.Scheme...), "://"...), host...)
+	c.Suffix = append(append(c.Suffix, port...), r.URI...)
+	return nil
+}
+
+// twilioText makes what is signed with one spelling of the URL.
+func twilioText(dst []byte, c *Claim, body []byte, reading int) ([]byte, error) {
+	url := c.Prefix
+	if reading > 0 {
+		url = c.Suffix
+	}
+	dst = append(dst, url...)
+	if want, ok := digestIn(url); ok {
+		if digest := hexDigest(body); string(want) != string(digest[:]) {
+			return nil, twilioOtherBody
+		}
+		return dst, nil
+	}
+	dst, ok := appendForm(dst, body)
+	if !ok {
+		return nil, twilioNoForm
+	}
+	return dst, nil
+}
+
+// digestIn finds the digest at the end of a URL's query. Twilio appends it;
+// anywhere else it could be the text of a signed form's field.
+func digestIn(url []byte) (digest []byte, ok bool) {
+	at := len(url) - 2*sha256.Size
+	name := at - len(twilioDigest)
+	if name < 1 || url[name-1] != '?' && url[name-1] != '&' || string(url[name:at]) != twilioDigest {
+		return nil, false
+	}
+	return url[at:], true
+}
+
+func hexDigest(body []byte) (digest [2 * sha256.Size]byte) {
+	sum := sha256.Sum256(body)
+	hex.Encode(digest[:], sum[:])
+	return digest
+}
+
+func signTwilio(key Key, d Outgoing) (http.Header, error) {
+	switch {
+	case d.Event != "":
+		return nil, errNoEvent
+	case d.Request.Host == "":
+		return nil, errors.New("this scheme signs the URL; give it")
+	}
+	claim := Claim{Prefix: d.Request.appendURL(nil)}
+	if !isAll(urlGrammar, claim.Prefix) {
+		return nil, fmt.Errorf("signing: %w", malformedURL)
+	}
+	text, err := twilioText(nil, &claim, d.Body, 0)
+	if err != nil {
+		return nil, fmt.Errorf("signing: %w; end the URL with %s%s", err, twilioDigest, hexDigest(d.Body))
+	}
+	mac, err := key.sign(text)
+	if err != nil {
+		return nil, err
+	}
+	h := http.Header{twilioSignature: {strictBase64.EncodeToString(mac)}}
+	if d.ID != "" {
+		h.Set(twilioOccurrence, d.ID)
+	}
+	return h, nil
+}
