@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/hooklatch/hooklatch/e2e/measure"
 )
 
 const (
@@ -85,7 +87,7 @@ type pair struct {
 }
 
 // measurePair measures both, the one or the other first by turns.
-func measurePair(g *gateway, c benchCase, round int) (p pair, err error) {
+func measurePair(g *measure.Gateway, c benchCase, round int) (p pair, err error) {
 	subject := func() error {
 		if c.status == 200 { // a duplicate needs a first delivery, which is accepted
 			if _, err := load(g, 1, 204, c.subject); err != nil && round == 0 {

@@ -13,6 +13,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/hooklatch/hooklatch/e2e/measure"
 )
 
 // connections are kept open and send one request after the other.
@@ -32,9 +34,9 @@ type measured struct {
 var serial atomic.Uint64
 
 // load sends requests and measures the gateway meanwhile.
-func load(g *gateway, requests, status int, next request) (measured, error) {
-	g.resetPeak()
-	before, err := g.cpu()
+func load(g *measure.Gateway, requests, status int, next request) (measured, error) {
+	g.ResetPeak()
+	before, err := g.CPU()
 	if err != nil {
 		return measured{}, err
 	}
@@ -45,11 +47,11 @@ func load(g *gateway, requests, status int, next request) (measured, error) {
 	failed := make([]error, connections)
 	var group sync.WaitGroup
 	for i := range connections {
-		group.Go(func() { took[i], failed[i] = sendAll(g.addr, &left, status, next) })
+		group.Go(func() { took[i], failed[i] = sendAll(g.Addr, &left, status, next) })
 	}
 	group.Wait()
 	elapsed := time.Since(began)
-	after, err := g.cpu()
+	after, err := g.CPU()
 	if err != nil {
 		return measured{}, err
 	}
@@ -64,7 +66,7 @@ func load(g *gateway, requests, status int, next request) (measured, error) {
 		cpu:     (after - before) / time.Duration(len(all)),
 		rate:    float64(len(all)) / elapsed.Seconds(),
 		p99:     all[len(all)*99/100],
-		peakKiB: g.peak(),
+		peakKiB: g.Peak(),
 	}, nil
 }
 

@@ -17,16 +17,16 @@ func main() {
 	rounds := flag.Int("rounds", 5, "how often everything is measured; the median counts")
 	scale := flag.Float64("scale", 1, "how many requests, as a factor")
 	only := flag.String("only", "", "measure only the loads whose name contains this")
-	profile := flag.String("profile", "", "write a CPU profile of the gateway to this file, ten seconds of the run")
+	profileTo := flag.String("profile", "", "write a CPU profile of the gateway to this file, ten seconds of the run")
 	flag.Parse()
 	log.SetFlags(0)
-	if err := run(*binary, *rounds, *scale, *only, *profile); err != nil {
+	if err := run(*binary, *rounds, *scale, *only, *profileTo); err != nil {
 		log.Print(err)
 		os.Exit(1)
 	}
 }
 
-func run(binary string, rounds int, scale float64, only, profile string) error {
+func run(binary string, rounds int, scale float64, only, profileTo string) error {
 	upstream, err := startUpstream()
 	if err != nil {
 		return err
@@ -36,11 +36,11 @@ func run(binary string, rounds int, scale float64, only, profile string) error {
 	if err != nil {
 		return err
 	}
-	defer g.stop()
+	defer g.Stop()
 
-	if profile != "" {
+	if profileTo != "" {
 		profiled := make(chan error, 1)
-		go func() { profiled <- g.profile(profile) }()
+		go func() { profiled <- profile(g, profileTo) }()
 		defer func() {
 			if err := <-profiled; err != nil {
 				log.Printf("profile: %v", err)
