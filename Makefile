@@ -6,6 +6,7 @@
 #                the handler with ten million random deliveries
 # make bench     measures what a delivery costs, beside a plain proxy in the same
 #                run, and then the parts of it
+# make reliability  puts the gateway under load and faults, about half an hour
 # make docs      writes docs/reference.md from the comments in the code
 # make release   builds what is published, into dist/
 # make reproducible  builds the last commit in two places, and compares
@@ -24,7 +25,7 @@ ACTIONLINT := github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.2.0
 CADDY_VERSION ?= master
 
-.PHONY: build run image test vet lint unit fuzz fuzz-long e2e container bench docs release reproducible linters vulnerabilities next-caddy
+.PHONY: build run image test vet lint unit fuzz fuzz-long e2e container bench docs release reproducible linters vulnerabilities next-caddy binaries reliability
 
 build:
 	go build -trimpath -buildvcs=auto -tags $(TAGS) -o $(BIN) ./cmd/hooklatch
@@ -122,6 +123,9 @@ fuzz-long:
 
 e2e:
 	cd e2e && go test -race -timeout 20m $$(go list ./... | grep -v /container$$)
+
+reliability: build
+	cd e2e && go run ./reliability -binary ../$(BIN)
 
 bench: build
 	cd e2e && go run ./bench -binary ../$(BIN) -rounds $(ROUNDS)

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// bodiesMost is how much memory bodies may take at most, as a multiple of their
+// size, beside what the idle process has.
+const bodiesMost = 1.2
+
+// large delivers many large bodies, all of which the gateway holds at the same
+// time, because the application answers none before it has them all.
+func large(ctx context.Context, t *trial) error {
+	app, err := startApplication("/hook")
+	if err != nil {
+		return err
+	}
+	defer app.stop()
+	bodies, most := t.extent.bodies, bodiesMost*t.extent.slack
+	const idling = 60 // MiB, a little more than the idle process has
+	limit := idling + bodies*6/5
+	g, err := startGateway(ctx, t, site{
+		application: app,
+		// An eighth is for small bodies.
+		global:  fmt.Sprintf("verify_webhook {\n\t\tmax_buffered %dMiB\n\t}", bodies*8/7+1),
+		options: []string{"body_timeout 2m", "answer_within 2m"},
+		// Otherwise garbage is left to grow as large as what is in use.
+		env: []string{fmt.Sprintf("GOMEMLIMIT=%dMiB", limit)},
+	})
+	if err != nil {
+		return err
+	}
+	defer g.Stop()
+	gate := newGate(bodies)
+	hold := func(delivery) { gate.arrive(ctx) }
+	app.hold.Store(&hold)
+
+	idle := g.Resident()
+	senders, err := gather(ctx, g, app, t.protocol, bodies, mib)
+	if err != nil {
+		return err
+	}
+	defer senders.leave()
+	connected := g.Resident()
+	g.ResetPeak()
+	before, err := g.CPU()
+	if err != nil {
+		return err
+	}
+	began := time.Now()
+	senders.deliverAll(ctx, nil)
+	after, err := g.CPU()
+	if err != nil {
+		return err
+	}
+	peak, fates := g.Peak(), app.tally()
+	factor := float64(peak-idle) / float64(bodies*kib)
+	t.report(
+		senders.served.clean() && fates.whole() && fates.accepted == bodies && factor <= most,
+		fmt.Sprintf("%d deliveries of 1 MiB, answered only when the application has them all; GOMEMLIMIT %d MiB", bodies, limit),
+		fmt.Sprintf("%v (%v); peak memory %d MiB, idle %d MiB: %.2f times the bodies more; idle with the connections open %d MiB; %v, %v of CPU",
+			fates, senders.served, peak/kib, idle/kib, factor, connected/kib, time.Since(began).Round(100*time.Millisecond), (after-before).Round(10*time.Millisecond)),
+		fmt.Sprintf("each accepted once and at the first attempt, peak memory at most %.1f times the bodies and what the idle process has", most),
+	)
+	return nil
+}

@@ -1,0 +1,89 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+const (
+	kib = 1 << 10
+	mib = 1 << 20
+)
+
+// scenario is one load or fault, run over each of its protocols by itself.
+type scenario struct {
+	name      string
+	about     string
+	protocols []protocol
+	run       func(context.Context, *trial) error
+}
+
+var scenarios = []scenario{
+	{"slow", "connections that send one byte a second", all, slow},
+	{"claims", "senders that claim 5 MiB and send nothing", all, claims},
+	{"large", "1 MiB deliveries at the same time, the budget raised", all, large},
+	{"surplus", "more at the same time than the budget holds", all, surplus},
+	{"flood", "forgeries at full rate", all, flood},
+	{"upstream", "an application that stalls, resets, answers garbage, answers too early", all, upstreamFaults},
+	{"reload", "a new configuration every second", all, reload},
+	{"vanish", "senders that go away at every stage", all, vanish},
+	{"steady", "full rate for minutes, all protocols together", []protocol{mixed}, steady},
+}
+
+// extent is how much of everything there is.
+type extent struct {
+	connections int           // slow ones
+	claims      int           // senders that claim and send nothing
+	bodies      int           // of 1 MiB at the same time
+	budget      int           // in MiB, for more bodies than it holds
+	load        time.Duration // of each measurement with a load and without
+	reloading   time.Duration // under new configurations
+	slack       float64       // for memory, where bodies are few beside the process
+	steady      time.Duration // at full rate
+	sampled     time.Duration // between two looks at memory meanwhile
+	growth      float64       // at most, meanwhile
+	history     int           // entries
+	faults      int           // deliveries to each faulty application
+}
+
+var (
+	whole = extent{
+		connections: 10_000, claims: 1000, bodies: 1000, budget: 256, load: 10 * time.Second, slack: 1,
+		reloading: 30 * time.Second, steady: 10 * time.Minute, sampled: 10 * time.Second, growth: 1.1, history: 100_000, faults: 200,
+	}
+	small = extent{
+		connections: 100, claims: 50, bodies: 48, budget: 16, load: time.Second, slack: 3,
+		reloading: 3 * time.Second, steady: 6 * time.Second, sampled: 200 * time.Millisecond, growth: 1.5, history: 5000, faults: 16,
+	}
+)
+
+// trial is a scenario over one protocol.
+type trial struct {
+	binary   string
+	protocol protocol
+	extent   extent
+	print    func(row)
+}
+
+// row is one line of the report.
+type row struct {
+	protocol protocol
+	done     string
+	measured string
+	expected string
+	ok       bool
+}
+
+func (r row) String() string {
+	mark := "ok  "
+	if !r.ok {
+		mark = "FAIL"
+	}
+	return fmt.Sprintf("  %s  %-5s  %s\n              measured: %s\n              expected: %s", mark, r.protocol, r.done, r.measured, r.expected)
+}
+
+// report prints what was done and measured beside what was expected.
+func (t *trial) report(ok bool, done, measured, expected string) {
+	t.print(row{t.protocol, done, measured, expected, ok})
+}
