@@ -47,7 +47,10 @@ func run(ctx context.Context, binary, only string, extent extent) error {
 	if err != nil {
 		return fmt.Errorf("raising the limit of open files: %w", err)
 	}
-	extent.connections = affordable(extent.connections, files)
+	if most := affordable(extent.connections, files); most < extent.connections {
+		fmt.Printf("the limit of %d open files allows %d connections, not %d\n", files, most, extent.connections)
+		extent.connections = most
+	}
 	failed := false
 	for _, s := range scenarios {
 		if !strings.Contains(s.name, only) {
