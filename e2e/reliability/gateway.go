@@ -159,6 +159,22 @@ func (g *gateway) goroutines(ctx context.Context) (int, error) {
 	return strconv.Atoi(strings.TrimSpace(total))
 }
 
+// buffered is how many bytes of bodies the gateway says that it holds.
+func (g *gateway) buffered(ctx context.Context) (int64, error) {
+	const name = "caddy_verify_webhook_buffered_bytes "
+	text, err := g.get(ctx, "/metrics")
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(string(text)) {
+		if value, ok := strings.CutPrefix(line, name); ok {
+			n, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
+			return int64(n), err
+		}
+	}
+	return 0, errors.New("no metric " + name)
+}
+
 func (g *gateway) get(ctx context.Context, path string) ([]byte, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+g.Admin+path, nil)
 	if err != nil {

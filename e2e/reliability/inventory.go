@@ -10,15 +10,19 @@ import (
 type inventory struct {
 	goroutines  int
 	descriptors int
+	buffered    int64 // bytes of bodies
 }
 
 func (i inventory) String() string {
-	return fmt.Sprintf("%d goroutines, %d descriptors", i.goroutines, i.descriptors)
+	return fmt.Sprintf("%d goroutines, %d descriptors, %d bytes of bodies", i.goroutines, i.descriptors, i.buffered)
 }
 
 func takeInventory(ctx context.Context, g *gateway) (i inventory, err error) {
 	i.descriptors = g.Descriptors()
-	i.goroutines, err = g.goroutines(ctx)
+	if i.goroutines, err = g.goroutines(ctx); err != nil {
+		return i, err
+	}
+	i.buffered, err = g.buffered(ctx)
 	return i, err
 }
 
@@ -31,7 +35,7 @@ func (i inventory) awaitReturn(ctx context.Context, g *gateway) (now inventory, 
 	)
 	for end := time.Now().Add(enough); ; {
 		now, err = takeInventory(ctx, g)
-		returned = now.goroutines <= i.goroutines+some && now.descriptors <= i.descriptors+some
+		returned = now.goroutines <= i.goroutines+some && now.descriptors <= i.descriptors+some && now.buffered <= i.buffered
 		if err != nil || returned || time.Now().After(end) {
 			return now, returned, err
 		}

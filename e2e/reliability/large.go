@@ -19,8 +19,7 @@ func large(ctx context.Context, t *trial) error {
 	}
 	defer app.stop()
 	bodies, most := t.extent.bodies, bodiesMost*t.extent.slack
-	const idling = 60 // MiB, a little more than the idle process has
-	limit := idling + bodies*6/5
+	limit := bodies * 6 / 5 // MiB
 	g, err := startGateway(ctx, t, site{
 		application: app,
 		// An eighth is for small bodies.
