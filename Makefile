@@ -25,7 +25,7 @@ ACTIONLINT := github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.2.0
 CADDY_VERSION ?= master
 
-.PHONY: build run image test vet lint unit fuzz fuzz-long e2e container bench docs release reproducible linters vulnerabilities next-caddy binaries reliability
+.PHONY: build run image test vet lint unit fuzz fuzz-long e2e container bench docs release reproducible linters vulnerabilities next-caddy reliability
 
 build:
 	go build -trimpath -buildvcs=auto -tags $(TAGS) -o $(BIN) ./cmd/hooklatch

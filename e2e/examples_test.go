@@ -137,6 +137,7 @@ type staged struct {
 	alsoAddr  string
 	running   map[string]*application // by the address in the example
 	sent      []delivery
+	reloaded  bool // the configuration has been loaded anew
 }
 
 // secrets are the environment that the example relies on.
@@ -273,7 +274,11 @@ func (s *staged) step(t *testing.T, d delivery) outcome {
 	for addr, app := range s.running {
 		before[addr] = app.arrivals()
 	}
-	o := outcome{answer: send(t, s.gateway, d), arrived: map[string][]received{}}
+	sender := send
+	if s.reloaded {
+		sender = sendAfterReload
+	}
+	o := outcome{answer: sender(t, s.gateway, d), arrived: map[string][]received{}}
 	for addr, app := range s.running {
 		if app.arrivals() > before[addr] {
 			o.arrived[addr] = app.all()[before[addr]:]
@@ -542,6 +547,7 @@ func useRotation(t *testing.T, s *staged) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, said)
 	}
+	s.reloaded = true
 	matches(signed(nextCraneopsSecret, "3"), "1")
 	matches(signed(craneopsSecret, "4"), "2")
 	s.step(t, signed(oldCraneopsSecret, "5")).refused(t, "signature_mismatch", false)
