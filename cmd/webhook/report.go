@@ -41,6 +41,15 @@ func (r *result) report(secrets int) string {
 	row("occurrence id", describeUnsigned(r.occurrenceID))
 	row("unsigned event", describeUnsigned(r.unsignedEvent))
 	row("signed bytes", r.describeSigned())
+	for _, f := range r.findings {
+		row("explained by", f.What)
+		row("what to do", f.Do)
+	}
+	if r.tried != "" {
+		row("explained by", "no common mistake")
+		row("tried", r.tried)
+		row("what to do", r.lookAt)
+	}
 	return out.String()
 }
 

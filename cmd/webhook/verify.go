@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/hooklatch/hooklatch/cmd/webhook/internal/explain"
 	"github.com/hooklatch/hooklatch/schemes"
 )
 
@@ -16,7 +17,8 @@ func (c *command) verifyCommand() *cobra.Command {
 		Use:   "verify --scheme S --secret K --headers FILE [--at TIME] [--tolerance D] [--url URL] [--method METHOD] [FILE|-]",
 		Short: "Verifies a delivery that was kept",
 		Long: `Verifies a delivery that was kept: its headers in one file, one per line as
-they stand in a request, its body in another. Says which bytes are signed.`,
+they stand in a request, its body in another. Says which bytes are signed and,
+if the signature does not match, which common mistake explains it.`,
 		Example: `  hooklatch webhook verify --scheme cryptr --secret env:CRYPTR_SIGNATURE_KEY --headers headers.txt body.json
   hooklatch webhook verify --scheme cryptr --secret file:new.txt --secret file:old.txt --headers headers.txt --at 2026-01-31T12:00:00Z body.json`,
 		Args:                  oneFile,
@@ -69,7 +71,7 @@ func (v *verify) run(cmd *cobra.Command, args []string) error {
 	}
 	verifier, err := scheme.NewVerifier(secrets...)
 	if err != nil {
-		return err
+		return withAdvice(err, explain.Unreadable(scheme, secrets, err))
 	}
 	text, err := readFile(v.headers.text, maxInput)
 	if err != nil {
@@ -88,6 +90,7 @@ func (v *verify) run(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
+	r.explain(&explain.Delivery{Scheme: scheme, Secrets: secrets, Request: request, Body: body})
 	if err := write(cmd, r.report(len(secrets))); err != nil {
 		return err
 	}
@@ -123,6 +126,10 @@ type result struct {
 
 	sentAt                      time.Time // what the headers say
 	occurrenceID, unsignedEvent schemes.Unsigned
+
+	findings []explain.Finding // what explains the verdict and should be changed
+	tried    string            // what does not explain it
+	lookAt   string            // what to do then
 }
 
 // check does what the handler does with a delivery, without its history.

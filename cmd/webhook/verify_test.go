@@ -60,6 +60,9 @@ detail:         no configured secret makes the MAC that was sent
 scheme:         cryptr
 signed time:    2026-01-31T12:00:01Z, 1s ahead of the clock (what the header says, not verified)
 signed bytes:   "1769860801.` + body[:189] + `" ... 111 bytes ... "` + body[:200] + `" (511 bytes)
+explained by:   no common mistake
+tried:          the secret encoded, decoded, trimmed and quoted; the body with other line ends, encoded, or empty; its JSON written otherwise; other units of the time; older versions of the signature; all other schemes
+what to do:     look whether the secret is the one of this webhook in this environment, and compare the signed bytes with the provider's own record of the delivery
 `,
 		},
 		"the headers do not say": {

@@ -1,0 +1,28 @@
+package webhook
+
+import (
+	"fmt"
+
+	"github.com/hooklatch/hooklatch/cmd/webhook/internal/explain"
+	"github.com/hooklatch/hooklatch/schemes"
+)
+
+// explain finds the mistake behind a verdict.
+func (r *result) explain(d *explain.Delivery) {
+	if r.refusal == nil {
+		r.findings = d.Accepted()
+		return
+	}
+	r.findings = d.Refused(r.refusal.Reason)
+	if r.findings == nil && r.refusal.Reason == schemes.SignatureMismatch {
+		r.tried, r.lookAt = d.Unexplained()
+	}
+}
+
+// withAdvice adds to an error what would mend it.
+func withAdvice(err error, found []explain.Finding) error {
+	for _, f := range found {
+		err = fmt.Errorf("%w; %s: %s", err, f.What, f.Do)
+	}
+	return err
+}

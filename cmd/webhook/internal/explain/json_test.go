@@ -1,0 +1,139 @@
+package explain
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/hooklatch/hooklatch/schemes"
+)
+
+// What encoders write for one and the same value. Each text was printed by the
+// encoder named beside it.
+const jsonStringify = `{"b":"é/<x>","a":[1,2.5,{},[],"😀\n"],"c":null}`
+
+var encoders = []struct{ name, text, want string }{
+	{"JSON.stringify(v)", jsonStringify, "compact"},
+	{"JSON.stringify(v, null, 2)", "{\n  \"b\": \"é/<x>\",\n  \"a\": [\n    1,\n    2.5,\n    {},\n    [],\n    \"😀\\n\"\n  ],\n  \"c\": null\n}", "indented by 2"},
+	{"Python json.dumps(v)", `{"b": "\u00e9/<x>", "a": [1, 2.5, {}, [], "\ud83d\ude00\n"], "c": null}`, "as Python's json.dumps writes it, with the characters that are not ASCII escaped"},
+	{"Python json.dumps(v, ensure_ascii=False)", `{"b": "é/<x>", "a": [1, 2.5, {}, [], "😀\n"], "c": null}`, "as Python's json.dumps writes it"},
+	{"Python json.dumps(v, sort_keys=True)", `{"a": [1, 2.5, {}, [], "\ud83d\ude00\n"], "b": "\u00e9/<x>", "c": null}`, "with its keys sorted, with the characters that are not ASCII escaped"},
+	{"Python json.dumps(v, indent=4)", "{\n    \"b\": \"\\u00e9/<x>\",\n    \"a\": [\n        1,\n        2.5,\n        {},\n        [],\n        \"\\ud83d\\ude00\\n\"\n    ],\n    \"c\": null\n}", "indented by 4, with the characters that are not ASCII escaped"},
+	{"PHP json_encode($v)", `{"b":"\u00e9\/<x>","a":[1,2.5,{},[],"\ud83d\ude00\n"],"c":null}`, `compact, with the characters that are not ASCII escaped, with \/ for /`},
+	{"PHP json_encode($v, JSON_UNESCAPED_UNICODE)", `{"b":"é\/<x>","a":[1,2.5,{},[],"😀\n"],"c":null}`, `compact, with \/ for /`},
+	{"Go json.Marshal(v)", `{"a":[1,2.5,{},[],"😀\n"],"b":"é/\u003cx\u003e","c":null}`, "with its keys sorted, with < > & escaped, as Go writes it"},
+	{"Go json.Encoder", `{"a":[1,2.5,{},[],"😀\n"],"b":"é/\u003cx\u003e","c":null}` + "\n", "with < > & escaped, as Go writes it and a line end"},
+}
+
+// TestRewritten signs what one encoder writes and verifies what another one
+// makes of it.
+func TestRewritten(t *testing.T) {
+	for _, c := range encoders {
+		t.Run(c.name, func(t *testing.T) {
+			everyScheme(t, true, func(t *testing.T, s specimen) {
+				if s.event == "" {
+					s.event = eventFor(s, c.text)
+				}
+				kept := jsonStringify
+				if c.text == kept {
+					kept = encoders[6].text // PHP's
+				}
+				d, ok := s.signed(s.signing, c.text, request)
+				if !ok {
+					t.Fatal("cannot sign")
+				}
+				d.Body = []byte(kept)
+				d.expect(t, c.want)
+			})
+		})
+	}
+}
+
+// TestGoWritesSo asks the one encoder that is here.
+func TestGoWritesSo(t *testing.T) {
+	var v any
+	if err := json.Unmarshal([]byte(jsonStringify), &v); err != nil {
+		t.Fatal(err)
+	}
+	text, err := json.Marshal(v)
+	if err != nil || string(text) != encoders[8].text {
+		t.Errorf("%s, %v", text, err)
+	}
+}
+
+// TestNodeKeepsWhatCounts: members that are there twice, their order and how
+// numbers are written.
+func TestNodeKeepsWhatCounts(t *testing.T) {
+	const text = `{"b":1.0,"a":1e2,"b":12345678901234567890,"\u0000":[true,false,""]}`
+	root, err := parse([]byte(strings.ReplaceAll(text, ",", " ,\n")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := writer{}
+	w.value(root, 0)
+	if string(w.out) != text {
+		t.Errorf("%s", w.out)
+	}
+}
+
+// TestNotRewritten: what is not JSON, or too much of it.
+func TestNotRewritten(t *testing.T) {
+	for name, text := range map[string]string{
+		"not JSON":    "{",
+		"two values":  "{}{}",
+		"nested deep": strings.Repeat("[", maxDepth+2) + strings.Repeat("]", maxDepth+2),
+		"large":       "[" + strings.Repeat("1,", maxRewritten/2) + "1]",
+	} {
+		rewritten([]byte(text), func(b []byte, _, _ string) bool {
+			t.Errorf("%s: tried %q", name, b[:min(len(b), 20)])
+			return false
+		})
+	}
+}
+
+func FuzzRewritten(f *testing.F) {
+	for _, c := range encoders {
+		f.Add([]byte(c.text))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		var want any
+		if json.Unmarshal(text, &want) != nil || len(text) > 1000 {
+			return
+		}
+		rewritten(text, func(b []byte, what, _ string) bool {
+			var got any
+			if err := json.Unmarshal(b, &got); err != nil {
+				t.Fatalf("%s: %q is not JSON: %v", what, b, err)
+			}
+			a, _ := json.Marshal(want)
+			if b, _ := json.Marshal(got); !bytes.Equal(a, b) && !strings.Contains(what, "sorted") {
+				t.Fatalf("%s: %q became %q", what, a, b)
+			}
+			return true
+		})
+	})
+}
+
+// TestBounded: a delivery of any size is explained with a bounded number of
+// MACs.
+func TestBounded(t *testing.T) {
+	craneops, _ := schemes.Get("craneops")
+	count := func(text string) (n int) {
+		for range bodies([]byte(text)) {
+			n++
+		}
+		return n
+	}
+	if n := count(jsonStringify); n > 200 {
+		t.Errorf("%d bodies are tried", n)
+	}
+	d := specimenOf(t, craneops).delivery(t)
+	if n := len(d.keys()); n == 0 || n > 50 {
+		t.Errorf("%d keys are tried", n)
+	}
+	d.Secrets, d.Body = []string{"key\n"}, bytes.Repeat([]byte("x"), maxPaired+1)
+	if found := d.Refused(schemes.SignatureMismatch); found != nil {
+		t.Errorf("%+v", found)
+	}
+}

@@ -1,0 +1,72 @@
+package explain
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/hooklatch/hooklatch/schemes"
+)
+
+// TestOtherScheme verifies the deliveries of every scheme as those of every
+// other one.
+func TestOtherScheme(t *testing.T) {
+	everyScheme(t, true, func(t *testing.T, s specimen) {
+		tested := 0
+		for _, other := range schemes.All() {
+			d := s.delivery(t)
+			d.Scheme = other
+			_, err := other.NewVerifier(d.Secrets...)
+			if err != nil || d.accepted() {
+				continue // the secret is not one of its, or it signs alike
+			}
+			tested++
+			found := d.Refused(d.reason())
+			if len(found) != 1 || !strings.HasPrefix(found[0].What, "it is a delivery of another provider: as ") || !strings.Contains(found[0].Do, s.scheme.Name) {
+				t.Errorf("%s: %+v", other.Name, found)
+			}
+			d.Secrets = []string{specimenOf(t, other).secret}
+			if d.Secrets[0] == s.secret || d.reason() != schemes.MissingSignature {
+				continue
+			}
+			found = d.Refused(schemes.MissingSignature)
+			if len(found) != 1 || !strings.HasPrefix(found[0].What, "the headers are those of another provider: ") || !strings.Contains(found[0].Do, s.scheme.Name) {
+				t.Errorf("%s with its own secret: %+v", other.Name, found)
+			}
+		}
+		if tested == 0 && !s.public {
+			t.Error("no scheme can be mistaken for it")
+		}
+	})
+}
+
+// TestUnexplained: a delivery that nothing explains.
+func TestUnexplained(t *testing.T) {
+	everyScheme(t, false, func(t *testing.T, s specimen) {
+		d := s.delivery(t)
+		other, _ := s.secretOf(t, []byte("another key of at least 24 bytes"))
+		d.Secrets = []string{other}
+		if reason := d.reason(); reason != schemes.SignatureMismatch {
+			t.Fatal(reason)
+		}
+		if found := d.Refused(schemes.SignatureMismatch); found != nil {
+			t.Errorf("%+v", found)
+		}
+		tried, do := d.Unexplained()
+		if strings.Contains(tried, "URL") != s.scheme.SignsRequest || !strings.Contains(tried, "JSON") || strings.Contains(do, "empty") {
+			t.Errorf("%s\n%s", tried, do)
+		}
+		d.Body = nil
+		if _, do := d.Unexplained(); !strings.Contains(do, "the body that was kept is empty") {
+			t.Error(do)
+		}
+		d.Body = make([]byte, maxRewritten+1)
+		if tried, _ := d.Unexplained(); strings.Contains(tried, "JSON") {
+			t.Error(tried)
+		}
+		for _, reason := range []schemes.Reason{schemes.Stale, schemes.Future, schemes.NoSignedTime} {
+			if found := d.Refused(reason); found != nil {
+				t.Errorf("%s: %+v", reason, found)
+			}
+		}
+	})
+}

@@ -1,0 +1,183 @@
+package explain
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/pem"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hooklatch/hooklatch/schemes"
+)
+
+// specimen is a scheme with what its deliveries need, found out by trying, so
+// that a scheme that is added later needs nothing here.
+type specimen struct {
+	scheme    *schemes.Scheme
+	signing   string // what signs
+	secret    string // what verifies: the same, unless keys are public
+	event, id string
+	public    bool
+}
+
+var (
+	noon = time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC)
+
+	request = schemes.Request{Method: "POST", Scheme: "https", Host: "hooks.example.com", URI: "/in?a=b"}
+
+	// rawKey is as long as any scheme wants it, also written in base64.
+	rawKey = []byte("\xff\xfe is a key of 30 bytes ....")
+)
+
+const body = `{"b":"é/<x>","a":[1,2.50,{},"😀"],"event_id":4}`
+
+// secretsOf are the ways in which schemes have a key written: what signs and
+// what verifies.
+func secretsOf(t *testing.T, raw []byte) [][2]string {
+	b64 := base64.StdEncoding.EncodeToString
+	all := [][2]string{}
+	for _, s := range []string{whsec + b64(raw), b64(raw), hex.EncodeToString(raw), string(raw)} {
+		all = append(all, [2]string{s, s})
+	}
+	seed := bytes.Repeat([]byte{7}, ed25519.SeedSize)
+	edPrivate := ed25519.NewKeyFromSeed(seed)
+	edPublic := edPrivate.Public().(ed25519.PublicKey)
+	all = append(all, [2]string{hex.EncodeToString(seed), hex.EncodeToString(edPublic)},
+		[2]string{b64(seed), b64(edPublic)}, [2]string{"whsk_" + b64(seed), "whpk_" + b64(edPublic)})
+	ecPrivate, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, pair := range [][2]any{{edPrivate, edPublic}, {ecPrivate, &ecPrivate.PublicKey}} {
+		private, err1 := x509.MarshalPKCS8PrivateKey(pair[0])
+		public, err2 := x509.MarshalPKIXPublicKey(pair[1])
+		if err1 != nil || err2 != nil {
+			t.Fatal(err1, err2)
+		}
+		text := func(kind string, der []byte) string {
+			return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}))
+		}
+		all = append(all, [2]string{b64(private), b64(public)}, [2]string{text("PRIVATE KEY", private), text("PUBLIC KEY", public)})
+	}
+	return all
+}
+
+// specimenOf finds out how deliveries of a scheme are made.
+func specimenOf(t *testing.T, scheme *schemes.Scheme) specimen {
+	t.Helper()
+	for _, secret := range secretsOf(t, rawKey) {
+		for _, event := range []string{"", "6"} {
+			for _, id := range []string{"", "msg_1"} {
+				s := specimen{scheme: scheme, signing: secret[0], secret: secret[1], event: event, id: id, public: secret[0] != secret[1]}
+				if d, ok := s.signed(s.signing, body, request); ok && d.accepted() {
+					return s
+				}
+			}
+		}
+	}
+	t.Fatalf("%s: nothing here can sign for it; add its kind of secrets to secretsOf", scheme.Name)
+	return specimen{}
+}
+
+// signed is a delivery as the scheme signs it.
+func (s specimen) signed(secret, text string, r schemes.Request) (*Delivery, bool) {
+	h, err := s.scheme.SignWith(secret, schemes.Outgoing{Body: []byte(text), At: noon, Event: s.event, ID: s.id, Request: r})
+	if err != nil {
+		return nil, false
+	}
+	r.Header = h
+	return &Delivery{Scheme: s.scheme, Secrets: []string{s.secret}, Request: r, Body: []byte(text)}, true
+}
+
+// delivery is one that is in order.
+func (s specimen) delivery(t *testing.T) *Delivery {
+	t.Helper()
+	d, ok := s.signed(s.signing, body, request)
+	if !ok || !d.accepted() {
+		t.Fatalf("%s: the delivery is not accepted to begin with", s.scheme.Name)
+	}
+	return d
+}
+
+// secretOf writes a key as the scheme's secrets are written.
+func (s specimen) secretOf(t *testing.T, raw []byte) (string, bool) {
+	for _, secret := range secretsOf(t, raw) {
+		keys, err := s.scheme.Keys(secret[0])
+		if err == nil && bytes.Equal(keys[0].Secret, raw) {
+			return secret[0], true
+		}
+	}
+	return "", false
+}
+
+// isText tells whether a secret's text is the key.
+func (s specimen) isText(t *testing.T) bool {
+	secret, ok := s.secretOf(t, rawKey)
+	return ok && secret == string(rawKey)
+}
+
+func (d *Delivery) accepted() bool { return d.reason() == "" }
+
+// reason is why the delivery is refused.
+func (d *Delivery) reason() schemes.Reason {
+	v, err := d.Scheme.NewVerifier(d.Secrets...)
+	if err != nil {
+		return schemes.Reason(err.Error())
+	}
+	opened, err := v.Open(d.Request)
+	if err == nil {
+		defer opened.Close()
+		opened.Write(d.Body)
+		_, err = opened.Verify(d.Body)
+	}
+	if err == nil {
+		return ""
+	}
+	return err.(*schemes.Refusal).Reason //nolint:errorlint // exactly this type
+}
+
+// expect explains a delivery and looks for words in what comes out, one text
+// a finding.
+func (d *Delivery) expect(t *testing.T, want ...string) {
+	t.Helper()
+	reason := d.reason()
+	if reason == "" {
+		t.Fatalf("%s: it is accepted; nothing is wrong with it", d.Scheme.Name)
+	}
+	found := d.Refused(reason)
+	if len(found) != len(want) {
+		t.Fatalf("%s: %s: %d findings, want %d: %+v", d.Scheme.Name, reason, len(found), len(want), found)
+	}
+	for i, f := range found {
+		if !strings.Contains(f.What, want[i]) || f.Do == "" {
+			t.Errorf("%s: %s: %q, do %q; want %q", d.Scheme.Name, reason, f.What, f.Do, want[i])
+		}
+		for _, secret := range d.Secrets {
+			if strings.Contains(f.What+f.Do, secret) {
+				t.Errorf("%s: the secret is in %+v", d.Scheme.Name, f)
+			}
+		}
+	}
+}
+
+// everyScheme runs a test for every registered scheme for which there are
+// HMACs, or for all of them.
+func everyScheme(t *testing.T, public bool, test func(t *testing.T, s specimen)) {
+	t.Helper()
+	for _, scheme := range schemes.All() {
+		t.Run(scheme.Name, func(t *testing.T) {
+			s := specimenOf(t, scheme)
+			if s.public && !public {
+				t.Skip("its keys are public, and a mistake in them shows when they are read")
+			}
+			test(t, s)
+		})
+	}
+}
