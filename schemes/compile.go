@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 )
 
 // defined is a definition that has been checked, in the form in which it is
@@ -60,6 +61,7 @@ func (c *defined) scheme(name string) *Scheme {
 		SignedBytes:     c.Signed,
 		SignsID:         !c.ID.isZero(),
 		SignsRequest:    c.template.has(urlVar) || c.template.has(methodVar),
+		SecretForm:      c.secretForm(),
 		Keys:            c.keys,
 		SigningKey:      c.signingKey,
 		Open:            c.open,
@@ -82,6 +84,15 @@ func (c *defined) scheme(name string) *Scheme {
 		s.Time = TimeInBody
 	}
 	return s
+}
+
+// secretForm names the forms of the keys.
+func (c *defined) secretForm() string {
+	forms := make([]string, len(c.kinds))
+	for i := range c.kinds {
+		forms[i] = c.kinds[i].key
+	}
+	return strings.Join(forms, " or ")
 }
 
 // compileKinds reads algorithms and keys.

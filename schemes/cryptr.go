@@ -19,6 +19,7 @@ var cryptr = &Scheme{
 	SignatureHeader: cryptrSignature,
 	SignedBytes:     "t . body",
 	Time:            TimeInHeaders,
+	SecretForm:      keyText,
 	Keys:            textKey,
 	Open:            openCryptr,
 	Read:            readCryptr,

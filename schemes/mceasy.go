@@ -23,6 +23,7 @@ var mceasy = &Scheme{
 	UnsignedHeaders: []string{mceasyOccurrence},
 	SignedBytes:     "time |> event id |> body",
 	Time:            TimeInHeaders,
+	SecretForm:      keyBase64,
 	Keys:            mceasyKeys,
 	Open:            openMcEasy,
 	Read:            readMcEasy,

@@ -59,6 +59,10 @@ type Scheme struct {
 	// signed directly in front of it; empty: anything.
 	BodyBegins string
 
+	// SecretForm says in a few words how the secret is written, such as text or
+	// base64.
+	SecretForm string
+
 	// Keys turns a configured secret into the keys it can stand for, the
 	// likeliest first: one, unless the provider's documentation can be read
 	// in two ways. Its errors never contain the secret.

@@ -7,12 +7,9 @@ import (
 	"io/fs"
 	"os"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
-
-	"github.com/hooklatch/hooklatch/schemes"
 )
 
 const maxInput = 64 << 20
@@ -68,15 +65,6 @@ func withoutPath(err error) error {
 		return of.Err
 	}
 	return err
-}
-
-// findScheme finds the scheme that an option names.
-func findScheme(o *option) (*schemes.Scheme, error) {
-	scheme, ok := schemes.Get(o.text)
-	if !ok {
-		return nil, fmt.Errorf("--scheme is not known; write one of %s", strings.Join(schemes.Names(), ", "))
-	}
-	return scheme, nil
 }
 
 // timeOr reads an option that is a time, up to the year 2286: later Unix

@@ -2,7 +2,7 @@ package webhook
 
 import (
 	"fmt"
-	"text/tabwriter"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -10,20 +10,54 @@ import (
 )
 
 func listCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "schemes",
+	cmd := &cobra.Command{
+		Use:   "schemes [--definition FILE]",
 		Short: "Lists the schemes: how each provider signs",
-		Args:  noArgs,
-		RunE: ending(func(cmd *cobra.Command, _ []string) error {
-			table := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
-			// Flush reports what these report.
-			_, _ = fmt.Fprintln(table, "SCHEME\tSIGNATURE HEADER\tSIGNED BYTES\tSIGNED TIME\tSOURCE")
-			for _, s := range schemes.All() {
-				_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", s.Name, s.SignatureHeader, plain(s.SignedBytes), whereTimeIs[s.Time], s.Source)
-			}
-			return table.Flush()
-		}),
+		Long: `Lists the schemes: the header of the signature, how the secret is written, where
+the signed time is, what is signed, and where that is documented. With
+--definition it shows how yours is understood.`,
+		Args:                  noArgs,
+		DisableFlagsInUseLine: true,
 	}
+	own := newChoice(cmd)
+	cmd.RunE = ending(func(cmd *cobra.Command, _ []string) error {
+		list := schemes.All()
+		if own.definition.text != "" || own.scheme.text != "" {
+			scheme, err := own.find()
+			if err != nil {
+				return err
+			}
+			list = []*schemes.Scheme{scheme}
+		}
+		return write(cmd, table(list))
+	})
+	return cmd
+}
+
+// table has a line for each scheme in columns, and what is longer below it, so
+// that all of it can be read in 100 columns.
+func table(list []*schemes.Scheme) string {
+	rows := [][]any{{"SCHEME", "SIGNATURE HEADER", "SECRET", "SIGNED TIME"}}
+	for _, s := range list {
+		rows = append(rows, []any{s.Name, s.SignatureHeader, s.SecretForm, whereTimeIs[s.Time]})
+	}
+	var width [3]int
+	for _, row := range rows {
+		for i := range width {
+			width[i] = max(width[i], len(row[i].(string)))
+		}
+	}
+	format := fmt.Sprintf("%%-%ds  %%-%ds  %%-%ds  %%s\n", width[0], width[1], width[2])
+	var out strings.Builder
+	fmt.Fprintf(&out, format, rows[0]...)
+	for i, s := range list {
+		fmt.Fprintf(&out, format, rows[i+1]...)
+		fmt.Fprintf(&out, "%*s  signs %s\n", width[0], "", plain(s.SignedBytes))
+		if s.Source != "" {
+			fmt.Fprintf(&out, "%*s  %s\n", width[0], "", plain(s.Source))
+		}
+	}
+	return out.String()
 }
 
 var whereTimeIs = map[schemes.TimeSource]string{

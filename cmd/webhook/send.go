@@ -9,7 +9,6 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -27,7 +26,7 @@ const (
 
 func (c *command) sendCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "send --scheme S --secret K --to URL [--event E] [--id I] [--at TIME] [--url URL] [--method METHOD] [--header 'Name: value'] [--repeat N] [FILE|-]",
+		Use:   "send (--scheme S | --definition FILE) --secret K --to URL [--event E] [--id I] [--at TIME] [--url URL] [--method METHOD] [--header 'Name: value'] [--repeat N] [FILE|-]",
 		Short: "Signs a delivery, POSTs it and prints the answer",
 		Long: `Signs a delivery, POSTs it and prints the answer: its status, its headers and
 its body. Redirects are not followed. Exit status 0 if every answer was 2xx.`,
@@ -37,11 +36,10 @@ its body. Redirects are not followed. Exit status 0 if every answer was 2xx.`,
 		DisableFlagsInUseLine: true,
 	}
 	s := &sender{
-		signer: newSigner(c, cmd),
+		signer: newSigner(c, cmd, "another header, `'Name: value'`, in place of one that the command sends; repeatable"),
 		repeat: newOption(cmd, "repeat", "N", "send the same delivery N times; default: 1"),
 	}
 	s.to = newOption(cmd, "to", "URL", "where to")
-	cmd.Flags().StringArrayVar(&s.headers, "header", nil, "another header, `'Name: value'`, in place of one that the command sends; repeatable")
 	cmd.RunE = ending(s.run)
 	return cmd
 }
@@ -49,12 +47,11 @@ its body. Redirects are not followed. Exit status 0 if every answer was 2xx.`,
 // sender has the options of send.
 type sender struct {
 	*signer
-	repeat  *option
-	headers []string
+	repeat *option
 }
 
 func (s *sender) run(cmd *cobra.Command, args []string) error {
-	if err := required(s.scheme, s.secret, s.to); err != nil {
+	if err := required(s.needed(s.secret, s.to)...); err != nil {
 		return err
 	}
 	to, err := url.Parse(s.to.text)
@@ -65,16 +62,12 @@ func (s *sender) run(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	extra, err := s.extraHeaders()
-	if err != nil {
-		return err
-	}
 	d, err := s.sign(cmd, args)
 	if err != nil {
 		return err
 	}
 	d.header.Set("Content-Type", "application/json")
-	maps.Copy(d.header, extra)
+	maps.Copy(d.header, d.extra)
 	return post(cmd, to.String(), d, times)
 }
 
@@ -88,24 +81,6 @@ func (s *sender) times() (int, error) {
 		return 0, fmt.Errorf("--repeat is not a number of deliveries; write 1 to %d", maxRepeat)
 	}
 	return n, nil
-}
-
-// extraHeaders reads --header. Those that frame the body are refused, because
-// Go's client would leave them out without a word.
-func (s *sender) extraHeaders() (http.Header, error) {
-	extra := http.Header{}
-	for _, line := range s.headers {
-		name, value, err := parseHeader(line)
-		if err != nil {
-			return nil, fmt.Errorf("--header %w", err)
-		}
-		name = http.CanonicalHeaderKey(name)
-		if slices.Contains([]string{"Content-Length", "Transfer-Encoding", "Trailer"}, name) {
-			return nil, fmt.Errorf("--header %s cannot be set; it follows from the body", name)
-		}
-		extra.Add(name, value)
-	}
-	return extra, nil
 }
 
 // post sends the delivery and prints the answers, one after the other.

@@ -15,7 +15,7 @@ import (
 
 func (c *command) signCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "sign --scheme S --secret K [--event E] [--id I] [--at TIME] [--url URL] [--method METHOD] [FILE|-]",
+		Use:   "sign (--scheme S | --definition FILE) --secret K [--event E] [--id I] [--at TIME] [--url URL] [--method METHOD] [--header 'Name: value'] [FILE|-]",
 		Short: "Signs a delivery and prints its headers, one per line",
 		Example: `  hooklatch webhook sign --scheme craneops --secret env:CRANEOPS_SECRET --event booking.created body.json
   hooklatch webhook sign --scheme cryptr --secret file:key.txt body.json >headers.txt
@@ -23,11 +23,16 @@ func (c *command) signCommand() *cobra.Command {
 		Args:                  oneFile,
 		DisableFlagsInUseLine: true,
 	}
-	s := newSigner(c, cmd)
+	s := newSigner(c, cmd, "a header that the scheme signs, `'Name: value'`; repeatable")
 	cmd.RunE = ending(func(cmd *cobra.Command, args []string) error {
 		d, err := s.sign(cmd, args)
 		if err != nil {
 			return err
+		}
+		for _, name := range slices.Sorted(maps.Keys(d.extra)) {
+			if !slices.Equal(d.header[name], d.extra[name]) {
+				return fmt.Errorf("--header %s is not one that this scheme signs and that --at, --id or --event do not make; leave it out", name)
+			}
 		}
 		var out strings.Builder
 		writeHeaders(&out, d.header, d.order)
@@ -38,37 +43,42 @@ func (c *command) signCommand() *cobra.Command {
 
 // signer has the options that sign and send share.
 type signer struct {
-	command                       *command
-	scheme, secret, event, id, at *option
-	target                        target
-	to                            *option // of send: the URL, unless --url says otherwise
+	choice
+	command               *command
+	secret, event, id, at *option
+	target                target
+	headers               headerLines
+	to                    *option // of send: the URL, unless --url says otherwise
 }
 
 // signed is a delivery as its provider would send it.
 type signed struct {
 	header http.Header
-	order  []string // of the headers
+	extra  http.Header // what --header says
+	order  []string    // of the headers
 	body   []byte
 }
 
-func newSigner(c *command, cmd *cobra.Command) *signer {
-	return &signer{
+func newSigner(c *command, cmd *cobra.Command, headerUsage string) *signer {
+	s := &signer{
+		choice:  newChoice(cmd),
 		command: c,
-		scheme:  newOption(cmd, "scheme", "S", "how to sign; the sub-command schemes lists them"),
 		secret:  newOption(cmd, "secret", "K", secretUsage),
 		event:   newOption(cmd, "event", "E", "the event, for schemes that have it in a header"),
 		id:      newOption(cmd, "id", "I", "the id or occurrence ID, for schemes that have one in a header"),
 		at:      newOption(cmd, "at", "TIME", "the send time; default: now"),
 		target:  newTarget(cmd),
 	}
+	cmd.Flags().StringArrayVar((*[]string)(&s.headers), "header", nil, headerUsage)
+	return s
 }
 
 // sign reads the body and makes the headers of its delivery.
 func (s *signer) sign(cmd *cobra.Command, args []string) (*signed, error) {
-	if err := required(s.scheme, s.secret); err != nil {
+	if err := required(s.needed(s.secret)...); err != nil {
 		return nil, err
 	}
-	scheme, err := findScheme(s.scheme)
+	scheme, err := s.find()
 	if err != nil {
 		return nil, err
 	}
@@ -84,6 +94,9 @@ func (s *signer) sign(cmd *cobra.Command, args []string) (*signed, error) {
 	if err != nil {
 		return nil, err
 	}
+	if request.Header, err = s.headers.read(); err != nil {
+		return nil, err
+	}
 	d := schemes.Outgoing{Request: request, Event: s.event.text, ID: s.id.text}
 	if !isFieldValue(d.Event) || !isFieldValue(d.ID) {
 		return nil, errors.New("--event and --id stand in headers; write them without control characters")
@@ -96,10 +109,36 @@ func (s *signer) sign(cmd *cobra.Command, args []string) (*signed, error) {
 	}
 	h, err := scheme.SignWith(secrets[0], d)
 	if err != nil {
-		return nil, err
+		return nil, s.missing(err, scheme, secrets[0], d)
 	}
 	order := slices.Concat([]string{scheme.SignatureHeader}, scheme.SignedHeaders, scheme.UnsignedHeaders)
-	return &signed{header: h, order: order, body: d.Body}, nil
+	return &signed{header: h, extra: request.Header, order: order, body: d.Body}, nil
+}
+
+// missing adds to what a scheme lacks the option that gives it. Which one that
+// is shows when the scheme no longer lacks it.
+func (s *signer) missing(err error, scheme *schemes.Scheme, secret string, d schemes.Outgoing) error {
+	lacksHeader := func(err error) bool {
+		refusal, ok := errors.AsType[*schemes.Refusal](err)
+		return ok && refusal.Reason == schemes.MissingSignedHeader
+	}
+	if lacksHeader(err) {
+		return fmt.Errorf("%w; add --header 'Name: value', since this scheme signs it", err)
+	}
+	for _, try := range []struct {
+		option *option
+		field  *string
+	}{{s.id, &d.ID}, {s.event, &d.Event}} {
+		if *try.field != "" {
+			continue
+		}
+		*try.field = "1"
+		if _, with := scheme.SignWith(secret, d); with == nil || lacksHeader(with) {
+			return fmt.Errorf("%w; add --%s %s", err, try.option.name, try.option.kind)
+		}
+		*try.field = ""
+	}
+	return err
 }
 
 // writeHeaders writes the headers one per line, those named first in their

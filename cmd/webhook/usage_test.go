@@ -44,8 +44,8 @@ func TestWrongUsage(t *testing.T) {
 		{"verify", "missing option; add --scheme S --secret K --headers FILE"},
 		{"verify --scheme cryptr --headers " + headers, "missing option; add --secret K"},
 
-		{"sign --scheme " + canary + " --secret k", "--scheme is not known; write one of " + strings.Join(schemes.Names(), ", ")},
-		{"verify --scheme " + canary + " --secret k --headers x", "--scheme is not known; write one of " + strings.Join(schemes.Names(), ", ")},
+		{"sign --scheme " + canary + " --secret k", "--scheme is not known; write one of " + strings.Join(schemes.Names(), ", ") + ", or --definition FILE with one of your own"},
+		{"verify --scheme " + canary + " --secret k --headers x", "--scheme is not known; write one of " + strings.Join(schemes.Names(), ", ") + ", or --definition FILE with one of your own"},
 		{sign + "--scheme cryptr", "--scheme is given twice; write it once"},
 		{sign + "--secret other", "--secret is given twice; write it once"},
 		{sign + "--event=", "--event is empty; write --event E"},
@@ -69,7 +69,16 @@ func TestWrongUsage(t *testing.T) {
 		{sign + "--id i", "this scheme has no occurrence ID in its headers; leave the ID out"},
 		{"sign --scheme craneops --secret k --event a\x01b", "--event and --id stand in headers; write them without control characters"},
 		{"sign --scheme mceasy --secret k --event 4", "secret 1: is not base64; McEasy's secrets are configured in base64, as McEasy shows them"},
-		{"sign --scheme mceasy --secret " + canary, "mceasy signs an event id of 1 to 10 digits; give it as the event, or as event_id in the body"},
+		{"sign --scheme mceasy --secret " + canary, "mceasy signs an event id of 1 to 10 digits; give it as the event, or as event_id in the body; add --event E"},
+		{"sign --scheme standard --secret whsec_" + canary + canary + " --event e", "this scheme has the event type in the body; leave the event out"},
+		{"sign --scheme standard --secret whsec_" + canary + canary, "this scheme signs an id of 1 to 128 of A-Z, a-z, 0-9, _ and -; give one as the ID; add --id I"},
+		{sign + "--header X-A:" + canary, "--header X-A is not one that this scheme signs and that --at, --id or --event do not make; leave it out"},
+		{sign + "--header " + canary, "--header is not a header; write Name: value"},
+
+		{"schemes --scheme " + canary, "--scheme is not known; write one of " + strings.Join(schemes.Names(), ", ") + ", or --definition FILE with one of your own"},
+		{sign + "--definition " + headers, "--scheme names a scheme that is there already, and --definition another one; leave --scheme or --definition out"},
+		{"sign --secret k --definition " + missing, "--definition cannot be read: no such file or directory; write the path of a file"},
+		{"sign --definition " + headers, "missing option; add --secret K"},
 
 		{"sign --scheme cryptr --secret env:HOOKLATCH_TEST_EMPTY", "secret 1: the variable is not set, or is empty; write env:NAME with its name, without a $"},
 		{"sign --scheme cryptr --secret env:" + canary, "secret 1: the variable is not set, or is empty; write env:NAME with its name, without a $"},

@@ -14,7 +14,7 @@ import (
 
 func (c *command) verifyCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "verify --scheme S --secret K --headers FILE [--at TIME] [--tolerance D] [--url URL] [--method METHOD] [FILE|-]",
+		Use:   "verify (--scheme S | --definition FILE) --secret K --headers FILE [--at TIME] [--tolerance D] [--url URL] [--method METHOD] [FILE|-]",
 		Short: "Verifies a delivery that was kept",
 		Long: `Verifies a delivery that was kept: its headers in one file, one per line as
 they stand in a request, its body in another. Says which bytes are signed and,
@@ -26,7 +26,7 @@ if the signature does not match, which common mistake explains it.`,
 	}
 	v := &verify{
 		command:   c,
-		scheme:    newOption(cmd, "scheme", "S", "how it is signed; the sub-command schemes lists them"),
+		choice:    newChoice(cmd),
 		headers:   newOption(cmd, "headers", "FILE", "the headers, one per line"),
 		at:        newOption(cmd, "at", "TIME", "the time to judge the signed time by; default: now"),
 		tolerance: newOption(cmd, "tolerance", "D", "how old the signed time may be, or off; default: 5m, off where it is in the body"),
@@ -39,17 +39,18 @@ if the signature does not match, which common mistake explains it.`,
 
 // verify has the options of the command.
 type verify struct {
-	command                        *command
-	scheme, headers, at, tolerance *option
-	secrets                        []string
-	target                         target
+	choice
+	command                *command
+	headers, at, tolerance *option
+	secrets                []string
+	target                 target
 }
 
 func (v *verify) run(cmd *cobra.Command, args []string) error {
 	if err := v.required(); err != nil {
 		return err
 	}
-	scheme, err := findScheme(v.scheme)
+	scheme, err := v.find()
 	if err != nil {
 		return err
 	}
@@ -101,11 +102,10 @@ func (v *verify) run(cmd *cobra.Command, args []string) error {
 }
 
 func (v *verify) required() error {
-	options := []*option{v.scheme, v.headers}
 	if v.secrets == nil {
-		options = slices.Insert(options, 1, &option{name: "secret", kind: "K"})
+		return required(v.needed(&option{name: "secret", kind: "K"}, v.headers)...)
 	}
-	return required(options...)
+	return required(v.needed(v.headers)...)
 }
 
 // signsBody is the SignedBytes of schemes that sign nothing else, so that what

@@ -1,0 +1,70 @@
+package webhook
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/hooklatch/hooklatch/schemes"
+)
+
+// choice has the options that choose a scheme.
+type choice struct{ scheme, definition *option }
+
+func newChoice(cmd *cobra.Command) choice {
+	return choice{
+		scheme:     newOption(cmd, "scheme", "S", "the scheme; the sub-command schemes lists them"),
+		definition: newOption(cmd, "definition", "FILE", "a scheme of your own: the block scheme_definition as in a Caddyfile, or JSON; --scheme may name it"),
+	}
+}
+
+// custom is the name of a scheme of the user's own that has none.
+const custom = "custom"
+
+// needed are the options that may not be missing.
+func (c choice) needed(others ...*option) []*option {
+	if c.definition.text != "" {
+		return others
+	}
+	return append([]*option{c.scheme}, others...)
+}
+
+// find finds the scheme that the options say.
+func (c choice) find() (*schemes.Scheme, error) {
+	if c.definition.text != "" {
+		return c.define()
+	}
+	scheme, ok := schemes.Get(c.scheme.text)
+	if !ok {
+		return nil, fmt.Errorf("--scheme is not known; write one of %s, or --definition FILE with one of your own", strings.Join(schemes.Names(), ", "))
+	}
+	return scheme, nil
+}
+
+// define makes a scheme of the user's own.
+func (c choice) define() (*schemes.Scheme, error) {
+	name := c.scheme.text
+	if name == "" {
+		name = custom
+	}
+	if _, taken := schemes.Get(name); taken {
+		return nil, fmt.Errorf("--scheme names a scheme that is there already, and --definition another one; leave --scheme or --definition out")
+	}
+	content, err := readFile(c.definition.text, maxDefinition)
+	if err != nil {
+		return nil, fmt.Errorf("--definition cannot be read: %w; write the path of a file", err)
+	}
+	definition, err := readDefinition("--definition", content)
+	if err != nil {
+		return nil, err
+	}
+	scheme, err := definition.Compile(name)
+	if err != nil {
+		return nil, fmt.Errorf("--definition: %w", err)
+	}
+	return scheme, nil
+}
+
+// maxDefinition bounds, in bytes, the file of a definition.
+const maxDefinition = 1 << 20
