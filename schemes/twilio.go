@@ -30,6 +30,7 @@ var twilio = &Scheme{
 	UnsignedHeaders: []string{twilioOccurrence},
 	SignedBytes:     "URL, sorted form fields",
 	SignsRequest:    true,
+	SecretForm:      keyText,
 	Keys:            twilioKeys,
 	Open:            openTwilio,
 	SignedText:      twilioText,

@@ -52,9 +52,9 @@ func table(list []*schemes.Scheme) string {
 	fmt.Fprintf(&out, format, rows[0]...)
 	for i, s := range list {
 		fmt.Fprintf(&out, format, rows[i+1]...)
-		fmt.Fprintf(&out, "%*s  signs %s\n", width[0], "", plain(s.SignedBytes))
+		fmt.Fprintf(&out, "    signs %s\n", plain(s.SignedBytes))
 		if s.Source != "" {
-			fmt.Fprintf(&out, "%*s  %s\n", width[0], "", plain(s.Source))
+			fmt.Fprintf(&out, "    %s\n", plain(s.Source))
 		}
 	}
 	return out.String()

@@ -31,11 +31,11 @@ func TestBody(t *testing.T) {
 		{"empty", "", body, "the signature is the one of an empty body"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			everyScheme(t, true, func(t *testing.T, s specimen) {
+			everyScheme(t, all, func(t *testing.T, s specimen) {
 				if s.event == "" {
 					s.event = eventFor(s, c.signed)
 				}
-				d, ok := s.signed(s.signing, c.signed, request)
+				d, ok := s.signedBody(c.signed)
 				if !ok {
 					t.Fatal("cannot sign")
 				}
@@ -51,7 +51,7 @@ func TestBody(t *testing.T) {
 
 // eventFor is an event for schemes that otherwise take it from the body.
 func eventFor(s specimen, text string) string {
-	if _, ok := s.signed(s.signing, text, request); ok {
+	if _, ok := s.signedBody(text); ok {
 		return ""
 	}
 	return "4"

@@ -31,7 +31,7 @@ func TestRequest(t *testing.T) {
 		{"https", request, with(func(r *schemes.Request) { r.Scheme = "http" }), "another URL: https in place of http"},
 		{"a port", with(func(r *schemes.Request) { r.Host += ":443" }), request, "another URL: with the port 443"},
 		{"no port", request, with(func(r *schemes.Request) { r.Host += ":8443" }), "another URL: without the port"},
-		{"a port and http", with(func(r *schemes.Request) { r.Host += ":80"; r.Scheme = "http" }), request, "another URL: http in place of https, with the port 80"},
+		{"a port and http", with(func(r *schemes.Request) { r.Host += ":80"; r.Scheme = "http" }), request, "another URL: http in place of https"},
 		{"an IPv6 address", with(func(r *schemes.Request) { r.Host = "[::1]:80" }), with(func(r *schemes.Request) { r.Host = "[::1]" }), "another URL: with the port 80"},
 		{"a slash", with(func(r *schemes.Request) { r.URI = "/in/?a=b" }), request, "another URL: with a slash at the end of the path"},
 		{"no slash", request, with(func(r *schemes.Request) { r.URI = "/in/?a=b" }), "another URL: without the slash at the end of the path"},
@@ -39,19 +39,17 @@ func TestRequest(t *testing.T) {
 		{"another method", with(func(r *schemes.Request) { r.Method = "PUT" }), request, "the sender signed the method PUT"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			everyScheme(t, true, func(t *testing.T, s specimen) {
-				d, ok := s.signed(s.signing, body, c.signed)
+			everyScheme(t, func(s specimen) bool { return s.scheme.SignsRequest }, func(t *testing.T, s specimen) {
+				d, ok := s.signed(s.signing, s.text, c.signed)
 				if !ok {
 					t.Fatal("cannot sign")
 				}
 				c.seen.Header = d.Request.Header
 				d.Request = c.seen
-				switch {
-				case d.accepted() && s.scheme.Name != "test-request":
-					t.Skip("it does not sign this")
-				default:
-					d.expect(t, c.want)
+				if s.scheme.Name != "test-request" && d.accepted() {
+					return // it does not sign the method, or tries the other port by itself
 				}
+				d.expect(t, c.want)
 			})
 		})
 	}
