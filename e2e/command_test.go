@@ -2,6 +2,9 @@ package e2e
 
 import (
 	"bytes"
+	"crypto/hmac"
+	"crypto/sha512"
+	"encoding/base64"
 	"errors"
 	"os"
 	"os/exec"
@@ -98,14 +101,7 @@ func TestWebhookVerify(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			var text strings.Builder
-			for _, h := range c.sent.headers {
-				text.WriteString(h.name + ": " + h.value + "\n")
-			}
-			headers := filepath.Join(t.TempDir(), "headers")
-			if err := os.WriteFile(headers, []byte(text.String()), 0o600); err != nil {
-				t.Fatal(err)
-			}
+			headers := headersFile(t, c.sent)
 			secret := "env:" + secretVariable(c.scheme)
 			if c.code == 2 {
 				secret = "env:CRANEOPS_SECRET"
@@ -115,6 +111,59 @@ func TestWebhookVerify(t *testing.T) {
 				t.Errorf("exit status %d, not %d with %q: %s", code, c.code, c.says, said)
 			}
 		})
+	}
+}
+
+// headersFile has the headers of a delivery, one per line.
+func headersFile(t *testing.T, d delivery) string {
+	t.Helper()
+	var text strings.Builder
+	for _, h := range d.headers {
+		text.WriteString(h.name + ": " + h.value + "\n")
+	}
+	path := filepath.Join(t.TempDir(), "headers")
+	if err := os.WriteFile(path, []byte(text.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// TestWebhookVerifyExplains: what an application kept with a line end too many.
+func TestWebhookVerifyExplains(t *testing.T) {
+	t.Parallel()
+	sent := craneops(`{"event":"booking.created"}`)
+	said, code := webhook(t, string(sent.body)+"\n", "verify", "--scheme", "craneops", "--secret", "env:CRANEOPS_SECRET", "--headers", headersFile(t, sent))
+	if code != 1 || !strings.Contains(said, "\nexplained by:   the body has a line end at its end that is not signed\nwhat to do:     take it off") {
+		t.Errorf("exit status %d: %s", code, said)
+	}
+}
+
+// TestWebhookDefinition signs and verifies by a scheme that no provider has.
+func TestWebhookDefinition(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	definition, headers := filepath.Join(dir, "definition"), filepath.Join(dir, "headers")
+	const text = `{"algorithm":"hmac-sha512","signature":{"header":"X-Acme-Signature","encoding":"base64"},"signed":"{id}:{body}","id":{"header":"X-Acme-Id"}}`
+	if err := os.WriteFile(definition, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"--definition", definition, "--secret", "env:CRANEOPS_SECRET"}
+	said, code := webhook(t, `{}`, append([]string{"sign", "--id", "evt_1"}, args...)...)
+	mac := hmac.New(sha512.New, []byte(secretOf("craneops")))
+	mac.Write([]byte("evt_1:{}"))
+	if want := "X-Acme-Signature: " + base64.StdEncoding.EncodeToString(mac.Sum(nil)) + "\nX-Acme-Id: evt_1\n"; code != 0 || said != want {
+		t.Fatalf("exit status %d: %s, want %s", code, said, want)
+	}
+	if err := os.WriteFile(headers, []byte(said), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	said, code = webhook(t, `{}`, append([]string{"verify", "--headers", headers}, args...)...)
+	if code != 0 || !strings.Contains(said, "\nid:             evt_1\n") {
+		t.Errorf("exit status %d: %s", code, said)
+	}
+	said, code = webhook(t, "", "schemes", "--definition", definition, "--scheme", "acme")
+	if code != 0 || !strings.Contains(said, "acme    X-Acme-Signature  text    none\n    signs {id}:{body}\n") {
+		t.Errorf("exit status %d: %s", code, said)
 	}
 }
 

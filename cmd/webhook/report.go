@@ -41,8 +41,12 @@ func (r *result) report(secrets int) string {
 	row("occurrence id", describeUnsigned(r.occurrenceID))
 	row("unsigned event", describeUnsigned(r.unsignedEvent))
 	row("signed bytes", r.describeSigned())
+	finding := "explained by"
+	if r.refusal == nil {
+		finding = "note"
+	}
 	for _, f := range r.findings {
-		row("explained by", f.What)
+		row(finding, f.What)
 		row("what to do", f.Do)
 	}
 	if r.tried != "" {
