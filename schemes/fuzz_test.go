@@ -20,11 +20,9 @@ import (
 
 const fuzzBody = `{"event":"x|>y.z"}`
 
-func seedHeaders(f *testing.F, provider, header string) {
-	for _, v := range readVectors(f) {
-		if v.Provider == provider {
-			f.Add(v.header().Get(header))
-		}
+func seedHeaders(f *testing.F, scheme, header string) {
+	for _, s := range seeds(f, scheme) {
+		f.Add(s.header().Get(header))
 	}
 }
 
@@ -140,10 +138,9 @@ func checkCryptrSignature(t *testing.T, text string) (taken bool) {
 var mceasyGrammar = regexp.MustCompile(`^v1\.[0-9]{1,3}:([A-Za-z0-9+/]{43}=)$`)
 
 func FuzzMcEasyHeaders(f *testing.F) {
-	for _, v := range readVectors(f) {
-		if h := v.header(); v.Provider == "mceasy" {
-			f.Add(h.Get(mceasySignature), h.Get(mceasyTime), h.Get(mceasyEvent), h.Get(mceasyOccurrence))
-		}
+	for _, s := range seeds(f, "mceasy") {
+		h := s.header()
+		f.Add(h.Get(mceasySignature), h.Get(mceasyTime), h.Get(mceasyEvent), h.Get(mceasyOccurrence))
 	}
 	f.Fuzz(func(t *testing.T, signature, at, event, occurrence string) {
 		checkMcEasyHeaders(t, signature, at, event, occurrence)

@@ -1,0 +1,53 @@
+package schemestest
+
+import (
+	"fmt"
+	"testing"
+)
+
+// Answer is what an implementation says of a vector.
+type Answer struct {
+	Accepted bool
+	// Reason is why not. It may stay empty: then only the answer is compared.
+	Reason string
+}
+
+// String is accept, or reject with the reason.
+func (a Answer) String() string {
+	if a.Accepted {
+		return string(Accept)
+	}
+	if a.Reason == "" {
+		return string(Reject)
+	}
+	return string(Reject) + " " + a.Reason
+}
+
+// Wrong says what is wrong with an answer, or nothing.
+func (v *Vector) Wrong(a Answer) string {
+	right := Answer{Accepted: v.Expect == Accept, Reason: v.Reason}
+	if a.Accepted != right.Accepted || a.Reason != "" && a.Reason != right.Reason {
+		return fmt.Sprintf("%s, want %s (%s: %s)", a, right, v.Level, v.Why)
+	}
+	return ""
+}
+
+// Run runs the vectors of a folder through an implementation, each as a test.
+// Its errors are no answers: they fail the test.
+func Run(t *testing.T, dir string, judge func(Vector) (Answer, error)) {
+	vectors, err := Read(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range vectors {
+		t.Run(v.ID(), func(t *testing.T) {
+			answer, err := judge(v)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if wrong := v.Wrong(answer); wrong != "" {
+				t.Error(wrong)
+			}
+		})
+	}
+}

@@ -1,0 +1,158 @@
+// Package schemestest has the conformance suite of the schemes: deliveries with
+// the right answer, which are data for any implementation, and what runs them.
+// schemes/testdata/README.md describes the format.
+package schemestest
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/hooklatch/hooklatch/schemes"
+)
+
+// Vector is one delivery with the right answer, on an empty history.
+type Vector struct {
+	Scheme string `json:"scheme"`
+	Name   string `json:"name"` // unique in its scheme
+	Kind   Kind   `json:"kind"`
+
+	// Secrets are written as a user configures them; any one may match.
+	Secrets []string `json:"secrets"`
+	// Tolerance is set where a time in the body is to be judged. It is five
+	// minutes in both directions, as it always is for a time in the headers.
+	Tolerance string `json:"tolerance,omitempty"`
+
+	Method string `json:"method"`
+	// URL is the one that the sender has written. It is set where it is signed.
+	URL string `json:"url,omitempty"`
+	// Headers are names and values; a repeated name is a repeated header.
+	Headers [][2]string `json:"headers"`
+	Body    []byte      `json:"body_base64"`
+	// At is the clock of the verifier, in Unix milliseconds.
+	At int64 `json:"at"`
+
+	Expect Expectation `json:"expect"`
+	// Reason is the one that Hooklatch names for a refusal.
+	Reason string `json:"reason,omitempty"`
+	Level  Level  `json:"level"`
+	// Source is where a signature was published. Without one it was made for
+	// the suite.
+	Source string `json:"source,omitempty"`
+	Why    string `json:"why"`
+}
+
+// Expectation is the right answer.
+type Expectation string
+
+// The answers.
+const (
+	Accept Expectation = "accept"
+	Reject Expectation = "reject"
+)
+
+// Level says who agrees with the answer.
+type Level string
+
+// Must means that any correct verifier does. Policy means that the provider's
+// documentation is silent, and that it is Hooklatch's choice.
+const (
+	Must   Level = "must"
+	Policy Level = "policy"
+)
+
+// ID tells a vector from all others.
+func (v *Vector) ID() string { return v.Scheme + "/" + v.Name }
+
+// Time is the clock of the verifier.
+func (v *Vector) Time() time.Time { return time.UnixMilli(v.At) }
+
+// Request is the delivery without its body.
+func (v *Vector) Request() schemes.Request {
+	r := schemes.Request{Header: http.Header{}, Method: v.Method}
+	for _, h := range v.Headers {
+		r.Header.Add(h[0], h[1])
+	}
+	if scheme, rest, ok := strings.Cut(v.URL, "://"); ok {
+		path := strings.IndexByte(rest, '/')
+		r.Scheme, r.Host, r.URI = scheme, rest[:path], rest[path:]
+	}
+	return r
+}
+
+// Read reads the vectors of a folder, one file for each scheme.
+func Read(dir string) ([]Vector, error) {
+	files, err := filepath.Glob(filepath.Join(dir, "*.json"))
+	if err != nil {
+		return nil, err
+	}
+	var all []Vector
+	for _, file := range files {
+		vectors, err := readFile(file)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", file, err)
+		}
+		all = append(all, vectors...)
+	}
+	if len(all) == 0 {
+		return nil, fmt.Errorf("no vectors in %s; name the folder that has a file for each scheme", dir)
+	}
+	return all, nil
+}
+
+// readFile refuses unknown fields: they would be an expectation nobody checks.
+func readFile(file string) (vectors []Vector, err error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	dec := json.NewDecoder(bytes.NewReader(text))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&vectors); err != nil {
+		return nil, err
+	}
+	seen := map[string]bool{}
+	for i := range vectors {
+		v := &vectors[i]
+		if seen[v.Name] {
+			return nil, fmt.Errorf("%s is there twice", v.Name)
+		}
+		seen[v.Name] = true
+		if err := v.check(filepath.Base(file)); err != nil {
+			return nil, fmt.Errorf("%s: %w", v.Name, err)
+		}
+	}
+	return vectors, nil
+}
+
+var hasPath = regexp.MustCompile("^https?://[^/]+/")
+
+func (v *Vector) check(file string) error {
+	switch {
+	case v.Name == "" || v.Why == "" || len(v.Secrets) == 0 || v.Method == "" || v.At == 0:
+		return errors.New("it lacks a name, a secret, a method, a time, or the reason why it is there")
+	case v.Scheme+".json" != file:
+		return fmt.Errorf("it is of %s, and belongs into %s.json", v.Scheme, v.Scheme)
+	case !slices.Contains(kinds, v.Kind):
+		return fmt.Errorf("kind %q is not known", v.Kind)
+	case v.Expect != Accept && v.Expect != Reject:
+		return fmt.Errorf("expect %q is not known", v.Expect)
+	case (v.Expect == Reject) != (v.Reason != ""):
+		return errors.New("a reason belongs to a rejection, and to nothing else")
+	case v.Level != Must && v.Level != Policy:
+		return fmt.Errorf("level %q is not known", v.Level)
+	case v.URL != "" && !hasPath.MatchString(v.URL):
+		return errors.New("url is not http:// or https://, a host and a path")
+	case v.Tolerance != "" && v.Tolerance != "5m":
+		return errors.New("tolerance is 5m, or left out")
+	}
+	return nil
+}

@@ -1,0 +1,52 @@
+package schemestest
+
+import (
+	"errors"
+
+	"github.com/hooklatch/hooklatch/schemes"
+)
+
+// Verify judges a vector with the registered scheme of its name.
+func Verify(v Vector) (Answer, error) {
+	s, ok := schemes.Get(v.Scheme)
+	if !ok {
+		return Answer{}, errors.New("there is no such scheme; import the package that defines it")
+	}
+	verifier, err := s.NewVerifier(v.Secrets...)
+	if err != nil {
+		return Answer{}, err
+	}
+	d, err := verifier.Open(v.Request())
+	if err != nil {
+		return refusedWith(err)
+	}
+	defer d.Close()
+	const piece = 7 // bodies arrive in pieces
+	for rest := v.Body; len(rest) > 0; rest = rest[min(piece, len(rest)):] {
+		_, _ = d.Write(rest[:min(piece, len(rest))]) // never fails
+	}
+	if _, err := d.Verify(v.Body); err != nil {
+		return refusedWith(err)
+	}
+	signed := d.Claim.SentAt
+	var window schemes.Window
+	switch {
+	case s.Time == schemes.TimeInHeaders:
+		window = schemes.NewWindow(0, 0)
+	case s.Time == schemes.TimeInBody && v.Tolerance != "":
+		window = schemes.NewWindow(0, 0)
+		signed = d.Facts(v.Body).BodyTime
+	}
+	if refusal := window.Judge(signed, v.Time()); refusal != nil {
+		return refusedWith(refusal)
+	}
+	return Answer{Accepted: true}, nil
+}
+
+func refusedWith(err error) (Answer, error) {
+	var refusal *schemes.Refusal
+	if errors.As(err, &refusal) {
+		return Answer{Reason: string(refusal.Reason)}, nil
+	}
+	return Answer{}, err
+}

@@ -1,0 +1,44 @@
+package schemes
+
+import (
+	"encoding/json"
+	"net/http"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// seed is a delivery of the conformance suite, for the fuzz targets. What reads
+// the whole suite is in a package that imports this one.
+type seed struct {
+	Headers [][2]string `json:"headers"`
+	Body    []byte      `json:"body_base64"`
+}
+
+func (s seed) header() http.Header {
+	h := http.Header{}
+	for _, pair := range s.Headers {
+		h.Add(pair[0], pair[1])
+	}
+	return h
+}
+
+// seeds are the deliveries of a scheme, or of all: *.
+func seeds(t testing.TB, scheme string) (all []seed) {
+	files, err := filepath.Glob("testdata/" + scheme + ".json")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no vectors of %s: %v", scheme, err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var some []seed
+		if err := json.Unmarshal(text, &some); err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+		all = append(all, some...)
+	}
+	return all
+}
