@@ -16,12 +16,13 @@ type client struct {
 	send     func(t *testing.T, g *gateway, d delivery) (answer, error)
 	repeats  bool // a header more than once
 	nonASCII bool // in a header's value
+	anyURL   bool // also characters that no URL has
 }
 
 func clients() []client {
 	return []client{
 		{name: "go", send: sendGo, repeats: true, nonASCII: true},
-		{name: "raw", send: sendRaw, repeats: true, nonASCII: true},
+		{name: "raw", send: sendRaw, repeats: true, nonASCII: true, anyURL: true},
 		{name: "curl", send: sendCurl, repeats: true, nonASCII: true},
 		{name: "node", send: sendWith("node", "clients/send.mjs")},
 		{name: "python", send: sendWith("python3", "clients/send.py"), repeats: true},
@@ -30,6 +31,9 @@ func clients() []client {
 
 // can reports whether the client is able to send exactly this delivery.
 func (c client) can(d delivery) bool {
+	if !c.anyURL && strings.ContainsAny(d.path, `{"`) {
+		return false
+	}
 	seen := map[string]bool{}
 	for _, h := range d.headers {
 		name := http.CanonicalHeaderKey(h.name)

@@ -3,27 +3,51 @@ package e2e
 import (
 	"bytes"
 	"encoding/json"
+	"net/url"
 	"os"
+	"path/filepath"
+	"regexp"
 	"slices"
+	"strings"
 	"testing"
 )
 
-// vector is one published delivery with the answer of a correct verifier.
+// vector is one delivery of the conformance suite with the answer of a correct
+// verifier; see schemes/testdata/README.md.
 type vector struct {
-	Provider string      `json:"provider"`
-	Name     string      `json:"name"`
-	Secret   string      `json:"secret"`
-	Method   string      `json:"method"`
-	Headers  [][2]string `json:"headers"`
-	Body     []byte      `json:"body_base64"`
-	At       int64       `json:"at"`
-	Expect   string      `json:"expect"`
-	Level    string      `json:"level"`
-	Why      string      `json:"why"`
+	Scheme    string      `json:"scheme"`
+	Name      string      `json:"name"`
+	Kind      string      `json:"kind"`
+	Secrets   []string    `json:"secrets"`
+	Tolerance string      `json:"tolerance"`
+	Method    string      `json:"method"`
+	URL       string      `json:"url"`
+	Headers   [][2]string `json:"headers"`
+	Body      []byte      `json:"body_base64"`
+	At        int64       `json:"at"`
+	Expect    string      `json:"expect"`
+	Reason    string      `json:"reason"`
+	Level     string      `json:"level"`
+	Source    string      `json:"source"`
+	Why       string      `json:"why"`
 }
 
 // id tells a vector from all others.
-func (v vector) id() string { return v.Provider + "/" + v.Name }
+func (v vector) id() string { return v.Scheme + "/" + v.Name }
+
+// target is where the vector is sent: a place of its own for each client, unless
+// its URL is signed.
+func (v vector) target(client string) string {
+	if v.URL != "" {
+		return strings.TrimPrefix(v.URL, v.origin())
+	}
+	return "/vectors?vector=" + url.QueryEscape(v.id()) + "&client=" + client
+}
+
+// origin is what of the URL the gateway must be told.
+func (v vector) origin() string { return urlOrigin.FindString(v.URL) }
+
+var urlOrigin = regexp.MustCompile("^https?://[^/]+")
 
 func (v vector) delivery(path string) delivery {
 	d := delivery{method: v.Method, path: path, body: v.Body}
@@ -35,21 +59,20 @@ func (v vector) delivery(path string) delivery {
 
 func loadVectors(t *testing.T) []vector {
 	t.Helper()
+	files, err := filepath.Glob("../schemes/testdata/*.json")
+	if err != nil {
+		t.Fatal(err)
+	}
 	var vectors []vector
-	load(t, "../schemes/testdata/providers.json", &vectors)
+	for _, file := range files {
+		var some []vector
+		load(t, file, &some)
+		vectors = append(vectors, some...)
+	}
 	if len(vectors) == 0 {
 		t.Fatal("no vectors")
 	}
 	return vectors
-}
-
-// loadReasons gives the reason of every vector that is refused. The vectors
-// themselves do not name one: they are for any verifier.
-func loadReasons(t *testing.T) map[string]string {
-	t.Helper()
-	var reasons map[string]string
-	load(t, "../schemes/testdata/reasons.json", &reasons)
-	return reasons
 }
 
 // load refuses unknown fields: they would be an expectation nobody checks.
