@@ -59,14 +59,21 @@ func TestOfficialCoverage(t *testing.T) {
 			t.Errorf("%v signs for %s, of which there is no specimen", l, l.Scheme)
 		}
 	}
-	for scheme := range listedSchemes(t) {
+	listed := listedSchemes(t)
+	for scheme := range covered {
+		if !listed[scheme] {
+			t.Errorf("the binary does not have %s", scheme)
+		}
+	}
+	for scheme := range listed {
 		if covered[scheme] == (withoutLibrary[scheme] != "") {
 			t.Errorf("%s belongs either to the specimens or to those without a library", scheme)
 		}
 	}
 }
 
-// listedSchemes are those that the binary has.
+// listedSchemes are those that the binary has. What it says about each stands
+// indented below the name.
 func listedSchemes(t *testing.T) map[string]bool {
 	t.Helper()
 	said, code := webhook(t, "", "schemes")
@@ -75,7 +82,7 @@ func listedSchemes(t *testing.T) map[string]bool {
 	}
 	listed := map[string]bool{}
 	for line := range strings.Lines(said) {
-		if fields := strings.Fields(line); len(fields) > 0 && fields[0] != "SCHEME" {
+		if fields := strings.Fields(line); len(fields) > 0 && fields[0] != "SCHEME" && line[0] != ' ' {
 			listed[fields[0]] = true
 		}
 	}
