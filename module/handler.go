@@ -62,8 +62,9 @@ func init() { caddy.RegisterModule(Handler{}) }
 //
 // With the handler `tracing` in front of it, a verification is a span.
 type Handler struct {
-	// How the provider signs: easytools, mceasy, cryptr, craneops, github, stripe
-	// or standard.
+	// How the provider signs: easytools, mceasy, cryptr, craneops, standard,
+	// github, stripe, slack, shopify, twilio, square, paddle, meta, linear, zoom,
+	// gitlab, discord or sendgrid.
 	Scheme string `json:"scheme,omitempty"`
 
 	// The secrets, any one of which may match; the newest comes first.
