@@ -257,7 +257,7 @@ func (c *defined) addAlias(field string, alias map[string]string) error {
 		}
 		canonical := http.CanonicalHeaderKey(name)
 		if !slices.Contains(c.sets[0].all(), canonical) {
-			return fmt.Errorf("%s: the definition has no header %s; name those that it has", field, name)
+			return fmt.Errorf("%s: the definition has no such header; name those that it has", field)
 		}
 		renamed[canonical] = alias[name]
 	}

@@ -52,9 +52,9 @@ func (c *defined) compileForm() error {
 	for i, name := range names {
 		switch {
 		case name == "" || strings.Contains(name, f.Separator) || strings.Contains(name, f.Assign):
-			return fmt.Errorf("signature: names: %q cannot be the name of an entry; write it as it stands in the header, without separator and %s", name, f.Assign)
+			return fmt.Errorf("signature: names: one of them cannot be the name of an entry; write it as it stands in the header, without separator and %s", f.Assign)
 		case slices.Contains(names[:i], name):
-			return fmt.Errorf("signature: names: %q is there twice; give each entry one meaning", name)
+			return errors.New("signature: names: one of them is there twice; give each entry one meaning")
 		}
 	}
 	return nil

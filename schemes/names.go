@@ -12,7 +12,7 @@ import (
 func checkHeaderName(name string) error {
 	for i := range len(name) {
 		if ch := name[i]; ch == '_' || ch == '.' {
-			return fmt.Errorf("the header %s has a _ or a dot in its name, and Caddy passes no such header on; write the name as the provider sends it, usually with dashes", name)
+			return errors.New("the header has a _ or a dot in its name, and Caddy passes no such header on; write the name as the provider sends it, usually with dashes")
 		}
 		if !isTokenByte(name[i]) {
 			return errors.New("this is not the name of a header; write one such as X-Signature")
@@ -46,14 +46,15 @@ func checkPath(path string) error {
 	return nil
 }
 
-// oneOf refuses a word that is not among those that are known. The first of
-// them is the default.
+// oneOf refuses a word that is not among those that are known, and does not
+// repeat it: it may be a secret in the wrong place. The first of them is the
+// default.
 func oneOf(field, word string, known ...string) (string, error) {
 	switch {
 	case word == "":
 		return known[0], nil
 	case !slices.Contains(known, word):
-		return "", fmt.Errorf("%s: %q is not known here; write one of %s", field, word, strings.Join(known, ", "))
+		return "", fmt.Errorf("%s: this is not known here; write one of %s", field, strings.Join(known, ", "))
 	}
 	return word, nil
 }

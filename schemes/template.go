@@ -99,7 +99,7 @@ func (t *template) add(name string) error {
 		t.headers = append(t.headers, p.text)
 	}
 	if p.kind == literal {
-		return fmt.Errorf("{%s} is not known; write {timestamp}, {id}, {body}, {url}, {method} or {header.X}", name)
+		return errors.New("one of the variables is not known; write {timestamp}, {id}, {body}, {url}, {method} or {header.X}")
 	}
 	for i := range t.parts {
 		if t.parts[i].kind == p.kind && t.parts[i].text == p.text {
