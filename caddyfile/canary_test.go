@@ -11,6 +11,12 @@ func TestNoErrorPrintsASecret(t *testing.T) {
 	const canary = "whsec_Q2FuYXJ5/7="
 	const begin = "verify_webhook cryptr {env.KEY} {\n"
 	option := func(lines string) string { return begin + lines + "\n}" }
+	definition := func(lines string) string {
+		return "verify_webhook acme {env.KEY} {\nscheme_definition {\nsignature header X-Acme-Signature\n" + lines + "\n}\n}"
+	}
+	signature := func(lines string) string {
+		return "verify_webhook acme {env.KEY} {\nscheme_definition {\nsignature header X-Acme-Signature {\n" + lines + "\n}\n}\n}"
+	}
 	for name, directive := range map[string]string{
 		"scheme":                    "verify_webhook " + canary,
 		"scheme, in a matcher":      "verify_webhook /" + canary,
@@ -78,6 +84,36 @@ func TestNoErrorPrintsASecret(t *testing.T) {
 		"replay redis, lease":       option("replay redis redis://host {\nlease " + canary + "\n}"),
 		"replay redis, on_error":    option("replay redis redis://host {\non_error " + canary + "\n}"),
 		"argument of an import":     "import hook " + canary,
+		"scheme_definition":         option("scheme_definition " + canary),
+		"definition, option":        definition(canary),
+		"definition, algorithm":     definition("algorithm " + canary),
+		"definition, key":           definition("key " + canary),
+		"definition, key, surplus":  definition("key text " + canary),
+		"definition, signature":     option("scheme_definition {\nsignature " + canary + "\n}"),
+		"definition, header":        option("scheme_definition {\nsignature header " + canary + "\n}"),
+		"definition, another":       option("scheme_definition {\nsignature header X-S " + canary + " x\n}"),
+		"definition, signed":        definition("signed " + canary),
+		"definition, variable":      definition("signed {" + canary + "}{body}"),
+		"definition, timestamp":     definition("timestamp " + canary),
+		"definition, unit":          definition("timestamp body at unit " + canary),
+		"definition, id":            definition("id " + canary + " x"),
+		"definition, id, header":    definition("id header " + canary),
+		"definition, event":         definition("event header " + canary),
+		"definition, occurrence_id": definition("occurrence_id " + canary),
+		"definition, occurred_at":   definition("occurred_at body at unit " + canary),
+		"definition, tenant":        definition("tenant " + canary + ".."),
+		"definition, json_object":   definition("json_object " + canary),
+		"definition, variant":       definition("variant name " + canary),
+		"definition, variant, key":  definition("variant name v1 key " + canary),
+		"definition, alias":         definition("alias " + canary),
+		"definition, alias, line":   definition("alias {\n" + canary + "\n}"),
+		"definition, alias, header": definition("alias {\n" + canary + " X-B\n}"),
+		"definition, alias, other":  definition("alias {\nX-Acme-Signature " + canary + "\n}"),
+		"signature, option":         signature(canary),
+		"signature, encoding":       signature("encoding " + canary),
+		"signature, names":          signature("names " + canary),
+		"signature, separator":      signature("separator =\nnames " + canary),
+		"signature, prefix":         signature("prefix a " + canary),
 	} {
 		t.Run(name, func(t *testing.T) {
 			text, failed := adapt(t, "(hook) {\nverify_webhook cryptr {args[0]} {\nmethods post\n}\n}\n:80 {\n"+directive+"\n}\n")

@@ -43,6 +43,7 @@ func init() {
 //	    emit          webhook | cloudevents | none
 //	    sign_upstream <secrets...>
 //	    observe
+//	    scheme_definition { ... }
 //	}
 func parse(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 	d := h.Dispenser
@@ -110,6 +111,8 @@ func readOption(d *caddyfile.Dispenser, h *module.Handler, option string) (known
 		}
 	case "observe":
 		h.Observe, err = true, tokens.None(d)
+	case definitionOption:
+		h.SchemeDefinition, err = readDefinition(d)
 	default:
 		return false, tokens.Unknown(d, options...)
 	}
@@ -120,7 +123,7 @@ func readOption(d *caddyfile.Dispenser, h *module.Handler, option string) (known
 var options = []string{
 	"secret", "provider", "methods", "tolerance", "max_body", "body_timeout", "answer_within",
 	"replay", "on_duplicate", "on_conflict", "retry_after",
-	"emit", "sign_upstream", "observe",
+	"emit", "sign_upstream", "observe", definitionOption,
 }
 
 // checkSecrets refuses the name of an option among the secrets: who forgets a

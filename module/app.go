@@ -59,6 +59,7 @@ type registration struct {
 	label    string
 	explicit bool // the label was written, not derived from the scheme
 	scheme   string
+	defined  string         // its definition, if it is the user's own
 	settings map[string]any // of the replay store, as written
 	store    replay.Store
 	ttl      time.Duration
@@ -81,6 +82,8 @@ func (a *App) register(r registration) (*sharedHistory, error) {
 		return nil, fmt.Errorf("another handler has the label %q too, and a label has one history: what one of them delivered would be a duplicate at the other; write `provider <label>` in each, with different labels to tell them apart or the same one to share the history (a site with an http and an https address is two handlers)", r.label)
 	case known.scheme != r.scheme:
 		return nil, fmt.Errorf("another handler has the label %q with the scheme %s; write different labels with `provider <label>`", r.label, known.scheme)
+	case known.defined != r.defined:
+		return nil, fmt.Errorf("another handler has the label %q with another definition of the scheme %s; write the same one in both, best with an import, or different labels with `provider <label>`", r.label, r.scheme)
 	case !reflect.DeepEqual(known.settings, r.settings):
 		return nil, fmt.Errorf("another handler has the label %q with other replay settings; write the same ones in both, or different labels with `provider <label>`", r.label)
 	}

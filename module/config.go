@@ -46,9 +46,9 @@ const storeNone = "none"
 // defaults and placeholders. Errors say what to write instead. The Caddyfile
 // adapter calls it too, so that it can name file and line.
 func (h *Handler) Check() error {
-	scheme, ok := schemes.Get(h.Scheme)
-	if !ok {
-		return fmt.Errorf("unknown scheme%s; write one of %s", tokens.Quoted(h.Scheme, schemes.Names()...), strings.Join(schemes.Names(), ", "))
+	scheme, err := h.findScheme()
+	if err != nil {
+		return err
 	}
 	if len(h.Secrets) == 0 {
 		return errors.New("no secret; write the provider's secret behind the scheme, such as {env.WEBHOOK_SECRET}, or with the option secret")

@@ -67,6 +67,10 @@ type Handler struct {
 	// gitlab, discord or sendgrid.
 	Scheme string `json:"scheme,omitempty"`
 
+	// The scheme, if it is one of your own: how the provider signs, as data.
+	// `scheme` is the name that you give it.
+	SchemeDefinition *schemes.Definition `json:"scheme_definition,omitempty"`
+
 	// The secrets, any one of which may match; the newest comes first.
 	// Placeholders such as {env.X} and {file.X} are resolved when the
 	// configuration is loaded.
@@ -180,7 +184,7 @@ func (h *Handler) provision(ctx caddy.Context) error {
 		h.now = systemClock
 	}
 	h.logger = sampled(ctx.Logger())
-	h.scheme, _ = schemes.Get(h.Scheme)
+	h.scheme, _ = h.findScheme() // Check knows it
 	h.allow = allowHeader(h.Methods)
 
 	if err := h.loadStore(ctx); err != nil {
@@ -212,6 +216,7 @@ func (h *Handler) provision(ctx caddy.Context) error {
 		label:    h.Provider,
 		explicit: explicit,
 		scheme:   h.Scheme,
+		defined:  definitionText(h.SchemeDefinition),
 		settings: settings,
 		store:    h.store,
 		ttl:      h.ttl,
@@ -226,7 +231,7 @@ func (h *Handler) name() string {
 	if tokens.IsLabel(h.Provider) {
 		return "verify_webhook " + h.Provider
 	}
-	if _, known := schemes.Get(h.Scheme); known {
+	if _, err := h.findScheme(); err == nil {
 		return "verify_webhook " + h.Scheme
 	}
 	return "verify_webhook"

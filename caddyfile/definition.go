@@ -1,0 +1,270 @@
+package caddyfile
+
+import (
+	"errors"
+	"io"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/hooklatch/hooklatch/module/tokens"
+	"github.com/hooklatch/hooklatch/schemes"
+)
+
+const definitionOption = "scheme_definition"
+
+// definitionBlock reads the block of scheme_definition. The names are those of
+// the JSON, see schemes.Definition, which also says what each is for. In the
+// template, \n stands for a line break. Syntax:
+//
+//	scheme_definition {
+//	    source        <text>
+//	    algorithm     hmac-sha1 | hmac-sha256 | hmac-sha384 | hmac-sha512 | ed25519 | ecdsa-p256
+//	    key           text | base64 | hex | whsec_ | whpk_ | pem | spki
+//	    signature     header <name> {
+//	        encoding  hex | base64 | base64url
+//	        prefix    <text>
+//	        separator <text>
+//	        assign    <text>
+//	        names     <name...>
+//	    }
+//	    variant       name <name> [algorithm <algorithm>] key whsec_ | whpk_ | pem
+//	    signed        <template>
+//	    json_object
+//	    timestamp     header <name> | field <name> | body <member> [unit s | ms | rfc3339]
+//	    id            header <name> | field <name> | body <member>
+//	    event         header <name> | body <member>, or both
+//	    occurrence_id <header>
+//	    occurred_at   body <member> [unit s | ms | rfc3339]
+//	    tenant        <member>
+//	    environment   <member>
+//	    alias {
+//	        <header> <other name>
+//	    }
+//	}
+type definitionBlock struct {
+	*caddyfile.Dispenser
+	schemes.Definition
+
+	begin   caddyfile.Dispenser            // on the option itself
+	options map[string]caddyfile.Dispenser // on those in the block
+}
+
+// readDefinition reads the block and tries what it says.
+func readDefinition(d *caddyfile.Dispenser) (*schemes.Definition, error) {
+	b := &definitionBlock{Dispenser: d, begin: *d, options: map[string]caddyfile.Dispenser{}}
+	if err := tokens.None(d); err != nil {
+		return nil, err
+	}
+	if err := tokens.Block(d, b.read, "variant", "alias"); err != nil {
+		return nil, err
+	}
+	if _, err := b.Compile("own"); err != nil {
+		return nil, b.locate(err)
+	}
+	return &b.Definition, nil
+}
+
+// locate names the line of the option that a definition's error begins with.
+func (b *definitionBlock) locate(err error) error {
+	field, _, _ := strings.Cut(err.Error(), ":")
+	switch field {
+	case "variants":
+		field = "variant"
+	case "aliases":
+		field = "alias"
+	}
+	at, known := b.options[field]
+	if !known {
+		at = b.begin
+	}
+	return at.WrapErr(err)
+}
+
+func (b *definitionBlock) read(option string) (known bool, err error) {
+	b.options[option] = *b.Dispenser
+	switch option {
+	case "source":
+		err = b.one(&b.Source, "<text>")
+	case "algorithm":
+		err = b.one(&b.Algorithm, "<algorithm>")
+	case "key":
+		err = b.one(&b.Key, "<form>")
+	case "signature":
+		err = b.readSignature()
+	case "variant":
+		var v schemes.Variant
+		err = b.pairs("name <name> [algorithm <algorithm>] key whsec_ | whpk_ | pem",
+			pair{"name", &v.Name}, pair{"algorithm", &v.Algorithm}, pair{"key", &v.Key})
+		b.Variants = append(b.Variants, v)
+	case "signed":
+		err = b.readTemplate()
+	case "json_object":
+		b.JSONObject = true
+		err = tokens.None(b.Dispenser)
+	case "timestamp":
+		t := &b.Timestamp
+		err = b.pairs(placeWords+" "+unitWords, append(place(&t.Place), pair{"unit", &t.Unit})...)
+	case "id":
+		err = b.pairs(placeWords, place(&b.ID)...)
+	case "event":
+		err = b.pairs("header <name> | body <member>, or both",
+			pair{"header", &b.Event.Header}, pair{"body", &b.Event.Body})
+	case "occurrence_id":
+		err = b.one(&b.OccurrenceID, "<header>")
+	case "occurred_at":
+		err = b.pairs("body <member> "+unitWords, pair{"body", &b.OccurredAt.Body}, pair{"unit", &b.OccurredAt.Unit})
+	case "tenant":
+		err = b.one(&b.Tenant, "<member>")
+	case "environment":
+		err = b.one(&b.Environment, "<member>")
+	case "alias":
+		err = b.readAlias()
+	default:
+		return false, tokens.Unknown(b.Dispenser,
+			"source", "algorithm", "key", "signature", "variant", "signed", "json_object", "timestamp", "id",
+			"event", "occurrence_id", "occurred_at", "tenant", "environment", "alias")
+	}
+	return true, err
+}
+
+// readSignature reads where the signature is, and in the block how it is
+// written there.
+func (b *definitionBlock) readSignature() error {
+	f := &b.Signature
+	if err := b.pairs("header <name>", pair{"header", &f.Header}); err != nil {
+		return err
+	}
+	return tokens.Block(b.Dispenser, func(option string) (known bool, err error) {
+		switch option {
+		case "encoding":
+			err = b.one(&f.Encoding, "hex | base64 | base64url")
+		case "prefix":
+			err = b.one(&f.Prefix, "<text>")
+		case "separator":
+			err = b.one(&f.Separator, "<text>")
+		case "assign":
+			err = b.one(&f.Assign, "<text>")
+		case "names":
+			f.Names, err = tokens.Some(b.Dispenser, "<name...>")
+		default:
+			return false, tokens.Unknown(b.Dispenser, "encoding", "prefix", "separator", "assign", "names")
+		}
+		return true, err
+	})
+}
+
+// readAlias reads a block of other names.
+func (b *definitionBlock) readAlias() error {
+	if err := tokens.None(b.Dispenser); err != nil {
+		return err
+	}
+	alias := map[string]string{}
+	for nesting := b.Nesting(); b.NextBlock(nesting); {
+		name := b.Val()
+		args := b.RemainingArgs()
+		if len(args) != 1 || args[0] == "" || name == "{" || alias[name] != "" {
+			return b.Err("alias takes one header and its other name a line, each header once: <header> <other name>")
+		}
+		alias[name] = args[0]
+	}
+	b.Aliases = append(b.Aliases, alias)
+	return nil
+}
+
+// one reads one argument that is not empty.
+func (b *definitionBlock) one(into *string, what string) (err error) {
+	option := b.Val()
+	if *into, err = tokens.One(b.Dispenser, what); err == nil && *into == "" {
+		err = b.Errf("%s is empty; write %s %s, or leave it out", option, option, what)
+	}
+	return err
+}
+
+// readTemplate reads what is signed. A quoted text over several lines would
+// have their indentation in it, which nobody sees.
+func (b *definitionBlock) readTemplate() error {
+	if err := b.one(&b.Signed, "<template>"); err != nil {
+		return err
+	}
+	if strings.Contains(b.Signed, "\n\t") || strings.Contains(b.Signed, "\n ") {
+		return b.Err("signed has a line that begins with a blank; write it in one line, with \\n for a line break")
+	}
+	b.Signed = strings.NewReplacer(
+		`\n`, "\n", `\r`, "\r",
+		"{http.request.", "{", // Caddy has made the long form of some variables by now
+	).Replace(b.Signed)
+	return nil
+}
+
+// The words of places and units, in errors.
+const (
+	placeWords = "header <name> | field <name> | body <member>"
+	unitWords  = "[unit s | ms | rfc3339]"
+)
+
+// pair is a word and where to put the one behind it.
+type pair struct {
+	name string
+	into *string
+}
+
+// place are the pairs that say where a value is.
+func place(p *schemes.Place) []pair {
+	return []pair{{"header", &p.Header}, {"field", &p.Field}, {"body", &p.Body}}
+}
+
+// pairs reads words in pairs, such as `header X-Time unit ms`.
+func (b *definitionBlock) pairs(form string, known ...pair) error {
+	option := b.Val()
+	args := b.RemainingArgs()
+	malformed := func(what string) error {
+		return b.Errf("%s %s; write %s %s", option, what, option, form)
+	}
+	if len(args) == 0 || len(args)%2 != 0 {
+		return malformed("takes words in pairs")
+	}
+	for i := 0; i < len(args); i += 2 {
+		found := false
+		for _, p := range known {
+			switch {
+			case p.name != args[i]:
+				continue
+			case *p.into != "":
+				return malformed("has " + p.name + " twice")
+			case args[i+1] == "":
+				return malformed("has an empty " + p.name)
+			}
+			*p.into, found = args[i+1], true
+		}
+		if !found {
+			return malformed("has a word that is not known" + tokens.Quoted(args[i]))
+		}
+	}
+	return nil
+}
+
+// ReadDefinition reads a definition from a file: the block scheme_definition
+// as it stands in a Caddyfile, or JSON. The name is that of the file, for
+// errors, which say what to write instead.
+func ReadDefinition(name string, content []byte) (schemes.Definition, error) {
+	if text := strings.TrimSpace(string(content)); strings.HasPrefix(text, "{") {
+		return definitionFromJSON(name, text)
+	}
+	words, err := caddyfile.Tokenize(content, name)
+	if err != nil && !errors.Is(err, io.EOF) { // which it gives for no content
+		return schemes.Definition{}, err
+	}
+	d := caddyfile.NewDispenser(words)
+	if !d.Next() || d.Val() != definitionOption {
+		return schemes.Definition{}, errors.New(name + ": this is no definition; write a block scheme_definition { … }, as in a Caddyfile, or JSON")
+	}
+	definition, err := readDefinition(d)
+	if err != nil {
+		return schemes.Definition{}, err
+	}
+	if d.Next() {
+		return schemes.Definition{}, d.Err("something stands behind the definition; write one block and nothing else")
+	}
+	return *definition, nil
+}
