@@ -31,6 +31,7 @@ func init() {
 //	verify_webhook [<matcher>] <scheme> [<secrets...>] {
 //	    secret        <secrets...>
 //	    provider      <label>
+//	    public_url    <scheme://host[:port][/prefix]>
 //	    methods       <method...>
 //	    tolerance     <past> [<future>] | off
 //	    max_body      <size>
@@ -83,6 +84,8 @@ func readOption(d *caddyfile.Dispenser, h *module.Handler, option string) (known
 		h.Secrets = append(h.Secrets, secrets...)
 	case "provider":
 		h.Provider, err = tokens.Label(d)
+	case "public_url":
+		h.PublicURL, err = readPublicURL(d)
 	case "methods":
 		h.Methods, err = tokens.Methods(d)
 	case "tolerance":
@@ -121,7 +124,7 @@ func readOption(d *caddyfile.Dispenser, h *module.Handler, option string) (known
 
 // options are those that readOption knows, in the order of the documentation.
 var options = []string{
-	"secret", "provider", "methods", "tolerance", "max_body", "body_timeout", "answer_within",
+	"secret", "provider", "public_url", "methods", "tolerance", "max_body", "body_timeout", "answer_within",
 	"replay", "on_duplicate", "on_conflict", "retry_after",
 	"emit", "sign_upstream", "observe", definitionOption,
 }
@@ -146,6 +149,15 @@ func checkNoMatcher(d *caddyfile.Dispenser, secrets []string) error {
 		}
 	}
 	return nil
+}
+
+// readPublicURL reads one URL; what is in it, the handler checks.
+func readPublicURL(d *caddyfile.Dispenser) (string, error) {
+	text, err := tokens.One(d, "<scheme://host[:port][/prefix]>")
+	if err == nil && text == "" {
+		err = d.Err("public_url is empty; write one such as https://hooks.example.com, or leave it out")
+	}
+	return text, err
 }
 
 // off switches an option off.

@@ -61,6 +61,9 @@ func (h *Handler) Check() error {
 	if h.Provider != "" && !tokens.IsLabel(h.Provider) {
 		return errors.New("provider: this is not a label; write 1 to 64 of a-z, 0-9, _ and -")
 	}
+	if err := h.checkPublicURL(scheme); err != nil {
+		return err
+	}
 	for _, method := range h.Methods {
 		if !tokens.IsMethod(method) {
 			return errors.New("methods: one of them is not a method of a delivery; write methods such as POST, in upper case")

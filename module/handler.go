@@ -80,6 +80,13 @@ type Handler struct {
 	// a-z, 0-9, _ and -. Default: the scheme.
 	Provider string `json:"provider,omitempty"`
 
+	// Where senders reach the gateway, for schemes that sign the URL, if
+	// something in front changes it: scheme, host and port as the provider has
+	// them, and the beginning of the path that is taken away in front, such as
+	// https://example.com/hooks. Default: https if the request came over TLS,
+	// else http, and the request's Host; X-Forwarded headers do not count.
+	PublicURL string `json:"public_url,omitempty"`
+
 	// The methods that deliveries come with. Default: POST.
 	Methods []string `json:"methods,omitempty"`
 
@@ -132,12 +139,15 @@ type Handler struct {
 	scheme   *schemes.Scheme
 	verifier *schemes.Verifier
 	keyer    *keyer
-	budget   budget
-	window   schemes.Window
-	ttl      time.Duration
-	allow    string // for the Allow header
-	emits    emits
-	signer   *signer // nil without sign_upstream
+
+	publicURL publicURL // PublicURL, if there is one
+
+	budget budget
+	window schemes.Window
+	ttl    time.Duration
+	allow  string // for the Allow header
+	emits  emits
+	signer *signer // nil without sign_upstream
 
 	readNames, stayNames []string // the scheme's headers that look like this handler's, see ownNames
 
@@ -184,7 +194,8 @@ func (h *Handler) provision(ctx caddy.Context) error {
 		h.now = systemClock
 	}
 	h.logger = sampled(ctx.Logger())
-	h.scheme, _ = h.findScheme() // Check knows it
+	h.scheme, _ = h.findScheme()                 // Check knows it
+	h.publicURL, _ = parsePublicURL(h.PublicURL) // Check knows it
 	h.allow = allowHeader(h.Methods)
 
 	if err := h.loadStore(ctx); err != nil {

@@ -10,7 +10,9 @@ import (
 
 // received gives a request to the scheme as its sender wrote it: handlers in
 // front of this one may have rewritten it. This is the one place that knows
-// which URL the provider has signed.
+// which URL the provider has signed. Headers such as X-Forwarded-Proto do not
+// count, from whomever they come: who can write them would choose for which
+// URL a delivery is taken.
 func (h *Handler) received(r *http.Request) schemes.Request {
 	seen := schemes.Request{Header: r.Header}
 	if !h.scheme.SignsRequest {
@@ -28,5 +30,17 @@ func (h *Handler) received(r *http.Request) schemes.Request {
 	if r.TLS != nil {
 		seen.Scheme = "https"
 	}
+	if h.PublicURL != "" {
+		p := &h.publicURL
+		seen.Scheme, seen.Host, seen.URI = p.scheme, p.host, p.prefix+seen.URI
+	}
 	return seen
+}
+
+// explainURL says what else a mismatch may be where the URL is signed.
+func (h *Handler) explainURL(refused *refusal) *refusal {
+	if h.scheme.SignsRequest && h.PublicURL == "" && refused.reason == schemes.SignatureMismatch {
+		refused.detail += "; the URL is signed too, and was taken from the request: behind a proxy that changes scheme, host or path, write public_url"
+	}
+	return refused
 }

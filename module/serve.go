@@ -126,7 +126,7 @@ func (h *Handler) verify(w http.ResponseWriter, r *http.Request, d *delivery) *r
 	h.recorder.arrived(len(body))
 	secret, err := verification.Verify(body)
 	if err != nil {
-		return refusalOf(err)
+		return h.explainURL(refusalOf(err))
 	}
 
 	d.verified, d.secret = true, secret
