@@ -32,6 +32,7 @@ func init() {
 //	    secret        <secrets...>
 //	    provider      <label>
 //	    public_url    <scheme://host[:port][/prefix]>
+//	    handshake     [<verify tokens...>]
 //	    methods       <method...>
 //	    tolerance     <past> [<future>] | off
 //	    max_body      <size>
@@ -86,6 +87,9 @@ func readOption(d *caddyfile.Dispenser, h *module.Handler, option string) (known
 		h.Provider, err = tokens.Label(d)
 	case "public_url":
 		h.PublicURL, err = readPublicURL(d)
+	case "handshake":
+		h.Handshake = &module.Handshake{VerifyTokens: d.RemainingArgs()}
+		err = checkSecrets(d, h.Handshake.VerifyTokens)
 	case "methods":
 		h.Methods, err = tokens.Methods(d)
 	case "tolerance":
@@ -124,7 +128,7 @@ func readOption(d *caddyfile.Dispenser, h *module.Handler, option string) (known
 
 // options are those that readOption knows, in the order of the documentation.
 var options = []string{
-	"secret", "provider", "public_url", "methods", "tolerance", "max_body", "body_timeout", "answer_within",
+	"secret", "provider", "public_url", "handshake", "methods", "tolerance", "max_body", "body_timeout", "answer_within",
 	"replay", "on_duplicate", "on_conflict", "retry_after",
 	"emit", "sign_upstream", "observe", definitionOption,
 }

@@ -64,6 +64,9 @@ func (h *Handler) Check() error {
 	if err := h.checkPublicURL(scheme); err != nil {
 		return err
 	}
+	if err := h.checkHandshake(scheme); err != nil {
+		return err
+	}
 	for _, method := range h.Methods {
 		if !tokens.IsMethod(method) {
 			return errors.New("methods: one of them is not a method of a delivery; write methods such as POST, in upper case")

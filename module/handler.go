@@ -87,6 +87,11 @@ type Handler struct {
 	// else http, and the request's Host; X-Forwarded headers do not count.
 	PublicURL string `json:"public_url,omitempty"`
 
+	// Answer what the provider asks before it delivers anything, for schemes
+	// that have such a handshake: discord, meta, slack and zoom. It is answered
+	// here and never forwarded. Default: it is not answered.
+	Handshake *Handshake `json:"handshake,omitempty"`
+
 	// The methods that deliveries come with. Default: POST.
 	Methods []string `json:"methods,omitempty"`
 
@@ -141,6 +146,7 @@ type Handler struct {
 	keyer    *keyer
 
 	publicURL publicURL // PublicURL, if there is one
+	tokens    tokenSums // Handshake's
 
 	budget budget
 	window schemes.Window
@@ -266,6 +272,9 @@ func (h *Handler) loadStore(ctx caddy.Context) error {
 func (h *Handler) compileSecrets() error {
 	secrets, err := resolveSecrets(caddy.NewReplacer(), h.Secrets)
 	if err != nil {
+		return err
+	}
+	if err := h.compileHandshake(); err != nil {
 		return err
 	}
 	if h.verifier, err = h.scheme.NewVerifier(secrets...); err != nil {

@@ -3,7 +3,6 @@ package module
 import (
 	"context"
 	"net/http"
-	"slices"
 	"strconv"
 	"time"
 
@@ -23,11 +22,17 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	history, opening := h.history.use()
 	defer h.history.done()
 
+	if done, err := h.meetQuery(w, r, d); done {
+		return err
+	}
 	if refused := h.verify(w, r, d); refused != nil {
 		return h.reject(w, r, d, refused)
 	}
 	if refused := h.window.Judge(d.sentAt, d.now); refused != nil {
 		return h.reject(w, r, d, refusalOf(refused))
+	}
+	if done, err := h.meetSigned(w, r, d); done {
+		return err
 	}
 	if opening != nil {
 		h.storeRecorder.failed()
@@ -78,6 +83,9 @@ type delivery struct {
 	unsigned   schemes.Unsigned
 	idText     string // the signed one; else of event.Content, once it is final
 
+	handshake        *schemes.Reply // what it is answered with if it is one
+	handshakeRefused error
+
 	storing storeContext // of the reservation
 }
 
@@ -100,11 +108,8 @@ func (d *delivery) end() {
 
 // verify reads the body and fills the delivery, or says why not.
 func (h *Handler) verify(w http.ResponseWriter, r *http.Request, d *delivery) *refusal {
-	if !slices.Contains(h.Methods, r.Method) {
-		if !h.Observe {
-			w.Header()["Allow"] = []string{h.allow}
-		}
-		refused := refuseFor(methodNotAllowed, "deliveries come with "+h.allow)
+	if !h.takesMethod(r.Method) {
+		refused := h.refuseMethod(w)
 		refused.unread = true
 		return refused
 	}
@@ -142,9 +147,19 @@ func (h *Handler) verify(w http.ResponseWriter, r *http.Request, d *delivery) *r
 		Occurrence: h.keyer.occurrence(claim),
 		Unsigned:   fingerprint(claim),
 	}
+	if h.signedHandshake() {
+		d.handshake, d.handshakeRefused = verification.Handshake(body)
+	}
 	d.takeTime(claim.SentAt)
 	h.recorder.verified(d)
 	return nil
+}
+
+func (h *Handler) refuseMethod(w http.ResponseWriter) *refusal {
+	if !h.Observe {
+		w.Header()["Allow"] = []string{h.allow}
+	}
+	return refuseFor(methodNotAllowed, "deliveries come with "+h.allow)
 }
 
 // takeTime takes the signed time: from the headers, or from the body where

@@ -43,11 +43,14 @@ func Names() []string {
 }
 
 // Define compiles a definition and registers the scheme. It is meant for init
-// functions and panics when the definition is wrong or the name is taken.
-func Define(name string, d Definition) {
+// functions and panics when the definition is wrong or the name is taken. What
+// a definition cannot say, such as a Handshake, is set in the scheme that it
+// gives.
+func Define(name string, d Definition) *Scheme {
 	s, err := d.Compile(name)
 	if err != nil {
 		panic(fmt.Sprintf("schemes: scheme %q: %v", name, err))
 	}
 	Register(s)
+	return s
 }

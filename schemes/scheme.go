@@ -88,6 +88,10 @@ type Scheme struct {
 	// Readings is how many texts SignedText makes of a delivery. Default: 1.
 	Readings int
 
+	// Handshake is what the provider asks before it delivers anything. Nil:
+	// nothing. It is answered only if the user asks for that.
+	Handshake *Handshake
+
 	// Read finds what the body tells. It is called once the signature is
 	// verified, with the claim and the whole body; a body that is not what
 	// the provider documents yields no facts and no error.

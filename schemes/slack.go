@@ -13,5 +13,5 @@ func init() {
 		Event:      EventPlace{Body: "event.type"},
 		OccurredAt: BodyTime{Body: "event_time"},
 		Tenant:     "team_id",
-	})
+	}).Handshake = slackHandshake
 }

@@ -16,8 +16,9 @@ type Verification struct {
 
 	verifier *Verifier
 	hashers  []hasher
-	streams  bool   // the first of them grows while the body arrives
-	reading  int    // which of the texts that can be signed is tried
+	streams  bool // the first of them grows while the body arrives
+	reading  int  // which of the texts that can be signed is tried
+	matched  *verifierKey
 	message  []byte // what is signed, once somebody needs it as a whole
 	complete bool   // the message is
 }
@@ -43,6 +44,7 @@ func (v *Verifier) newVerification() *Verification {
 // begin starts over with the claim.
 func (d *Verification) begin() {
 	d.read(0)
+	d.matched = nil
 	if d.streams {
 		d.hashers[0].Reset()
 		d.hashers[0].Write(d.Claim.Prefix)
@@ -85,6 +87,7 @@ func (d *Verification) Verify(body []byte) (int, error) {
 		}
 		for i := range d.verifier.keys {
 			if k := &d.verifier.keys[i]; d.matches(k, body) {
+				d.matched = k
 				return k.secret, nil
 			}
 		}
@@ -179,6 +182,16 @@ func (d *Verification) Facts(body []byte) Facts {
 		facts.ID = ""
 	}
 	return facts
+}
+
+// Handshake answers a verified delivery that is a handshake, as
+// Handshake.Signed says.
+func (d *Verification) Handshake(body []byte) (*Reply, error) {
+	h := d.verifier.scheme.Handshake
+	if h == nil || h.Signed == nil || d.matched == nil {
+		return nil, nil
+	}
+	return h.Signed(d.matched.Key, body)
 }
 
 // maxKept bounds, in bytes, what a verification keeps of one delivery's memory
