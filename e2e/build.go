@@ -64,8 +64,9 @@ func must(t *testing.T, built func() (string, error)) string {
 }
 
 // build runs xcaddy with its own default flags. The version after the module's
-// name keeps it from asking for one that is published.
-func build(name, ready string, env []string) (string, error) {
+// name keeps it from asking for one that is published. More are further
+// arguments.
+func build(name, ready string, env []string, more ...string) (string, error) {
 	if path := os.Getenv(ready); path != "" {
 		return path, nil
 	}
@@ -74,8 +75,11 @@ func build(name, ready string, env []string) (string, error) {
 		return "", err
 	}
 	output := filepath.Join(workDir, name)
-	cmd := exec.Command("go", "tool", "xcaddy", "build", caddyVersion, "--output", output,
-		"--with", "github.com/hooklatch/hooklatch@v0.0.0="+root)
+	args := append([]string{
+		"tool", "xcaddy", "build", caddyVersion, "--output", output,
+		"--with", "github.com/hooklatch/hooklatch@v0.0.0=" + root,
+	}, more...)
+	cmd := exec.Command("go", args...)
 	cmd.Env = append(os.Environ(), env...)
 	if said, err := cmd.CombinedOutput(); err != nil {
 		// Once here, and not again with every test that needs the binary.

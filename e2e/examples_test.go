@@ -27,8 +27,9 @@ type example struct {
 	apps      []string // addresses of the applications behind it
 	also      string   // what else it listens on
 	providers []string
-	explains  bool // every sender reads the reason
-	redis     bool // it needs one
+	explains  bool                      // every sender reads the reason
+	redis     bool                      // it needs one
+	build     func(t *testing.T) string // the binary, if it is another one
 	more      func(t *testing.T, s *staged)
 }
 
@@ -52,7 +53,13 @@ var examples = map[string]example{
 	"secret-rotation": {site: hooksSite, apps: []string{hooksApp}, providers: []string{"craneops"}, more: useRotation},
 	"replay-file":     {site: hooksSite, apps: []string{hooksApp}, providers: []string{"mceasy", "craneops"}, more: useFileAfterKill},
 	"replay-redis":    {site: hooksSite, apps: []string{hooksApp}, providers: []string{"mceasy", "craneops"}, redis: true, more: useTwoWithRedis},
-	"monitoring":      {site: hooksSite, apps: []string{hooksApp}, also: ":9180", providers: []string{"craneops"}, more: useMetrics},
+	"own-scheme": {
+		site: hooksSite, apps: []string{hooksApp}, providers: []string{"acme"}, more: useOwnScheme,
+	},
+	"third-party-scheme": {
+		site: hooksSite, apps: []string{hooksApp}, providers: []string{"acme"}, build: thirdPartyBinary, more: useThirdParty,
+	},
+	"monitoring": {site: hooksSite, apps: []string{hooksApp}, also: ":9180", providers: []string{"craneops"}, more: useMetrics},
 	"sidecar": {
 		file: "gateway/Caddyfile",
 		site: ":8080", apps: []string{hooksApp}, providers: []string{"cryptr"}, more: checkApplication,
@@ -76,6 +83,9 @@ var exampleBodies = map[string]struct {
 	}},
 	"cryptr": {cryptrEvent("dir_sync.user.update.success"), map[string]string{
 		"Webhook-Event": "dir_sync.user.update.success", "Webhook-Tenant": "3-belges", "Webhook-Environment": "sandbox",
+	}},
+	"acme": {`{"id":"evt_1","type":"order.paid","created_at":"2026-01-31T12:00:00Z","account":{"id":"acct_7"}}`, map[string]string{
+		"Webhook-Event": "order.paid", "Webhook-Id": "evt_1", "Webhook-Tenant": "acct_7", "Webhook-Occurred-At": "2026-01-31T12:00:00Z",
 	}},
 	"craneops": {`{"supplier": "approved"}`, map[string]string{"Webhook-Unsigned-Event": "booking.created"}},
 }
@@ -114,7 +124,7 @@ func TestExamples(t *testing.T) {
 			}
 			s.checkCommands(t, path)
 			s.start(t)
-			for _, p := range providers() {
+			for _, p := range append(providers(), acmeProvider) {
 				if slices.Contains(e.providers, p.name) {
 					s.use(t, p)
 				}
@@ -142,10 +152,19 @@ type staged struct {
 
 // secrets are the environment that the example relies on.
 func (s *staged) secrets() []string {
-	if s.redis == nil {
-		return secrets()
+	env := append(secrets(), "ACME_SECRET="+acmeSecret)
+	if s.redis != nil {
+		env = append(env, "REDIS_URL="+s.redis.url())
 	}
-	return append(secrets(), "REDIS_URL="+s.redis.url())
+	return env
+}
+
+func (s *staged) executable(t *testing.T) string {
+	t.Helper()
+	if s.build != nil {
+		return s.build(t)
+	}
+	return binary(t)
 }
 
 func (s *staged) writeSecret(t *testing.T, name, secret string) {
@@ -169,7 +188,7 @@ func (s *staged) checkCommands(t *testing.T, path string) {
 		{"adapt", "--config", path},
 		{"validate", "--config", readable},
 	} {
-		cmd := exec.Command(binary(t), args...)
+		cmd := exec.Command(s.executable(t), args...)
 		cmd.Env = append(append(bareEnv(dir), "STATE_DIRECTORY="+dir), s.secrets()...)
 		said, err := cmd.CombinedOutput()
 		if err != nil {
@@ -210,7 +229,7 @@ func (s *staged) launch(t *testing.T, pairs []string) {
 		addr:   "127.0.0.1:" + port,
 		admin:  "127.0.0.1:" + freePort(t),
 		log:    new(logBook),
-		binary: binary(t),
+		binary: s.executable(t),
 		config: filepath.Join(dir, "Caddyfile"),
 		exited: make(chan struct{}),
 	}
@@ -558,7 +577,7 @@ func useRotation(t *testing.T, s *staged) {
 func (s *staged) inspectLog(t *testing.T, log *logBook) {
 	forbidden := canaries()
 	for _, d := range s.sent {
-		for _, p := range providers() {
+		for _, p := range append(providers(), acmeProvider) {
 			// The end is part of the MAC, whatever stands in front of it.
 			if signature := d.get(p.signature); signature != "" {
 				forbidden = append(forbidden, signature[len(signature)-20:])
@@ -570,7 +589,7 @@ func (s *staged) inspectLog(t *testing.T, log *logBook) {
 
 // canaries are what no output may ever have.
 func canaries() []string {
-	list := []string{queryToken, oldCraneopsSecret, nextCraneopsSecret, redisPassword}
+	list := []string{acmeSecret, queryToken, oldCraneopsSecret, nextCraneopsSecret, redisPassword}
 	for _, p := range providers() {
 		list = append(list, secretOf(p.name))
 	}
