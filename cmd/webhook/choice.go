@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/hooklatch/hooklatch/caddyfile"
 	"github.com/hooklatch/hooklatch/schemes"
 )
 
@@ -55,7 +56,7 @@ func (c choice) define() (*schemes.Scheme, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--definition cannot be read: %w; write the path of a file", err)
 	}
-	definition, err := readDefinition("--definition", content)
+	definition, err := caddyfile.ReadDefinition("--definition", content)
 	if err != nil {
 		return nil, err
 	}

@@ -16,11 +16,30 @@ const ownDefinition = `{
 	"event": {"body": "type"}
 }`
 
+// The same, as it stands in a Caddyfile.
+const ownBlock = `scheme_definition {
+	source "Acme, Webhooks"
+	signature header X-Acme-Signature {
+		prefix acme=
+	}
+	signed "{id}.{timestamp}.{header.X-Acme-Topic}\n{url}\n{body}"
+	id header X-Acme-Id
+	timestamp header X-Acme-Time
+	event body type
+}
+`
+
 // TestDefinition: a scheme of the user's own is listed, signed, sent and
 // verified.
 func TestDefinition(t *testing.T) {
+	for name, text := range map[string]string{"JSON": ownDefinition, "Caddyfile": ownBlock} {
+		t.Run(name, func(t *testing.T) { testDefinition(t, text) })
+	}
+}
+
+func testDefinition(t *testing.T, text string) {
 	const body = `{"type":"paid"}`
-	definition := tempFile(t, []byte(ownDefinition))
+	definition := tempFile(t, []byte(text))
 	sum := mac([]byte("k"), "evt_1.1769860800.orders / new\nhttps://example.com/hook?a\n"+body)
 	headers := fmt.Sprintf("X-Acme-Signature: acme=%x\nX-Acme-Id: evt_1\nX-Acme-Time: 1769860800\nX-Acme-Topic: orders / new\n", sum)
 	args := func(name string, more ...string) []string {
@@ -84,12 +103,13 @@ func TestDefinitionLacks(t *testing.T) {
 		}
 	}
 	for text, want := range map[string]string{
-		`{"signatur":{}}`: "--definition",
+		`{"signatur":{}}`: "--definition: ",
 		`{}`:              "--definition: signature: header",
-		`not one`:         "--definition",
+		"scheme_definition {\n\tkey " + canary + "\n}": "write one of text, base64, hex, whsec_, at --definition:2",
+		canary: "--definition: this is no definition; write a block scheme_definition { … }",
 	} {
 		o := run(t, nil, "schemes", "--definition", tempFile(t, []byte(text)))
-		if o.status != 2 || !strings.Contains(o.errOut, want) {
+		if o.status != 2 || !strings.Contains(o.errOut, want) || strings.Contains(o.errOut, canary) {
 			t.Errorf("%s: status %d: %s%s, want %q", text, o.status, o.out, o.errOut, want)
 		}
 	}
