@@ -145,29 +145,37 @@ type readingTry struct {
 	finding Finding
 }
 
-// readings are the keys that the text of a secret can stand for, beside the
-// scheme's own reading of it.
+// readings are the keys that the text of a secret can stand for. Those that are
+// the scheme's own reading of it are left out by who asks.
 func readings(secret string, isText bool) []readingTry {
-	const decodes = "the sender decodes the secret from %s before it signs, and this scheme's key is its text"
-	const decoded = "have the sender sign with the text, or configure what it decodes to: {file.PATH} of a file that `%s` writes"
+	var tries []readingTry
+	bare := strings.TrimPrefix(secret, whsec)
+	add := func(key []byte, encoding, command string) {
+		f := Finding{
+			"the sender decodes the secret from " + encoding + " before it signs, and this scheme's key is its text",
+			"have the sender sign with the text, or configure what it decodes to: {file.PATH} of a file that `" + command + "` writes",
+		}
+		if !isText {
+			f = Finding{
+				"the sender decodes the secret from " + encoding + ", and this scheme decodes it otherwise",
+				"have the sender decode it as this scheme does, or write a scheme_definition with key " + encoding,
+			}
+		}
+		tries = append(tries, readingTry{key, f})
+	}
 	if !isText {
 		const what, do = "the sender signs with the text of the secret, and this scheme's key is what it decodes to",
 			"have the sender decode the secret, or write a scheme_definition with key text"
-		tries := []readingTry{{[]byte(secret), Finding{what, do}}}
-		if bare, ok := strings.CutPrefix(secret, whsec); ok {
-			tries = append(tries, readingTry{[]byte(bare), Finding{what + "; it leaves out whsec_ too", do}})
-		}
-		return tries
+		tries = append(tries, readingTry{[]byte(secret), Finding{what, do}},
+			readingTry{[]byte(bare), Finding{what + "; it leaves out whsec_ too", do}})
 	}
-	var tries []readingTry
-	bare := strings.TrimPrefix(secret, whsec)
 	for _, enc := range []*base64.Encoding{base64.StdEncoding, base64.RawStdEncoding, base64.URLEncoding, base64.RawURLEncoding} {
 		if key, err := enc.DecodeString(bare); err == nil {
-			tries = append(tries, readingTry{key, Finding{fmt.Sprintf(decodes, "base64"), fmt.Sprintf(decoded, "base64 -d")}})
+			add(key, "base64", "base64 -d")
 		}
 	}
 	if key, err := hex.DecodeString(bare); err == nil {
-		tries = append(tries, readingTry{key, Finding{fmt.Sprintf(decodes, "hex"), fmt.Sprintf(decoded, "xxd -r -p")}})
+		add(key, "hex", "xxd -r -p")
 	}
 	return tries
 }

@@ -38,6 +38,7 @@ func TestSecret(t *testing.T) {
 				[]string{"the secret has blanks or line ends around it", "decodes the secret from hex"},
 				true,
 			},
+			{"decoded as hex", string(rawKey), hexSecret(s), []string{"the sender decodes the secret from hex, and this scheme decodes it otherwise"}, false},
 			{"not decoded", b64, "", []string{"the sender signs with the text of the secret"}, false},
 		} {
 			if s.isText() != c.text {
@@ -61,6 +62,15 @@ func TestSecret(t *testing.T) {
 			})
 		}
 	})
+}
+
+// hexSecret is a secret that is base64 by chance.
+func hexSecret(s specimen) string {
+	text := hex.EncodeToString(rawKey)
+	if strings.HasPrefix(s.secret, whsec) {
+		return whsec + text
+	}
+	return text
 }
 
 // TestOneOfTheSecrets names the secret that is meant.
