@@ -37,7 +37,8 @@ the signed time is, what is signed, and where that is documented. With
 // table has a line for each scheme in columns, and what is longer below it, so
 // that all of it can be read in 100 columns.
 func table(list []*schemes.Scheme) string {
-	rows := [][]any{{"SCHEME", "SIGNATURE HEADER", "SECRET", "SIGNED TIME"}}
+	rows := make([][]any, 0, 1+len(list))
+	rows = append(rows, []any{"SCHEME", "SIGNATURE HEADER", "SECRET", "SIGNED TIME"})
 	for _, s := range list {
 		rows = append(rows, []any{s.Name, s.SignatureHeader, s.SecretForm, whereTimeIs[s.Time]})
 	}
