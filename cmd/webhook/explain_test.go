@@ -43,7 +43,7 @@ func TestExplained(t *testing.T) {
 		},
 		{
 			"JSON written anew", "easytools", "the-secret", easytools(mac([]byte("the-secret"), body)), `{"event": "paid"}`,
-			"the signature is the one of the same JSON compact", "something parses the JSON and writes it anew",
+			"the signature is the one of the same JSON, compact", "something parses the JSON and writes it anew",
 		},
 		{
 			"another provider", "cryptr", "the-secret", easytools(mac([]byte("the-secret"), body)), body,

@@ -41,7 +41,7 @@ func (d *Delivery) Refused(reason schemes.Reason) []Finding {
 	case schemes.MissingSignature, schemes.MissingSignedHeader:
 		steps = []func() []Finding{d.otherScheme, d.otherHeaders}
 	case schemes.MalformedSignature, schemes.MalformedSignedHeader:
-		steps = []func() []Finding{d.otherScheme, d.sentTime, d.signatureText, d.otherHeaders}
+		steps = []func() []Finding{d.otherScheme, d.sentTime, d.writtenOtherwise, d.otherHeaders}
 	}
 	for _, step := range steps {
 		if found := step(); found != nil {

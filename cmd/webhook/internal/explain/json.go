@@ -71,7 +71,7 @@ func rewritten(body []byte, try tryBody) {
 }
 
 func (w *writer) words(body []byte, sorted bool) string {
-	words := []string{"the signature is the one of the same JSON " + layouts[w.layout].words}
+	words := []string{"the signature is the one of the same JSON", layouts[w.layout].words}
 	if sorted {
 		words = append(words, "with its keys sorted")
 	}

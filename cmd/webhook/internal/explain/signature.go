@@ -17,7 +17,8 @@ import (
 	"github.com/hooklatch/hooklatch/schemes"
 )
 
-// A text that can be a signature, in hex or base64, perhaps cut off.
+// signatureText is a text that can be a signature, in hex or base64, perhaps cut
+// off.
 var signatureText = regexp.MustCompile(`[0-9A-Za-z+/_-]{8,}={0,2}`)
 
 // entry is such a text in the signature header.
@@ -25,18 +26,16 @@ type entry struct{ start, end int }
 
 // entries are those of the signature header, with the header's name and value.
 func (d *Delivery) entries() (name, value string, found []entry) {
-	for header := range d.signedHeaders() {
-		isSignature := header == d.Scheme.SignatureHeader || slices.Contains(d.Scheme.AliasHeaders, header)
-		if text := d.Request.Header.Get(header); isSignature && text != "" {
-			for _, at := range signatureText.FindAllStringIndex(text, -1) {
-				found = append(found, entry{at[0], at[1]})
-			}
-			if found != nil {
-				return header, text, found
-			}
+	// Each set of other names begins with the signature's.
+	for _, name = range append([]string{d.Scheme.SignatureHeader}, d.Scheme.AliasHeaders...) {
+		if value = d.Request.Header.Get(name); value != "" {
+			break
 		}
 	}
-	return "", "", nil
+	for _, at := range signatureText.FindAllStringIndex(value, -1) {
+		found = append(found, entry{at[0], at[1]})
+	}
+	return name, value, found
 }
 
 // with is the delivery with another text in place of an entry.
@@ -67,10 +66,10 @@ var encodings = []struct {
 	{"base64url", base64.RawURLEncoding.EncodeToString},
 }
 
-// signatureText looks for a signature that is right and was cut off, written
-// otherwise or made with another hash. To learn what is signed, one that the
+// writtenOtherwise looks for a signature that is right but cut off, in another
+// form or made with another hash. To learn what is signed, one that the
 // scheme can read is put in its place.
-func (d *Delivery) signatureText() []Finding {
+func (d *Delivery) writtenOtherwise() []Finding {
 	name, value, sent := d.entries()
 	for _, secret := range d.Secrets {
 		keys, err := d.Scheme.Keys(secret)
@@ -101,7 +100,7 @@ func (d *Delivery) signedWith(key schemes.Key, name, value string, e entry) (all
 	if v == nil {
 		return nil
 	}
-	requests := []schemes.Request{}
+	var requests []schemes.Request
 	for _, h := range hashes {
 		if h.algorithm == key.Algorithm {
 			for _, enc := range encodings {

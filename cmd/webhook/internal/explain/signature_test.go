@@ -84,6 +84,20 @@ func TestCutOff(t *testing.T) {
 	})
 }
 
+// TestCutOffUnderOtherNames has the headers of another set of names.
+func TestCutOffUnderOtherNames(t *testing.T) {
+	hasAliases := func(s specimen) bool { return hmacs(s) && len(s.scheme.AliasHeaders) > 0 }
+	everyScheme(t, hasAliases, func(t *testing.T, s specimen) {
+		d := s.delivery(t)
+		d.put(d.signature()[:20])
+		for i, name := range append([]string{s.scheme.SignatureHeader}, s.scheme.SignedHeaders...) {
+			d.Request.Header.Set(s.scheme.AliasHeaders[i], d.Request.Header.Get(name))
+			d.Request.Header.Del(name)
+		}
+		d.expect(t, "the signature is right but cut off")
+	})
+}
+
 func TestOtherEncoding(t *testing.T) {
 	everyScheme(t, hmacs, func(t *testing.T, s specimen) {
 		text, key := s.delivery(t).signedText(t)

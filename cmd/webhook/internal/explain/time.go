@@ -69,7 +69,7 @@ func (d *Delivery) signedTime() []Finding {
 // sentTime looks for a time that the scheme cannot read because it is in
 // another unit: signed as it stands there, or as the scheme says.
 func (d *Delivery) sentTime() []Finding {
-	for name := range d.signedHeaders() {
+	for _, name := range slices.Concat([]string{d.Scheme.SignatureHeader}, d.Scheme.SignedHeaders, d.Scheme.AliasHeaders) {
 		value := d.Request.Header.Get(name)
 		for _, at := range timeText.FindAllStringIndex(value, -1) {
 			sent := value[at[0]:at[1]]
@@ -93,11 +93,6 @@ func (d *Delivery) sentTime() []Finding {
 		}
 	}
 	return nil
-}
-
-// signedHeaders are the names of the headers that take part.
-func (d *Delivery) signedHeaders() func(yield func(string) bool) {
-	return slices.Values(slices.Concat([]string{d.Scheme.SignatureHeader}, d.Scheme.SignedHeaders, d.Scheme.AliasHeaders))
 }
 
 // replaced has another value in one header.
