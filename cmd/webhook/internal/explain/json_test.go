@@ -132,6 +132,13 @@ func TestBounded(t *testing.T) {
 	if n := len(d.keys()); n == 0 || n > 50 {
 		t.Errorf("%d keys are tried", n)
 	}
+	d.Request.Header.Set(craneops.SignatureHeader, strings.Repeat("1769860800 ", 1000))
+	if _, _, sent := d.entries(); len(sent) != maxEntries {
+		t.Errorf("%d entries are looked at", len(sent))
+	}
+	if found := d.Refused(schemes.MalformedSignature); found != nil {
+		t.Errorf("%+v", found)
+	}
 	d.Secrets, d.Body = []string{"key\n"}, bytes.Repeat([]byte("x"), maxPaired+1)
 	if found := d.Refused(schemes.SignatureMismatch); found != nil {
 		t.Errorf("%+v", found)

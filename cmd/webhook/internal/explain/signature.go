@@ -21,6 +21,10 @@ import (
 // off.
 var signatureText = regexp.MustCompile(`[0-9A-Za-z+/_-]{8,}={0,2}`)
 
+// maxEntries bounds how many of them are looked at, since two at a time are tried
+// in the place of each other.
+const maxEntries = 16
+
 // entry is such a text in the signature header.
 type entry struct{ start, end int }
 
@@ -32,7 +36,7 @@ func (d *Delivery) entries() (name, value string, found []entry) {
 			break
 		}
 	}
-	for _, at := range signatureText.FindAllStringIndex(value, -1) {
+	for _, at := range signatureText.FindAllStringIndex(value, maxEntries) {
 		found = append(found, entry{at[0], at[1]})
 	}
 	return name, value, found
@@ -82,7 +86,7 @@ func (d *Delivery) writtenOtherwise() []Finding {
 			}
 			for _, e := range sent {
 				text := value[e.start:e.end]
-				for _, signed := range d.signedWith(key, name, value, e) {
+				for _, signed := range d.signedWith(secret, key, name, value, e) {
 					if f := describeSignature(key, signed, text); f != nil {
 						return []Finding{*f}
 					}
@@ -95,7 +99,7 @@ func (d *Delivery) writtenOtherwise() []Finding {
 
 // signedWith gives what is signed, in each way that lets the scheme read the
 // header.
-func (d *Delivery) signedWith(key schemes.Key, name, value string, e entry) (all [][]byte) {
+func (d *Delivery) signedWith(secret string, key schemes.Key, name, value string, e entry) (all [][]byte) {
 	v := d.verifier(d.Scheme)
 	if v == nil {
 		return nil
@@ -108,7 +112,7 @@ func (d *Delivery) signedWith(key schemes.Key, name, value string, e entry) (all
 			}
 		}
 	}
-	if r, ok := d.resigned(); ok {
+	if r, ok := d.resigned(secret); ok {
 		requests = append(requests, r)
 	}
 	for _, r := range requests {
@@ -126,16 +130,16 @@ func (d *Delivery) signedWith(key schemes.Key, name, value string, e entry) (all
 
 // resigned is the delivery with the signature header of another one, for
 // schemes that have nothing else in it.
-func (d *Delivery) resigned() (schemes.Request, bool) {
+func (d *Delivery) resigned(secret string) (schemes.Request, bool) {
 	// The time is one that every unit can write.
 	out := schemes.Outgoing{Body: d.Body, Request: d.Request, Event: "1", At: time.Unix(1e9, 0)}
 	if d.Scheme.SignsID {
 		out.ID = "1"
 	}
-	h, err := d.Scheme.SignWith(d.Secrets[0], out)
+	h, err := d.Scheme.SignWith(secret, out)
 	if err != nil {
 		out.Event = ""
-		h, err = d.Scheme.SignWith(d.Secrets[0], out)
+		h, err = d.Scheme.SignWith(secret, out)
 	}
 	if err != nil {
 		return schemes.Request{}, false

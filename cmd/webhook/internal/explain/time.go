@@ -28,6 +28,9 @@ var units = []struct {
 // timeText is a time as it can stand in a header.
 var timeText = regexp.MustCompile(`\b(?:\d{10}|\d{13}|\d{16}|\d{19}|\d{4}-\d\d-\d\dT[0-9:.]+(?:Z|[+-]\d\d:\d\d))\b`)
 
+// maxTimes bounds how many of them are looked at in one header.
+const maxTimes = 4
+
 // readTime reads what timeText finds: digits by how many there are.
 func readTime(text string) (time.Time, bool) {
 	if at, err := time.Parse(time.RFC3339, text); err == nil {
@@ -71,7 +74,7 @@ func (d *Delivery) signedTime() []Finding {
 func (d *Delivery) sentTime() []Finding {
 	for _, name := range slices.Concat([]string{d.Scheme.SignatureHeader}, d.Scheme.SignedHeaders, d.Scheme.AliasHeaders) {
 		value := d.Request.Header.Get(name)
-		for _, at := range timeText.FindAllStringIndex(value, -1) {
+		for _, at := range timeText.FindAllStringIndex(value, maxTimes) {
 			sent := value[at[0]:at[1]]
 			moment, ok := readTime(sent)
 			if !ok {
