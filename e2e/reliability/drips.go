@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -19,6 +20,7 @@ type drips struct {
 	ended      atomic.Int64
 	timedOut   atomic.Int64
 	unanswered atomic.Int64
+	err        atomic.Pointer[error] // the last one without an answer
 }
 
 // claimed is the length that drips claim to have.
@@ -47,6 +49,7 @@ func drip(ctx context.Context, g *gateway, p protocol, connections int, interval
 			case ctx.Err() != nil:
 			case err != nil:
 				d.unanswered.Add(1)
+				d.err.Store(&err)
 			case status == http.StatusRequestTimeout && reason == "body_timeout":
 				d.timedOut.Add(1)
 			}
@@ -63,6 +66,14 @@ func (d *drips) awaitBegun(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// failure says what became of those without an answer.
+func (d *drips) failure() string {
+	if err := d.err.Load(); err != nil {
+		return fmt.Sprintf("; %d without an answer (%v)", d.unanswered.Load(), *err)
+	}
+	return ""
 }
 
 func (d *drips) open() int { return int(d.begun.Load() - d.ended.Load()) }
