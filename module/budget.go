@@ -75,11 +75,11 @@ func sizeText(n uint64) string {
 }
 
 // believes reports whether a declared length may be made room for before it has
-// arrived. It may while buffers take less than a quarter of the budget; then a
+// arrived: it may while all buffers together stay within the budget, and then a
 // body is not copied as it grows. Otherwise a buffer at most doubles what has
-// arrived, so that claims cost nothing.
+// arrived, so that claims cost others no more than that.
 func (b budget) believes(declared int64) bool {
-	return buffered.room.Load()+declared <= b.total/4
+	return buffered.room.Load()+declared <= b.total
 }
 
 // hold is the part of the budget that one body has.

@@ -79,7 +79,7 @@ func TestBufferGrowsWithWhatArrives(t *testing.T) {
 		most   int64
 	}{
 		"much room":   {budget{total: 8 * claimed, large: 8 * claimed}, claimed},
-		"little room": {budget{total: 2 * claimed, large: 2 * claimed}, 2 * 40_000 * 5 / 4},
+		"little room": {budget{total: claimed, large: claimed}, 2 * 40_000 * 5 / 4},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var in intake

@@ -148,7 +148,9 @@ func (b *replayedBody) end() {
 	if b.ended {
 		return
 	}
-	if b.lent && (!b.spent || b.sent != nil) && b.intake.buffer != nil {
+	// Where no upstream could be reached, nobody has begun to read.
+	begun := b.announced || b.reader.Len() < int(b.reader.Size())
+	if begun && (!b.spent || b.sent != nil) && b.intake.buffer != nil {
 		runtime.AddCleanup(b.intake.buffer, func(held hold) { held.giveBack() }, b.intake.hold)
 		b.intake.hold = hold{}
 		return

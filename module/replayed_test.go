@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httptrace"
@@ -161,7 +162,7 @@ func TestBufferOfABodyThatIsStillSent(t *testing.T) {
 		use    func(b *replayedBody, begin, writing, written func())
 		reused bool
 	}{
-		"never used": {func(*replayedBody, func(), func(), func()) {}, false},
+		"never used": {func(*replayedBody, func(), func(), func()) {}, true},
 		"begun":      {func(_ *replayedBody, begin, _, _ func()) { begin() }, false},
 		"being sent": {func(_ *replayedBody, begin, writing, _ func()) { begin(); writing() }, false},
 		"sent":       {func(_ *replayedBody, begin, writing, written func()) { begin(); writing(); written() }, true},
@@ -182,6 +183,40 @@ func TestBufferOfABodyThatIsStillSent(t *testing.T) {
 		})
 	}
 }
+
+// TestUpstreamThatCannotBeReached: reverse_proxy does not pass on that the body
+// of a request which found no connection was closed.
+func TestUpstreamThatCannotBeReached(t *testing.T) {
+	expectNothingBuffered(t)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener.Close() // nobody listens there now
+	b := &replayedBody{}
+	if err := b.intake.readAll(strings.NewReader("abcdef"), limits{declared: -1, most: 10, budget: free}, io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	b.arrived()
+	r, err := http.NewRequestWithContext(b.lend(t.Context()), http.MethodPost, "http://"+listener.Addr().String(), keptOpen{b})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.ContentLength = b.size()
+	if res, err := http.DefaultTransport.RoundTrip(r); err == nil {
+		res.Body.Close()
+		t.Fatal("an answer")
+	}
+	b.end()
+	if n := bufferedBytes(); n != 0 {
+		t.Errorf("%d bytes are still counted although nobody can read them", n)
+	}
+}
+
+// keptOpen is a body whose end is not passed on.
+type keptOpen struct{ *replayedBody }
+
+func (keptOpen) Close() error { return nil }
 
 // TestBodiesNeverMix sends many deliveries at once through pooled buffers.
 func TestBodiesNeverMix(t *testing.T) {
