@@ -40,7 +40,7 @@ func appendForm(dst, body []byte) ([]byte, bool) {
 		fields = append(fields, f)
 	}
 	// What is decoded is sorted into the room behind it, and then takes its place.
-	decoded := dst[:len(dst):len(dst)]
+	decoded := slices.Clip(dst)
 	slices.SortFunc(fields, func(a, b formField) int { return a.compare(b, decoded) })
 	end := len(dst)
 	for i, f := range fields {

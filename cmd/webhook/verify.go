@@ -152,6 +152,9 @@ func check(verifier *schemes.Verifier, fresh schemes.Window, now time.Time, requ
 		return r, r.refuse(err)
 	}
 	r.verified = true
+	if signed, err := d.Signed(body); err == nil { // of the texts that it can be, the one that it is
+		r.signed = slices.Clone(signed)
+	}
 	r.facts = d.Facts(body)
 	r.refusal = fresh.Judge(r.signedTime(), now)
 	return r, nil

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -197,6 +198,20 @@ func TestVerifyMcEasyKeys(t *testing.T) {
 			o.row("occurrence id") != `"job-1" (not signed; anybody can change it)` ||
 			o.row("signed bytes") != `"1769860800000|>4|>{}" (20 bytes)` {
 			t.Errorf("status %d:\n%s%s", o.status, o.out, o.errOut)
+		}
+	}
+}
+
+// TestVerifyShowsWhatWasSigned: Twilio may sign the URL with the port that it
+// does not send.
+func TestVerifyShowsWhatWasSigned(t *testing.T) {
+	body := []byte("A=1")
+	for _, url := range []string{"https://a.example/b", "https://a.example:443/b"} {
+		signed := run(t, body, "sign", "--scheme", "twilio", "--secret", "k", "--url", url)
+		o := run(t, body, "verify", "--scheme", "twilio", "--secret", "k", "--url", "https://a.example/b",
+			"--headers", tempFile(t, []byte(signed.out)))
+		if got, want := o.row("signed bytes"), strconv.Quote(url+"A1"); o.status != 0 || !strings.HasPrefix(got, want) {
+			t.Errorf("status %d, signed bytes %s, want %s", o.status, got, want)
 		}
 	}
 }

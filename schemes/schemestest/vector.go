@@ -8,9 +8,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -90,13 +90,14 @@ func (v *Vector) Request() schemes.Request {
 
 // Read reads the vectors of a folder, one file for each scheme.
 func Read(dir string) ([]Vector, error) {
-	files, err := filepath.Glob(filepath.Join(dir, "*.json"))
+	folder := os.DirFS(dir)
+	files, err := fs.Glob(folder, "*.json")
 	if err != nil {
 		return nil, err
 	}
 	var all []Vector
 	for _, file := range files {
-		vectors, err := readFile(file)
+		vectors, err := readFile(folder, file)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", file, err)
 		}
@@ -109,8 +110,8 @@ func Read(dir string) ([]Vector, error) {
 }
 
 // readFile refuses unknown fields: they would be an expectation nobody checks.
-func readFile(file string) (vectors []Vector, err error) {
-	text, err := os.ReadFile(file)
+func readFile(folder fs.FS, file string) (vectors []Vector, err error) {
+	text, err := fs.ReadFile(folder, file)
 	if err != nil {
 		return nil, err
 	}
@@ -126,7 +127,7 @@ func readFile(file string) (vectors []Vector, err error) {
 			return nil, fmt.Errorf("%s is there twice", v.Name)
 		}
 		seen[v.Name] = true
-		if err := v.check(filepath.Base(file)); err != nil {
+		if err := v.check(file); err != nil {
 			return nil, fmt.Errorf("%s: %w", v.Name, err)
 		}
 	}

@@ -44,8 +44,7 @@ func Verify(v Vector) (Answer, error) {
 }
 
 func refusedWith(err error) (Answer, error) {
-	var refusal *schemes.Refusal
-	if errors.As(err, &refusal) {
+	if refusal, ok := errors.AsType[*schemes.Refusal](err); ok {
 		return Answer{Reason: string(refusal.Reason)}, nil
 	}
 	return Answer{}, err
