@@ -14,7 +14,7 @@ func init() { Register(twilio) }
 
 // twilio signs the URL and, directly behind it, the fields of the form without
 // anything in between. Bodies of another type are signed by their digest, which
-// Twilio appends to the URL's query.
+// is the last of the URL's query in all that Twilio shows of it.
 //
 // The join is ambiguous: who has a delivery can move text between the URL, names
 // and values, and the signature still fits. All such forms of a delivery have
@@ -101,8 +101,8 @@ func twilioText(dst []byte, c *Claim, body []byte, reading int) ([]byte, error) 
 	return dst, nil
 }
 
-// digestIn finds the digest at the end of a URL's query. Twilio appends it;
-// anywhere else it could be the text of a signed form's field.
+// digestIn finds the digest at the end of a URL's query. Anywhere else it could
+// be the text of a signed form's field, moved there.
 func digestIn(url []byte) (digest []byte, ok bool) {
 	at := len(url) - 2*sha256.Size
 	name := at - len(twilioDigest)
