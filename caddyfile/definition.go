@@ -13,7 +13,16 @@ import (
 
 const definitionOption = "scheme_definition"
 
-// definitionBlock reads the block of scheme_definition. The names are those of
+// definitionBlock is the block of scheme_definition while it is read.
+type definitionBlock struct {
+	*caddyfile.Dispenser
+	schemes.Definition
+
+	begin   caddyfile.Dispenser            // on the option itself
+	options map[string]caddyfile.Dispenser // on those in the block
+}
+
+// readDefinition reads the block and tries what it says. The names are those of
 // the JSON, see schemes.Definition, which also says what each is for. In the
 // template, \n stands for a line break. Syntax:
 //
@@ -42,15 +51,6 @@ const definitionOption = "scheme_definition"
 //	        <header> <other name>
 //	    }
 //	}
-type definitionBlock struct {
-	*caddyfile.Dispenser
-	schemes.Definition
-
-	begin   caddyfile.Dispenser            // on the option itself
-	options map[string]caddyfile.Dispenser // on those in the block
-}
-
-// readDefinition reads the block and tries what it says.
 func readDefinition(d *caddyfile.Dispenser) (*schemes.Definition, error) {
 	b := &definitionBlock{Dispenser: d, begin: *d, options: map[string]caddyfile.Dispenser{}}
 	if err := tokens.None(d); err != nil {

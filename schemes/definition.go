@@ -108,11 +108,12 @@ type Variant struct {
 	// The name of its entries.
 	Name string `json:"name"`
 
-	// As in Definition. Default: hmac-sha256.
+	// How they are signed, one of the definition's algorithms. Default:
+	// hmac-sha256.
 	Algorithm string `json:"algorithm,omitempty"`
 
-	// As in Definition, but one that shows in the secret itself: whsec_, whpk_
-	// or pem.
+	// How the secret is written, so that it shows which variant it is for:
+	// whsec_, whpk_ or pem.
 	Key string `json:"key"`
 }
 
@@ -140,10 +141,10 @@ type TimePlace struct {
 
 // BodyTime is a time in the body.
 type BodyTime struct {
-	// The member, as in Place.
+	// The name of a member; with dots a member of a member.
 	Body string `json:"body,omitempty"`
 
-	// As in TimePlace. Default: s.
+	// How it is written: s, ms or rfc3339. Default: s.
 	Unit string `json:"unit,omitempty"`
 }
 
@@ -152,7 +153,7 @@ type EventPlace struct {
 	// The name of a header.
 	Header string `json:"header,omitempty"`
 
-	// A member of the body, as in Place.
+	// The name of a member of the body; with dots a member of a member.
 	Body string `json:"body,omitempty"`
 }
 

@@ -49,6 +49,8 @@ func page(root string) (string, error) {
 	w.line(prose(handler.types["Handler"].doc))
 	w.line("### Caddyfile")
 	w.line(prose(directives.syntaxes["parse"]))
+	w.line("A scheme of your own, see [schemes.md](schemes.md):")
+	w.line(prose(directives.syntaxes["readDefinition"]))
 	w.line("### JSON")
 	w.line("The module `http.handlers.verify_webhook`. A duration is a text such as `5m`, or a\nnumber of nanoseconds.")
 	if err := w.fields(handler, "Handler", ""); err != nil {

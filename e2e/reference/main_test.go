@@ -27,6 +27,22 @@ func TestFresh(t *testing.T) {
 	}
 }
 
+// TestSchemesPage: the page about schemes has the same grammar as the code.
+func TestSchemesPage(t *testing.T) {
+	s := &source{root: "../..", packages: map[string]*pkg{}}
+	p, err := s.load("caddyfile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, err := os.ReadFile("../../docs/schemes.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if syntax := prose(p.syntaxes["readDefinition"]); syntax == "" || !strings.Contains(string(page), syntax) {
+		t.Errorf("docs/schemes.md does not have:\n%s", syntax)
+	}
+}
+
 func TestSplitDefault(t *testing.T) {
 	for doc, want := range map[string][2]string{
 		"How long.\nDefault: 5m.\n":            {"How long.", "5m"},

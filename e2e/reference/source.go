@@ -134,6 +134,15 @@ func imported(file *ast.File, alias string) string {
 	return ""
 }
 
+// plural is of the first word: a list of objects of texts.
+func plural(kind string) string {
+	first, rest, more := strings.Cut(kind, " ")
+	if more {
+		rest = " " + rest
+	}
+	return first + "s" + rest
+}
+
 // describe says what is written in JSON, and names the type if it may be a
 // struct.
 func describe(t ast.Expr) (kind, typ string) {
@@ -142,10 +151,10 @@ func describe(t ast.Expr) (kind, typ string) {
 		return describe(t.X)
 	case *ast.ArrayType:
 		kind, typ = describe(t.Elt)
-		return "list of " + kind + "s", typ
+		return "list of " + plural(kind), typ
 	case *ast.MapType:
 		kind, typ = describe(t.Value)
-		return "object of " + kind + "s", typ
+		return "object of " + plural(kind), typ
 	case *ast.SelectorExpr:
 		switch name := t.X.(*ast.Ident).Name + "." + t.Sel.Name; name {
 		case "caddy.Duration":
