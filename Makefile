@@ -110,7 +110,7 @@ unit:
 
 # Making inputs smaller would otherwise take most of the time.
 fuzz:
-	@for package in ./schemes ./module ./cmd/webhook/internal/explain; do \
+	@for package in ./schemes ./module ./caddyfile ./cmd/webhook/internal/explain; do \
 		for target in $$(go test -list '^Fuzz' $$package | grep ^Fuzz); do \
 			echo "fuzzing $$target in $$package for $(FUZZTIME)"; \
 			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 20x $$package || exit 1; \

@@ -1,0 +1,51 @@
+package schemes
+
+import (
+	"encoding/json"
+	"net/url"
+	"testing"
+)
+
+// FuzzHandshakes: what is echoed or signed is never more than a challenge, and
+// nothing else of what was sent gets into an answer.
+func FuzzHandshakes(f *testing.F) {
+	f.Add([]byte(`{"type":"url_verification","challenge":"a"}`), "hub.mode=subscribe&hub.verify_token=t&hub.challenge=1")
+	f.Add([]byte(`{"event":"endpoint.url_validation","payload":{"plainToken":"a"}}`), "hub.mode=subscribe&hub.mode=")
+	f.Add([]byte(`{"type":1,"event":{}}`), "hub.verify_token=t&hub.mode=subscribe&hub.challenge=%3A")
+	f.Add([]byte(`{"type":0}`), "")
+	key := Key{Secret: []byte("secret")}
+	f.Fuzz(func(t *testing.T, body []byte, query string) {
+		check := func(name string, reply *Reply, err error, challenge func(*Reply) string) {
+			if err != nil && (reply != nil || reasonOf(err) == "") {
+				t.Fatalf("%s: %v %v", name, reply, err)
+			}
+			if reply != nil && !isChallenge(challenge(reply)) {
+				t.Fatalf("%s answers %q", name, reply.Body)
+			}
+		}
+		whole := func(r *Reply) string { return string(r.Body) }
+		reply, err := slackHandshake.Signed(key, body)
+		check("slack", reply, err, whole)
+		reply, err = zoomHandshake.Signed(key, body)
+		check("zoom", reply, err, func(r *Reply) string {
+			var answer struct{ PlainToken, EncryptedToken string }
+			if err := json.Unmarshal(r.Body, &answer); err != nil || len(answer.EncryptedToken) != 64 {
+				t.Fatalf("zoom answers %q: %v", r.Body, err)
+			}
+			return answer.PlainToken
+		})
+		reply, err = discordHandshake.Signed(key, body)
+		check("discord", reply, err, func(r *Reply) string {
+			if string(r.Body) != "" && string(r.Body) != `{"type":1}` {
+				t.Fatalf("discord answers %q", r.Body)
+			}
+			return "fixed"
+		})
+		values, _ := url.ParseQuery(query)
+		reply, err = metaHandshake.Query(values, func(token string) bool { return token == "t" })
+		check("meta", reply, err, whole)
+		if reply != nil && values.Get("hub.verify_token") != "t" {
+			t.Fatal("meta answers without the token")
+		}
+	})
+}
