@@ -57,3 +57,26 @@ func TestPublicURL(t *testing.T) {
 		}
 	}
 }
+
+// TestURLOverHTTP2: its :authority is the host.
+func TestURLOverHTTP2(t *testing.T) {
+	t.Parallel()
+	app := newApplication(t)
+	g := start(t, openSite(route("/square", verify("square", "SQUARE_SECRET"), "reverse_proxy "+app.addr)),
+		"SQUARE_SECRET="+squareSecret, "E2E_PROTOCOLS=h1 h2c")
+	const uri = "/square?a=%20b&c"
+	for _, c := range []struct {
+		url  string
+		want func(*testing.T, answer)
+	}{
+		{"https://" + g.addr + uri, func(t *testing.T, a answer) { a.rejected(t, "signature_mismatch") }},
+		{"http://" + g.addr + uri, accepted},
+	} {
+		a, err := sendH2C(t, g, squareFor(c.url, uri))
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.want(t, a)
+	}
+	app.saw(t, 1)
+}
