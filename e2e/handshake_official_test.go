@@ -1,0 +1,60 @@
+package e2e
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// TestZoomHandshakeOfItsLibrary: Zoom's own library answers the same.
+func TestZoomHandshakeOfItsLibrary(t *testing.T) {
+	t.Parallel()
+	needs(t, "node")
+	needs(t, "npm")
+	if err := installedOfficial(); err != nil {
+		t.Fatal(err)
+	}
+	app := newApplication(t)
+	g := start(t, openSite(route("/zoom", verify("zoom", "ZOOM_SECRET", "handshake"), "reverse_proxy "+app.addr)), "ZOOM_SECRET="+zoomSecret)
+	const body = `{"payload":{"plainToken":"qgg8vlvZRS6UYooatFL8Aw"},"event_ts":1654503849680,"event":"endpoint.url_validation"}`
+	d := v0("/zoom", "x-zm-signature", "x-zm-request-timestamp", zoomSecret, body, time.Now())
+
+	headers := map[string]string{}
+	for _, h := range d.headers {
+		headers[h.name] = h.value
+	}
+	asked, err := json.Marshal(map[string]any{"secret": zoomSecret, "headers": headers, "body": body})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("node", filepath.Join(nodeOfficial, "handshake.mjs"))
+	cmd.Stdin = bytes.NewReader(asked)
+	said, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var theirs struct {
+		Status int
+		Body   string
+	}
+	if err := json.Unmarshal(said, &theirs); err != nil {
+		t.Fatalf("%s: %v", said, err)
+	}
+	ours := send(t, g, d)
+	var want, got map[string]string
+	if err := json.Unmarshal([]byte(theirs.Body), &want); err != nil || theirs.Status != http.StatusOK || len(want) != 2 {
+		t.Fatalf("the library answers %s: %v", said, err)
+	}
+	if err := json.Unmarshal(ours.body, &got); err != nil || ours.status != http.StatusOK {
+		t.Fatalf("answered %d %q: %v", ours.status, ours.body, err)
+	}
+	for _, name := range []string{"plainToken", "encryptedToken"} {
+		if want[name] == "" || got[name] != want[name] {
+			t.Errorf("%s is %q, the library's %q", name, got[name], want[name])
+		}
+	}
+}
