@@ -24,13 +24,16 @@ func (countingStore) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{ID: replay.Namespace + ".test_counting", New: func() caddy.Module { return new(countingStore) }}
 }
 
-type counts struct{ opened, closed int }
+type counts struct{ opened, closed, late int }
 
 var counted = map[string]*counts{}
 
-func (s *countingStore) Open(replay.Opening) (replay.History, error) {
+func (s *countingStore) Open(o replay.Opening) (replay.History, error) {
 	if s.Fails {
 		return nil, errStore
+	}
+	if o.Late {
+		counted[s.Name].late++
 	}
 	counted[s.Name].opened++
 	return countingHistory{s.Name}, nil
@@ -104,8 +107,16 @@ func TestHistoriesAreOpenedAtStart(t *testing.T) {
 	if *c != (counts{opened: 1, closed: 1}) {
 		t.Fatalf("after cleanup: %+v", *c)
 	}
-	if _, err := app.histories["label"].open(); err == nil {
-		t.Error("opened again after cleanup")
+	// A request that comes late has it for itself.
+	if _, err := app.histories["label"].use(); err != nil {
+		t.Fatal(err)
+	}
+	if *c != (counts{opened: 2, closed: 1, late: 1}) {
+		t.Fatalf("for a late request: %+v", *c)
+	}
+	app.histories["label"].done()
+	if *c != (counts{opened: 2, closed: 2, late: 1}) {
+		t.Fatalf("after a late request: %+v", *c)
 	}
 }
 

@@ -1,6 +1,7 @@
 package module
 
 import (
+	"errors"
 	"io"
 	"math"
 	"net/http"
@@ -148,21 +149,38 @@ func TestClaimsCostNothing(t *testing.T) {
 	g.expectDelivered(t, whole, other)
 }
 
-// TestBufferThatIsStillSentCounts until nothing can read it any more.
+// TestBufferThatIsStillSentCounts until the transport says that it is done, or
+// nothing can read it any more.
 func TestBufferThatIsStillSentCounts(t *testing.T) {
 	expectNothingBuffered(t)
-	b := &replayedBody{}
-	if err := b.intake.readAll(strings.NewReader("abcdef"), limits{declared: -1, most: 10, budget: free}, io.Discard); err != nil {
-		t.Fatal(err)
+	sending := func() (b *replayedBody, written func()) {
+		b = &replayedBody{}
+		if err := b.intake.readAll(strings.NewReader("abcdef"), limits{declared: -1, most: 10, budget: free}, io.Discard); err != nil {
+			t.Fatal(err)
+		}
+		b.arrived()
+		begin, writing, written := announced(t.Context(), b)
+		begin()
+		writing()
+		b.end()
+		if n := bufferedBytes(); n != 6 {
+			t.Errorf("%d bytes are counted while a transport may read them", n)
+		}
+		return b, written
 	}
-	b.arrived()
-	begin, writing, _ := announced(t.Context(), b)
-	begin()
-	writing()
-	b.end()
-	if n := bufferedBytes(); n != 6 {
-		t.Errorf("%d bytes are counted while a transport may read them", n)
+	b, written := sending()
+	if got, err := io.ReadAll(b); err != nil || string(got) != "abcdef" {
+		t.Errorf("the transport reads %q, %v", got, err)
 	}
+	written()
+	if n := bufferedBytes(); n != 0 {
+		t.Errorf("%d bytes are counted once the transport is done", n)
+	}
+	if got, err := io.ReadAll(b); !errors.Is(err, io.ErrClosedPipe) {
+		t.Errorf("a late reader got %q, %v", got, err)
+	}
+
+	b, _ = sending()
 	runtime.KeepAlive(b)
 	waitUntil(t, func() bool { runtime.GC(); return bufferedBytes() == 0 })
 	expectNothingBuffered(t)

@@ -90,10 +90,10 @@ func (k *keyer) variant(content replay.Key, unsigned uint64) replay.Key {
 	return keyOf(binary.BigEndian.AppendUint64(b, unsigned))
 }
 
-// fingerprint stands for what the provider sends and does not sign. Absence is
-// a value too.
-func fingerprint(claim *schemes.Claim) uint64 {
-	if !claim.OccurrenceID.Sent && !claim.UnsignedEvent.Sent {
+// fingerprint stands for what the provider sends and does not sign, how a signed
+// text is cut included. Absence is a value too.
+func fingerprint(claim *schemes.Claim, cut []byte) uint64 {
+	if !claim.OccurrenceID.Sent && !claim.UnsignedEvent.Sent && len(cut) == 0 {
 		return 0
 	}
 	b := []byte(unsignedKind)
@@ -106,7 +106,7 @@ func fingerprint(claim *schemes.Claim) uint64 {
 		b = binary.BigEndian.AppendUint64(b, uint64(len(u.Value)))
 		b = append(b, u.Value...)
 	}
-	return keyOf(b).Mark()
+	return keyOf(append(b, cut...)).Mark()
 }
 
 func keyOf(b []byte) replay.Key {

@@ -28,9 +28,8 @@ func (h *Handler) passOn(w http.ResponseWriter, r *http.Request, d *delivery, v 
 	case !d.arrived.IsZero():
 		return d.next.ServeHTTP(w, withBody(r.WithContext(d.body.lend(r.Context())), &d.body))
 	case d.unjudged != nil:
-		body := &resumedBody{rest: d.unjudged, closer: r.Body}
-		body.read.Reset(d.body.intake.bytes())
-		defer body.end() // before the buffer is given back
+		body := resume(&d.body.intake, d.unjudged, r.Body)
+		defer body.end()
 		if r.Context().Err() != nil {
 			// The sender's going away has ended it, and the application is to
 			// see how far the sender came.

@@ -76,31 +76,58 @@ func (p *pausable) begin() {
 }
 
 // resumedBody is a body of which a part has been read: that part, and the rest
-// of the stream with the error it may end with. Once the handlers have returned
-// a transport may still hold it, and must not read from a buffer that is
-// another sender's by then.
+// of the stream with the error it may end with. The part counts against the
+// budget no longer than until it has been passed on, since the rest may take as
+// long as the sender likes. Once the handlers have returned a transport may still
+// hold the body, and must not read from a buffer that is another sender's by
+// then.
 type resumedBody struct {
 	mu     sync.Mutex
+	intake intake // the part that has been read
 	read   bytes.Reader
 	ended  bool
 	rest   io.Reader
 	closer io.Closer
 }
 
+// resume takes over what has been read.
+func resume(in *intake, rest io.Reader, closer io.Closer) *resumedBody {
+	b := &resumedBody{intake: *in, rest: rest, closer: closer}
+	*in = intake{}
+	b.read.Reset(b.intake.bytes())
+	return b
+}
+
 // Read copies under the lock; the rest is the connection's, and waits for the
 // sender.
 func (b *resumedBody) Read(p []byte) (int, error) {
-	b.mu.Lock()
-	if b.ended {
-		b.mu.Unlock()
-		return 0, io.ErrClosedPipe
+	if n, err, done := b.readPart(p); done {
+		return n, err
 	}
-	if b.read.Len() > 0 {
-		defer b.mu.Unlock()
-		return b.read.Read(p)
-	}
-	b.mu.Unlock()
 	return b.rest.Read(p)
+}
+
+// readPart reads from the part, while there is some of it.
+func (b *resumedBody) readPart(p []byte) (n int, err error, done bool) { //nolint:revive,staticcheck // the error is Read's
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.ended {
+		return 0, io.ErrClosedPipe, true
+	}
+	if b.read.Len() == 0 {
+		b.giveBack()
+		return 0, nil, false
+	}
+	n, err = b.read.Read(p)
+	if b.read.Len() == 0 {
+		b.giveBack()
+	}
+	return n, err, true
+}
+
+func (b *resumedBody) giveBack() {
+	b.read.Reset(nil)
+	b.intake.giveBack()
 }
 
 // Close closes the sender's body.
@@ -111,5 +138,5 @@ func (b *resumedBody) end() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.ended = true
-	b.read.Reset(nil)
+	b.giveBack()
 }

@@ -61,8 +61,7 @@ func TestPausableLosesNothing(t *testing.T) {
 // sender's by then.
 func TestLateReaderOfAResumedBody(t *testing.T) {
 	closed := false
-	b := &resumedBody{rest: strings.NewReader("rest"), closer: closing(func() error { closed = true; return nil })}
-	b.read.Reset([]byte("read"))
+	b := resume(&intake{buffer: &buffer{[]byte("read")}}, strings.NewReader("rest"), closing(func() error { closed = true; return nil }))
 	first := make([]byte, 2)
 	if _, err := io.ReadFull(b, first); err != nil || string(first) != "re" {
 		t.Fatalf("%q %v", first, err)
@@ -74,6 +73,31 @@ func TestLateReaderOfAResumedBody(t *testing.T) {
 	if got, err := io.ReadAll(b); len(got) != 0 || !errors.Is(err, io.ErrClosedPipe) {
 		t.Errorf("%q %v", got, err)
 	}
+}
+
+// TestResumedBodyIsNotHeld any longer than until it has been passed on: the rest
+// may take as long as the sender likes.
+func TestResumedBodyIsNotHeld(t *testing.T) {
+	expectNothingBuffered(t)
+	var in intake
+	if err := in.readAll(strings.NewReader("read"), limits{declared: -1, most: 10, budget: free}, io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	rest, sender := io.Pipe()
+	b := resume(&in, rest, rest)
+	first := make([]byte, 4)
+	if _, err := io.ReadFull(b, first); err != nil || string(first) != "read" || bufferedBytes() != 0 {
+		t.Errorf("%q %v, and %d bytes are counted", first, err, bufferedBytes())
+	}
+	go func() {
+		_, _ = io.WriteString(sender, "rest")
+		sender.Close()
+	}()
+	if got, err := io.ReadAll(b); string(got) != "rest" || err != nil {
+		t.Errorf("%q %v", got, err)
+	}
+	b.end()
+	expectNothingBuffered(t)
 }
 
 type closing func() error

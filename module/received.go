@@ -2,6 +2,7 @@ package module
 
 import (
 	"net/http"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
@@ -23,8 +24,13 @@ func (h *Handler) received(r *http.Request) schemes.Request {
 		original = *r
 	}
 	seen.Method, seen.Host, seen.URI = original.Method, r.Host, original.RequestURI
-	if len(seen.URI) == 0 || seen.URI[0] != '/' { // the absolute form, as proxies get it
+	if !strings.HasPrefix(seen.URI, "/") { // the absolute form, as proxies get it
 		seen.URI = original.URL.RequestURI()
+	}
+	if !strings.HasPrefix(seen.URI, "/") {
+		// Such as x:y or *, which no provider sends: with nothing between it and the
+		// host, the signed URL could be cut elsewhere. An empty URL is refused.
+		return schemes.Request{Header: r.Header, Method: seen.Method}
 	}
 	seen.Scheme = "http"
 	if r.TLS != nil {

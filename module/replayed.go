@@ -32,6 +32,8 @@ type replayedBody struct {
 	announced bool          // the transport says when it begins
 	spent     bool          // the attempt is over
 	ended     bool          // nobody may read any more
+	leaving   bool          // the handlers have returned, and a transport still reads
+	abandoned runtime.Cleanup
 }
 
 // lastAttempt is how long a new attempt waits for the one before it. That one's
@@ -106,6 +108,7 @@ func (b *replayedBody) written() {
 		close(b.sent)
 		b.sent = nil
 	}
+	b.left()
 }
 
 // Read copies under the lock, so that no reader is left with a part of the
@@ -133,28 +136,43 @@ func (b *replayedBody) Close() error {
 	defer b.mu.Unlock()
 	if !b.announced {
 		b.spent = true
+		b.left()
 	}
 	return nil
 }
 
-// end gives the buffer back once the handlers have returned, unless a transport
-// is still sending it to an upstream that answered before it had read all: then
-// the buffer is left to the garbage collector, and counts until that has it. A
-// reader that comes later all the same gets an error and never another sender's
-// body.
+// end gives the buffer back once the handlers have returned; if a transport is
+// still sending it to an upstream that answered before it had read all, as soon
+// as that says that it is done. One that never does leaves the buffer to the
+// garbage collector, and it counts until that has it. A reader that comes later
+// all the same gets an error and never another sender's body.
 func (b *replayedBody) end() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.ended {
+	if b.ended || b.leaving {
 		return
 	}
 	// Where no upstream could be reached, nobody has begun to read.
 	begun := b.announced || b.reader.Len() < int(b.reader.Size())
 	if begun && (!b.spent || b.sent != nil) && b.intake.buffer != nil {
-		runtime.AddCleanup(b.intake.buffer, func(held hold) { held.giveBack() }, b.intake.hold)
-		b.intake.hold = hold{}
+		b.leaving = true
+		b.abandoned = runtime.AddCleanup(b.intake.buffer, func(held hold) { held.giveBack() }, b.intake.hold)
 		return
 	}
+	b.giveBack()
+}
+
+// left gives the buffer back if the handlers have returned before the transport
+// was done.
+func (b *replayedBody) left() {
+	if b.leaving && b.spent && b.sent == nil {
+		b.leaving = false
+		b.abandoned.Stop()
+		b.giveBack()
+	}
+}
+
+func (b *replayedBody) giveBack() {
 	b.ended = true
 	b.reader.Reset(nil)
 	b.intake.giveBack()

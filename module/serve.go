@@ -145,7 +145,7 @@ func (h *Handler) verify(w http.ResponseWriter, r *http.Request, d *delivery) *r
 	d.event = replay.Event{
 		Content:    h.keyer.content(claim, d.facts.ID, verification.Content(body)),
 		Occurrence: h.keyer.occurrence(claim),
-		Unsigned:   fingerprint(claim),
+		Unsigned:   fingerprint(claim, verification.Cut(body)),
 	}
 	if h.signedHandshake() {
 		d.handshake, d.handshakeRefused = verification.Handshake(body)

@@ -16,28 +16,25 @@ type sharedHistory struct {
 	registration
 	ctx caddy.Context
 
-	opened atomic.Pointer[replay.History] // nil before it is open, and once it is closed
+	opened atomic.Pointer[replay.History] // nil before it is open, and when it is closed
 	users  atomic.Int64                   // requests that are under way
 	over   atomic.Bool                    // the configuration is; the last request closes
 
 	mu      sync.Mutex // for opening and closing
-	closed  bool
-	unwatch func() // ends its metrics
+	unwatch func()     // ends its metrics
 }
 
-// open opens the history once. Caddy starts apps in no particular order, so
-// the first request may come before the app has started.
+// open opens the history. Caddy starts apps in no particular order, so the first
+// request may come before the app has started; and the last ones after the
+// configuration is over, on HTTP/2 connections that it has not yet ended.
 func (s *sharedHistory) open() (replay.History, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed {
-		return nil, fmt.Errorf("the replay history of %s is closed", s.label)
-	}
 	if opened := s.opened.Load(); opened != nil {
 		return *opened, nil
 	}
 	opened, err := s.store.Open(replay.Opening{
-		Label: s.label, TTL: s.ttl, Context: s.ctx,
+		Label: s.label, TTL: s.ttl, Context: s.ctx, Late: s.over.Load(),
 		Failed:  s.recorder.failed,
 		Evicted: s.recorder.evicted,
 	})
@@ -78,7 +75,6 @@ func (s *sharedHistory) close() error {
 		s.opened.Store(opened)
 		return nil
 	}
-	s.closed = true
 	if opened == nil {
 		return nil
 	}

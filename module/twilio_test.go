@@ -9,28 +9,46 @@ import (
 	"testing"
 )
 
-// TestTwilioRecut: whatever can be made of a delivered form without the token is
-// a duplicate of it, as is the same form with a port in its URL.
+// TestTwilioRecut: whatever can be made of a delivered form without the token
+// goes no further, and what is made of it first does not keep the real one from
+// being seen: that is a conflict, and no duplicate.
 func TestTwilioRecut(t *testing.T) {
-	g := newGateway(t, map[string]any{"scheme": "twilio"}, nil)
+	const form = "Body=2&From=3"
+	same := []string{form, "From=3&Body=2&Body=2"}
+	recut := []string{"Body2From=3", "Body=2From3", "B=ody2&From=3"}
 	mac := hmac.New(sha1.New, []byte(testSecret))
-	mac.Write([]byte(g.URL + "/hook?token=1Body2From3"))
-	header := http.Header{
-		"Content-Type":       {"application/x-www-form-urlencoded"},
-		"X-Twilio-Signature": {base64.StdEncoding.EncodeToString(mac.Sum(nil))},
-	}
-	expect(t, g.send(t, header, "Body=2&From=3"), http.StatusNoContent, "")
-	g.expectDelivered(t, "Body=2&From=3")
-	for _, recut := range []string{"Body=2&From=3", "From=3&Body=2&Body=2", "Body2From=3", "Body=2From3"} {
-		expect(t, g.send(t, header, recut), http.StatusOK, "")
-	}
-	r := g.request(t, header, http.NoBody)
-	r.URL = mustParse(t, g.URL+"/hook?token=1Body2From3")
-	expect(t, g.sendRequest(t, r), http.StatusOK, "")
-	g.expectDelivered(t, "Body=2&From=3")
+	for name, c := range map[string]struct {
+		first     string
+		duplicate []string
+		conflict  []string
+	}{
+		"the real one first": {form, same, recut},
+		"a cut first":        {"Body2From=3", []string{"Body2From=3"}, same},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := newGateway(t, map[string]any{"scheme": "twilio"}, nil)
+			mac.Reset()
+			mac.Write([]byte(g.URL + "/hook?token=1Body2From3"))
+			header := http.Header{
+				"Content-Type":       {"application/x-www-form-urlencoded"},
+				"X-Twilio-Signature": {base64.StdEncoding.EncodeToString(mac.Sum(nil))},
+			}
+			expect(t, g.send(t, header, c.first), http.StatusNoContent, "")
+			for _, text := range c.duplicate {
+				expect(t, g.send(t, header, text), http.StatusOK, "")
+			}
+			for _, text := range c.conflict {
+				expect(t, g.send(t, header, text), http.StatusConflict, "rejected conflict")
+			}
+			r := g.request(t, header, http.NoBody)
+			r.URL = mustParse(t, g.URL+"/hook?token=1Body2From3")
+			expect(t, g.sendRequest(t, r), http.StatusConflict, "rejected conflict")
+			g.expectDelivered(t, c.first)
 
-	header["I-Twilio-Idempotency-Token"] = []string{"another"}
-	expect(t, g.send(t, header, "Body=2&From=3"), http.StatusConflict, "rejected conflict")
+			header["I-Twilio-Idempotency-Token"] = []string{"another"}
+			expect(t, g.send(t, header, form), http.StatusConflict, "rejected conflict")
+		})
+	}
 }
 
 func mustParse(t *testing.T, text string) *url.URL {

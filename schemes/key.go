@@ -1,6 +1,7 @@
 package schemes
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -11,6 +12,8 @@ import (
 	"crypto/sha512"
 	"errors"
 	"hash"
+	"slices"
+	"strings"
 )
 
 // Algorithm is how a delivery is signed.
@@ -75,7 +78,7 @@ func (k *Key) check() error {
 	switch public := k.Public.(type) {
 	case ed25519.PublicKey:
 		if k.Algorithm == Ed25519 && len(public) == ed25519.PublicKeySize {
-			return nil
+			return checkOrder(public)
 		}
 	case *ecdsa.PublicKey:
 		if k.Algorithm == ECDSAP256 && public.Curve == elliptic.P256() {
@@ -83,13 +86,47 @@ func (k *Key) check() error {
 		}
 	case nil:
 		if _, known := algorithms[k.Algorithm]; known && !k.Algorithm.public() {
-			if len(k.Secret) == 0 {
-				return errEmptySecret
-			}
-			return nil
+			return checkSecretKey(k.Secret)
 		}
 	}
 	return errors.New("is not a key of " + k.Algorithm.String())
+}
+
+// checkSecretKey refuses keys of an HMAC with which anybody could sign.
+func checkSecretKey(secret []byte) error {
+	switch {
+	case len(bytes.TrimRight(secret, "\x00")) == 0:
+		return errEmptySecret // an HMAC fills up its key with zeros
+	case len(bytes.TrimSpace(secret)) == 0:
+		return errors.New("is nothing but white space")
+	case bytes.HasPrefix(secret, []byte("-----BEGIN ")), bytes.HasPrefix(secret, []byte(keyWhpk)):
+		return errors.New("is a public key, which anybody may know; it verifies with the algorithm ed25519 or ecdsa-p256 only, and as the secret of an HMAC anybody could sign with it")
+	}
+	return nil
+}
+
+// smallOrder are the encodings, but for the sign bit, of the points whose order
+// is 8 at most: under them, signatures can be made with no private key. (The
+// torsion points of edwards25519, in canonical form and in the others that
+// decoders take; also in libsodium, ge25519_has_small_order.)
+var smallOrder = []string{
+	"\x00" + strings.Repeat("\x00", 31),
+	"\x01" + strings.Repeat("\x00", 31),
+	"\x26\xe8\x95\x8f\xc2\xb2\x27\xb0\x45\xc3\xf4\x89\xf2\xef\x98\xf0\xd5\xdf\xac\x05\xd3\xc6\x33\x39\xb1\x38\x02\x88\x6d\x53\xfc\x05",
+	"\xc7\x17\x6a\x70\x3d\x4d\xd8\x4f\xba\x3c\x0b\x76\x0d\x10\x67\x0f\x2a\x20\x53\xfa\x2c\x39\xcc\xc6\x4e\xc7\xfd\x77\x92\xac\x03\x7a",
+	"\xec" + strings.Repeat("\xff", 30) + "\x7f",
+	"\xed" + strings.Repeat("\xff", 30) + "\x7f",
+	"\xee" + strings.Repeat("\xff", 30) + "\x7f",
+}
+
+// checkOrder refuses them.
+func checkOrder(public ed25519.PublicKey) error {
+	point := bytes.Clone(public)
+	point[len(point)-1] &= 0x7f // the sign
+	if slices.Contains(smallOrder, string(point)) {
+		return errors.New("is no public key of anybody: signatures under it can be made without a private key")
+	}
+	return nil
 }
 
 // sign signs the pieces, one behind the other.

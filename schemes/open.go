@@ -87,7 +87,7 @@ func (c *defined) fill(r *Request, set *headerSet, claim *Claim) error {
 			continue
 		case urlVar:
 			*text = r.appendURL(*text)
-			if !isAll(p.grammar, (*text)[start:]) {
+			if !r.hasURL() || !isAll(p.grammar, (*text)[start:]) {
 				return malformedURL
 			}
 		case methodVar:

@@ -1,6 +1,9 @@
 package schemes
 
-import "net/http"
+import (
+	"net/http"
+	"strings"
+)
 
 // Request is what a scheme sees of a delivery before its body, as the sender
 // wrote it: nothing in front of the verifier may have rewritten it.
@@ -19,6 +22,10 @@ type Request struct {
 
 // URL gives the URL as the sender wrote it, for schemes that sign it.
 func (r *Request) URL() string { return string(r.appendURL(nil)) }
+
+// hasURL tells whether the URL is known. Its path begins with a slash, or text
+// could be moved between it and the host.
+func (r *Request) hasURL() bool { return r.Host != "" && strings.HasPrefix(r.URI, "/") }
 
 // appendURL appends the URL.
 func (r *Request) appendURL(b []byte) []byte {

@@ -88,6 +88,11 @@ type Scheme struct {
 	// Readings is how many texts SignedText makes of a delivery. Default: 1.
 	Readings int
 
+	// Cut appends to dst what tells deliveries with one SignedText apart, for
+	// schemes where that text leaves open where its parts end. It is not signed,
+	// but the same on every retry. Nil: the text does not.
+	Cut func(dst []byte, c *Claim, body []byte) []byte
+
 	// Handshake is what the provider asks before it delivers anything. Nil:
 	// nothing. It is answered only if the user asks for that.
 	Handshake *Handshake

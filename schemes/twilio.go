@@ -1,8 +1,10 @@
 package schemes
 
 import (
+	"bytes"
 	"crypto/sha1" //nolint:gosec // HMAC-SHA1 is what Twilio signs with, and is not broken
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -17,9 +19,11 @@ func init() { Register(twilio) }
 // is the last of the URL's query in all that Twilio shows of it.
 //
 // The join is ambiguous: who has a delivery can move text between the URL, names
-// and values, and the signature still fits. All such forms of a delivery have
-// one signed text, which is the identity, so that within the ttl of the history
-// only the first of them is forwarded.
+// and values, and the signature still fits. All such cuts of a delivery have one
+// signed text, which is the identity, so that within the ttl of the history only
+// the first of them is forwarded. Which cut it was counts as a value that is not
+// signed: another one is a conflict, and no duplicate that the provider would
+// take for delivered.
 //
 // Its libraries try the URL with a port and without one, because Twilio is not
 // consistent in that. The port decides nothing about where a delivery went.
@@ -34,6 +38,7 @@ var twilio = &Scheme{
 	Keys:            twilioKeys,
 	Open:            openTwilio,
 	SignedText:      twilioText,
+	Cut:             twilioCut,
 	Readings:        2,
 	Read:            func(*Claim, []byte) Facts { return Facts{} },
 	Sign:            signTwilio,
@@ -67,7 +72,7 @@ func openTwilio(r Request, c *Claim) error {
 		return twilioRefusals.malformed
 	}
 	c.Prefix = r.appendURL(c.Prefix)
-	if !isAll(urlGrammar, c.Prefix) {
+	if !r.hasURL() || !isAll(urlGrammar, c.Prefix) {
 		return malformedURL
 	}
 	host, port := r.Host, ""
@@ -99,6 +104,28 @@ func twilioText(dst []byte, c *Claim, body []byte, reading int) ([]byte, error) 
 		return nil, twilioNoForm
 	}
 	return dst, nil
+}
+
+// twilioCut writes path and query, and then the fields of a form, each with its
+// length, in the order in which they are signed.
+func twilioCut(dst []byte, c *Claim, body []byte) []byte {
+	_, rest, _ := bytes.Cut(c.Prefix, []byte("://"))
+	if slash := bytes.IndexByte(rest, '/'); slash >= 0 {
+		rest = rest[slash:]
+	}
+	dst = appendSized(dst, rest)
+	if cut, ok := appendFields(dst, body, appendSizedField); ok {
+		return cut
+	}
+	return dst
+}
+
+func appendSizedField(dst, name, value []byte) []byte {
+	return appendSized(appendSized(dst, name), value)
+}
+
+func appendSized(dst, text []byte) []byte {
+	return append(binary.BigEndian.AppendUint32(dst, uint32(len(text))), text...)
 }
 
 // digestIn finds the digest at the end of a URL's query. Anywhere else it could

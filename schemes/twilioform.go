@@ -12,22 +12,27 @@ const maxFormFields = 256
 type formField struct{ name, value, end int } // where they begin, and the value's end
 
 // appendForm appends the fields of a form as Twilio signs them: each name with
-// its value, sorted, and a value once that a name has several times. It reports
-// whether the body is a form.
-func appendForm(dst, body []byte) ([]byte, bool) {
+// its value. It reports whether the body is a form.
+func appendForm(dst, body []byte) ([]byte, bool) { return appendFields(dst, body, appendJoined) }
+
+func appendJoined(dst, name, value []byte) []byte { return append(append(dst, name...), value...) }
+
+// appendFields appends the fields of a form in the order in which Twilio signs
+// them: sorted, and a value once that a name has several times.
+func appendFields(dst, body []byte, field func(dst, name, value []byte) []byte) ([]byte, bool) {
 	var all [maxFormFields]formField
 	fields := all[:0]
 	start := len(dst)
 	for len(body) > 0 {
-		var field []byte
-		field, body, _ = bytes.Cut(body, []byte("&"))
-		if len(field) == 0 {
+		var next []byte
+		next, body, _ = bytes.Cut(body, []byte("&"))
+		if len(next) == 0 {
 			continue
 		}
 		if len(fields) == maxFormFields {
 			return dst, false
 		}
-		name, value, _ := bytes.Cut(field, []byte("="))
+		name, value, _ := bytes.Cut(next, []byte("="))
 		f := formField{name: len(dst)}
 		var nameOK, valueOK bool
 		dst, nameOK = appendUnescaped(dst, name)
@@ -45,7 +50,7 @@ func appendForm(dst, body []byte) ([]byte, bool) {
 	end := len(dst)
 	for i, f := range fields {
 		if i == 0 || f.compare(fields[i-1], decoded) != 0 {
-			dst = append(dst, decoded[f.name:f.end]...)
+			dst = field(dst, decoded[f.name:f.value], decoded[f.value:f.end])
 		}
 	}
 	n := copy(dst[start:], dst[end:])

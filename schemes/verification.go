@@ -172,6 +172,15 @@ func (d *Verification) Content(body []byte) []byte {
 	return body
 }
 
+// Cut gives what is not signed and tells deliveries with one signed text apart,
+// empty where nothing does.
+func (d *Verification) Cut(body []byte) []byte {
+	if d.verifier.scheme.Cut == nil {
+		return nil
+	}
+	return d.verifier.scheme.Cut(nil, &d.Claim, body)
+}
+
 // Facts gives what a verified delivery tells. Only what can be an id is one.
 func (d *Verification) Facts(body []byte) Facts {
 	facts := d.verifier.scheme.Read(&d.Claim, body)

@@ -54,6 +54,16 @@ WORKDIR /usr/bin
 	}
 }
 
+// inAnotherModule finds a go.mod between the repository's own and a file.
+func inAnotherModule(root, name string) bool {
+	for dir := filepath.Dir(name); dir != "."; dir = filepath.Dir(dir) {
+		if _, err := os.Stat(filepath.Join(root, dir, "go.mod")); err == nil {
+			return true
+		}
+	}
+	return false
+}
+
 // writeModule makes the three files that a module proxy has of a version.
 func writeModule(t *testing.T, root, folder string) {
 	t.Helper()
@@ -66,8 +76,8 @@ func writeModule(t *testing.T, root, folder string) {
 	for name := range strings.Lines(listed) {
 		name = strings.TrimSuffix(name, "\n")
 		text, err := os.ReadFile(filepath.Join(root, name))
-		if strings.HasPrefix(name, "e2e/") || os.IsNotExist(err) {
-			continue // another module, or no longer there
+		if inAnotherModule(root, name) || os.IsNotExist(err) {
+			continue // or it is no longer there
 		}
 		if err != nil {
 			t.Fatal(err)

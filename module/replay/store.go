@@ -59,6 +59,10 @@ type Opening struct {
 	// Context is the one of the configuration that opens the history; it has
 	// the logger.
 	Context caddy.Context
+	// Late means that the configuration is over, and a request that began with it
+	// has come after that. A store that forgets when nobody has the history open
+	// then opens only one that somebody else has.
+	Late bool
 	// Failed is told of a failure that the history passes over instead of
 	// giving it back as an error. It may be nil.
 	Failed func()

@@ -89,6 +89,9 @@ func (s *Store) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 // Open shares the history of the label with the configuration that runs until
 // this one takes over.
 func (s *Store) Open(o replay.Opening) (replay.History, error) {
+	if _, open := histories.References(o.Label); o.Late && !open {
+		return nil, errors.New("it ended with its configuration")
+	}
 	shared, _ := histories.LoadOrStore(o.Label, newHistory(s.now()))
 	return &view{
 		history: shared.(*history),

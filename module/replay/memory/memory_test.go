@@ -162,3 +162,30 @@ func TestValidate(t *testing.T) {
 		}
 	}
 }
+
+// TestLateRequest sees the history that the next configuration has, and never an
+// empty one.
+func TestLateRequest(t *testing.T) {
+	c := &clock{at: time.Unix(1760000000, 0)}
+	s := &Store{now: c.now}
+	ctx, cancel := caddy.NewContext(caddy.Context{Context: context.Background()})
+	defer cancel()
+	if err := s.Provision(ctx); err != nil {
+		t.Fatal(err)
+	}
+	late := replay.Opening{Label: t.Name(), TTL: replaytest.TTL, Context: ctx, Late: true}
+	if _, err := s.Open(late); err == nil {
+		t.Error("opened a history that nobody has")
+	}
+	next := opened(t, &Store{now: c.now}, "")
+	e := replay.Event{Content: replaytest.Key(1)}
+	do(t, next, e, replay.Reserved)
+	h, err := s.Open(late)
+	if err != nil {
+		t.Fatal(err)
+	}
+	do(t, h.(*view), e, replay.Duplicate)
+	if err := h.Close(); err != nil {
+		t.Error(err)
+	}
+}
