@@ -101,28 +101,28 @@ func resume(in *intake, rest io.Reader, closer io.Closer) *resumedBody {
 // Read copies under the lock; the rest is the connection's, and waits for the
 // sender.
 func (b *resumedBody) Read(p []byte) (int, error) {
-	if n, err, done := b.readPart(p); done {
+	if n, done, err := b.readPart(p); done {
 		return n, err
 	}
 	return b.rest.Read(p)
 }
 
 // readPart reads from the part, while there is some of it.
-func (b *resumedBody) readPart(p []byte) (n int, err error, done bool) { //nolint:revive,staticcheck // the error is Read's
+func (b *resumedBody) readPart(p []byte) (n int, done bool, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.ended {
-		return 0, io.ErrClosedPipe, true
+		return 0, true, io.ErrClosedPipe
 	}
 	if b.read.Len() == 0 {
 		b.giveBack()
-		return 0, nil, false
+		return 0, false, nil
 	}
 	n, err = b.read.Read(p)
 	if b.read.Len() == 0 {
 		b.giveBack()
 	}
-	return n, err, true
+	return n, true, err
 }
 
 func (b *resumedBody) giveBack() {
