@@ -45,8 +45,12 @@ func (h *Handler) received(r *http.Request) schemes.Request {
 
 // explainURL says what else a mismatch may be where the URL is signed.
 func (h *Handler) explainURL(refused *refusal) *refusal {
-	if h.scheme.SignsRequest && h.PublicURL == "" && refused.reason == schemes.SignatureMismatch {
+	switch {
+	case !h.scheme.SignsRequest || refused.reason != schemes.SignatureMismatch:
+	case h.PublicURL == "":
 		refused.detail += "; the URL is signed too, and was taken from the request: behind a proxy that changes scheme, host or path, write public_url"
+	default:
+		refused.detail += "; the URL is signed too: compare the one that the provider has with public_url and, behind it, path and query of the request"
 	}
 	return refused
 }

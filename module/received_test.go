@@ -1,6 +1,9 @@
 package module
 
 import (
+	"crypto/hmac"
+	"crypto/sha1"
+	"encoding/base64"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -91,17 +94,16 @@ func TestForwardedHeadersDoNotCount(t *testing.T) {
 	}
 }
 
-// TestMismatchOfAURLSaysSo, unless the operator has said which URL it is.
+// TestMismatchOfAURLSaysSo, and what to look at.
 func TestMismatchOfAURLSaysSo(t *testing.T) {
-	const hint = "write public_url"
 	for name, c := range map[string]struct {
 		options map[string]any
 		header  string
-		hint    bool
+		hint    string
 	}{
-		"the URL is signed":     {map[string]any{"scheme": "test-request"}, "X-Request-Signature", true},
-		"public_url is written": {map[string]any{"scheme": "test-request", "public_url": "https://a"}, "X-Request-Signature", false},
-		"it is not signed":      {nil, "X-Craneops-Signature", false},
+		"the URL is signed":     {map[string]any{"scheme": "test-request"}, "X-Request-Signature", "write public_url"},
+		"public_url is written": {map[string]any{"scheme": "test-request", "public_url": "https://a"}, "X-Request-Signature", "compare the one that the provider has with public_url"},
+		"it is not signed":      {nil, "X-Craneops-Signature", "no configured secret makes the MAC that was sent"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := newGateway(t, c.options, nil)
@@ -110,7 +112,8 @@ func TestMismatchOfAURLSaysSo(t *testing.T) {
 			if len(entries) != 1 {
 				t.Fatalf("log %v", g.logs.All())
 			}
-			if detail, _ := entries[0].ContextMap()["detail"].(string); strings.Contains(detail, hint) != c.hint {
+			detail, _ := entries[0].ContextMap()["detail"].(string)
+			if _, aboutURL, _ := strings.Cut(detail, "; "); !strings.Contains(detail, c.hint) || c.options == nil && aboutURL != "" {
 				t.Errorf("detail %q", detail)
 			}
 		})
@@ -134,5 +137,37 @@ func TestReceivedIsAsItWasSent(t *testing.T) {
 		if got.Method != want.Method || got.Scheme != want.Scheme || got.Host != want.Host || got.URI != want.URI {
 			t.Errorf("%s: %+v", target, got)
 		}
+	}
+}
+
+// TestTargetWithoutASlash: nothing would stand between the host and what follows
+// it, so that one could be cut out of the other's text.
+func TestTargetWithoutASlash(t *testing.T) {
+	for _, options := range []map[string]any{
+		{"scheme": "test-request"},
+		{"scheme": "test-request", "public_url": "https://pub.example/in"},
+		{"scheme": "twilio"},
+	} {
+		g := newGateway(t, options, nil)
+		for _, target := range []string{"x:box/other", "*"} {
+			for _, cut := range []string{"http://test" + target, "http://testbox/other", "https://pub.example/inbox/other"} {
+				header := fmt.Sprintf("X-Request-Signature: %x\r\n", macUnder([]byte(testSecret), "POST\n", cut, "\n"))
+				if options["scheme"] == "twilio" {
+					mac := hmac.New(sha1.New, []byte(testSecret))
+					mac.Write([]byte(cut))
+					header = "X-Twilio-Signature: " + base64.StdEncoding.EncodeToString(mac.Sum(nil)) + "\r\n"
+				}
+				_, answer := g.raw(t, "POST "+target+" HTTP/1.1\r\nHost: test\r\nContent-Length: 0\r\n"+header+"\r\n")
+				res, err := http.ReadResponse(answer, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				res.Body.Close()
+				if res.StatusCode != http.StatusUnauthorized && res.StatusCode != http.StatusBadRequest {
+					t.Errorf("%v, %s as %s: %d", options, target, cut, res.StatusCode)
+				}
+			}
+		}
+		g.expectDelivered(t)
 	}
 }
