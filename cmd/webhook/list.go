@@ -23,7 +23,7 @@ the signed time is, what is signed, and where that is documented. With
 	cmd.RunE = ending(func(cmd *cobra.Command, _ []string) error {
 		list := schemes.All()
 		if own.definition.text != "" || own.scheme.text != "" {
-			scheme, err := own.find()
+			scheme, _, err := own.find()
 			if err != nil {
 				return err
 			}

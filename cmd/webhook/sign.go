@@ -78,7 +78,7 @@ func (s *signer) sign(cmd *cobra.Command, args []string) (*signed, error) {
 	if err := required(s.needed(s.secret)...); err != nil {
 		return nil, err
 	}
-	scheme, err := s.find()
+	scheme, _, err := s.find()
 	if err != nil {
 		return nil, err
 	}

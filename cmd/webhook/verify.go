@@ -50,7 +50,7 @@ func (v *verify) run(cmd *cobra.Command, args []string) error {
 	if err := v.required(); err != nil {
 		return err
 	}
-	scheme, err := v.find()
+	scheme, definition, err := v.find()
 	if err != nil {
 		return err
 	}
@@ -91,7 +91,7 @@ func (v *verify) run(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	r.explain(&explain.Delivery{Scheme: scheme, Secrets: secrets, Request: request, Body: body})
+	r.explain(&explain.Delivery{Scheme: scheme, Definition: definition, Secrets: secrets, Request: request, Body: body})
 	if err := write(cmd, r.report(len(secrets))); err != nil {
 		return err
 	}

@@ -9,10 +9,12 @@ import (
 
 // Delivery is a delivery with what it is verified by.
 type Delivery struct {
-	Scheme  *schemes.Scheme
-	Secrets []string
-	Request schemes.Request
-	Body    []byte
+	Scheme *schemes.Scheme
+	// Definition is what the scheme was made of, if it is the user's own.
+	Definition *schemes.Definition
+	Secrets    []string
+	Request    schemes.Request
+	Body       []byte
 }
 
 // Finding is a mistake. It holds no secret, no MAC and nothing of a body.
@@ -54,7 +56,7 @@ func (d *Delivery) Refused(reason schemes.Reason) []Finding {
 // single are the steps that look for one mistake in a delivery of the right
 // form.
 func (d *Delivery) single() []func() []Finding {
-	return []func() []Finding{d.secret, d.body, d.url, d.signedTime, d.label, d.bodyAlone}
+	return []func() []Finding{d.secret, d.body, d.url, d.signedTime, d.label, d.template, d.bodyAlone}
 }
 
 func (d *Delivery) secret() []Finding {
