@@ -40,7 +40,7 @@ type definitionBlock struct {
 //	    variant       name <name> [algorithm <algorithm>] key whsec_ | whpk_ | pem
 //	    signed        <template>
 //	    json_object
-//	    timestamp     header <name> | field <name> | body <member> [unit s | ms | rfc3339]
+//	    timestamp     (header <name> | field <name> | body <member>) [unit s | ms | rfc3339]
 //	    id            header <name> | field <name> | body <member>
 //	    event         header <name> | body <member>, or both
 //	    occurrence_id <header>
