@@ -100,11 +100,7 @@ func (h *Handler) meetQuery(w http.ResponseWriter, r *http.Request, d *delivery)
 	if h.Handshake == nil || h.scheme.Handshake.Query == nil || r.Method != http.MethodGet {
 		return false, nil
 	}
-	query := r.URL.Query()
-	if original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok {
-		query = original.URL.Query()
-	}
-	reply, err := h.scheme.Handshake.Query(query, h.tokens.known)
+	reply, err := h.scheme.Handshake.Query(originalRequest(r).URL.Query(), h.tokens.known)
 	switch {
 	case err != nil:
 		refused := refusalOf(err)

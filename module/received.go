@@ -19,10 +19,7 @@ func (h *Handler) received(r *http.Request) schemes.Request {
 	if !h.scheme.SignsRequest {
 		return seen
 	}
-	original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request)
-	if !ok {
-		original = *r
-	}
+	original := originalRequest(r)
 	seen.Method, seen.Host, seen.URI = original.Method, r.Host, original.RequestURI
 	if !strings.HasPrefix(seen.URI, "/") { // the absolute form, as proxies get it
 		seen.URI = original.URL.RequestURI()
@@ -41,6 +38,14 @@ func (h *Handler) received(r *http.Request) schemes.Request {
 		seen.Scheme, seen.Host, seen.URI = p.scheme, p.host, p.prefix+seen.URI
 	}
 	return seen
+}
+
+// originalRequest is the request before any rewrite.
+func originalRequest(r *http.Request) *http.Request {
+	if original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok {
+		return &original
+	}
+	return r
 }
 
 // explainURL says what else a mismatch may be where the URL is signed.

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/hooklatch/hooklatch/schemes"
 )
 
 // The headers that Standard Webhooks signs with, besides the id.
@@ -63,15 +65,15 @@ func checkSigning(secrets []string) error {
 
 var errNoSigningKey = errors.New("is not a secret of Standard Webhooks; write whsec_ and behind it the base64 of 24 to 64 random bytes, such as `openssl rand -base64 32` makes")
 
-// signingKey decodes a secret of Standard Webhooks.
+// signingKey reads a secret as the scheme of Standard Webhooks does. That also
+// knows public keys, which sign nothing.
 func signingKey(secret string) ([]byte, error) {
-	const prefix, shortest, longest = "whsec_", 24, 64
-	text, ok := strings.CutPrefix(secret, prefix)
-	key, err := base64.StdEncoding.Strict().DecodeString(text)
-	if !ok || err != nil || strings.ContainsAny(text, "\r\n") || len(key) < shortest || len(key) > longest {
+	standard, _ := schemes.Get("standard")
+	keys, err := standard.Keys(secret)
+	if err != nil || keys[0].Algorithm != schemes.HMACSHA256 {
 		return nil, errNoSigningKey
 	}
-	return key, nil
+	return keys[0].Secret, nil
 }
 
 // sign writes id, time and a signature for each key.
