@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -11,8 +12,30 @@ import (
 
 const secret = "bench-secret"
 
-// startGateway runs a binary with Caddy's defaults, but for its ports.
-func startGateway(binary, upstream string) (*measure.Gateway, error) {
+// gateways are two processes of one binary, with Caddy's defaults but for their
+// ports: the one verifies, the other is what it is measured against. In one
+// process, each would collect the other's garbage, and their memory could not
+// be told apart.
+type gateways struct{ verifying, plain *measure.Gateway }
+
+func startGateways(binary, upstream string) (g gateways, err error) {
+	proxy := "\t\treverse_proxy " + upstream + "\n"
+	if g.verifying, err = start(binary, "\t\tverify_webhook craneops {env.BENCH_SECRET}\n"+proxy); err != nil {
+		return g, err
+	}
+	if g.plain, err = start(binary, proxy); err != nil {
+		g.verifying.Stop()
+	}
+	return g, err
+}
+
+func (g gateways) stop() {
+	g.verifying.Stop()
+	g.plain.Stop()
+}
+
+// start runs a binary whose route /hook has these handlers.
+func start(binary, handlers string) (*measure.Gateway, error) {
 	return measure.Start(binary, fmt.Sprintf(`{
 	admin {$ADMIN}
 	auto_https off
@@ -20,19 +43,22 @@ func startGateway(binary, upstream string) (*measure.Gateway, error) {
 }
 :{$PORT} {
 	bind 127.0.0.1
-	route /plain {
-		reverse_proxy %s
-	}
 	route /hook {
-		verify_webhook craneops {env.BENCH_SECRET}
-		reverse_proxy %s
-	}
+%s	}
 	route /refuse {
 		error 401
 	}
 	respond 404
 }
-`, upstream, upstream), "BENCH_SECRET="+secret)
+`, handlers), "BENCH_SECRET="+secret)
+}
+
+// profile takes a CPU profile of each at the same time.
+func (g gateways) profile(beginning string) error {
+	failed := make(chan error, 1)
+	go func() { failed <- profile(g.plain, beginning+".plain") }()
+	err := profile(g.verifying, beginning+".verifying")
+	return errors.Join(err, <-failed)
 }
 
 // profile takes ten seconds of CPU profile from Caddy's admin endpoint.

@@ -1,7 +1,8 @@
-// Command bench measures what a verified delivery costs the gateway's process,
-// beside the same binary's plain reverse_proxy in the same run: this machine
-// may be busy, so only the ratio of two neighbouring measurements means
-// something. All traffic stays on loopback and is bounded in number.
+// Command bench measures what a verified delivery costs the process of a gateway,
+// beside another process of the same binary with a plain reverse_proxy in the same
+// run: this machine may be busy, so only the ratio of two neighbouring
+// measurements means something. All traffic stays on loopback and is bounded in
+// number.
 package main
 
 import (
@@ -17,7 +18,7 @@ func main() {
 	rounds := flag.Int("rounds", 5, "how often everything is measured; the median counts")
 	scale := flag.Float64("scale", 1, "how many requests, as a factor")
 	only := flag.String("only", "", "measure only the loads whose name contains this")
-	profileTo := flag.String("profile", "", "write a CPU profile of the gateway to this file, ten seconds of the run")
+	profileTo := flag.String("profile", "", "write CPU profiles of both gateways, ten seconds of the run, to files with this beginning")
 	flag.Parse()
 	log.SetFlags(0)
 	if err := run(*binary, *rounds, *scale, *only, *profileTo); err != nil {
@@ -32,15 +33,15 @@ func run(binary string, rounds int, scale float64, only, profileTo string) error
 		return err
 	}
 	defer upstream.Close()
-	g, err := startGateway(binary, upstream.addr)
+	g, err := startGateways(binary, upstream.addr)
 	if err != nil {
 		return err
 	}
-	defer g.Stop()
+	defer g.stop()
 
 	if profileTo != "" {
 		profiled := make(chan error, 1)
-		go func() { profiled <- profile(g, profileTo) }()
+		go func() { profiled <- g.profile(profileTo) }()
 		defer func() {
 			if err := <-profiled; err != nil {
 				log.Printf("profile: %v", err)
