@@ -57,13 +57,13 @@ func (c choice) define() (*schemes.Scheme, *schemes.Definition, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("--definition cannot be read: %w; write the path of a file", err)
 	}
-	definition, err := caddyfile.ReadDefinition("--definition", content)
+	definition, err := caddyfile.ReadDefinition(c.definition.text, content)
 	if err != nil {
 		return nil, nil, err
 	}
 	scheme, err := definition.Compile(name)
 	if err != nil {
-		return nil, nil, fmt.Errorf("--definition: %w", err)
+		return nil, nil, fmt.Errorf("%s: %w", c.definition.text, err)
 	}
 	return scheme, &definition, nil
 }

@@ -103,12 +103,14 @@ func TestDefinitionLacks(t *testing.T) {
 		}
 	}
 	for text, want := range map[string]string{
-		`{"signatur":{}}`: "--definition: ",
-		`{}`:              "--definition: signature: header",
-		"scheme_definition {\n\tkey " + canary + "\n}": "write one of text, base64, hex, whsec_, at --definition:2",
-		canary: "--definition: this is no definition; write a block scheme_definition { … }",
+		`{"signatur":{}}`: "FILE: ",
+		`{}`:              "FILE: signature: header",
+		"scheme_definition {\n\tkey " + canary + "\n}": "write one of text, base64, hex, whsec_, at FILE:2",
+		canary: "FILE: this is no definition; write a block scheme_definition { … }",
 	} {
-		o := run(t, nil, "schemes", "--definition", tempFile(t, []byte(text)))
+		file := tempFile(t, []byte(text))
+		want = strings.Replace(want, "FILE", file, 1)
+		o := run(t, nil, "schemes", "--definition", file)
 		if o.status != 2 || !strings.Contains(o.errOut, want) || strings.Contains(o.errOut, canary) {
 			t.Errorf("%s: status %d: %s%s, want %q", text, o.status, o.out, o.errOut, want)
 		}

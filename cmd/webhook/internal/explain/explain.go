@@ -41,9 +41,9 @@ func (d *Delivery) Refused(reason schemes.Reason) []Finding {
 			steps = append(steps, d.secretAndMore, d.bodyAndURL)
 		}
 	case schemes.MissingSignature, schemes.MissingSignedHeader:
-		steps = []func() []Finding{d.otherScheme, d.otherHeaders}
+		steps = []func() []Finding{d.otherScheme, d.definition, d.otherHeaders}
 	case schemes.MalformedSignature, schemes.MalformedSignedHeader:
-		steps = []func() []Finding{d.otherScheme, d.sentTime, d.writtenOtherwise, d.otherHeaders}
+		steps = []func() []Finding{d.otherScheme, d.definition, d.sentTime, d.writtenOtherwise, d.otherHeaders}
 	}
 	for _, step := range steps {
 		if found := step(); found != nil {
@@ -53,10 +53,15 @@ func (d *Delivery) Refused(reason schemes.Reason) []Finding {
 	return nil
 }
 
+// Accepted says what an operator should change although a delivery is accepted.
+func (d *Delivery) Accepted() []Finding {
+	return append(d.previousSecret(), d.notThere()...)
+}
+
 // single are the steps that look for one mistake in a delivery of the right
 // form.
 func (d *Delivery) single() []func() []Finding {
-	return []func() []Finding{d.secret, d.body, d.url, d.signedTime, d.label, d.template, d.bodyAlone}
+	return []func() []Finding{d.secret, d.body, d.url, d.signedTime, d.label, d.definition, d.bodyAlone}
 }
 
 func (d *Delivery) secret() []Finding {

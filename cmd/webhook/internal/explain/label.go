@@ -41,9 +41,8 @@ func (d *Delivery) label() []Finding {
 	return nil
 }
 
-// Accepted says what an operator should change although a delivery is
-// accepted: that its secret is the previous one.
-func (d *Delivery) Accepted() []Finding {
+// previousSecret says that a delivery is accepted by the previous secret alone.
+func (d *Delivery) previousSecret() []Finding {
 	name, value, sent := d.entries()
 	newest, matching, only := -1, -1, 0
 	v := d.verifier(d.Scheme)

@@ -13,7 +13,7 @@ func (d *Delivery) Unexplained() (tried, do string) {
 		all = append(all, "another scheme, host, port, path and query of the URL, and other methods")
 	}
 	if d.Definition != nil {
-		all = append(all, "the parts of signed in other orders and with other separators")
+		all = append(all, "the parts of signed in other orders and with other separators, and signature and time wherever the headers can have them")
 	}
 	all = append(all, "other units of the time", "older versions of the signature", "all other schemes")
 	do = "look whether the secret is the one of this webhook in this environment, and compare the signed bytes with the provider's own record of the delivery"
