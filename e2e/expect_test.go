@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -89,6 +90,27 @@ func TestExpectRead(t *testing.T) {
 	}
 	app.saw(t, 1)
 	app.all()[0].carries(t, d)
+}
+
+// TestExpectThenTooLarge: a sender that has asked and writes on is refused in
+// the middle of its body. It may write to its end, and sees the answer.
+func TestExpectThenTooLarge(t *testing.T) {
+	t.Parallel()
+	app := newApplication(t)
+	g := start(t, openSite(hook("/craneops", "craneops", app.addr, "max_body 1KiB")), secrets()...)
+	d := craneops(strings.Repeat("x", 16<<20))
+	for range 5 {
+		w := dial(t, g)
+		w.write(t, d.head("Transfer-Encoding: chunked", "Expect: 100-continue"), "\r\n")
+		if a := w.mustRead(t); a.status != http.StatusContinue {
+			t.Fatalf("answered %d, not 100", a.status)
+		}
+		w.write(t, fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(d.body), d.body))
+		w.mustRead(t).rejected(t, "body_too_large")
+	}
+	if n := app.countBody(d.body); n != 0 {
+		t.Error("it reached the application")
+	}
 }
 
 // TestCurlAsks: curl asks by itself for bodies over 1 MiB, and here waits for

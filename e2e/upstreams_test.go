@@ -129,6 +129,35 @@ func TestFastCGIRetry(t *testing.T) {
 	}
 }
 
+// TestRequestBuffers: reverse_proxy reads as much of a body as request_buffers
+// says before it chooses an upstream, and puts it in front of the rest.
+func TestRequestBuffers(t *testing.T) {
+	t.Parallel()
+	app := newApplication(t)
+	const size = 16 << 10
+	var body bytes.Buffer
+	for block := 0; body.Len() < size; block++ {
+		sum := sha256.Sum256(fmt.Append(nil, block))
+		body.Write(sum[:])
+	}
+	var routes []string
+	paths := map[string]string{"less": "4KiB", "as-much": "16KiB", "more": "64KiB"}
+	for name, buffers := range paths {
+		routes = append(routes, route("/"+name, verify("craneops", "CRANEOPS_SECRET", "provider "+name),
+			"reverse_proxy "+app.addr+" {\nrequest_buffers "+buffers+"\n}"))
+	}
+	g := start(t, openSite(routes...), secrets()...)
+	for name := range paths {
+		d := craneops(body.String())
+		d.path = "/" + name
+		send(t, g, d).accepted(t)
+		send(t, g, d).duplicate(t)
+		if got := app.with(d.path); len(got) != 1 || !bytes.Equal(got[0].body, d.body) {
+			t.Errorf("%s: it arrived %d times, or not as it was signed", name, len(got))
+		}
+	}
+}
+
 // TestAnswerWithinHoldsForRetries: a proxy that tries upstreams again does not
 // go on when the time for an answer is over.
 func TestAnswerWithinHoldsForRetries(t *testing.T) {

@@ -59,10 +59,10 @@ func bodyRefusal(err error) *refusal {
 	switch {
 	case errors.Is(err, errTooLarge):
 		refused = tooLarge()
-		refused.unread = true
+		refused.unread, refused.asked = true, true
 	case errors.Is(err, errOverloaded):
 		refused = refuseFor(overloaded, "bodies take all the memory that max_buffered allows")
-		refused.unread = true
+		refused.unread, refused.asked = true, true
 	case isTooLarge(err):
 		refused = tooLarge()
 	case errors.Is(err, os.ErrDeadlineExceeded):

@@ -14,13 +14,14 @@ const maxDrain = 32 << 20
 // drain reads what is left of a refused body, within bounds, before the answer
 // is written. A sender that is still writing when its connection is closed may
 // never see the answer, and some providers take no answer for a reason never
-// to send an event again.
-func (h *Handler) drain(w http.ResponseWriter, r *http.Request) {
+// to send an event again. Asked says that some of the body has been read, so that
+// a sender which waits to be asked for it waits no more.
+func (h *Handler) drain(w http.ResponseWriter, r *http.Request, asked bool) {
 	if r.Body == nil || r.Body == http.NoBody {
 		return
 	}
 	rc := http.NewResponseController(w)
-	if waitsForContinue(r) {
+	if !asked && waitsForContinue(r) {
 		// The sender waits before it writes; reading would tell it to go on.
 		// A read that has already timed out keeps the server from reading too.
 		closeConnection(w, r)

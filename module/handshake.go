@@ -109,7 +109,7 @@ func (h *Handler) meetQuery(w http.ResponseWriter, r *http.Request, d *delivery)
 	case reply == nil:
 		return false, nil
 	}
-	h.drain(w, r)
+	h.drain(w, r, false)
 	h.reply(w, r, d, reply)
 	return true, nil
 }

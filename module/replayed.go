@@ -21,7 +21,10 @@ import (
 // only then is the body rewound. Otherwise two would share its bytes between
 // them, and an upstream would get what nobody signed.
 //
-// A transport that announces nothing, as FastCGI's, can read the body once.
+// A transport that announces nothing, as FastCGI's, can read the body once. So can
+// one behind a handler that has read the beginning and puts it in front of the
+// rest, as reverse_proxy does with request_buffers: only that handler has the
+// beginning.
 type replayedBody struct {
 	mu        sync.Mutex
 	reader    bytes.Reader
@@ -31,7 +34,10 @@ type replayedBody struct {
 	lent      bool          // it has been the body of a request
 	announced bool          // the transport says when it begins
 	spent     bool          // the attempt is over
-	ended     bool          // nobody may read any more
+	closed    bool          // by an attempt that was not announced
+	ahead     int64         // bytes that a handler had read before the first announced attempt
+	broken    bool          // whoever reads on would get a mixed or partial body
+	ended     bool          // the buffer is given back
 	leaving   bool          // the handlers have returned, and a transport still reads
 	abandoned runtime.Cleanup
 }
@@ -70,13 +76,20 @@ func (b *replayedBody) begin(ctx context.Context) {
 		over := wait(ctx, sent)
 		b.mu.Lock()
 		// It may still read. Better no body at all than a mixed one.
-		b.ended = b.ended || !over
+		b.broken = b.broken || !over
 	}
-	if b.ended {
+	read := b.reader.Size() - int64(b.reader.Len())
+	if !b.announced && !b.closed {
+		b.ahead = read
+	}
+	if b.ahead > 0 && read != b.ahead {
+		b.broken = true // what was ahead is gone with the attempt before
+	}
+	if b.ended || b.broken {
 		return
 	}
 	b.announced, b.spent = true, false
-	_, _ = b.reader.Seek(0, io.SeekStart)
+	_, _ = b.reader.Seek(b.ahead, io.SeekStart)
 }
 
 // wait reports whether an attempt is over.
@@ -117,7 +130,7 @@ func (b *replayedBody) Read(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch {
-	case b.ended:
+	case b.ended, b.broken:
 		return 0, io.ErrClosedPipe
 	case b.spent && !b.announced:
 		return 0, errBodySpent
@@ -135,7 +148,7 @@ func (b *replayedBody) Close() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if !b.announced {
-		b.spent = true
+		b.spent, b.closed = true, true
 		b.left()
 	}
 	return nil

@@ -1,6 +1,7 @@
 package module
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -8,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/http/httptrace"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -153,6 +155,81 @@ func TestConnectionThatWasNotUsed(t *testing.T) {
 	if got, err := io.ReadAll(b); err != nil || string(got) != "abcdef" || time.Since(began) >= lastAttempt {
 		t.Errorf("%q %v", got, err)
 	}
+}
+
+// TestReadAhead: a handler has read the beginning of the body and puts it in
+// front of the rest, before a transport announces anything.
+func TestReadAhead(t *testing.T) {
+	open := func(t *testing.T) (begin, writing, written func(), body io.Reader, rest *replayedBody) {
+		t.Helper()
+		rest = bodyOf([]byte("0123456789"))
+		begin, writing, written = announced(t.Context(), rest)
+		ahead := make([]byte, 4)
+		if _, err := io.ReadFull(rest, ahead); err != nil {
+			t.Fatal(err)
+		}
+		return begin, writing, written, io.MultiReader(bytes.NewReader(ahead), rest), rest
+	}
+	t.Run("one attempt", func(t *testing.T) {
+		begin, _, _, body, _ := open(t)
+		begin()
+		if got, err := io.ReadAll(body); err != nil || string(got) != "0123456789" {
+			t.Errorf("the upstream gets %q, %v", got, err)
+		}
+	})
+	t.Run("a connection that was not used", func(t *testing.T) {
+		begin, _, _, body, _ := open(t)
+		begin()
+		begin()
+		if got, err := io.ReadAll(body); err != nil || string(got) != "0123456789" {
+			t.Errorf("the upstream gets %q, %v", got, err)
+		}
+	})
+	t.Run("a second attempt", func(t *testing.T) {
+		begin, writing, written, body, rest := open(t)
+		begin()
+		writing()
+		if _, err := io.ReadFull(body, make([]byte, 6)); err != nil {
+			t.Fatal(err)
+		}
+		written()
+		begin()
+		if got, err := io.ReadAll(rest); !errors.Is(err, io.ErrClosedPipe) {
+			t.Errorf("the second upstream gets %q, %v", got, err)
+		}
+		rest.end()
+		if !rest.ended {
+			t.Error("the buffer is not given back")
+		}
+	})
+}
+
+// TestBufferOfAnAttemptThatNeverEnds is counted until the garbage collector has
+// it, and no longer.
+func TestBufferOfAnAttemptThatNeverEnds(t *testing.T) {
+	expectNothingBuffered(t)
+	func() {
+		b := &replayedBody{}
+		if err := b.intake.readAll(strings.NewReader(strings.Repeat("x", 5000)), limits{declared: -1, most: 10000, budget: free}, io.Discard); err != nil {
+			t.Fatal(err)
+		}
+		b.arrived()
+		ctx, cancel := context.WithCancel(t.Context())
+		begin, writing, _ := announced(ctx, b)
+		begin()
+		writing()
+		cancel()
+		begin() // it gives up on the one before, which says nothing
+		b.end()
+	}()
+	for range 100 {
+		if bufferedBytes() == 0 {
+			return
+		}
+		runtime.GC()
+		time.Sleep(time.Millisecond) // cleanups run beside
+	}
+	t.Errorf("%d bytes are counted for ever", bufferedBytes())
 }
 
 // TestBufferOfABodyThatIsStillSent is not given to the next sender.

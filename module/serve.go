@@ -245,7 +245,7 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, d *delivery, v 
 		return h.passOn(w, r, d, v, refused)
 	}
 	if refused.unread {
-		h.drain(w, r)
+		h.drain(w, r, refused.asked)
 	}
 	h.emits.removeOurs(r.Header)
 	emptyBody(r)

@@ -72,6 +72,8 @@ type refusal struct {
 	detail string
 	// unread is set where bytes of the body may still be on their way.
 	unread bool
+	// asked is set where some of them have been read.
+	asked bool
 }
 
 func refuseFor(reason Reason, detail string) *refusal {

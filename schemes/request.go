@@ -23,9 +23,11 @@ type Request struct {
 // URL gives the URL as the sender wrote it, for schemes that sign it.
 func (r *Request) URL() string { return string(r.appendURL(nil)) }
 
-// hasURL tells whether the URL is known. Its path begins with a slash, or text
-// could be moved between it and the host.
-func (r *Request) hasURL() bool { return r.Host != "" && strings.HasPrefix(r.URI, "/") }
+// hasURL tells whether the URL is known. Its path begins with a slash and its
+// host has none, or text could be moved between the two.
+func (r *Request) hasURL() bool {
+	return r.Host != "" && !strings.ContainsAny(r.Host, "/?#") && strings.HasPrefix(r.URI, "/")
+}
 
 // appendURL appends the URL.
 func (r *Request) appendURL(b []byte) []byte {

@@ -132,8 +132,8 @@ func (s *Store) resolve(repl *caddy.Replacer) error {
 // Validate checks what JSON may hold and the Caddyfile cannot.
 func (s *Store) Validate() error {
 	switch {
-	case s.Timeout < 0:
-		return errors.New("replay: timeout must be above zero; leave it out for the default")
+	case s.Timeout < caddy.Duration(time.Millisecond):
+		return errors.New("replay: timeout must be 1ms or more; leave it out for the default")
 	case s.Lease < 0:
 		return errors.New("replay: lease must be above zero; leave it out for the default")
 	case s.Lease/4 < s.Timeout:
