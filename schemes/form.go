@@ -109,6 +109,8 @@ func (c *defined) openSignature(h http.Header, set *headerSet, claim *Claim) err
 	switch {
 	case !timeSeen && c.Timestamp.Field != "", !idSeen && c.ID.Field != "":
 		return malformed
+	case !signatureSeen && len(c.Variants) == 0:
+		return malformed // it names the entries that would do
 	case !signatureSeen:
 		return noUsableSignature
 	}

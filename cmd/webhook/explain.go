@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"github.com/hooklatch/hooklatch/cmd/webhook/internal/explain"
-	"github.com/hooklatch/hooklatch/schemes"
 )
 
 // explain finds the mistake behind a verdict.
@@ -14,8 +13,8 @@ func (r *result) explain(d *explain.Delivery) {
 		return
 	}
 	r.findings = d.Refused(r.refusal.Reason)
-	if r.findings == nil && r.refusal.Reason == schemes.SignatureMismatch {
-		r.tried, r.lookAt = d.Unexplained()
+	if r.findings == nil {
+		r.tried, r.lookAt = d.Unexplained(r.refusal.Reason)
 	}
 }
 

@@ -70,9 +70,10 @@ func (v *verify) run(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
+	d := &explain.Delivery{Scheme: scheme, Definition: definition, Secrets: secrets}
 	verifier, err := scheme.NewVerifier(secrets...)
 	if err != nil {
-		return withAdvice(err, explain.Unreadable(scheme, secrets, err))
+		return withAdvice(err, d.Unreadable(err))
 	}
 	text, err := readFile(v.headers.text, maxInput)
 	if err != nil {
@@ -91,7 +92,8 @@ func (v *verify) run(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	r.explain(&explain.Delivery{Scheme: scheme, Definition: definition, Secrets: secrets, Request: request, Body: body})
+	d.Request, d.Body = request, body
+	r.explain(d)
 	if err := write(cmd, r.report(len(secrets))); err != nil {
 		return err
 	}

@@ -73,6 +73,9 @@ reason:         missing_signature
 detail:         cryptr-signature is absent or empty
 scheme:         cryptr
 signed bytes:   t . body; the headers do not say all of it
+explained by:   no common mistake
+tried:          all other schemes
+what to do:     none of the headers looks like a signature: keep all headers of a delivery, in full length
 `,
 		},
 		"only the body is signed": {
@@ -83,6 +86,9 @@ detail:         X-CraneOps-Signature is absent or empty
 scheme:         craneops
 signed time:    none; craneops does not sign one
 signed bytes:   "b\xff\x1b[31m\u202e" (10 bytes)
+explained by:   no common mistake
+tried:          all other schemes
+what to do:     none of the headers looks like a signature: keep all headers of a delivery, in full length
 `,
 		},
 		"unsigned values": {

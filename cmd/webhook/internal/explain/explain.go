@@ -25,25 +25,30 @@ type Finding struct {
 	Do string
 }
 
-// maxPaired bounds, in bytes, the bodies for which two mistakes at once are
-// looked for, which is some thousand MACs.
+// maxPaired bounds, in bytes, the bodies for which several mistakes at once are
+// looked for, which is many thousand MACs.
 const maxPaired = 64 << 10
 
 // Refused finds what is wrong with a delivery that was refused for a reason:
 // one mistake, or two that were made together. It finds none for a reason that
 // has nothing to do with the signature.
 func (d *Delivery) Refused(reason schemes.Reason) []Finding {
-	var steps []func() []Finding
+	steps := []func() []Finding{d.definition}
 	switch reason {
 	case schemes.SignatureMismatch:
-		steps = append(d.single(), d.otherScheme)
+		steps = append(steps, d.single()...)
+		steps = append(steps, d.otherScheme)
 		if len(d.Body) <= maxPaired {
 			steps = append(steps, d.secretAndMore, d.bodyAndURL)
 		}
 	case schemes.MissingSignature, schemes.MissingSignedHeader:
-		steps = []func() []Finding{d.otherScheme, d.definition, d.otherHeaders}
+		steps = append(steps, d.otherScheme, d.otherHeaders)
 	case schemes.MalformedSignature, schemes.MalformedSignedHeader:
-		steps = []func() []Finding{d.otherScheme, d.definition, d.sentTime, d.writtenOtherwise, d.otherHeaders}
+		steps = append(steps, d.otherScheme, d.sentTime, d.writtenOtherwise, d.otherHeaders)
+	case schemes.NoSignedTime:
+		return d.notThere()
+	default:
+		return nil
 	}
 	for _, step := range steps {
 		if found := step(); found != nil {
@@ -61,7 +66,7 @@ func (d *Delivery) Accepted() []Finding {
 // single are the steps that look for one mistake in a delivery of the right
 // form.
 func (d *Delivery) single() []func() []Finding {
-	return []func() []Finding{d.secret, d.body, d.url, d.signedTime, d.label, d.definition, d.bodyAlone}
+	return []func() []Finding{d.secret, d.body, d.url, d.signedTime, d.label, d.bodyAlone}
 }
 
 func (d *Delivery) secret() []Finding {

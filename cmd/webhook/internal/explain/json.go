@@ -15,6 +15,10 @@ import (
 // maxRewritten bounds, in bytes, the bodies that are written anew.
 const maxRewritten = 1 << 20
 
+// maxGrowth bounds by how much a body may grow when it is written anew: indented,
+// a small one that is nested deeply would take gigabytes.
+const maxGrowth = 16
+
 // maxDepth bounds how deep a body may be nested to be written anew.
 const maxDepth = 1000
 
@@ -58,8 +62,11 @@ func rewritten(body []byte, try tryBody) {
 				continue // it makes no difference
 			}
 			for i := range layouts {
-				w := writer{layout: i, escaped: escaped}
+				w := writer{layout: i, escaped: escaped, most: maxGrowth*len(body) + 4<<10}
 				w.value(root, 0)
+				if len(w.out) > w.most {
+					continue
+				}
 				words := w.words(body, sorted)
 				const do = "something parses the JSON and writes it anew, such as a framework, a proxy or a log: "
 				if !try(w.out, words, do+asSent) || !try(append(w.out, '\n'), words+" and a line end", do+asSent) {
@@ -184,6 +191,7 @@ func (n *node) special() (kinds uint) {
 type writer struct {
 	layout  int
 	escaped uint
+	most    int // bytes, behind which it stops
 	out     []byte
 }
 
@@ -199,6 +207,9 @@ func (w *writer) value(n *node, depth int) {
 	l := layouts[w.layout]
 	w.out = append(w.out, byte(n.kind))
 	for i, m := range n.members {
+		if len(w.out) > w.most {
+			return
+		}
 		if i > 0 {
 			w.out = append(w.out, l.comma...)
 		}

@@ -70,7 +70,7 @@ func TestNodeKeepsWhatCounts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := writer{}
+	w := writer{most: 1 << 20}
 	w.value(root, 0)
 	if string(w.out) != text {
 		t.Errorf("%s", w.out)

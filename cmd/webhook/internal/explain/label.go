@@ -24,8 +24,12 @@ func version(value string, e entry) int {
 	return n
 }
 
-// label looks for an entry that matches and that the scheme passes over.
+// label looks for an entry that matches and that the scheme passes over. What a
+// version means is known of the built-in schemes only.
 func (d *Delivery) label() []Finding {
+	if d.Definition != nil {
+		return nil
+	}
 	name, value, sent := d.entries()
 	v := d.verifier(d.Scheme)
 	for _, from := range sent {
@@ -43,6 +47,9 @@ func (d *Delivery) label() []Finding {
 
 // previousSecret says that a delivery is accepted by the previous secret alone.
 func (d *Delivery) previousSecret() []Finding {
+	if d.Definition != nil {
+		return nil
+	}
 	name, value, sent := d.entries()
 	newest, matching, only := -1, -1, 0
 	v := d.verifier(d.Scheme)

@@ -1,35 +1,124 @@
 package explain
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
-
-	"github.com/hooklatch/hooklatch/schemes"
+	"strings"
+	"time"
 )
 
-// notThere says which members of the body a definition of the user's own asks
-// for in vain: a mistyped one is no error, because not every event has all.
+// wanted is a member of the body, or a header that is not signed, for which a
+// definition asks.
+type wanted struct {
+	option, member string
+	isTime         bool
+	unit           string // of a time
+	header         string // in place of a member
+}
+
+// notThere says for what of a delivery a definition of the user's own asks in
+// vain. A mistyped name is no error, because not every event has everything.
 func (d *Delivery) notThere() (found []Finding) {
 	if d.Definition == nil {
 		return nil
 	}
-	facts := d.Scheme.Read(&schemes.Claim{}, d.Body)
-	for _, m := range []struct {
-		option, member, kind string
-		there                bool
-	}{
-		{"id", d.Definition.ID.Body, "text", facts.ID != ""},
-		{"event", d.Definition.Event.Body, "text", facts.Event != ""},
-		{"timestamp", d.Definition.Timestamp.Body, "time in this unit", !facts.BodyTime.IsZero()},
-		{"occurred_at", d.Definition.OccurredAt.Body, "time in this unit", !facts.OccurredAt.IsZero()},
-		{"tenant", d.Definition.Tenant, "text", facts.Tenant != ""},
-		{"environment", d.Definition.Environment, "text", facts.Environment != ""},
+	var body map[string]any
+	decoder := json.NewDecoder(bytes.NewReader(d.Body))
+	decoder.UseNumber()
+	isObject := decoder.Decode(&body) == nil
+	for _, w := range []wanted{
+		{option: "id", member: d.Definition.ID.Body},
+		{option: "event", member: d.Definition.Event.Body, header: d.Definition.Event.Header},
+		{option: "timestamp", member: d.Definition.Timestamp.Body, isTime: true, unit: d.Definition.Timestamp.Unit},
+		{option: "occurred_at", member: d.Definition.OccurredAt.Body, isTime: true, unit: d.Definition.OccurredAt.Unit},
+		{option: "tenant", member: d.Definition.Tenant},
+		{option: "environment", member: d.Definition.Environment},
+		{option: "occurrence_id", header: d.Definition.OccurrenceID},
 	} {
-		if m.member != "" && !m.there {
+		if w.header != "" && d.Request.Header.Get(w.header) == "" {
 			found = append(found, Finding{
-				fmt.Sprintf("this body has no %s at %s, where the definition looks for %s", m.kind, m.member, m.option),
-				"compare the path with the body, unless this event has none",
+				fmt.Sprintf("the delivery has no header %s, where the definition looks for %s", w.header, w.option),
+				"compare the name with the headers, unless this event has none",
 			})
+		}
+		switch {
+		case w.member == "":
+		case !isObject:
+			return append(found, Finding{"the body is no JSON object, so that nothing is read from it", "leave out what the definition reads from the body"})
+		default:
+			found = append(found, w.judge(valueAt(body, w.member))...)
 		}
 	}
 	return found
+}
+
+// valueAt gives a member by its path, or nil.
+func valueAt(body map[string]any, path string) any {
+	var value any = body
+	for step := range strings.SplitSeq(path, ".") {
+		object, ok := value.(map[string]any)
+		if !ok {
+			return nil
+		}
+		value = object[step]
+	}
+	return value
+}
+
+// judge says why a value is not taken.
+func (w wanted) judge(value any) []Finding {
+	if value == nil {
+		return []Finding{{
+			fmt.Sprintf("this body has no member %s, where the definition looks for %s", w.member, w.option),
+			"compare the path with the body, unless this event has none",
+		}}
+	}
+	text, isText := value.(string)
+	if number, ok := value.(json.Number); ok && w.isTime {
+		text = number.String()
+	}
+	switch {
+	case w.isTime:
+		return w.judgeTime(text)
+	case !isText:
+		return []Finding{{
+			fmt.Sprintf("%s is not a text in this body, and nothing else can be the %s", w.member, w.option),
+			"name another member, or leave " + w.option + " out",
+		}}
+	case w.option == "id" && !idText.MatchString(text):
+		return []Finding{{
+			w.member + " cannot be an id in this body: that is 1 to 128 of A-Z, a-z, 0-9, _ and -",
+			"name another member, or leave id out; a delivery without one is known by its content",
+		}}
+	}
+	return nil
+}
+
+// judgeTime tells in which unit a time should be read.
+func (w wanted) judgeTime(text string) []Finding {
+	unit, ok := unitOf(text)
+	if _, err := time.Parse(time.RFC3339, text); err == nil {
+		unit, ok = "rfc3339", true
+	}
+	said := w.unit
+	if said == "s" {
+		said = ""
+	}
+	switch {
+	case !ok:
+		return []Finding{{
+			fmt.Sprintf("%s is not a time that a definition can read, in this body", w.member),
+			"name another member, or leave " + w.option + " out",
+		}}
+	case unit != said:
+		if unit == "" {
+			unit = "s"
+		}
+		return []Finding{{
+			fmt.Sprintf("%s is in another unit than the definition says", w.member),
+			fmt.Sprintf("write %s body %s unit %s", w.option, w.member, unit),
+		}}
+	}
+	return nil
 }

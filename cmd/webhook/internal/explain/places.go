@@ -11,27 +11,31 @@ import (
 	"github.com/hooklatch/hooklatch/schemes"
 )
 
-// maxPlaces bounds how many forms of the signature, and how many places of the
-// time, are read off the headers of one delivery.
+// maxPlaces bounds how many forms of the signature, and how many places of time
+// and id, are read off the headers of one delivery.
 const maxPlaces = 12
 
-// forms are the ways in which the delivery can have its signature, that of the
-// definition first. If its header is not there, it may be any other.
-func (d *Delivery) forms() []schemes.SignatureForm {
-	all := []schemes.SignatureForm{d.Definition.Signature}
-	names := []string{d.Scheme.SignatureHeader}
-	if d.Request.Header.Get(names[0]) == "" {
-		names = slices.Sorted(maps.Keys(d.Request.Header))
-	}
-	for _, name := range names {
+// signatureForm is a way in which a header can have a signature of some bytes; the size
+// is 0 where it is not known.
+type signatureForm struct {
+	schemes.SignatureForm
+	size int
+}
+
+// forms are those of the delivery: the definition's own, then what its header
+// shows, then the other headers.
+func (d *Delivery) forms() []signatureForm {
+	all := []signatureForm{{d.Definition.Signature, 0}}
+	names := slices.Sorted(maps.Keys(d.Request.Header))
+	for _, name := range append([]string{d.Scheme.SignatureHeader}, names...) {
 		value := d.Request.Header.Get(name)
 		all = append(all, single(name, value)...)
 		for _, l := range lists(value) {
 			for _, e := range l.entries {
-				if encoding, ok := encodingOf(e.value); ok {
-					all = append(all, schemes.SignatureForm{
+				if encoding, size := encodingOf(e.value); size > 0 {
+					all = append(all, signatureForm{schemes.SignatureForm{
 						Header: name, Encoding: encoding, Separator: l.separator, Assign: l.assign, Names: []string{e.name},
-					})
+					}, size})
 				}
 			}
 		}
@@ -43,14 +47,28 @@ func (d *Delivery) forms() []schemes.SignatureForm {
 var front = regexp.MustCompile(`^[A-Za-z0-9_-]{1,16}(?:=|:| )`)
 
 // single is a header that has one signature and nothing else.
-func single(name, value string) (all []schemes.SignatureForm) {
-	prefix := front.FindString(value)
-	for _, prefix := range slices.Compact([]string{"", prefix}) {
-		if encoding, ok := encodingOf(value[len(prefix):]); ok {
-			all = append(all, schemes.SignatureForm{Header: name, Encoding: encoding, Prefix: prefix})
+func single(name, value string) (all []signatureForm) {
+	for _, prefix := range slices.Compact([]string{"", front.FindString(value)}) {
+		if encoding, size := encodingOf(value[len(prefix):]); size > 0 {
+			all = append(all, signatureForm{schemes.SignatureForm{Header: name, Encoding: encoding, Prefix: prefix}, size})
 		}
 	}
 	return all
+}
+
+// versionText is what some providers sign in front of all else, and write in front
+// of the signature.
+var versionText = regexp.MustCompile(`^v\d+\b`)
+
+func (d *Delivery) versions() (all []string) {
+	for _, f := range d.forms() {
+		for _, text := range append([]string{f.Prefix}, f.Names...) {
+			if found := versionText.FindString(text); found != "" {
+				all = append(all, found)
+			}
+		}
+	}
+	return unique(all)
 }
 
 // times are the places where the delivery can have its signed time, that of the
@@ -58,19 +76,10 @@ func single(name, value string) (all []schemes.SignatureForm) {
 func (d *Delivery) times() []schemes.TimePlace {
 	own := d.Definition.Timestamp
 	all := []schemes.TimePlace{own}
-	add := func(place schemes.Place, text string) {
-		unit, ok := unitOf(text)
-		if ok && (place != own.Place || unit != own.Unit) {
-			all = append(all, schemes.TimePlace{Place: place, Unit: unit})
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(d.Request.Header)) {
-		value := d.Request.Header.Get(name)
-		add(schemes.Place{Header: name}, value)
-		for _, l := range lists(value) {
-			for _, e := range l.entries {
-				add(schemes.Place{Field: e.name}, e.value)
-			}
+	for p := range d.places() {
+		unit, ok := unitOf(p.value)
+		if ok && (p.place != own.Place || unit != own.Unit) {
+			all = append(all, schemes.TimePlace{Place: p.place, Unit: unit})
 		}
 	}
 	return all[:min(len(all), 1+maxPlaces)]
@@ -90,48 +99,29 @@ func unitOf(text string) (unit string, ok bool) {
 	return "", len(text) == 10
 }
 
-// list is a header read as entries with names.
-type list struct {
-	separator, assign string // assign is empty for =
-	entries           []namedEntry
-}
+// idText is what can be an id.
+var idText = regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}$`)
 
-type namedEntry struct{ name, value string }
-
-var entryName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,16}$`)
-
-// lists are the ways to read a header as a list.
-func lists(value string) (all []list) {
-	for _, separator := range []string{", ", ",", ";", "|", "&", " "} {
-		for _, assign := range []string{"", ":", ","} {
-			l := list{separator: separator, assign: assign}
-			for text := range strings.SplitSeq(value, separator) {
-				name, value, ok := strings.Cut(text, assignOf(assign))
-				if ok && entryName.MatchString(name) {
-					l.entries = append(l.entries, namedEntry{name, value})
-				}
-			}
-			if len(l.entries) > 1 {
-				all = append(all, l)
-			}
+// ids are the places where the delivery can have a signed id, that of the
+// definition first.
+func (d *Delivery) ids() []schemes.Place {
+	own := d.Definition.ID
+	all := []schemes.Place{own}
+	for p := range d.places() {
+		_, isTime := unitOf(p.value)
+		if idText.MatchString(p.value) && !isTime && p.place != own && !slices.Contains(usualHeaders, p.place.Header) {
+			all = append(all, p.place)
 		}
 	}
-	return all
+	return all[:min(len(all), 1+maxPlaces)]
 }
 
-func assignOf(assign string) string {
-	if assign == "" {
-		return "="
-	}
-	return assign
-}
+// usualHeaders have values that look like ids and are none.
+var usualHeaders = []string{"Accept-Encoding", "Connection", "Content-Length", "Host", "Traceparent", "User-Agent"}
 
-// shortest is the length in bytes of the shortest signature that there is.
-const shortest = 20
-
-// encodingOf tells how a definition calls the encoding of a signature; hex need
-// not be said.
-func encodingOf(text string) (encoding string, ok bool) {
+// encodingOf tells how a definition calls the encoding of a signature, and its
+// size in bytes, 0 if the text is none. Hex need not be said.
+func encodingOf(text string) (encoding string, size int) {
 	for _, e := range []struct {
 		name string
 		read func(string) ([]byte, error)
@@ -140,9 +130,14 @@ func encodingOf(text string) (encoding string, ok bool) {
 		{"base64", base64.StdEncoding.DecodeString},
 		{"base64url", base64.RawURLEncoding.DecodeString},
 	} {
-		if sum, err := e.read(text); err == nil && len(sum) >= shortest {
-			return e.name, true
+		if sum, err := e.read(text); err == nil && isSignatureSize(len(sum)) {
+			return e.name, len(sum)
 		}
 	}
-	return "", false
+	return "", 0
+}
+
+// isSignatureSize knows the sizes of HMACs and Ed25519, and about that of ECDSA.
+func isSignatureSize(size int) bool {
+	return slices.Contains([]int{20, 32, 48, 64}, size) || size >= 66 && size <= 72
 }

@@ -51,16 +51,16 @@ func TestUnexplained(t *testing.T) {
 		if found := d.Refused(schemes.SignatureMismatch); found != nil {
 			t.Errorf("%+v", found)
 		}
-		tried, do := d.Unexplained()
+		tried, do := d.Unexplained(schemes.SignatureMismatch)
 		if strings.Contains(tried, "URL") != s.scheme.SignsRequest || !strings.Contains(tried, "JSON") || strings.Contains(do, "empty") {
 			t.Errorf("%s\n%s", tried, do)
 		}
 		d.Body = nil
-		if _, do := d.Unexplained(); !strings.Contains(do, "the body that was kept is empty") {
+		if _, do := d.Unexplained(schemes.SignatureMismatch); !strings.Contains(do, "the body that was kept is empty") {
 			t.Error(do)
 		}
 		d.Body = make([]byte, maxRewritten+1)
-		if tried, _ := d.Unexplained(); strings.Contains(tried, "JSON") {
+		if tried, _ := d.Unexplained(schemes.SignatureMismatch); strings.Contains(tried, "JSON") {
 			t.Error(tried)
 		}
 		for _, reason := range []schemes.Reason{schemes.Stale, schemes.Future, schemes.NoSignedTime} {

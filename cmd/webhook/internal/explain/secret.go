@@ -180,15 +180,18 @@ func readings(secret string, isText bool) []readingTry {
 	return tries
 }
 
-// Unreadable says what is wrong with a secret that a scheme cannot read, if
-// another text of it can be read.
-func Unreadable(scheme *schemes.Scheme, secrets []string, err error) []Finding {
+// Unreadable says what is wrong with a secret that the scheme cannot read, if
+// it could be read otherwise.
+func (d *Delivery) Unreadable(err error) []Finding {
 	wrong, ok := errors.AsType[*schemes.SecretError](err)
-	if !ok || wrong.Position > len(secrets) {
+	if !ok || wrong.Position > len(d.Secrets) {
 		return nil
 	}
-	for _, t := range texts(secrets[wrong.Position-1]) {
-		if _, err := scheme.NewVerifier(t.text); err == nil {
+	if d.Definition != nil {
+		return d.otherKeyForms()
+	}
+	for _, t := range texts(d.Secrets[wrong.Position-1]) {
+		if _, err := d.Scheme.NewVerifier(t.text); err == nil {
 			return []Finding{t.finding}
 		}
 	}
