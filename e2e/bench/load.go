@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -21,7 +22,7 @@ import (
 const connections = 8
 
 // request makes the n-th request of a load, headers and body.
-type request func(n uint64, buffer []byte) []byte
+type request func(n uint64) []byte
 
 // measured is what a load cost.
 type measured struct {
@@ -33,21 +34,26 @@ type measured struct {
 
 var serial atomic.Uint64
 
-// load sends requests and measures the gateway meanwhile.
+// load sends requests and measures the gateway meanwhile. They are made before,
+// because to make and sign one takes longer than to send it.
 func load(g *measure.Gateway, requests, status int, next request) (measured, error) {
+	ready := make([][]byte, requests)
+	for i := range ready {
+		ready[i] = next(serial.Add(1))
+	}
+	runtime.GC() // now, and not while it is measured
 	g.ResetPeak()
 	before, err := g.CPU()
 	if err != nil {
 		return measured{}, err
 	}
 	began := time.Now()
-	var left atomic.Int64
-	left.Store(int64(requests))
+	var sent atomic.Int64
 	took := make([][]time.Duration, connections)
 	failed := make([]error, connections)
 	var group sync.WaitGroup
 	for i := range connections {
-		group.Go(func() { took[i], failed[i] = sendAll(g.Addr, &left, status, next) })
+		group.Go(func() { took[i], failed[i] = sendAll(g.Addr, ready, &sent, status) })
 	}
 	group.Wait()
 	elapsed := time.Since(began)
@@ -70,7 +76,7 @@ func load(g *measure.Gateway, requests, status int, next request) (measured, err
 	}, nil
 }
 
-func sendAll(addr string, left *atomic.Int64, status int, next request) ([]time.Duration, error) {
+func sendAll(addr string, ready [][]byte, sent *atomic.Int64, status int) ([]time.Duration, error) {
 	conn, err := net.Dial("tcp", addr)
 	if err != nil {
 		return nil, err
@@ -78,11 +84,13 @@ func sendAll(addr string, left *atomic.Int64, status int, next request) ([]time.
 	defer conn.Close()
 	answers := bufio.NewReader(conn)
 	var took []time.Duration
-	var buffer []byte
-	for left.Add(-1) >= 0 {
-		buffer = next(serial.Add(1), buffer[:0])
+	for {
+		n := sent.Add(1)
+		if n > int64(len(ready)) {
+			return took, nil
+		}
 		began := time.Now()
-		if _, err := conn.Write(buffer); err != nil {
+		if _, err := conn.Write(ready[n-1]); err != nil {
 			return nil, err
 		}
 		res, err := http.ReadResponse(answers, nil)
@@ -96,13 +104,12 @@ func sendAll(addr string, left *atomic.Int64, status int, next request) ([]time.
 			return nil, fmt.Errorf("status %d, want %d", res.StatusCode, status)
 		}
 	}
-	return took, nil
 }
 
 // deliveries makes deliveries of a size to a path; with fresh each has a body
 // of its own, otherwise all have the same one. forge spoils the signature.
 func deliveries(path string, size int, fresh bool, forge func(signature []byte) []byte) request {
-	return func(n uint64, buffer []byte) []byte {
+	return func(n uint64) []byte {
 		body := make([]byte, size)
 		for i := range body {
 			body[i] = 'a' + byte(i%26)
@@ -119,7 +126,7 @@ func deliveries(path string, size int, fresh bool, forge func(signature []byte) 
 		if forge != nil {
 			signature = forge(signature)
 		}
-		buffer = fmt.Appendf(buffer, "POST %s HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nX-CraneOps-Event: bench\r\nX-CraneOps-Signature: %s\r\nContent-Length: %d\r\n\r\n", path, signature, size)
-		return append(buffer, body...)
+		head = fmt.Sprintf("POST %s HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nX-CraneOps-Event: bench\r\nX-CraneOps-Signature: %s\r\nContent-Length: %d\r\n\r\n", path, signature, size)
+		return append([]byte(head), body...)
 	}
 }
