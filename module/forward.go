@@ -133,9 +133,13 @@ var errPanicked = errors.New("verify_webhook: the handlers behind panicked")
 // the delivery is released and the sender answered. http.ErrAbortHandler is
 // the way to cut a connection on purpose and stays what it is.
 func (h *Handler) callNext(next caddyhttp.Handler, f *forwarding, r *http.Request) (err error) {
+	returned := false
 	defer func() {
 		p := recover()
 		if p == nil {
+			if !returned && f.answer.end() == endUnanswered { // runtime.Goexit
+				h.release(r.Context(), f.reservation)
+			}
 			return
 		}
 		onPurpose := p == http.ErrAbortHandler //nolint:errorlint // it is what was panicked with
@@ -154,7 +158,9 @@ func (h *Handler) callNext(next caddyhttp.Handler, f *forwarding, r *http.Reques
 			panic(http.ErrAbortHandler)
 		}
 	}()
-	return next.ServeHTTP(&f.answer, r)
+	err = next.ServeHTTP(&f.answer, r)
+	returned = true
+	return err
 }
 
 // settle records or releases the delivery by its status, before the sender

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -274,4 +275,37 @@ func TestNoTunnel(t *testing.T) {
 		return nil
 	}))
 	expect(t, g.send(t, craneops(body), body), http.StatusBadGateway, "accepted no_answer")
+}
+
+// TestGoexit: a handler behind that ends its goroutine has answered nothing, and
+// the retry is forwarded.
+func TestGoexit(t *testing.T) {
+	first := true
+	g := newGateway(t, nil, func(w http.ResponseWriter, _ *http.Request) error {
+		if first {
+			first = false
+			runtime.Goexit()
+		}
+		w.WriteHeader(http.StatusNoContent)
+		return nil
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	answered := make(chan error)
+	go func() {
+		r := g.request(t, craneops(body), strings.NewReader(body)).WithContext(ctx)
+		_, err := g.try(r)
+		answered <- err
+	}()
+	for len(g.delivered()) == 0 {
+		runtime.Gosched()
+	}
+	cancel() // the server has lost the goroutine that would answer
+	if err := <-answered; err == nil {
+		t.Error("an answer")
+	}
+	a := g.send(t, craneops(body), body)
+	for a.status == http.StatusServiceUnavailable { // it is being released
+		a = g.send(t, craneops(body), body)
+	}
+	expect(t, a, http.StatusNoContent, "")
 }

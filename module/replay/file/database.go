@@ -69,6 +69,9 @@ func open(path string, now func() time.Time) (*database, error) {
 	}
 	if err != nil {
 		_ = d.closeDB(isDamage(err)) // the reason is err
+		if size == 0 && !errors.Is(err, berrors.ErrTimeout) {
+			_ = os.Truncate(path, 0) // or the next start would find half a file
+		}
 		return nil, explain(path, err)
 	}
 	go d.run()

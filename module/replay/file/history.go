@@ -124,10 +124,14 @@ func (h *history) delivery(e replay.Event, ttl time.Duration) *write {
 		return nil
 	})
 	w.again = true
+	tried := false
 	w.written = func(err error) {
 		h.mu.Lock()
 		defer h.mu.Unlock()
-		h.reserved.Remove(e)
+		if !tried { // later, it may be somebody else's reservation
+			h.reserved.Remove(e)
+		}
+		tried = true
 		for key, known := range entries {
 			if err != nil {
 				h.unsaved[key] = known

@@ -2,6 +2,7 @@ package file
 
 import (
 	"context"
+	"errors"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -153,4 +154,19 @@ func TestClockSetBack(t *testing.T) {
 	for n := range uint64(4) {
 		deliver(t, v, event(n+1))
 	}
+}
+
+// TestDeliveryWrittenTooLate: an event that could not be written until it had
+// expired has been reserved anew in between, and stays so.
+func TestDeliveryWrittenTooLate(t *testing.T) {
+	c := newTestClock()
+	v := opened(t, newPath(t), "label", c)
+	reserve(t, v, event(1), replay.Reserved)
+	late := v.history.delivery(event(1), replaytest.TTL)
+	late.written(errors.New("no room"))
+	reserve(t, v, event(1), replay.Duplicate)
+	c.advance(replaytest.TTL + time.Second)
+	reserve(t, v, event(1), replay.Reserved)
+	late.written(nil)
+	reserve(t, v, event(1), replay.InFlight)
 }

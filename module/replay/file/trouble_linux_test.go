@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"path/filepath"
 	"syscall"
 	"testing"
 
@@ -102,4 +103,24 @@ func TestRoomJustBeforeTheEnd(t *testing.T) {
 	makeRoom()
 	closed(t, v)
 	reserve(t, opened(t, path, "label", c), event(1), replay.Duplicate)
+}
+
+// TestFirstStartOnAFullDisk leaves nothing behind that a later start would take
+// for a damaged file.
+func TestFirstStartOnAFullDisk(t *testing.T) {
+	folder := t.TempDir()
+	if err := syscall.Mount("tmpfs", folder, "tmpfs", 0, "size=8k"); err != nil {
+		t.Skipf("mounting a small disk: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(folder, syscall.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+	path, c := filepath.Join(folder, "history.db"), newTestClock()
+	mustNotOpen(t, path)
+	if err := syscall.Mount("tmpfs", folder, "tmpfs", syscall.MS_REMOUNT, "size=1m"); err != nil {
+		t.Fatal(err)
+	}
+	deliver(t, opened(t, path, "label", c), event(1))
 }

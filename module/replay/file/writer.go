@@ -85,7 +85,9 @@ func (d *database) run() {
 func (d *database) turn(queue []*write) {
 	batch := append(d.unwritten, queue...)
 	err := d.commit(batch)
-	d.report(err)
+	if err != nil {
+		d.report(err)
+	}
 	d.unwritten = nil
 	for _, w := range batch {
 		if w.written != nil {
@@ -94,6 +96,9 @@ func (d *database) turn(queue []*write) {
 		if err != nil && w.again {
 			d.unwritten = append(d.unwritten, w)
 		}
+	}
+	if err == nil {
+		d.report(nil) // only now: what was written is known to be
 	}
 	for _, w := range queue {
 		w.err = err

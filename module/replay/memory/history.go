@@ -12,9 +12,14 @@ import (
 type history struct {
 	mu sync.Mutex
 
-	// entries has no size of its own: that is set per view, and a configuration
-	// that fails to load must not shrink it.
 	entries table
+
+	// size is that of the newest view that has delivered anything: neither a
+	// configuration that fails to load may shrink the history, nor a request that
+	// began under the one before.
+	size  int
+	sized int // the order of that view
+	views int // that were opened
 
 	// began is where the clock of the entries starts. Differences to it are
 	// monotonic, so setting the clock of the machine changes nothing.
@@ -25,8 +30,17 @@ type history struct {
 
 func newHistory(now time.Time) *history { return &history{began: now} }
 
-// reserve decides under one lock, so that one of many callers is first.
-func (h *history) reserve(e replay.Event, now time.Time) replay.Status {
+// join gives the order of a view that is opened.
+func (h *history) join() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.views++
+	return h.views
+}
+
+// reserve decides under one lock, so that one of many callers is first. It tells
+// whether the occurrence is reserved too.
+func (h *history) reserve(e replay.Event, now time.Time) (status replay.Status, withOccurrence bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	clock := now.Sub(h.began)
@@ -34,20 +48,20 @@ func (h *history) reserve(e replay.Event, now time.Time) replay.Status {
 	if known := h.get(e.Content, clock); known != nil {
 		switch {
 		case known.expires == 0:
-			return replay.InFlight
+			return replay.InFlight, false
 		case known.mark == e.Unsigned:
-			return replay.Duplicate
+			return replay.Duplicate, false
 		}
-		return replay.ContentConflict
+		return replay.ContentConflict, false
 	}
-	withOccurrence := e.Occurrence != (replay.Key{})
+	withOccurrence = e.Occurrence != (replay.Key{})
 	if withOccurrence {
 		if known := h.get(e.Occurrence, clock); known != nil {
 			switch {
 			case known.expires == 0:
-				return replay.InFlight
+				return replay.InFlight, false
 			case known.mark != e.Content.Mark():
-				return replay.OccurrenceConflict
+				return replay.OccurrenceConflict, false
 			}
 			// The content's own entry made room before this one did: the event is
 			// simply not remembered.
@@ -58,7 +72,7 @@ func (h *history) reserve(e replay.Event, now time.Time) replay.Status {
 	if withOccurrence {
 		h.entries.reserve(e.Occurrence)
 	}
-	return replay.Reserved
+	return replay.Reserved, withOccurrence
 }
 
 // get finds an entry that is reserved, or delivered and not expired.
@@ -75,36 +89,53 @@ func (h *history) get(key replay.Key, clock time.Duration) *record {
 	return known
 }
 
-// release forgets that an event is being handled.
-func (h *history) release(e replay.Event) {
+// release forgets that an event is being handled, under the keys that were
+// reserved for it.
+func (h *history) release(e replay.Event, withOccurrence bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for _, key := range [...]replay.Key{e.Content, e.Occurrence} {
+	keys := []replay.Key{e.Content}
+	if withOccurrence {
+		keys = append(keys, e.Occurrence)
+	}
+	for _, key := range keys {
 		if known := h.entries.find(key); known != nil && known.expires == 0 {
 			h.entries.remove(key)
 		}
 	}
 }
 
-// deliver turns what was reserved into entries, makes room for them, and says
-// how many entries went that had not expired, and how long they still had.
-func (h *history) deliver(e replay.Event, now time.Time, ttl time.Duration, size int) (lost int, left time.Duration) {
+// deliver turns what was reserved under a view into entries, makes room for
+// them, and says what went that had not expired.
+func (h *history) deliver(e replay.Event, now time.Time, v *view) (lost loss) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if v.order >= h.sized {
+		h.size, h.sized = v.size, v.order
+	}
+	ttl := v.ttl
 	clock := now.Sub(h.began)
 	h.entries.deliver(e.Content, clock+ttl, e.Unsigned)
 	if e.Occurrence != (replay.Key{}) {
 		h.entries.deliver(e.Occurrence, clock+ttl, e.Content.Mark())
 	}
-	for h.entries.delivered > size {
+	for h.entries.delivered > h.size {
 		oldest := h.entries.at(h.entries.oldest)
 		if oldest.expires > clock {
-			lost++
-			left = max(left, oldest.expires-clock)
+			lost.entries++
+			lost.left = max(lost.left, oldest.expires-clock)
 		}
 		h.entries.remove(oldest.key)
 	}
-	return lost, left
+	lost.size = h.size
+	return lost
+}
+
+// loss is what made room before it expired.
+type loss struct {
+	entries int
+	left    time.Duration // the longest time that one of them still had
+	size    int           // for which there was no room
 }
 
 // forget removes a delivered event and its occurrence, which is found by the

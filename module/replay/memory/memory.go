@@ -93,10 +93,15 @@ func (s *Store) Open(o replay.Opening) (replay.History, error) {
 		return nil, errors.New("it ended with its configuration")
 	}
 	shared, _ := histories.LoadOrStore(o.Label, newHistory(s.now()))
+	order := 0 // a late request does not bring its configuration's size back
+	if !o.Late {
+		order = shared.(*history).join()
+	}
 	return &view{
 		history: shared.(*history),
 		label:   o.Label,
 		size:    s.Size,
+		order:   order,
 		ttl:     o.TTL,
 		now:     s.now,
 		logger:  o.Context.Logger(),

@@ -189,3 +189,49 @@ func TestLateRequest(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestRequestOfTheOldConfiguration ends after the reload to a larger size, and
+// takes nothing away.
+func TestRequestOfTheOldConfiguration(t *testing.T) {
+	c := &clock{at: time.Unix(1760000000, 0)}
+	small := opened(t, &Store{Size: 2, now: c.now}, "")
+	slow, _, _ := small.Reserve(t.Context(), replay.Event{Content: replaytest.Key(100)})
+	big := opened(t, &Store{Size: 1000, now: c.now}, "")
+	for n := range uint64(50) {
+		do(t, big, replay.Event{Content: replaytest.Key(n)}, replay.Reserved)
+	}
+	if err := slow.Deliver(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if n := big.history.entries.delivered; n != 51 {
+		t.Errorf("%d of 51 entries are left in a history of size 1000", n)
+	}
+	for _, n := range []uint64{0, 49, 100} {
+		do(t, big, replay.Event{Content: replaytest.Key(n)}, replay.Duplicate)
+	}
+}
+
+// TestReleaseLeavesTheOccurrenceOfAnother: an event that came again while its
+// occurrence was still known has not reserved it.
+func TestReleaseLeavesTheOccurrenceOfAnother(t *testing.T) {
+	c := &clock{at: time.Unix(1760000000, 0)}
+	v := opened(t, &Store{Size: 1, now: c.now}, "")
+	v.logger = zap.NewNop()
+	occurrence := replaytest.Key(900)
+	first := replay.Event{Content: replaytest.Key(1), Occurrence: occurrence}
+	do(t, v, first, replay.Reserved) // its content makes room for its occurrence
+	again, status, _ := v.Reserve(t.Context(), first)
+	if status != replay.Reserved {
+		t.Fatal(status)
+	}
+	c.advance(replaytest.TTL)
+	if _, status, _ := v.Reserve(t.Context(), replay.Event{Content: replaytest.Key(2), Occurrence: occurrence}); status != replay.Reserved {
+		t.Fatal(status)
+	}
+	if err := again.Release(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, status, _ := v.Reserve(t.Context(), replay.Event{Content: replaytest.Key(3), Occurrence: occurrence}); status != replay.InFlight {
+		t.Errorf("%v, want in flight", status)
+	}
+}

@@ -16,6 +16,7 @@ type view struct {
 	history *history
 	label   string
 	size    int
+	order   int // among the views of the history, from 1; 0 never sets its size
 	ttl     time.Duration
 	now     func() time.Time
 	logger  *zap.Logger
@@ -25,11 +26,11 @@ type view struct {
 
 // Reserve never fails.
 func (v *view) Reserve(_ context.Context, e replay.Event) (replay.Reservation, replay.Status, error) {
-	status := v.history.reserve(e, v.now())
+	status, withOccurrence := v.history.reserve(e, v.now())
 	if status != replay.Reserved {
 		return nil, status, nil
 	}
-	return &reservation{view: v, event: e}, replay.Reserved, nil
+	return &reservation{view: v, event: e, withOccurrence: withOccurrence}, replay.Reserved, nil
 }
 
 // Forget never fails.
@@ -50,6 +51,8 @@ type reservation struct {
 	view    *view
 	event   replay.Event
 	settled atomic.Bool
+	// withOccurrence is set if the occurrence is reserved too.
+	withOccurrence bool
 }
 
 // Deliver never fails.
@@ -59,10 +62,10 @@ func (r *reservation) Deliver(context.Context) error {
 	}
 	v := r.view
 	now := v.now()
-	if lost, left := v.history.deliver(r.event, now, v.ttl, v.size); lost > 0 {
-		v.history.evicted.report(v, now, lost, left)
+	if lost := v.history.deliver(r.event, now, v); lost.entries > 0 {
+		v.history.evicted.report(v, now, lost)
 		if v.evicted != nil {
-			v.evicted(lost)
+			v.evicted(lost.entries)
 		}
 	}
 	return nil
@@ -71,7 +74,7 @@ func (r *reservation) Deliver(context.Context) error {
 // Release never fails.
 func (r *reservation) Release(context.Context) error {
 	if !r.settled.Swap(true) {
-		r.view.history.release(r.event)
+		r.view.history.release(r.event, r.withOccurrence)
 	}
 	return nil
 }
@@ -87,19 +90,19 @@ type evictions struct {
 
 const evictionsEvery = time.Minute
 
-func (ev *evictions) report(v *view, now time.Time, lost int, left time.Duration) {
+func (ev *evictions) report(v *view, now time.Time, lost loss) {
 	ev.mu.Lock()
 	defer ev.mu.Unlock()
-	ev.unsaid += lost
-	ev.left = max(ev.left, left)
+	ev.unsaid += lost.entries
+	ev.left = max(ev.left, lost.left)
 	if !ev.lastSaid.IsZero() && now.Sub(ev.lastSaid) < evictionsEvery {
 		return
 	}
 	v.logger.Warn("replay history is full; entries were dropped before they expired, and replays of them would be forwarded; set a larger size",
-		zap.Int("size_needed", sizeNeeded(v.size, v.ttl, ev.left)),
+		zap.Int("size_needed", sizeNeeded(lost.size, v.ttl, ev.left)),
 		zap.String("provider", v.label),
 		zap.Int("dropped", ev.unsaid),
-		zap.Int("size", v.size),
+		zap.Int("size", lost.size),
 		zap.Duration("ttl", v.ttl))
 	ev.unsaid, ev.left, ev.lastSaid = 0, 0, now
 }

@@ -286,3 +286,47 @@ func TestForeignValues(t *testing.T) {
 		t.Errorf("forget: %v", status)
 	}
 }
+
+// TestAwayForLong: what the application took while Redis was away is recorded
+// when it is back, however long that took. A history that has been closed gives
+// up in the end, and says so.
+func TestAwayForLong(t *testing.T) {
+	for name, c := range map[string]struct {
+		closes bool
+		want   replay.Status
+		logged int
+	}{
+		"running": {false, replay.Duplicate, 0},
+		"closed":  {true, replay.Reserved, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := serve(t)
+			g := newStage(s)
+			h, other := g.open(t, &Store{}, "label"), elsewhere(g.open(t, &Store{}, "label"))
+			core, logs := observer.New(zap.ErrorLevel)
+			h.logger = zap.New(core)
+			awaitAnswer(t, h)
+			r := mustReserve(t, h, event(1))
+			s.kill(t)
+			if err := r.Deliver(t.Context()); err == nil {
+				t.Fatal("recorded")
+			}
+			if c.closes {
+				if err := h.Close(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			g.mu.Lock()
+			g.at = g.at.Add(closedWithin + time.Minute)
+			g.mu.Unlock()
+			h.look(g.now())
+			s.start(t)
+			awaitAnswer(t, other)
+			g.advance(t, defaultLease) // until it is tried again
+			expect(t, other, event(1), c.want)
+			if n := logs.FilterMessageSnippet("too long to record").Len(); n != c.logged {
+				t.Errorf("said %d times that it was given up, want %d: %v", n, c.logged, logs.All())
+			}
+		})
+	}
+}

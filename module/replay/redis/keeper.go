@@ -13,10 +13,10 @@ import (
 // what Redis did not take. Most deliveries end before their first renewal, and
 // so cost nothing here.
 
-// recordWithin is how long it tries to record what was delivered while Redis
-// was away: longer than a restart or a failover takes. What is to be released
-// is tried for a lease only, since it is free then.
-const recordWithin = 5 * time.Minute
+// closedWithin is how long a history that is closed goes on trying to record what
+// was delivered: longer than a restart or a failover of Redis takes. What is to
+// be released is tried for a lease only, since it is free then.
+const closedWithin = 5 * time.Minute
 
 // hands is how many of them it does at once. They are many, because those whose
 // node of a cluster is down take their time, and must not keep the others.
@@ -75,7 +75,10 @@ func (h *history) due(now time.Time) (due []*reservation) {
 		case !r.undone:
 			continue
 		case r.state == released && now.Sub(r.settled) > h.lease,
-			r.state == delivered && now.Sub(r.settled) > min(recordWithin, h.ttl):
+			r.state == delivered && now.Sub(r.settled) > h.recordWithinLocked():
+			if r.state == delivered {
+				h.logger.Error("redis was away for too long to record a delivery; a replay of it would be forwarded", zap.String("provider", h.label))
+			}
 			h.dropLocked(r)
 			continue
 		}
@@ -83,6 +86,16 @@ func (h *history) due(now time.Time) (due []*reservation) {
 		due = append(due, r)
 	}
 	return due
+}
+
+// recordWithinLocked is how long it tries to record what was delivered while
+// Redis was away: as long as it counts. There are never many of them, because
+// without Redis nothing new is taken.
+func (h *history) recordWithinLocked() time.Duration {
+	if h.closed {
+		return min(closedWithin, h.ttl)
+	}
+	return h.ttl
 }
 
 // attend renews a reservation, or finishes it. What fails is due again at the
