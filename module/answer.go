@@ -22,8 +22,8 @@ type answer struct {
 
 // outcome is told of the status of an answer, once.
 type outcome interface {
-	settle(status int)   // before it goes out
-	answered(status int) // behind it
+	settle(status int) int32 // before it goes out; returns the state that it leads to
+	answered(status int)     // after it has gone out
 }
 
 // The states of an answer. Waiting becomes one of the others, once.
@@ -31,6 +31,8 @@ const (
 	waiting int32 = iota
 	endAnswered
 	endExpired
+	endCancelled // by the proxy, before the application answered
+	endUnsound    // a handler could not have the whole body
 	endUnanswered
 )
 
@@ -70,7 +72,10 @@ func (a *answer) WriteHeader(status int) {
 	if !a.state.CompareAndSwap(waiting, endAnswered) {
 		return
 	}
-	a.outcome.settle(status)
+	if state := a.outcome.settle(status); state != endAnswered {
+		a.state.Store(state)
+		return
+	}
 	a.ResponseWriter.WriteHeader(status)
 	a.outcome.answered(status)
 }

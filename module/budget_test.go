@@ -153,8 +153,8 @@ func TestClaimsCostNothing(t *testing.T) {
 // nothing can read it any more.
 func TestBufferThatIsStillSentCounts(t *testing.T) {
 	expectNothingBuffered(t)
-	sending := func() (b *replayedBody, written func()) {
-		b = &replayedBody{}
+	sending := func() (b *retryableBody, written func()) {
+		b = &retryableBody{}
 		if err := b.intake.readAll(strings.NewReader("abcdef"), limits{declared: -1, most: 10, budget: free}, io.Discard); err != nil {
 			t.Fatal(err)
 		}

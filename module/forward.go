@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
@@ -25,63 +26,95 @@ const storeWithin = 5 * time.Second
 // and does not try again.
 var errNoAnswer = fmt.Errorf("no answer within answer_within: %w", context.Canceled)
 
-// forwarding is a delivery on its way through the handlers behind this one.
+// proxyReturned is a placeholder that changes whenever a reverse_proxy returns.
+const proxyReturned = "http.reverse_proxy.duration"
+
+// statusClientClosed is what reverse_proxy writes when its request is cancelled.
+const statusClientClosed = 499
+
+// forwarding is a delivery on its way through the handlers after this one.
 type forwarding struct {
 	handler     *Handler
+	body        *retryableBody
 	sender      context.Context // ends when the sender goes away
-	parent      detached        // the values of the sender's context
-	ctx         context.Context // that of the handlers behind
+	ctx         context.Context // that of the handlers after this one
 	cancel      context.CancelCauseFunc
 	answer      answer
 	timer       *time.Timer // ends the time for an answer
 	unlink      func() bool // from the sender's going away; nil while they are not linked
 	reservation replay.Reservation
-	storing     storeContext
-	before      headers            // of the answer, before the handlers behind had it
-	values      [maxHeaders]string // of the headers that the application receives
+	before      http.Header // of the answer, before the handlers had it
 }
 
-// forward hands a verified delivery to the handlers behind this one and
-// settles its reservation by their answer. They run on when the sender goes
-// away, until the status is there: the delivery is then recorded, or free for
-// the retry. Afterwards they end with the sender.
+// forward passes a verified delivery to the handlers after this one and settles
+// its reservation by their answer. They run on when the sender goes away, until
+// the status is there: the delivery is then recorded, or free for the retry.
+// Afterwards they end with the sender.
 func (h *Handler) forward(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, d *delivery, reservation replay.Reservation) error {
 	h.note(r, d, accepted, nil)
-	f := &forwarding{handler: h, reservation: reservation}
-	h.emit(r.Header, d, f.values[:0])
-	f.before.keep(w.Header())
-	f.sender, f.parent = r.Context(), detached{r.Context()}
-	f.ctx, f.cancel = context.WithCancelCause(&f.parent)
+	h.emit(r.Header, d, make([]string, 0, maxHeaders))
+	f := &forwarding{handler: h, body: &d.body, reservation: reservation, sender: r.Context(), before: maps.Clone(w.Header())}
+	f.ctx, f.cancel = context.WithCancelCause(context.WithoutCancel(f.sender))
 	defer f.cancel(nil)
 	f.answer.begin(w, f)
 	f.timer = time.AfterFunc(time.Duration(h.AnswerWithin), f.expire)
 	defer f.end()
 
-	err := h.callNext(next, f, withBody(r.WithContext(d.body.lend(f.ctx)), &d.body))
+	ctx := d.body.lend(f.ctx, proxiesOf(r), func() { f.cancel(errNoAnswer) })
+	err := h.callNext(next, f, withBody(r.WithContext(ctx), &d.body))
 	ended := f.answer.end()
 	if ended == endAnswered && err == nil {
 		return nil
 	}
 	// What handle_errors does is not recorded, so it gets no delivery: a
-	// capture could otherwise reach an application behind it again and again.
+	// capture could otherwise reach an application after it again and again.
 	emptyBody(r)
 	h.emits.removeOurs(r.Header)
-	switch ended {
-	case endAnswered:
+	if ended == endAnswered {
 		return err
-	case endExpired:
-		h.release(f.ctx, reservation)
-		f.before.restore(w.Header())
-		h.setRetryAfter(w)
-		return h.unanswered(r, d, http.StatusServiceUnavailable, "the application did not begin its answer within answer_within")
 	}
 	h.release(f.ctx, reservation)
-	if err != nil {
-		h.note(r, d, accepted, refuseFor(noAnswer, "the handlers behind returned an error; a retry is forwarded"))
+	if fault := d.body.unsound(); fault != "" {
+		h.logger.Error("a handler after verify_webhook could not read the whole body; the delivery does not count, and its retry is forwarded",
+			zap.String("provider", h.Provider), zap.String("detail", fault))
+		f.restoreHeaders(w)
+		return h.unanswered(r, d, http.StatusBadGateway, fault)
+	}
+	switch {
+	case ended == endExpired:
+		f.restoreHeaders(w)
+		h.setRetryAfter(w)
+		return h.unanswered(r, d, http.StatusServiceUnavailable, "the application did not begin its answer within answer_within")
+	case ended == endCancelled:
+		f.restoreHeaders(w)
+		h.setRetryAfter(w)
+		return h.unanswered(r, d, http.StatusServiceUnavailable, "the proxy gave up before the application answered")
+	case err != nil:
+		h.note(r, d, accepted, refuseFor(noAnswer, "the handlers after verify_webhook returned an error; a retry is forwarded"))
 		return err
 	}
-	f.before.restore(w.Header())
-	return h.unanswered(r, d, http.StatusBadGateway, "nothing behind verify_webhook wrote an answer")
+	f.restoreHeaders(w)
+	return h.unanswered(r, d, http.StatusBadGateway, "nothing after verify_webhook wrote an answer")
+}
+
+// proxiesOf returns a function whose value changes whenever a proxy of the
+// request returns.
+func proxiesOf(r *http.Request) func() any {
+	repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
+	if !ok {
+		return func() any { return nil }
+	}
+	return func() any {
+		value, _ := repl.Get(proxyReturned)
+		return value
+	}
+}
+
+// restoreHeaders undoes what handlers did to the headers of an answer that
+// none of them gave.
+func (f *forwarding) restoreHeaders(w http.ResponseWriter) {
+	clear(w.Header())
+	maps.Copy(w.Header(), f.before)
 }
 
 // expire ends the time for an answer.
@@ -111,7 +144,7 @@ func (f *forwarding) end() {
 }
 
 // withBody gives the request the verified body, with its exact length.
-func withBody(r *http.Request, body *replayedBody) *http.Request {
+func withBody(r *http.Request, body *retryableBody) *http.Request {
 	r.Body = http.NoBody
 	if body.size() > 0 {
 		r.Body = body
@@ -158,26 +191,31 @@ func (h *Handler) callNext(next caddyhttp.Handler, f *forwarding, r *http.Reques
 			panic(http.ErrAbortHandler)
 		}
 	}()
-	err = next.ServeHTTP(&f.answer, r)
+	err = f.body.serve(func() error { return next.ServeHTTP(&f.answer, r) })
 	returned = true
 	return err
 }
 
-// settle records or releases the delivery by its status, before the sender
-// sees it.
-func (f *forwarding) settle(status int) {
+// settle records or releases the delivery by its status, before the sender sees
+// it, and returns what becomes of the answer.
+func (f *forwarding) settle(status int) int32 {
 	h := f.handler
-	if status < 200 || status > 299 {
+	switch {
+	case f.body.unsound() != "":
+		return endUnsound
+	case status == statusClientClosed && f.sender.Err() == nil && f.body.unanswered():
+		return endCancelled
+	case status < 200 || status > 299:
 		h.release(f.ctx, f.reservation)
 		if entry := h.logger.Check(zap.InfoLevel, "delivery was not taken; a retry is forwarded"); entry != nil {
 			entry.Write(zap.String("provider", h.Provider), zap.Int("status", status))
 		}
-		return
+		return endAnswered
 	}
 	// The application has it; its answer goes out even if the store fails, or
 	// takes longer than the sender may wait.
-	ctx := f.storing.begin(f.sender)
-	defer ctx.end()
+	ctx, cancel := storeContext(f.sender)
+	defer cancel()
 	began := h.now()
 	err := f.reservation.Deliver(ctx)
 	h.storeRecorder.used(h.now().Sub(began), err)
@@ -185,11 +223,14 @@ func (f *forwarding) settle(status int) {
 		h.logger.Error("recording a delivery; a retry of it may be forwarded again",
 			zap.String("provider", h.Provider), zap.Error(err))
 	}
+	return endAnswered
 }
 
 func (h *Handler) release(ctx context.Context, reservation replay.Reservation) {
+	ctx, cancel := storeContext(ctx)
+	defer cancel()
 	began := h.now()
-	err := reservation.Release(context.WithoutCancel(ctx))
+	err := reservation.Release(ctx)
 	h.storeRecorder.used(h.now().Sub(began), err)
 	if err != nil {
 		h.logger.Error("releasing a delivery; its retries are told to wait",
@@ -197,40 +238,14 @@ func (h *Handler) release(ctx context.Context, reservation replay.Reservation) {
 	}
 }
 
+// storeContext has the values of a request, no end with its sender, and a
+// deadline of its own.
+func storeContext(values context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(values), storeWithin)
+}
+
 // unanswered is the error of a delivery that was forwarded to nobody's answer.
 func (h *Handler) unanswered(r *http.Request, d *delivery, status int, detail string) error {
 	h.note(r, d, accepted, refuseFor(noAnswer, detail))
 	return caddyhttp.Error(status, texts[noAnswer])
-}
-
-// headers are those of an answer, kept to undo what handlers did to them who
-// then gave none.
-type headers struct {
-	few  [4]header
-	n    int
-	many http.Header // if they are more than a few
-}
-
-type header struct {
-	name   string
-	values []string
-}
-
-func (k *headers) keep(h http.Header) {
-	if len(h) > len(k.few) {
-		k.many = maps.Clone(h)
-		return
-	}
-	for name, values := range h {
-		k.few[k.n] = header{name, values}
-		k.n++
-	}
-}
-
-func (k *headers) restore(h http.Header) {
-	clear(h)
-	maps.Copy(h, k.many)
-	for _, kept := range k.few[:k.n] {
-		h[kept.name] = kept.values
-	}
 }

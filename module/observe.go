@@ -26,7 +26,8 @@ func (h *Handler) passOn(w http.ResponseWriter, r *http.Request, d *delivery, v 
 	}
 	switch {
 	case !d.arrived.IsZero():
-		return d.next.ServeHTTP(w, withBody(r.WithContext(d.body.lend(r.Context())), &d.body))
+		r = withBody(r.WithContext(d.body.lend(r.Context(), proxiesOf(r), nil)), &d.body)
+		return d.body.serve(func() error { return d.next.ServeHTTP(w, r) })
 	case d.unjudged != nil:
 		body := resume(&d.body.intake, d.unjudged, r.Body)
 		defer body.end()

@@ -65,7 +65,7 @@ type delivery struct {
 	mapped  bool // the placeholders are asked for here
 	verdict verdict
 	reason  Reason
-	body    replayedBody
+	body    retryableBody
 	// unjudged is a body that could not be read to its end, with observe.
 	unjudged *pausable
 	arrived  time.Time  // when the body was there whole
@@ -85,8 +85,6 @@ type delivery struct {
 
 	handshake        *schemes.Reply // what it is answered with if it is one
 	handshakeRefused error
-
-	storing storeContext // of the reservation
 }
 
 // id is what the application knows the delivery by.
@@ -182,9 +180,8 @@ func (d *delivery) age() time.Duration { return d.now.Sub(d.sentAt) }
 // conflicts is an event of its own, under a key that the unsigned values make
 // too.
 func (h *Handler) reserve(ctx context.Context, history replay.History, d *delivery) (replay.Reservation, replay.Status, error) {
-	storing := d.storing.begin(ctx)
-	defer storing.end()
-	ctx = storing
+	ctx, cancel := storeContext(ctx)
+	defer cancel()
 	reservation, status, err := history.Reserve(ctx, d.event)
 	if err != nil || h.OnConflict != ConflictForward {
 		return reservation, status, err

@@ -13,18 +13,24 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
 // bodyOf is a body that has arrived.
-func bodyOf(bytes []byte) *replayedBody {
-	b := &replayedBody{intake: intake{buffer: &buffer{bytes}}}
+func bodyOf(bytes []byte) *retryableBody {
+	b := &retryableBody{intake: intake{buffer: &buffer{bytes}}}
 	b.arrived()
 	return b
 }
 
+// lend lends a body to handlers of which no proxy returns.
+func lend(ctx context.Context, b *retryableBody) context.Context {
+	return b.lend(ctx, func() any { return nil }, nil)
+}
+
 // attempt sends a body as a proxy does, to an upstream of its own.
-func attempt(ctx context.Context, t *testing.T, b *replayedBody, upstream http.HandlerFunc) error {
+func attempt(ctx context.Context, t *testing.T, b *retryableBody, upstream http.HandlerFunc) error {
 	t.Helper()
 	server := httptest.NewServer(upstream)
 	defer server.Close()
@@ -64,7 +70,7 @@ func TestEveryAttemptSendsTheWholeBody(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			for range 10 {
 				b := bodyOf(body)
-				ctx := b.lend(context.Background())
+				ctx := lend(context.Background(), b)
 				_ = attempt(ctx, t, b, fail)
 				_ = attempt(ctx, t, b, fail)
 				var got []byte
@@ -80,31 +86,156 @@ func TestEveryAttemptSendsTheWholeBody(t *testing.T) {
 	}
 }
 
-// TestNoSecondBodyWithoutAnAnnouncement is a transport that has no trace and
-// may not even close, as FastCGI's: an empty body would be one that nobody
-// signed.
-func TestNoSecondBodyWithoutAnAnnouncement(t *testing.T) {
-	for name, between := range map[string]func(b *replayedBody){
-		"closed":     func(b *replayedBody) { b.Close() },
-		"not closed": func(*replayedBody) {},
+// TestEveryReaderBeginsAtTheFirstByte: readers that announce nothing, one after
+// the other.
+func TestEveryReaderBeginsAtTheFirstByte(t *testing.T) {
+	for name, between := range map[string]func(b *retryableBody){
+		"closed":     func(b *retryableBody) { b.Close() },
+		"not closed": func(*retryableBody) {},
+		"closed before its end": func(b *retryableBody) {
+			_, _ = b.Read(make([]byte, 3))
+			b.Close()
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := bodyOf([]byte("abcdef"))
-			b.lend(context.Background())
+			lend(context.Background(), b)
 			if first, err := io.ReadAll(b); err != nil || string(first) != "abcdef" {
 				t.Fatalf("%q %v", first, err)
 			}
 			between(b)
-			if second, err := io.ReadAll(b); !errors.Is(err, errBodySpent) {
-				t.Errorf("a second attempt read %q: %v", second, err)
+			if second, err := io.ReadAll(b); err != nil || string(second) != "abcdef" || b.unsound() != "" {
+				t.Errorf("a second reader got %q: %v %s", second, err, b.unsound())
 			}
 		})
 	}
 }
 
+// TestReaderAfterAProxyThatFailed: a proxy that announces nothing breaks in the
+// middle and returns; what reads then is another reader.
+func TestReaderAfterAProxyThatFailed(t *testing.T) {
+	returned := 0
+	b := bodyOf([]byte("0123456789"))
+	b.lend(t.Context(), func() any { return returned }, nil)
+	_, _ = b.Read(make([]byte, 2)) // what the proxy buffers
+	b.dialing()
+	_, _ = b.Read(make([]byte, 4))
+	returned++
+	if got, err := io.ReadAll(b); err != nil || string(got) != "0123456789" || b.unsound() != "" {
+		t.Errorf("%q %v %s", got, err, b.unsound())
+	}
+}
+
+// TestSecondAttemptWithoutAnAnnouncement, as FastCGI's, would send what is left
+// of the body.
+func TestSecondAttemptWithoutAnAnnouncement(t *testing.T) {
+	t.Run("after the beginning", func(t *testing.T) {
+		b := bodyOf([]byte("0123456789"))
+		stopped := false
+		b.lend(t.Context(), func() any { return nil }, func() { stopped = true })
+		_, _ = b.Read(make([]byte, 2))
+		b.dialing()
+		_, _ = b.Read(make([]byte, 4))
+		b.dialing()
+		if got, err := io.ReadAll(b); !errors.Is(err, errBodyInUse) || len(got) > 0 || b.unsound() != faultDialed || !stopped {
+			t.Errorf("%q %v %q, stopped %v", got, err, b.unsound(), stopped)
+		}
+	})
+	t.Run("after the end", func(t *testing.T) {
+		b := bodyOf([]byte("0123456789"))
+		lend(t.Context(), b)
+		b.dialing()
+		_, _ = io.ReadAll(b)
+		b.dialing() // and the proxy's own reader remembers the end
+		if b.unsound() != faultDialed {
+			t.Errorf("%q", b.unsound())
+		}
+		if got, err := io.ReadAll(b); err != nil || string(got) != "0123456789" || b.unsound() != "" {
+			t.Errorf("another reader got %q %v %q", got, err, b.unsound())
+		}
+	})
+	t.Run("of a copy", func(t *testing.T) {
+		b := bodyOf([]byte("0123456789"))
+		lend(t.Context(), b)
+		_, _ = io.ReadAll(b)
+		b.Close()
+		b.dialing()
+		b.dialing()
+		if b.unsound() != "" {
+			t.Errorf("%q", b.unsound())
+		}
+	})
+}
+
+// TestBodyBehindARememberedEnd: http.MaxBytesReader keeps the end that it has
+// seen, so a second reader behind it gets nothing.
+func TestBodyBehindARememberedEnd(t *testing.T) {
+	b := bodyOf([]byte("0123456789"))
+	begin, writing, written := announced(t.Context(), b)
+	limited := http.MaxBytesReader(httptest.NewRecorder(), b, 100)
+	begin()
+	writing()
+	_, _ = io.ReadAll(limited)
+	limited.Close()
+	written()
+	if b.unsound() != "" {
+		t.Fatalf("%q", b.unsound())
+	}
+	if got, _ := io.ReadAll(limited); len(got) > 0 {
+		t.Fatalf("net/http has changed: %q", got)
+	}
+	limited.Close()
+	begin()
+	writing()
+	written()
+	if b.unsound() != faultHollow {
+		t.Errorf("%q", b.unsound())
+	}
+}
+
+// TestReaderWhileAnUpstreamStillReads cannot be told from the transport by its
+// bytes, only by its goroutine.
+func TestReaderWhileAnUpstreamStillReads(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := bodyOf([]byte("0123456789"))
+		begin, writing, written := announced(t.Context(), b)
+		begin()
+		writing()
+		_, _ = b.Read(make([]byte, 4))
+		b.answering()
+		if _, err := b.Read(make([]byte, 2)); err != nil {
+			t.Fatalf("the transport's own read: %v", err)
+		}
+		go func() {
+			time.Sleep(lastAttempt / 2)
+			written()
+		}()
+		_ = b.serve(func() error {
+			if got, err := io.ReadAll(b); err != nil || string(got) != "0123456789" {
+				t.Errorf("%q %v", got, err)
+			}
+			return nil
+		})
+
+		// And one that does not end.
+		begin()
+		writing()
+		b.answering()
+		_ = b.serve(func() error {
+			if got, err := io.ReadAll(b); !errors.Is(err, errBodyInUse) || len(got) > 0 {
+				t.Errorf("%q %v", got, err)
+			}
+			return nil
+		})
+		if b.unsound() != faultOverlap {
+			t.Errorf("%q", b.unsound())
+		}
+	})
+}
+
 // announced is the trace by which a transport speaks of its attempts.
-func announced(ctx context.Context, b *replayedBody) (begin, writing, written func()) {
-	trace := httptrace.ContextClientTrace(b.lend(ctx))
+func announced(ctx context.Context, b *retryableBody) (begin, writing, written func()) {
+	trace := httptrace.ContextClientTrace(lend(ctx, b))
 	return func() { trace.GotConn(httptrace.GotConnInfo{}) },
 		trace.WroteHeaders,
 		func() { trace.WroteRequest(httptrace.WroteRequestInfo{}) }
@@ -124,7 +255,7 @@ func TestAttemptThatNeverEnds(t *testing.T) {
 	if waited := time.Since(began); waited >= lastAttempt {
 		t.Errorf("waited %v although the time for an answer was over", waited)
 	}
-	if got, err := io.ReadAll(b); !errors.Is(err, io.ErrClosedPipe) {
+	if got, err := io.ReadAll(b); !errors.Is(err, errBodyInUse) {
 		t.Errorf("read %q: %v", got, err)
 	}
 }
@@ -160,7 +291,7 @@ func TestConnectionThatWasNotUsed(t *testing.T) {
 // TestReadAhead: a handler has read the beginning of the body and puts it in
 // front of the rest, before a transport announces anything.
 func TestReadAhead(t *testing.T) {
-	open := func(t *testing.T) (begin, writing, written func(), body io.Reader, rest *replayedBody) {
+	open := func(t *testing.T) (begin, writing, written func(), body io.Reader, rest *retryableBody) {
 		t.Helper()
 		rest = bodyOf([]byte("0123456789"))
 		begin, writing, written = announced(t.Context(), rest)
@@ -171,16 +302,18 @@ func TestReadAhead(t *testing.T) {
 		return begin, writing, written, io.MultiReader(bytes.NewReader(ahead), rest), rest
 	}
 	t.Run("one attempt", func(t *testing.T) {
-		begin, _, _, body, _ := open(t)
+		begin, writing, _, body, _ := open(t)
 		begin()
+		writing()
 		if got, err := io.ReadAll(body); err != nil || string(got) != "0123456789" {
 			t.Errorf("the upstream gets %q, %v", got, err)
 		}
 	})
 	t.Run("a connection that was not used", func(t *testing.T) {
-		begin, _, _, body, _ := open(t)
+		begin, writing, _, body, _ := open(t)
 		begin()
 		begin()
+		writing()
 		if got, err := io.ReadAll(body); err != nil || string(got) != "0123456789" {
 			t.Errorf("the upstream gets %q, %v", got, err)
 		}
@@ -194,7 +327,7 @@ func TestReadAhead(t *testing.T) {
 		}
 		written()
 		begin()
-		if got, err := io.ReadAll(rest); !errors.Is(err, io.ErrClosedPipe) {
+		if got, err := io.ReadAll(rest); !errors.Is(err, errBodyInUse) {
 			t.Errorf("the second upstream gets %q, %v", got, err)
 		}
 		rest.end()
@@ -209,7 +342,7 @@ func TestReadAhead(t *testing.T) {
 func TestBufferOfAnAttemptThatNeverEnds(t *testing.T) {
 	expectNothingBuffered(t)
 	func() {
-		b := &replayedBody{}
+		b := &retryableBody{}
 		if err := b.intake.readAll(strings.NewReader(strings.Repeat("x", 5000)), limits{declared: -1, most: 10000, budget: free}, io.Discard); err != nil {
 			t.Fatal(err)
 		}
@@ -236,15 +369,15 @@ func TestBufferOfAnAttemptThatNeverEnds(t *testing.T) {
 func TestBufferOfABodyThatIsStillSent(t *testing.T) {
 	mark := strings.Repeat("A", 5000)
 	for name, c := range map[string]struct {
-		use    func(b *replayedBody, begin, writing, written func())
+		use    func(b *retryableBody, begin, writing, written func())
 		reused bool
 	}{
-		"never used": {func(*replayedBody, func(), func(), func()) {}, true},
-		"begun":      {func(_ *replayedBody, begin, _, _ func()) { begin() }, false},
-		"being sent": {func(_ *replayedBody, begin, writing, _ func()) { begin(); writing() }, false},
-		"sent":       {func(_ *replayedBody, begin, writing, written func()) { begin(); writing(); written() }, true},
-		"half read":  {func(b *replayedBody, _, _, _ func()) { _, _ = b.Read(make([]byte, 10)) }, false},
-		"read":       {func(b *replayedBody, _, _, _ func()) { _, _ = io.ReadAll(b) }, true},
+		"never used": {func(*retryableBody, func(), func(), func()) {}, true},
+		"begun":      {func(_ *retryableBody, begin, _, _ func()) { begin() }, false},
+		"being sent": {func(_ *retryableBody, begin, writing, _ func()) { begin(); writing() }, false},
+		"sent":       {func(_ *retryableBody, begin, writing, written func()) { begin(); writing(); written() }, true},
+		"half read":  {func(b *retryableBody, _, _, _ func()) { _, _ = b.Read(make([]byte, 10)) }, false},
+		"read":       {func(b *retryableBody, _, _, _ func()) { _, _ = io.ReadAll(b) }, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := bodyOf([]byte(mark))
@@ -270,12 +403,12 @@ func TestUpstreamThatCannotBeReached(t *testing.T) {
 		t.Fatal(err)
 	}
 	listener.Close() // nobody listens there now
-	b := &replayedBody{}
+	b := &retryableBody{}
 	if err := b.intake.readAll(strings.NewReader("abcdef"), limits{declared: -1, most: 10, budget: free}, io.Discard); err != nil {
 		t.Fatal(err)
 	}
 	b.arrived()
-	r, err := http.NewRequestWithContext(b.lend(t.Context()), http.MethodPost, "http://"+listener.Addr().String(), keptOpen{b})
+	r, err := http.NewRequestWithContext(lend(t.Context(), b), http.MethodPost, "http://"+listener.Addr().String(), keptOpen{b})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -291,7 +424,7 @@ func TestUpstreamThatCannotBeReached(t *testing.T) {
 }
 
 // keptOpen is a body whose end is not passed on.
-type keptOpen struct{ *replayedBody }
+type keptOpen struct{ *retryableBody }
 
 func (keptOpen) Close() error { return nil }
 

@@ -1,0 +1,382 @@
+package module
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/http/httptrace"
+	"runtime"
+	"strings"
+	"sync"
+	"time"
+)
+
+// retryableBody is a verified body on its way to the application. Handlers may
+// read it one after the other, and a proxy may send it to several upstreams:
+// each reader gets all of it, from the first byte.
+//
+// All readers share this one value, and a Read does not say who calls it. So
+// the body keeps track of the reading that is under way, and of where it ends:
+// at the end of the body, when it is closed, when the transport has written the
+// request, or when the proxy that read it has returned. What reads after that
+// is a new reader and begins at the first byte.
+//
+// A transport of net/http or quic-go announces its attempts through its trace
+// and reads in a goroutine of its own. It may go on reading after RoundTrip has
+// returned, if the upstream answered early. The next reader waits for it.
+// Everything else reads without an announcement: the FastCGI transport, a
+// placeholder, or a proxy with request_buffers, which holds the beginning of
+// the body itself and lets the transport read the rest.
+//
+// A reader that cannot have the whole body gets an error, and the body has a
+// fault from then on: no answer to it counts as a delivery.
+type retryableBody struct {
+	mu      sync.Mutex
+	reader  bytes.Reader
+	intake  intake // where it came from, and what holds it
+	trace   httptrace.ClientTrace
+	ctx     context.Context // of the handlers that read it
+	stop    func()          // ends that context; nil if nothing may
+	proxied func() any      // a value that changes when a proxy returns
+	fault   string          // why no answer counts; empty while the body is sound
+
+	reading reading
+	sending chan struct{} // closed when the announced attempt has been written; nil while none is being written
+
+	ended     bool // the buffer is given back
+	leaving   bool // the handlers have returned, and a transport still reads
+	abandoned runtime.Cleanup
+}
+
+// reading is one pass over the body, by one reader.
+type reading struct {
+	began     any   // what proxied returned when it began
+	over      bool  // the next Read begins another one
+	atEnd     bool  // the reader has seen the end of the body
+	read      bool  // something has been read, or the end has been seen
+	announced bool  // by a transport, which reads in its own goroutine
+	written   bool  // the transport has written the headers, after which it reads
+	answered  bool  // the upstream has begun to answer
+	ahead     int64 // bytes that a handler read before the transport did
+	dialed    bool  // a transport that announces nothing has dialed
+	readSince bool  // and something has been read since
+	closed    bool
+	suspect   string // a fault, unless more is read: a later reader seems to have found nothing
+}
+
+// lastAttempt bounds how long a reader waits for the attempt before it. The
+// connection of that one is closed by then, so it ends as soon as it writes.
+const lastAttempt = time.Second
+
+// errBodyInUse is what a reader gets that cannot have the whole body.
+var errBodyInUse = errors.New("the body of the delivery cannot be read from its beginning by this handler")
+
+// The faults of a body, as an operator reads them: each says what to change.
+const (
+	faultOverlap = "a handler read the body while an upstream that had already answered was still reading it; let that upstream read the whole body before it answers, or put the second reader before the first"
+	faultPrefix  = "a proxy that buffers only the beginning of a body (request_buffers) tried another upstream; raise request_buffers above max_body, or do not retry POST"
+	faultDialed  = "a proxy that cannot send a body again (FastCGI) tried another upstream; do not retry POST there"
+	faultHollow  = "request_body max_size stands between two handlers that read the body, so that the second one got nothing; put request_body before verify_webhook, or use max_body instead"
+)
+
+// arrived readies the body for its way, once it is there and verified.
+func (b *retryableBody) arrived() { b.reader.Reset(b.intake.bytes()) }
+
+// size is the length of the body in bytes.
+func (b *retryableBody) size() int64 { return b.reader.Size() }
+
+// lend readies the body for the handlers that run in the returned context. Proxied
+// returns a value that changes whenever a proxy among them returns. Stop ends
+// the context, and may be nil.
+func (b *retryableBody) lend(ctx context.Context, proxied func() any, stop func()) context.Context {
+	b.ctx, b.proxied, b.stop = ctx, proxied, stop
+	b.reading.began = proxied()
+	b.trace = httptrace.ClientTrace{
+		// Not GetConn, which HTTP/2 calls with its pool of connections locked.
+		ConnectStart:         func(string, string) { b.dialing() },
+		GotConn:              func(httptrace.GotConnInfo) { b.attempt() },
+		WroteHeaders:         b.writing,
+		WroteRequest:         func(httptrace.WroteRequestInfo) { b.wrote() },
+		GotFirstResponseByte: b.answering,
+	}
+	return httptrace.WithClientTrace(ctx, &b.trace)
+}
+
+// serve calls the handlers that the body is lent to. A Read below it, on the
+// same goroutine, is a handler's own and never that of an announced transport.
+//
+//go:noinline
+func (b *retryableBody) serve(handlers func() error) error { return handlers() }
+
+// Where a call comes from, for onStack.
+const (
+	inHandlers       = ".(*retryableBody).serve"
+	inMaxBytesReader = "net/http.(*maxBytesReader).Close"
+)
+
+// onStack reports whether a function is among the callers. It takes
+// microseconds, so it is asked only where nothing else tells.
+func onStack(function string) bool {
+	var callers [256]uintptr
+	frames := runtime.CallersFrames(callers[:runtime.Callers(2, callers[:])])
+	for {
+		frame, more := frames.Next()
+		if strings.HasSuffix(frame.Function, function) {
+			return true
+		}
+		if !more {
+			return false
+		}
+	}
+}
+
+// Read copies under the lock, so that no reader is left with a part of the
+// buffer itself.
+func (b *retryableBody) Read(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.ended {
+		return 0, io.ErrClosedPipe
+	}
+	if !b.enter() {
+		return 0, errBodyInUse
+	}
+	n, err := b.reader.Read(p)
+	b.reading.read, b.reading.readSince, b.reading.suspect = true, true, ""
+	if err != nil { // the end
+		b.reading.atEnd, b.reading.over = true, true
+	}
+	return n, err
+}
+
+// enter finds out whose Read this is, and begins a reading for a new reader. It
+// reports false if that one cannot have the whole body.
+func (b *retryableBody) enter() bool {
+	switch {
+	case b.fault != "":
+		return false
+	case b.leaving:
+		return true // the transport that still reads; no handler does
+	case b.reading.over:
+		// A transport does not read beyond the end.
+	case !b.reading.announced:
+		if !b.returned() {
+			return true
+		}
+	case !b.reading.written:
+		// Not the transport, which reads after the headers: its connection
+		// turned out to be closed, and it has given up.
+	case !b.reading.answered && !b.returned(), !onStack(inHandlers):
+		return true
+	}
+	return b.restart()
+}
+
+// returned reports whether the proxy that was reading has returned, so that
+// whatever reads now is another reader.
+func (b *retryableBody) returned() bool { return b.proxied() != b.reading.began }
+
+// restart begins a reading at the first byte. It reports false if a transport
+// does not end the one before.
+func (b *retryableBody) restart() bool {
+	if !b.sent() {
+		b.fail(faultOverlap)
+		return false
+	}
+	if b.ended || b.fault != "" {
+		return false
+	}
+	b.reading = reading{began: b.proxied()}
+	_, _ = b.reader.Seek(0, io.SeekStart)
+	return true
+}
+
+// sent waits until no announced attempt is being written, and reports whether
+// it is so. The lock is not held meanwhile.
+func (b *retryableBody) sent() bool {
+	for b.sending != nil && !b.ended {
+		sending := b.sending
+		b.mu.Unlock()
+		over := wait(b.ctx, sending)
+		b.mu.Lock()
+		if !over {
+			return false
+		}
+	}
+	return true
+}
+
+// wait reports whether an attempt is over.
+func wait(ctx context.Context, sent <-chan struct{}) bool {
+	timer := time.NewTimer(lastAttempt)
+	defer timer.Stop()
+	select {
+	case <-sent:
+		return true
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+	return false
+}
+
+// fail gives the body a fault. No answer counts from now on, so the handlers
+// are ended: a transport may otherwise write what a proxy holds of the body.
+func (b *retryableBody) fail(fault string) {
+	if b.fault != "" {
+		return
+	}
+	b.fault = fault
+	if b.stop != nil {
+		b.stop()
+	}
+}
+
+// dialing is a new connection. Of those that are not announced otherwise,
+// FastCGI's, a second one is a second attempt, which cannot have what the
+// proxy has already taken from its copy of the beginning.
+func (b *retryableBody) dialing() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	now := &b.reading
+	if b.ended || b.fault != "" || b.leaving || now.announced || b.returned() {
+		return
+	}
+	switch {
+	case now.dialed && now.readSince && now.atEnd:
+		now.suspect = faultDialed
+	case now.dialed && now.readSince:
+		b.fail(faultDialed)
+	default:
+		now.dialed, now.readSince = true, false
+	}
+}
+
+// attempt is the beginning of an announced attempt.
+func (b *retryableBody) attempt() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.ended || b.fault != "" || b.leaving {
+		return
+	}
+	now := &b.reading
+	holds := !now.over && !b.returned() // the proxy that announces it holds the beginning
+	switch position := b.reader.Size() - int64(b.reader.Len()); {
+	case holds && !now.announced && now.dialed && now.readSince:
+		b.fail(faultDialed) // the beginning and more
+	case holds && !now.announced && position > 0:
+		now.announced, now.ahead, now.readSince, now.read = true, position, false, false
+	case holds && now.announced && now.ahead > 0 && !now.written:
+		// The connection before was not used.
+	case holds && now.announced && now.ahead > 0, b.reading.ahead > 0 && !b.reading.atEnd && !b.returned():
+		b.fail(faultPrefix)
+	default:
+		suspect := now.suspect
+		if b.restart() {
+			b.reading.announced, b.reading.suspect = true, suspect
+		}
+	}
+}
+
+// writing and wrote are the two ends of an announced attempt's use of the body.
+func (b *retryableBody) writing() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.reading.written = true
+	if b.sending == nil {
+		b.sending = make(chan struct{})
+	}
+}
+
+func (b *retryableBody) wrote() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.reading.over = true
+	if b.sending != nil {
+		close(b.sending)
+		b.sending = nil
+	}
+	b.left()
+}
+
+// answering is the first byte of an upstream's answer.
+func (b *retryableBody) answering() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.reading.answered = true
+}
+
+// Close ends a reading that was not announced. A transport that announces its
+// attempts may close late, in the middle of the next one.
+func (b *retryableBody) Close() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	now := &b.reading
+	if now.over && (now.closed || now.dialed || b.returned()) && onStack(inMaxBytesReader) {
+		now.suspect = faultHollow
+	}
+	now.closed = true
+	if !now.announced {
+		now.over = true
+		b.left()
+	}
+	return nil
+}
+
+// unsound returns why an answer does not count as a delivery, or nothing.
+func (b *retryableBody) unsound() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.fault == "" && b.sending == nil {
+		return b.reading.suspect
+	}
+	return b.fault
+}
+
+// unanswered reports whether an announced attempt has had no answer: a status
+// is then the proxy's own.
+func (b *retryableBody) unanswered() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.reading.announced && !b.reading.answered
+}
+
+// end gives the buffer back once the handlers have returned. If a transport is
+// still sending it to an upstream that answered early, that happens as soon as
+// the transport is done. A transport that never says so leaves the buffer to
+// the garbage collector, and it counts until then. A reader that comes later
+// gets an error and never another sender's body.
+func (b *retryableBody) end() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.ended || b.leaving {
+		return
+	}
+	// Where no upstream could be reached, nothing has begun to read.
+	begun := b.reading.announced || b.reading.read
+	if begun && (!b.reading.over || b.sending != nil) && b.intake.buffer != nil {
+		b.leaving = true
+		b.abandoned = runtime.AddCleanup(b.intake.buffer, func(held hold) { held.giveBack() }, b.intake.hold)
+		return
+	}
+	b.giveBack()
+}
+
+// left gives the buffer back if the handlers have returned before the transport
+// was done.
+func (b *retryableBody) left() {
+	if b.leaving && b.reading.over && b.sending == nil {
+		b.leaving = false
+		b.abandoned.Stop()
+		b.giveBack()
+	}
+}
+
+func (b *retryableBody) giveBack() {
+	b.ended = true
+	b.reader.Reset(nil)
+	b.intake.giveBack()
+}
