@@ -2,6 +2,7 @@ package module
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"maps"
@@ -60,14 +61,16 @@ func (h *Handler) forward(w http.ResponseWriter, r *http.Request, next caddyhttp
 	f.timer = time.AfterFunc(time.Duration(h.AnswerWithin), f.expire)
 	defer f.end()
 
+	arrived := r.Body
 	ctx := d.body.lend(f.ctx, proxiesOf(r), func() { f.cancel(errNoAnswer) })
-	err := h.callNext(next, f, withBody(r.WithContext(ctx), &d.body))
+	err := h.callNext(next, f, d.body.request(ctx, r))
 	ended := f.answer.end()
 	if ended == endAnswered && err == nil {
 		return nil
 	}
 	// What handle_errors does is not recorded, so it gets no delivery: a
 	// capture could otherwise reach an application after it again and again.
+	r.Body = arrived
 	emptyBody(r)
 	h.emits.removeOurs(r.Header)
 	if ended == endAnswered {
@@ -143,21 +146,50 @@ func (f *forwarding) end() {
 	}
 }
 
-// withBody gives the request the verified body, with its exact length.
-func withBody(r *http.Request, body *retryableBody) *http.Request {
+// request returns the request for the handlers after this one, with the verified
+// body and its exact length. Caddy's placeholders read the request that the
+// server made, so that one has the body too.
+func (b *retryableBody) request(ctx context.Context, r *http.Request) *http.Request {
 	r.Body = http.NoBody
-	if body.size() > 0 {
-		r.Body = body
+	if b.size() > 0 {
+		r.Body = b
 	}
 	// The body is here; asking an upstream whether to send it is in vain.
 	delete(r.Header, "Expect")
-	if length := r.Header["Content-Length"]; r.ContentLength != body.size() || len(length) != 1 {
-		r.Header["Content-Length"] = []string{strconv.FormatInt(body.size(), 10)}
+	if length := r.Header["Content-Length"]; r.ContentLength != b.size() || len(length) != 1 {
+		r.Header["Content-Length"] = []string{strconv.FormatInt(b.size(), 10)}
 	}
-	r.ContentLength = body.size()
+	r.ContentLength = b.size()
 	r.TransferEncoding = nil
-	return r
+	if repl, ok := ctx.Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok && !reads(repl, r) {
+		repl.Set("http.request.body", bodyText{b})
+		repl.Set("http.request.body_base64", bodyBase64{b})
+	}
+	return r.WithContext(ctx)
 }
+
+// reads reports whether the placeholders are those of this very request. A
+// handler such as tracing passes a copy on, and the one that the server made is
+// then out of reach.
+func reads(repl *caddy.Replacer, r *http.Request) bool {
+	const probe = "is it this one?"
+	method := r.Method
+	r.Method = probe
+	got, _ := repl.Get("http.request.method")
+	r.Method = method
+	return got == probe
+}
+
+// bodyText and bodyBase64 are placeholders that copy the body when they are
+// asked for, and are empty once it is gone.
+type (
+	bodyText   struct{ body *retryableBody }
+	bodyBase64 struct{ body *retryableBody }
+)
+
+func (t bodyText) String() string { return string(t.body.copied()) }
+
+func (t bodyBase64) String() string { return base64.StdEncoding.EncodeToString(t.body.copied()) }
 
 // errPanicked is what becomes of a panic.
 var errPanicked = errors.New("verify_webhook: the handlers behind panicked")

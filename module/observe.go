@@ -26,7 +26,7 @@ func (h *Handler) passOn(w http.ResponseWriter, r *http.Request, d *delivery, v 
 	}
 	switch {
 	case !d.arrived.IsZero():
-		r = withBody(r.WithContext(d.body.lend(r.Context(), proxiesOf(r), nil)), &d.body)
+		r = d.body.request(d.body.lend(r.Context(), proxiesOf(r), nil), r)
 		return d.body.serve(func() error { return d.next.ServeHTTP(w, r) })
 	case d.unjudged != nil:
 		body := resume(&d.body.intake, d.unjudged, r.Body)

@@ -86,6 +86,16 @@ func (b *retryableBody) arrived() { b.reader.Reset(b.intake.bytes()) }
 // size is the length of the body in bytes.
 func (b *retryableBody) size() int64 { return b.reader.Size() }
 
+// copied returns a copy of the body, or nothing once it is gone.
+func (b *retryableBody) copied() []byte {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.ended {
+		return nil
+	}
+	return bytes.Clone(b.intake.bytes())
+}
+
 // lend readies the body for the handlers that run in the returned context. Proxied
 // returns a value that changes whenever a proxy among them returns. Stop ends
 // the context, and may be nil.
@@ -268,7 +278,7 @@ func (b *retryableBody) attempt() {
 	case holds && !now.announced && now.dialed && now.readSince:
 		b.fail(faultDialed) // the beginning and more
 	case holds && !now.announced && position > 0:
-		now.announced, now.ahead, now.readSince, now.read = true, position, false, false
+		now.announced, now.ahead, now.dialed = true, position, false
 	case holds && now.announced && now.ahead > 0 && !now.written:
 		// The connection before was not used.
 	case holds && now.announced && now.ahead > 0, b.reading.ahead > 0 && !b.reading.atEnd && !b.returned():
@@ -294,7 +304,9 @@ func (b *retryableBody) writing() {
 func (b *retryableBody) wrote() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.reading.over = true
+	if b.reading.announced {
+		b.reading.over = true
+	}
 	if b.sending != nil {
 		close(b.sending)
 		b.sending = nil
@@ -310,7 +322,7 @@ func (b *retryableBody) answering() {
 }
 
 // Close ends a reading that was not announced. A transport that announces its
-// attempts may close late, in the middle of the next one.
+// attempts may close late, in the middle of the next reading.
 func (b *retryableBody) Close() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -318,11 +330,15 @@ func (b *retryableBody) Close() error {
 	if now.over && (now.closed || now.dialed || b.returned()) && onStack(inMaxBytesReader) {
 		now.suspect = faultHollow
 	}
-	now.closed = true
-	if !now.announced {
+	switch {
+	case now.announced:
+	case !now.over && b.reader.Len() < int(b.reader.Size()) && !b.leaving && !onStack(inHandlers):
+		return nil // late
+	default:
 		now.over = true
 		b.left()
 	}
+	now.closed = true
 	return nil
 }
 

@@ -93,8 +93,10 @@ func TestEveryReaderBeginsAtTheFirstByte(t *testing.T) {
 		"closed":     func(b *retryableBody) { b.Close() },
 		"not closed": func(*retryableBody) {},
 		"closed before its end": func(b *retryableBody) {
-			_, _ = b.Read(make([]byte, 3))
-			b.Close()
+			_ = b.serve(func() error {
+				_, _ = b.Read(make([]byte, 3))
+				return b.Close()
+			})
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -271,6 +273,12 @@ func TestLateClose(t *testing.T) {
 	begin()
 	b.Close()
 	if got, err := io.ReadAll(b); err != nil || string(got) != "abcdef" {
+		t.Errorf("%q %v", got, err)
+	}
+	written()
+	_, _ = b.Read(make([]byte, 2)) // another reader's
+	b.Close()
+	if got, err := io.ReadAll(b); err != nil || string(got) != "cdef" {
 		t.Errorf("%q %v", got, err)
 	}
 }
