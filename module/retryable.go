@@ -269,6 +269,10 @@ func (b *retryableBody) dialing() {
 func (b *retryableBody) attempt() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	// The upstream may have all of the body before the transport has seen its end.
+	if !b.leaving && !b.sent() {
+		b.fail(faultOverlap)
+	}
 	if b.ended || b.fault != "" || b.leaving {
 		return
 	}

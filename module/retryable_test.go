@@ -458,3 +458,27 @@ func TestBodiesNeverMix(t *testing.T) {
 		}
 	}
 }
+
+// TestNextProxyBeforeTheEndIsSeen: an upstream that has the declared length
+// answers, and the next proxy begins, before the transport has seen the end.
+func TestNextProxyBeforeTheEndIsSeen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := bodyOf([]byte("0123456789"))
+		begin, writing, written := announced(t.Context(), b)
+		_, _ = b.Read(make([]byte, 4)) // what the first proxy buffers
+		begin()
+		writing()
+		_, _ = b.Read(make([]byte, 6))
+		b.answering()
+		go func() {
+			time.Sleep(lastAttempt / 2)
+			_, _ = b.Read(make([]byte, 1)) // the end
+			written()
+		}()
+		begin()
+		writing()
+		if got, err := io.ReadAll(b); err != nil || string(got) != "0123456789" || b.unsound() != "" {
+			t.Errorf("%q %v %q", got, err, b.unsound())
+		}
+	})
+}
