@@ -3,7 +3,6 @@ package container
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -11,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/hooklatch/hooklatch/e2e/internal/ports"
 )
 
 const redisImage = "hooklatch-e2e-redis"
@@ -55,23 +56,14 @@ func needRedis(t *testing.T) {
 	}
 }
 
-// freePair finds two ports that follow one another, as compose wants a range.
+// freePair returns two ports that follow one another, as compose wants a range.
 func freePair(t *testing.T) string {
 	t.Helper()
-	for range 20 {
-		first := freePort(t)
-		var n int
-		if _, err := fmt.Sscan(first, &n); err != nil {
-			t.Fatal(err)
-		}
-		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", n+1))
-		if err == nil {
-			l.Close()
-			return fmt.Sprintf("%d-%d", n, n+1)
-		}
+	port, err := ports.Take(2)
+	if err != nil {
+		t.Fatal(err)
 	}
-	t.Fatal("no two free ports that follow one another")
-	return ""
+	return fmt.Sprintf("%d-%d", port, port+1)
 }
 
 // writeRedisSecrets runs the README's own lines.

@@ -4,14 +4,16 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/hooklatch/hooklatch/e2e/internal/ports"
 )
 
 const example = "../../examples/sidecar"
@@ -61,20 +63,14 @@ func (s *sidecar) up(t *testing.T) {
 	s.compose(t, "up", "--detach", "--no-build")
 }
 
-// freePort finds a port for the gateway; the engine says so if something else
-// takes it before.
+// freePort returns a port for the gateway.
 func freePort(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := ports.Take(1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return port
+	return strconv.Itoa(port)
 }
 
 // writeSecret exchanges the file by renaming, as editors and secret managers do.

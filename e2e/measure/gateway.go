@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"github.com/hooklatch/hooklatch/e2e/internal/ports"
 )
 
 // Gateway is a running binary, with ports and folders of its own.
@@ -25,11 +27,7 @@ type Gateway struct {
 // Start runs a binary with a Caddyfile, which gets its ports as {$PORT} and
 // {$ADMIN}, until the site's port takes connections.
 func Start(binary, caddyfile string, env ...string) (*Gateway, error) {
-	port, err := freePort()
-	if err != nil {
-		return nil, err
-	}
-	admin, err := freePort()
+	port, err := ports.Take(2) // the site's, and the admin endpoint's
 	if err != nil {
 		return nil, err
 	}
@@ -38,10 +36,10 @@ func Start(binary, caddyfile string, env ...string) (*Gateway, error) {
 		return nil, err
 	}
 	g := &Gateway{
-		Addr: "127.0.0.1:" + port, Admin: "127.0.0.1:" + admin, Dir: dir,
+		Addr: fmt.Sprintf("127.0.0.1:%d", port), Admin: fmt.Sprintf("127.0.0.1:%d", port+1), Dir: dir,
 		ended: make(chan struct{}),
 	}
-	if err := g.run(binary, caddyfile, append(env, "PORT="+port, "ADMIN="+g.Admin)); err != nil {
+	if err := g.run(binary, caddyfile, append(env, fmt.Sprintf("PORT=%d", port), "ADMIN="+g.Admin)); err != nil {
 		_ = os.RemoveAll(dir)
 		return nil, err
 	}
@@ -79,7 +77,8 @@ func (g *Gateway) run(binary, caddyfile string, env []string) error {
 }
 
 func (g *Gateway) awaitPort() error {
-	for range 200 {
+	// A minute at least: the machine may be busy.
+	for range 1200 {
 		conn, err := net.Dial("tcp", g.Addr)
 		if err == nil {
 			return conn.Close()
@@ -104,14 +103,4 @@ func (g *Gateway) Stop() {
 		<-g.ended
 	}
 	_ = os.RemoveAll(g.Dir)
-}
-
-func freePort() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	defer l.Close()
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	return port, err
 }
