@@ -51,7 +51,7 @@ func (g *gateway) raw(t *testing.T, text string) (net.Conn, *bufio.Reader) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	if err := conn.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := io.WriteString(conn, text); err != nil {
@@ -119,8 +119,10 @@ func TestBodyIncomplete(t *testing.T) {
 	}
 }
 
+// TestExpectContinue: a sender that asks first gets its answer although it sends
+// no body. A gateway that waited for the body would wait for an hour.
 func TestExpectContinue(t *testing.T) {
-	g := newGateway(t, map[string]any{"max_body": 1000}, nil)
+	g := newGateway(t, map[string]any{"max_body": 1000, "body_timeout": "1h"}, nil)
 	for name, c := range map[string]struct {
 		header http.Header
 		extra  string
@@ -131,7 +133,6 @@ func TestExpectContinue(t *testing.T) {
 		"continues":                {craneops(body), "Content-Length: 33\r\n", http.StatusContinue},
 	} {
 		t.Run(name, func(t *testing.T) {
-			start := time.Now()
 			conn, answer := g.raw(t, head(c.header, c.extra+"Expect: 100-continue\r\n"))
 			res, err := http.ReadResponse(answer, nil)
 			if err != nil {
@@ -140,9 +141,6 @@ func TestExpectContinue(t *testing.T) {
 			defer res.Body.Close()
 			if res.StatusCode != c.status {
 				t.Fatalf("status %d, want %d", res.StatusCode, c.status)
-			}
-			if took := time.Since(start); took > 5*time.Second {
-				t.Errorf("answered after %v", took)
 			}
 			if c.status != http.StatusContinue {
 				if !res.Close {

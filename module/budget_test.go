@@ -189,9 +189,9 @@ func TestBufferThatIsStillSentCounts(t *testing.T) {
 // waitUntil waits for what another goroutine does.
 func waitUntil(t *testing.T, over func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !over(); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(patience); !over(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatal("it did not happen in ten seconds")
+			t.Fatalf("it did not happen in %v", patience)
 		}
 	}
 }

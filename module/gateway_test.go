@@ -208,11 +208,21 @@ func (g *gateway) sendRequest(t *testing.T, r *http.Request) answerOf {
 	return a
 }
 
+// sendDirectly is send without a connection, for a bubble of testing/synctest:
+// there, time stands still while a goroutine waits for a connection.
+func (g *gateway) sendDirectly(header http.Header, body string) answerOf {
+	r := httptest.NewRequest(http.MethodPost, "/hook?token=1", strings.NewReader(body))
+	maps.Copy(r.Header, header)
+	w := httptest.NewRecorder()
+	g.Config.Handler.ServeHTTP(w, r)
+	return answerOf{w.Code, w.Body.String(), w.Header()}
+}
+
 func (g *gateway) try(r *http.Request) (answerOf, error) {
 	client := &http.Client{
 		Transport:     &http.Transport{DisableKeepAlives: true},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		Timeout:       20 * time.Second,
+		Timeout:       patience,
 	}
 	res, err := client.Do(r)
 	if err != nil {

@@ -23,11 +23,6 @@ func (o inPieces) Read(p []byte) (int, error) {
 	return o.r.Read(p)
 }
 
-// afterTwice fires after twice the duration.
-func afterTwice(d string) <-chan time.Time {
-	parsed, err := time.ParseDuration(d)
-	if err != nil {
-		panic(err)
-	}
-	return time.After(2 * parsed)
-}
+// patience bounds every wait for what happens at once on an idle machine. It is
+// long, because only a failing test waits to its end.
+const patience = time.Minute
