@@ -1,19 +1,4 @@
-# make run       builds Hooklatch and starts the quickstart
-# make test      runs everything; what needs a program that is missing is skipped
-#                and named, and with CI=true it fails
-# make image     builds the container image
-# make fuzz-long tries the header grammars with a hundred million random inputs and
-#                the handler with ten million random deliveries
-# make bench     measures what a delivery costs, beside a plain proxy in the same
-#                run, and then the parts of it
-# make reliability  puts the gateway under load and faults, about half an hour
-# make docs      writes docs/reference.md from the comments in the code
-# make release   builds what is published, into dist/
-# make reproducible  builds the last commit in two places, and compares
-# make linters   installs what make lint needs
-# make vulnerabilities  looks for known ones in what is used
-# make next-caddy  tests the last commit with Caddy's main branch, or with
-#                CADDY_VERSION
+# `make help` says what there is to make.
 
 TAGS     := nobadger,nomysql,nopgx
 BIN      := bin/hooklatch
@@ -25,12 +10,15 @@ ACTIONLINT := github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.2.0
 CADDY_VERSION ?= master
 
-.PHONY: build run image test vet lint unit fuzz fuzz-long e2e container bench docs release reproducible linters vulnerabilities next-caddy reliability
+# What `make test` and .ci/run consist of, in this order.
+PARTS := vet lint unit fuzz e2e container
 
-build:
+.PHONY: help parts build run image test $(PARTS) fuzz-long bench docs release reproducible linters vulnerabilities next-caddy reliability
+
+build: ## builds Hooklatch into bin/
 	go build -trimpath -buildvcs=auto -tags $(TAGS) -o $(BIN) ./cmd/hooklatch
 
-run: build
+run: build ## builds Hooklatch and starts the quickstart
 	@echo
 	@echo 'The gateway listens on localhost:8080. Send it a first delivery from another terminal;'
 	@echo 'the same line once more is a duplicate, and with --secret wrong a forgery:'
@@ -39,12 +27,12 @@ run: build
 	@echo
 	$(BIN) run --config examples/quickstart/Caddyfile --envfile examples/quickstart/demo.env
 
-image:
+image: ## builds the container image
 	docker build --tag hooklatch .
 
 # With the commit in them, from which `hooklatch version` has its version and
 # the archives have their dates.
-release:
+release: ## builds what is published, into dist/
 	rm -rf dist
 	@for platform in $(PLATFORMS); do \
 		os=$${platform%/*}; arch=$${platform#*/}; name=hooklatch; \
@@ -56,7 +44,7 @@ release:
 	cd e2e && go run ./release ../dist
 
 # The second time with an empty cache, so that everything is compiled there.
-reproducible:
+reproducible: ## builds the last commit in two places and compares
 	@place=$$(mktemp -d); trap 'rm -rf "$$place"' EXIT; set -e; \
 	git clone --quiet . "$$place/one"; \
 	git clone --quiet . "$$place/at/another"; \
@@ -65,17 +53,23 @@ reproducible:
 	diff "$$place/one/dist/SHA256SUMS" "$$place/at/another/dist/SHA256SUMS"; \
 	echo 'the same twice:'; cat "$$place/one/dist/SHA256SUMS"
 
-docs:
+docs: ## writes docs/reference.md from the comments in the code
 	cd e2e && go run ./reference
 
-test: vet lint unit fuzz e2e container
+test: $(PARTS) ## runs everything; what needs a missing program is skipped and named, and with CI=true it fails
 
-vet:
+help: ## prints this list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+parts: ## prints what make test consists of
+	@echo $(PARTS)
+
+vet: ## looks for code that is not formatted or that go vet rejects
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "not formatted: $$unformatted"; exit 1; }
 	go vet ./...
 	cd e2e && go vet ./...
 
-lint:
+lint: ## runs golangci-lint and actionlint
 	@if command -v golangci-lint > /dev/null; then \
 		golangci-lint run ./... && cd e2e && golangci-lint run ./...; \
 	else \
@@ -89,29 +83,29 @@ lint:
 		test "$$CI" != true; \
 	fi
 
-linters:
+linters: ## installs what make lint needs
 	go install $(GOLANGCI)
 	go install $(ACTIONLINT)
 
-vulnerabilities:
+vulnerabilities: ## looks for known vulnerabilities in what is used
 	go run $(GOVULNCHECK) -tags $(TAGS) ./...
 
 # In a copy, whose go.mod may change.
-next-caddy:
+next-caddy: ## tests the last commit with Caddy's main branch, or with CADDY_VERSION
 	@copy=$$(mktemp -d); trap 'rm -rf "$$copy"' EXIT; set -e; \
 	git clone --quiet . "$$copy"; cd "$$copy"; \
 	go get github.com/caddyserver/caddy/v2@$(CADDY_VERSION); go mod tidy; \
 	CADDY_VERSION=$(CADDY_VERSION) $(MAKE) vet unit e2e
 
 # The race detector changes what is allocated, so that is counted without it.
-unit:
-	go test -race -timeout 5m ./...
-	go test -timeout 5m -run Allocates ./schemes
+unit: ## tests each package, with the race detector
+	go test -race -timeout 20m ./...
+	go test -timeout 20m -run Allocates ./schemes
 
 # Making inputs smaller would otherwise take most of the time. On a busy machine
 # Go's fuzzer may fail with "context deadline exceeded" when its time is over;
 # what it has really found is kept, and fails the second time too.
-fuzz:
+fuzz: ## fuzzes each target for FUZZTIME, 2s unless given
 	@for package in ./schemes ./module ./caddyfile ./cmd/webhook/internal/explain; do \
 		for target in $$(go test -list '^Fuzz' $$package | grep ^Fuzz); do \
 			echo "fuzzing $$target in $$package for $(FUZZTIME)"; \
@@ -120,20 +114,20 @@ fuzz:
 		done \
 	done
 
-fuzz-long:
+fuzz-long: ## tries the header grammars with a hundred million random inputs, the handler with ten million random deliveries
 	go test -timeout 2h -v -run RandomGrammars ./schemes -executions 100000000
 	go test -timeout 2h -v -run RandomDeliveries ./module -executions 10000000
 
-e2e:
-	cd e2e && go test -race -timeout 20m $$(go list ./... | grep -v /container$$)
+e2e: ## tests the real binary from outside
+	cd e2e && go test -race -timeout 40m $$(go list ./... | grep -v /container$$)
 
-reliability: build
+reliability: build ## puts the gateway under load and faults for about half an hour
 	cd e2e && go run ./reliability -binary ../$(BIN)
 
-bench: build
+bench: build ## measures what a delivery costs beside a plain proxy, and then its parts
 	cd e2e && go run ./bench -binary ../$(BIN) -rounds $(ROUNDS)
 	go test -run '^$$' -bench 'Verify|Body|Headers|Serve|Pairs' ./schemes ./module ./module/replay/memory
 
 # Verbose, because it prints what it measures.
-container:
+container: ## tests the container image and examples/sidecar
 	cd e2e && go test -v -timeout 30m ./container
