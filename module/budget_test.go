@@ -131,7 +131,7 @@ func TestOverloaded(t *testing.T) {
 // TestClaimsCostNothing: only bytes that have arrived count.
 func TestClaimsCostNothing(t *testing.T) {
 	expectNothingBuffered(t)
-	g := newGateway(t, map[string]any{"max_buffered": 512 << 10, "max_body": 448 << 10}, nil)
+	g := newGateway(t, map[string]any{"max_buffered": 512 << 10, "max_body": 448 << 10, "body_timeout": "1h"}, nil)
 	for range 20 {
 		g.raw(t, head(craneops(body), "Content-Length: 458000\r\n"))
 	}
