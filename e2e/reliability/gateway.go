@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -33,16 +34,19 @@ type site struct {
 	faulty      *application // another one beside it, if set
 	global      string       // global options
 	options     []string     // of verify_webhook
+	within      string       // answer_within before the faulty application
 	env         []string     // variables of the process
 	mark        string       // makes a configuration another one
 }
 
 func (s site) caddyfile() string {
 	var routes strings.Builder
-	for _, a := range []*application{s.application, s.faulty} {
-		if a != nil {
-			fmt.Fprintf(&routes, routeFormat, a.path, a.path[1:], strings.Join(s.options, "\n\t\t\t"), a.addr)
-		}
+	route := func(a *application, options ...string) {
+		fmt.Fprintf(&routes, routeFormat, a.path, a.path[1:], strings.Join(options, "\n\t\t\t"), a.addr)
+	}
+	route(s.application, s.options...)
+	if s.faulty != nil {
+		route(s.faulty, append(slices.Clone(s.options), "answer_within "+s.within)...)
 	}
 	return fmt.Sprintf(siteFormat, s.global, s.mark, routes.String())
 }
@@ -104,7 +108,7 @@ func startGateway(ctx context.Context, t *trial, s site) (*gateway, error) {
 
 func (g *gateway) awaitReady(ctx context.Context) error {
 	var err error
-	for range 200 {
+	for range 1200 { // a minute at least: the machine may be busy
 		if err = g.ready(ctx); err == nil {
 			return nil
 		}

@@ -30,8 +30,8 @@ func takeInventory(ctx context.Context, g *gateway) (i inventory, err error) {
 // it holds in the end.
 func (i inventory) awaitReturn(ctx context.Context, g *gateway) (now inventory, returned bool, err error) {
 	const (
-		enough = 40 * time.Second // QUIC forgets a silent connection after 30
-		some   = 5                // what Caddy does meanwhile by itself
+		enough = 2 * time.Minute // QUIC forgets a silent connection after half a minute
+		some   = 5               // what Caddy does meanwhile by itself
 	)
 	for end := time.Now().Add(enough); ; {
 		now, err = takeInventory(ctx, g)

@@ -43,6 +43,7 @@ type extent struct {
 	steady      time.Duration // at full rate
 	sampled     time.Duration // between two looks at memory meanwhile
 	growth      float64       // at most, meanwhile
+	times       bool          // judges how long honest senders wait, which a busy machine decides
 	history     int           // entries
 	faults      int           // deliveries to each faulty application
 }
@@ -50,7 +51,7 @@ type extent struct {
 var (
 	whole = extent{
 		connections: 10_000, claims: 1000, bodies: 1000, budget: 256, load: 10 * time.Second, slack: 1,
-		reloading: 30 * time.Second, steady: 10 * time.Minute, sampled: 10 * time.Second, growth: 1.1, history: 100_000, faults: 200,
+		reloading: 30 * time.Second, steady: 10 * time.Minute, sampled: 10 * time.Second, growth: 1.1, times: true, history: 100_000, faults: 200,
 	}
 	small = extent{
 		connections: 100, claims: 50, bodies: 48, budget: 16, load: time.Second, slack: 3,

@@ -118,7 +118,7 @@ func upstreamFaults(ctx context.Context, t *trial) error {
 	}
 	defer faulty.stop()
 	g, err := startGateway(ctx, t, site{
-		application: app, faulty: faulty, options: []string{fmt.Sprintf("answer_within %v", answerWithin)},
+		application: app, faulty: faulty, within: answerWithin.String(),
 	})
 	if err != nil {
 		return err
@@ -132,7 +132,9 @@ func upstreamFaults(ctx context.Context, t *trial) error {
 	return nil
 }
 
-const answerWithin = time.Second
+// answerWithin is how long an attempt at an application that stalls takes. On a
+// busy machine, one at an application that behaves again takes a second or two.
+const answerWithin = 4 * time.Second
 
 func upstreamFault(ctx context.Context, t *trial, g *gateway, f fault) error {
 	faulty, from := g.site.faulty, g.site.faulty.numbered()
