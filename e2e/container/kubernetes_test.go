@@ -73,7 +73,7 @@ func TestKubernetes(t *testing.T) {
 // their own, without Kubernetes.
 func TestPod(t *testing.T) {
 	s := &sidecar{image: image(t), dir: t.TempDir(), port: freePort(t)}
-	s.client.Timeout = 10 * time.Second
+	s.client.Timeout = soon
 	m := readManifest(t)
 	for name, text := range m.config.Data {
 		write(t, []byte(text), s.dir, "config", name)

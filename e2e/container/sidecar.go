@@ -37,7 +37,7 @@ func copied(t *testing.T, secret string) *sidecar {
 		dir:     t.TempDir(),
 		project: fmt.Sprintf("hooklatch-e2e-%d", os.Getpid()),
 		image:   image(t),
-		client:  http.Client{Timeout: 10 * time.Second},
+		client:  http.Client{Timeout: soon},
 		files:   []string{"compose.yaml"},
 	}
 	if err := os.CopyFS(s.dir, os.DirFS(example)); err != nil {
