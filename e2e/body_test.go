@@ -158,14 +158,15 @@ func TestHalfBody(t *testing.T) {
 }
 
 // TestSlowBody: the whole body must come within body_timeout, also when it
-// comes a byte at a time.
+// comes a byte at a time. Without that limit it would take longer than the test
+// waits.
 func TestSlowBody(t *testing.T) {
 	t.Parallel()
 	g, app := craneopsGateway(t, "body_timeout 400ms")
-	d := craneops(strings.Repeat("x", 1000))
+	d := craneops(strings.Repeat("x", 10_000))
 	heads := map[string]string{
 		"declared": d.head(d.length()) + "\r\n",
-		"chunked":  d.head("Transfer-Encoding: chunked") + "\r\n3e8\r\n",
+		"chunked":  d.head("Transfer-Encoding: chunked") + "\r\n2710\r\n",
 	}
 	for name, head := range heads {
 		for how, trickles := range map[string]bool{"never": false, "trickled": true} {
@@ -177,11 +178,7 @@ func TestSlowBody(t *testing.T) {
 					defer close(done)
 					go trickle(w, done)
 				}
-				began := time.Now()
 				w.mustRead(t).rejected(t, "body_timeout")
-				if took := time.Since(began); took > 5*time.Second {
-					t.Errorf("the answer took %v", took)
-				}
 			})
 		}
 	}
@@ -193,11 +190,7 @@ func TestSlowBody(t *testing.T) {
 			done := make(chan struct{})
 			defer close(done)
 			go trickle(w, done)
-			began := time.Now()
 			w.mustRead(t).rejected(t, "missing_signature")
-			if took := time.Since(began); took > 5*time.Second {
-				t.Errorf("the answer took %v", took)
-			}
 		})
 	}
 	app.saw(t, 0)

@@ -8,12 +8,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"testing"
 )
 
-// curlPatience makes curl wait for "100 Continue" instead of sending the body
-// after one second: a gateway that never answers shows.
-const curlPatience = "30"
+// curlPatience is how long curl waits at most, in seconds. It waits as long for
+// "100 Continue" instead of sending the body after one second, so that a gateway
+// that never answers shows.
+var curlPatience = strconv.Itoa(int(patience.Seconds()))
 
 // sendCurl does not ask before it sends a large body.
 func sendCurl(t *testing.T, g *gateway, d delivery) (answer, error) {
@@ -33,7 +35,7 @@ func runCurl(t *testing.T, g *gateway, d delivery, more ...string) (answer, erro
 	dir := t.TempDir()
 	head, body := filepath.Join(dir, "head"), filepath.Join(dir, "body")
 	args := append(more,
-		"--silent", "--show-error", "--http1.1", "--max-time", "60", "--expect100-timeout", curlPatience,
+		"--silent", "--show-error", "--http1.1", "--max-time", curlPatience, "--expect100-timeout", curlPatience,
 		"--request", d.method, "--data-binary", "@-", "--dump-header", head, "--output", body,
 	)
 	for _, h := range d.headers {

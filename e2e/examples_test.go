@@ -291,7 +291,7 @@ func (s *staged) step(t *testing.T, d delivery) outcome {
 	s.sent = append(s.sent, d)
 	before := map[string]int{}
 	for addr, app := range s.running {
-		before[addr] = app.arrivals()
+		before[addr] = len(app.all())
 	}
 	sender := send
 	if s.reloaded {
@@ -299,8 +299,8 @@ func (s *staged) step(t *testing.T, d delivery) outcome {
 	}
 	o := outcome{answer: sender(t, s.gateway, d), arrived: map[string][]received{}}
 	for addr, app := range s.running {
-		if app.arrivals() > before[addr] {
-			o.arrived[addr] = app.all()[before[addr]:]
+		if all := app.all(); len(all) > before[addr] {
+			o.arrived[addr] = all[before[addr]:]
 			o.arrived[addr][0].carries(t, d)
 		}
 	}

@@ -11,18 +11,15 @@ import (
 	"time"
 )
 
-// atOnce is far below the minute after which a server gives up on a client that
-// waits for "100 Continue".
-const atOnce = 5 * time.Second
-
 // TestExpectRefused: a sender that asks first and is refused from its headers
-// has its answer at once, sends nothing, and is let go.
+// gets its answer without sending anything, and is let go. A gateway that waits
+// for the body does not answer before the test gives up.
 func TestExpectRefused(t *testing.T) {
 	t.Parallel()
 	app := newApplication(t)
 	g := start(t, openSite(
-		hook("/craneops", "craneops", app.addr, "max_body 1KiB"),
-		hook("/mceasy", "mceasy", app.addr),
+		hook("/craneops", "craneops", app.addr, "max_body 1KiB", "body_timeout 1h"),
+		hook("/mceasy", "mceasy", app.addr, "body_timeout 1h"),
 	), secrets()...)
 	const signature = "X-CraneOps-Signature"
 	d := craneops(strings.Repeat("x", 1000))
@@ -41,15 +38,11 @@ func TestExpectRefused(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.reason, func(t *testing.T) {
 			t.Parallel()
-			began := time.Now()
 			w := dial(t, g)
 			w.write(t, c.sent.head(c.sent.length(), "Expect: 100-continue"), "\r\n")
 			w.mustRead(t).rejected(t, c.reason)
 			if _, err := w.in.ReadByte(); !errors.Is(err, io.EOF) && !reset(err) {
 				t.Errorf("the connection stays open: %v", err)
-			}
-			if took := time.Since(began); took > atOnce {
-				t.Errorf("it took %v", took)
 			}
 			if n := app.countBody(c.sent.body); n != 0 {
 				t.Error("it reached the application")
@@ -118,7 +111,7 @@ func TestExpectThenTooLarge(t *testing.T) {
 func TestCurlAsks(t *testing.T) {
 	t.Parallel()
 	needs(t, "curl")
-	g, app := craneopsGateway(t)
+	g, app := craneopsGateway(t, "body_timeout 1h")
 	d := craneops(strings.Repeat("0123456789abcdef", 2<<20/16))
 	steps := []struct {
 		name string
@@ -132,15 +125,11 @@ func TestCurlAsks(t *testing.T) {
 	}
 	for _, s := range steps {
 		t.Run(s.name, func(t *testing.T) {
-			began := time.Now()
 			a, err := sendCurlAsking(t, g, s.sent)
 			if err != nil {
 				t.Fatal(err)
 			}
 			s.want(t, a)
-			if took := time.Since(began); took > atOnce {
-				t.Errorf("it took %v", took)
-			}
 		})
 	}
 	app.saw(t, 1)

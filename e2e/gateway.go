@@ -105,7 +105,7 @@ func (g *gateway) write(t *testing.T, site string) {
 	text := `{
 	admin 127.0.0.1:{$E2E_ADMIN_PORT}
 	persist_config off
-	grace_period 5s
+	grace_period 30s
 	servers {
 		protocols {$E2E_PROTOCOLS:h1 h2 h3}
 	}

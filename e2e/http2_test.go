@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 )
 
 // http2Gateway is craneopsGateway for clients that speak HTTP/2, as most
@@ -19,7 +18,7 @@ func http2Gateway(t *testing.T, options ...string) (*gateway, *application) {
 // TestHTTP2 repeats over HTTP/2 what depends on the protocol.
 func TestHTTP2(t *testing.T) {
 	t.Parallel()
-	g, app := http2Gateway(t, "body_timeout 2s")
+	g, app := http2Gateway(t, "body_timeout 1h") // a gateway that waits in vain shows
 	d := craneops(strings.Repeat("0123456789abcdef", 1<<20/16))
 	large := craneops(strings.Repeat("0123456789abcdef", 8<<20/16))
 	const signature = "X-CraneOps-Signature"
@@ -39,15 +38,11 @@ func TestHTTP2(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			began := time.Now()
 			a, err := sendH2C(t, g, c.sent)
 			if err != nil {
 				t.Fatal(err)
 			}
 			c.want(t, a)
-			if took := time.Since(began); took > atOnce {
-				t.Errorf("it took %v", took)
-			}
 		})
 	}
 	app.saw(t, 1)

@@ -27,7 +27,7 @@ func TestStopInFlight(t *testing.T) {
 			t.Parallel()
 			app := newApplication(t)
 			history := replayFile(filepath.Join(t.TempDir(), "history.db"))
-			g := start(t, openSite(hook("/craneops", "craneops", app.addr, history)), secrets()...)
+			g := start(t, openSite(hook("/craneops", "craneops", app.addr, history, "answer_within 1h")), secrets()...)
 			release := make(chan struct{})
 			free := closing(release)
 			defer free()
@@ -70,7 +70,8 @@ func TestStopInFlight(t *testing.T) {
 }
 
 // TestRestartBehindProxy: a proxy that waits, as docs/behind-a-proxy.md has it,
-// lets one gateway be exchanged without a refused delivery.
+// lets one gateway be exchanged without a refused delivery. It waits longer than
+// there, because a busy machine starts the gateway late.
 func TestRestartBehindProxy(t *testing.T) {
 	t.Parallel()
 	const total = 2000
@@ -78,7 +79,7 @@ func TestRestartBehindProxy(t *testing.T) {
 	history := replayFile(filepath.Join(t.TempDir(), "history.db"))
 	inner := start(t, openSite(hook("/craneops", "craneops", app.addr, history)), secrets()...)
 	edge := start(t, bareSite(route("/", `reverse_proxy `+inner.addr+` {
-		lb_try_duration 10s
+		lb_try_duration 30s
 		lb_retry_match {
 			method POST
 		}

@@ -71,10 +71,16 @@ func TestMonitoring(t *testing.T) {
 		}
 		return raised
 	}
-	poll(t, "the alerts", func() bool { return raised()["HooklatchHistoryFails"] })
-	if got := raised(); !maps.Equal(got, want) {
-		t.Errorf("alerts %v, want %v", got, want)
-	}
+	var got map[string]bool
+	defer func() {
+		if t.Failed() {
+			t.Logf("alerts %v, want %v", got, want)
+		}
+	}()
+	poll(t, "the alerts", func() bool {
+		got = raised() // on a busy machine a scrape may fail, and HooklatchDown be raised for a moment
+		return maps.Equal(got, want)
+	})
 
 	described := contents(t, "../docs/operating.md")
 	for name := range want {

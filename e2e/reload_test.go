@@ -101,7 +101,7 @@ func TestFailedReload(t *testing.T) {
 func TestReloadInFlight(t *testing.T) {
 	t.Parallel()
 	app := newApplication(t)
-	site := openSite(hook("/craneops", "craneops", app.addr))
+	site := openSite(hook("/craneops", "craneops", app.addr, "answer_within 1h"))
 	g := start(t, site, secrets()...)
 	release := make(chan struct{})
 	free := closing(release)
@@ -176,7 +176,8 @@ func TestReloadUnderLoad(t *testing.T) {
 
 // deliverOnce retries as a provider does: without an answer, and after a 503.
 func deliverOnce(t *testing.T, g *gateway, d delivery) {
-	for range 50 {
+	const pause = 20 * time.Millisecond
+	for began := time.Now(); time.Since(began) < patience; time.Sleep(pause) {
 		a, err := sendGo(t, g, d)
 		if err != nil || a.status == http.StatusServiceUnavailable {
 			continue

@@ -7,8 +7,9 @@ import (
 )
 
 // patience bounds every wait. It is long, because only a failing test waits for
-// it to the end.
-const patience = 20 * time.Second
+// it to the end. It is shorter than the minute after which Caddy gives up on a
+// client that sends nothing, so that a test sees when an answer comes only then.
+const patience = 45 * time.Second
 
 // notice tells whoever waits that something has changed.
 type notice struct {
