@@ -15,7 +15,7 @@ import (
 
 // executions is how many random inputs the grammars are tried with, all
 // together. `make fuzz-long` asks for a hundred million.
-var executions = flag.Int("executions", 200_000, "how many random inputs the grammars are tried with")
+var executions = flag.Int("executions", 50_000, "how many random inputs the grammars are tried with")
 
 // TestRandomGrammars puts random changes of well-formed inputs into what reads
 // them. It states what the fuzz targets state, without their search for new

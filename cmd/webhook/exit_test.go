@@ -25,6 +25,7 @@ func TestExitStatus(t *testing.T) {
 		"unknown sub-command": {"webhook forge", 2, "Error: unknown sub-command; write schemes, sign, send, verify, forget or health\nRun 'caddy webhook --help' for usage.\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			cmd := exec.Command(os.Args[0], strings.Fields(test.args)...)
 			cmd.Env = append(os.Environ(), asCaddy+"=1")
 			var errOut strings.Builder
