@@ -43,7 +43,7 @@ type definitionBlock struct {
 //	    timestamp     (header <name> | field <name> | body <member>) [unit s | ms | rfc3339]
 //	    id            header <name> | field <name> | body <member>
 //	    event         header <name> | body <member>, or both
-//	    occurrence_id <header>
+//	    occurrence_id <header> [unique]
 //	    occurred_at   body <member> [unit s | ms | rfc3339]
 //	    tenant        <member>
 //	    environment   <member>
@@ -111,7 +111,7 @@ func (b *definitionBlock) read(option string) (known bool, err error) {
 		err = b.pairs("header <name> | body <member>, or both",
 			pair{"header", &b.Event.Header}, pair{"body", &b.Event.Body})
 	case "occurrence_id":
-		err = b.one(&b.OccurrenceID, "<header>")
+		err = b.readOccurrence()
 	case "occurred_at":
 		err = b.pairs("body <member> "+unitWords, pair{"body", &b.OccurredAt.Body}, pair{"unit", &b.OccurredAt.Unit})
 	case "tenant":
@@ -152,6 +152,17 @@ func (b *definitionBlock) readSignature() error {
 		}
 		return true, err
 	})
+}
+
+// readOccurrence reads a header, and whether its value is unique.
+func (b *definitionBlock) readOccurrence() error {
+	args := b.RemainingArgs()
+	b.OccurrenceIDUnique = len(args) == 2 && args[1] == "unique"
+	if len(args) == 0 || args[0] == "" || len(args) > 1 && !b.OccurrenceIDUnique {
+		return b.Err("occurrence_id takes a header, and behind it the word unique if the provider documents the ID as unique for each event: occurrence_id <header> [unique]")
+	}
+	b.OccurrenceID = args[0]
+	return nil
 }
 
 // readAlias reads a block of other names.

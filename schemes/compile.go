@@ -59,14 +59,17 @@ func (c *defined) scheme(name string) *Scheme {
 		SignedHeaders:   own.signed(),
 		UnsignedHeaders: own.unsigned(),
 		SignedBytes:     c.Signed,
-		SignsID:         !c.ID.isZero(),
-		SignsRequest:    c.template.has(urlVar) || c.template.has(methodVar),
-		SecretForm:      c.secretForm(),
-		Keys:            c.keys,
-		SigningKey:      c.signingKey,
-		Open:            c.open,
-		Read:            c.read,
-		Sign:            c.sign,
+
+		UniqueOccurrence: c.OccurrenceIDUnique,
+
+		SignsID:      !c.ID.isZero(),
+		SignsRequest: c.template.has(urlVar) || c.template.has(methodVar),
+		SecretForm:   c.secretForm(),
+		Keys:         c.keys,
+		SigningKey:   c.signingKey,
+		Open:         c.open,
+		Read:         c.read,
+		Sign:         c.sign,
 	}
 	for i := range c.sets[1:] {
 		s.AliasHeaders = append(s.AliasHeaders, c.sets[1+i].signedAll()...)
@@ -223,6 +226,9 @@ func (c *defined) compileHeaders() error {
 		if err := checkHeaderName(h.name); err != nil {
 			return fmt.Errorf("%s: %w", h.field, err)
 		}
+	}
+	if c.OccurrenceIDUnique && c.OccurrenceID == "" {
+		return errors.New("occurrence_id_unique: there is no occurrence_id that could be unique; write its header in occurrence_id, or leave occurrence_id_unique out")
 	}
 	own := c.headerSet(func(name string) string { return name })
 	for i, name := range own.signedAll() {

@@ -59,9 +59,14 @@ type Definition struct {
 	// the template has it.
 	Event EventPlace `json:"event,omitzero"`
 
-	// A header with an id that is not signed. It can only make the history
-	// stricter.
+	// A header with an id that is not signed. The application gets it as
+	// unsigned.
 	OccurrenceID string `json:"occurrence_id,omitempty"`
+
+	// Whether the provider documents that id as unique for each event. Other
+	// content under a delivered id is then a conflict; otherwise it is a new
+	// event, because only the provider can sign it. Default: false.
+	OccurrenceIDUnique bool `json:"occurrence_id_unique,omitempty"`
 
 	// The event's own time, in the body.
 	OccurredAt BodyTime `json:"occurred_at,omitzero"`

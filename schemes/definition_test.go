@@ -55,6 +55,7 @@ func TestDefinitionErrors(t *testing.T) {
 		{`{"occurred_at":{"body":"at","unit":"us"},` + x + `}`, `occurred_at: unit: this is not known here`},
 		{`{"event":{"body":"a..b"},` + x + `}`, "event: body: this is not the path of a member; write names with single dots in between, such as data.object.id"},
 		{`{"tenant":"a.b.c.d.e.f.g.h.i",` + x + `}`, "tenant: a path may have 8 steps; write a shorter one"},
+		{`{"occurrence_id_unique":true,` + x + `}`, "occurrence_id_unique: there is no occurrence_id that could be unique; write its header in occurrence_id, or leave occurrence_id_unique out"},
 		{`{"signed":"{header.X-A}\n{body}","occurrence_id":"X-A",` + x + `}`, "occurrence_id: the header X-A is signed; write it as id, or leave it out"},
 		{`{"signed":"{timestamp}\n{header.X-T}\n{body}","timestamp":{"header":"X-T"},` + x + `}`, "signed: the header X-T has two meanings"},
 		{`{"signed":"{id}\n{body}","id":{"header":"X-I"},"event":{"header":"X-I"},` + x + `}`, "event: the header X-I holds another signed value"},

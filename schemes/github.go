@@ -1,12 +1,15 @@
 package schemes
 
 // github signs the body alone. The event type and the id of the delivery are
-// in headers that are not signed.
+// in headers that are not signed. Several webhooks that one event triggers, such
+// as an organization's and a repository's, send one body under several ids, and
+// an app's can send several bodies under one id. GitHub never sends a delivery
+// again by itself, so a conflict is acknowledged.
 func init() {
 	Define("github", Definition{
 		Source:       "docs.github.com, Webhooks: Validating webhook deliveries",
 		Signature:    SignatureForm{Header: "X-Hub-Signature-256", Prefix: "sha256="},
 		Event:        EventPlace{Header: "X-GitHub-Event"},
 		OccurrenceID: "X-GitHub-Delivery",
-	})
+	}).OnConflict = ConflictAck
 }

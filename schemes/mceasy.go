@@ -22,12 +22,14 @@ var mceasy = &Scheme{
 	SignedHeaders:   []string{mceasyTime, mceasyEvent},
 	UnsignedHeaders: []string{mceasyOccurrence},
 	SignedBytes:     "time |> event id |> body",
-	Time:            TimeInHeaders,
-	SecretForm:      keyBase64,
-	Keys:            mceasyKeys,
-	Open:            openMcEasy,
-	Read:            readMcEasy,
-	Sign:            signMcEasy,
+
+	UniqueOccurrence: true, // the id of the job at McEasy that the event comes from
+	Time:             TimeInHeaders,
+	SecretForm:       keyBase64,
+	Keys:             mceasyKeys,
+	Open:             openMcEasy,
+	Read:             readMcEasy,
+	Sign:             signMcEasy,
 }
 
 const (

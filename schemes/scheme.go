@@ -41,6 +41,17 @@ type Scheme struct {
 	// an application and that anybody can change.
 	UnsignedHeaders []string
 
+	// UniqueOccurrence reports that the provider documents its occurrence ID as
+	// unique for each event, so that new content under a delivered one is a
+	// conflict. Without it the ID is information: nobody without the secret can
+	// make new signed content, so that is a new event whatever ID it carries. A
+	// scheme with Cut has no unique IDs.
+	UniqueOccurrence bool
+
+	// OnConflict is what becomes, unless the user says otherwise, of delivered
+	// content that comes again with other unsigned values. Empty: ConflictReject.
+	OnConflict string
+
 	// SignedBytes says in a few words what the signature covers.
 	SignedBytes string
 
@@ -106,6 +117,19 @@ type Scheme struct {
 	// Its errors say which input the scheme lacks or does not take.
 	Sign func(key Key, d Outgoing) (http.Header, error)
 }
+
+// The values of OnConflict.
+const (
+	// ConflictReject refuses the delivery, and the provider sees a failure.
+	ConflictReject = "reject"
+	// ConflictAck acknowledges the delivery and does not forward it, for a
+	// provider that sends one event several times and no event again.
+	ConflictAck = "ack"
+	// ConflictForward forwards it as an event of its own, for a provider that
+	// sends equal bodies as different events. A replay with other unsigned
+	// values is then forwarded too.
+	ConflictForward = "forward"
+)
 
 // TimeSource says where a scheme's signed time comes from.
 type TimeSource int

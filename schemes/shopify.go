@@ -2,8 +2,7 @@ package schemes
 
 // shopify signs the body alone. Topic and id of the delivery are in headers that
 // are not signed, and one body may be sent under several topics, as an order is
-// that is created and paid at once: such an endpoint needs on_conflict forward.
-// The event id is not used: all webhooks that one action causes share it.
+// that is created and paid at once: so a conflict is forwarded. The event id is not used: all webhooks that one action causes share it.
 //
 // Events, its newer kind of subscription, has the same headers without the X.
 func init() {
@@ -19,5 +18,5 @@ func init() {
 			"X-Shopify-Topic":       "Shopify-Topic",
 			"X-Shopify-Webhook-Id":  "Shopify-Webhook-Id",
 		}},
-	})
+	}).OnConflict = ConflictForward
 }

@@ -22,8 +22,10 @@ func init() { Register(twilio) }
 // and values, and the signature still fits. All such cuts of a delivery have one
 // signed text, which is the identity, so that within the ttl of the history only
 // the first of them is forwarded. Which cut it was counts as a value that is not
-// signed: another one is a conflict, and no duplicate that the provider would
-// take for delivered.
+// signed: another one is a conflict, whatever the user's on_conflict says, and no
+// duplicate that the provider would take for delivered. Cut as before and with
+// another token the request is an event of its own, because calls have many
+// requests with equal fields.
 //
 // Its libraries try the URL with a port and without one, because Twilio is not
 // consistent in that. The port decides nothing about where a delivery went.
@@ -33,6 +35,7 @@ var twilio = &Scheme{
 	SignatureHeader: twilioSignature,
 	UnsignedHeaders: []string{twilioOccurrence},
 	SignedBytes:     "URL, sorted form fields",
+	OnConflict:      ConflictForward,
 	SignsRequest:    true,
 	SecretForm:      keyText,
 	Keys:            twilioKeys,
