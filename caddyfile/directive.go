@@ -40,7 +40,7 @@ func init() {
 //	    answer_within <duration>
 //	    replay        <store> [<args...>] [{ ... }] | off
 //	    on_duplicate  ack | reject
-//	    on_conflict   reject | forward
+//	    on_conflict   reject | ack | forward
 //	    retry_after   <duration>
 //	    emit          webhook | cloudevents | none
 //	    sign_upstream <secrets...>
@@ -105,7 +105,7 @@ func readOption(d *caddyfile.Dispenser, h *module.Handler, option string) (known
 	case "on_duplicate":
 		h.OnDuplicate, err = tokens.OneOf(d, module.DuplicateAck, module.DuplicateReject)
 	case "on_conflict":
-		h.OnConflict, err = tokens.OneOf(d, module.ConflictReject, module.ConflictForward)
+		h.OnConflict, err = tokens.OneOf(d, module.ConflictReject, module.ConflictAck, module.ConflictForward)
 	case "retry_after":
 		h.RetryAfter, err = tokens.Duration(d)
 	case "emit":

@@ -1,6 +1,7 @@
 package module
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -81,8 +82,8 @@ func (h *Handler) Check() error {
 	if !slices.Contains([]string{"", DuplicateAck, DuplicateReject}, h.OnDuplicate) {
 		return fmt.Errorf("on_duplicate:%s is not known; write ack or reject", tokens.Quoted(h.OnDuplicate, DuplicateAck, DuplicateReject))
 	}
-	if !slices.Contains([]string{"", ConflictReject, ConflictForward}, h.OnConflict) {
-		return fmt.Errorf("on_conflict:%s is not known; write reject or forward", tokens.Quoted(h.OnConflict, ConflictReject, ConflictForward))
+	if !slices.Contains([]string{"", ConflictReject, ConflictAck, ConflictForward}, h.OnConflict) {
+		return fmt.Errorf("on_conflict:%s is not known; write reject, ack or forward", tokens.Quoted(h.OnConflict, ConflictReject, ConflictAck, ConflictForward))
 	}
 	if err := checkEmit(h.Emit); err != nil {
 		return err
@@ -194,7 +195,7 @@ func ttlOf(scheme *schemes.Scheme, o replay.Options) time.Duration {
 	return defaultTTLWithoutTime
 }
 
-func (h *Handler) setDefaults() {
+func (h *Handler) setDefaults(scheme *schemes.Scheme) {
 	if h.Provider == "" {
 		h.Provider = h.Scheme
 	}
@@ -213,9 +214,7 @@ func (h *Handler) setDefaults() {
 	if h.OnDuplicate == "" {
 		h.OnDuplicate = DuplicateAck
 	}
-	if h.OnConflict == "" {
-		h.OnConflict = ConflictReject
-	}
+	h.onConflict = cmp.Or(h.OnConflict, scheme.OnConflict, ConflictReject)
 }
 
 // fitBudget holds max_body against what the process may hold at once.
@@ -249,7 +248,8 @@ func replaySettings(raw json.RawMessage) map[string]any {
 	return settings
 }
 
-// weakerChoices names what the operator wrote that lets more through.
+// weakerChoices names what the operator wrote that lets more through, and a
+// default of the scheme's that does.
 func (h *Handler) weakerChoices() []string {
 	var weaker []string
 	if store, ok := h.store.(replay.Weakened); ok {
@@ -258,8 +258,12 @@ func (h *Handler) weakerChoices() []string {
 	if h.Tolerance != nil && h.Tolerance.Past == ToleranceOff && h.scheme.Time == schemes.TimeInHeaders {
 		weaker = append(weaker, "tolerance off")
 	}
-	if h.OnConflict == ConflictForward {
-		weaker = append(weaker, "on_conflict forward")
+	if h.onConflict != ConflictReject {
+		choice := "on_conflict " + h.onConflict
+		if h.OnConflict == "" {
+			choice += " (the default of " + h.scheme.Name + ")"
+		}
+		weaker = append(weaker, choice)
 	}
 	if h.Observe {
 		weaker = append(weaker, "observe")

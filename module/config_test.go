@@ -70,7 +70,7 @@ func TestErrorsOfAConfiguration(t *testing.T) {
 		"tolerance, future":        {options{"tolerance": options{"future": -1}}, []string{"tolerance must be above zero"}},
 		"tolerance, off and on":    {options{"tolerance": options{"past": -1, "future": 5}}, []string{"tolerance off"}},
 		"on_duplicate":             {options{"on_duplicate": "drop"}, []string{"on_duplicate", "ack or reject"}},
-		"on_conflict":              {options{"on_conflict": "drop"}, []string{"on_conflict", "reject or forward"}},
+		"on_conflict":              {options{"on_conflict": "drop"}, []string{"on_conflict", "reject, ack or forward"}},
 		"emit":                     {options{"emit": []string{"webhook", "json"}}, []string{"emit", "webhook, cloudevents, none"}},
 		"emit, none and another":   {options{"emit": []string{"none", "webhook"}}, []string{"emit none", "alone"}},
 		"observe, emit none":       {options{"observe": true, "emit": []string{"none"}}, []string{"observe", "emit webhook"}},

@@ -35,7 +35,10 @@ func init() { caddy.RegisterModule(Handler{}) }
 // 405 (method), 408 (body too slow), 400 (body incomplete), 413 (body too
 // large), 409 (conflict), 503 with Retry-After (being handled right now, no
 // memory left for its body, or the history cannot be reached). A duplicate is answered with an empty 200, or 409
-// if so configured. When nothing behind the handler answers, the sender gets
+// if so configured. A conflict is content that has been delivered and comes again
+// with another event type or ID, which are not signed: with `on_conflict ack` it
+// is answered with an empty 200 and logged as a warning, with `forward` it is an
+// event of its own. When nothing behind the handler answers, the sender gets
 // 502; when it does not answer in time, 503.
 //
 // These placeholders are set for later handlers, `handle_errors` and access
@@ -117,8 +120,12 @@ type Handler struct {
 	OnDuplicate string `json:"on_duplicate,omitempty"`
 
 	// What becomes of content that has been delivered and comes again with
-	// other values that are not signed, or of new content under an occurrence
-	// ID that has been delivered: reject or forward. Default: reject.
+	// other values that are not signed: reject (409), ack (200, not forwarded)
+	// or forward (as an event of its own). Where occurrence IDs are unique, reject
+	// and ack answer 409 to new content under a delivered one. Another cut of a
+	// signed text that can be cut in several ways (Twilio) is always answered
+	// 409. Default: the scheme's, which is ack for github, forward for shopify
+	// and twilio, and reject for all others.
 	OnConflict string `json:"on_conflict,omitempty"`
 
 	// The Retry-After of every 503 that this handler answers. Default: 30s.
@@ -145,6 +152,8 @@ type Handler struct {
 	verifier *schemes.Verifier
 	keyer    *keyer
 
+	onConflict string // OnConflict, or the scheme's default
+
 	publicURL publicURL // PublicURL, if there is one
 	tokens    tokenSums // Handshake's
 
@@ -168,8 +177,9 @@ type Handler struct {
 const (
 	DuplicateAck    = "ack"
 	DuplicateReject = "reject"
-	ConflictReject  = "reject"
-	ConflictForward = "forward"
+	ConflictReject  = schemes.ConflictReject
+	ConflictAck     = schemes.ConflictAck
+	ConflictForward = schemes.ConflictForward
 )
 
 // CaddyModule returns the Caddy module information.
@@ -195,12 +205,12 @@ func (h *Handler) provision(ctx caddy.Context) error {
 	if err := h.Check(); err != nil {
 		return err
 	}
-	h.setDefaults()
+	h.scheme, _ = h.findScheme() // Check knows it
+	h.setDefaults(h.scheme)
 	if h.now == nil {
 		h.now = systemClock
 	}
 	h.logger = sampled(ctx.Logger())
-	h.scheme, _ = h.findScheme()                 // Check knows it
 	h.publicURL, _ = parsePublicURL(h.PublicURL) // Check knows it
 	h.allow = allowHeader(h.Methods)
 
@@ -213,7 +223,7 @@ func (h *Handler) provision(ctx caddy.Context) error {
 	if err := h.compileSecrets(); err != nil {
 		return err
 	}
-	h.keyer = newKeyer(h.Provider, h.store.Settings().Key == replay.KeyDelivery)
+	h.keyer = newKeyer(h.Provider, h.scheme, h.store.Settings().Key == replay.KeyDelivery)
 
 	var err error
 	if h.events, err = newEmitter(ctx, h.logger); err != nil {

@@ -16,17 +16,20 @@ import (
 type keyer struct {
 	label    string
 	withTime bool // `key delivery`: the send time is part of the identity
+	unique   bool // occurrence IDs are
+	cuts     bool // a signed text can be cut in several ways
 	pool     sync.Pool
 }
 
 const (
 	occurrenceKind = "#occurrence\x00"
+	cutKind        = "#cut\x00"
 	variantKind    = "#variant\x00"
 	unsignedKind   = "#unsigned\x00"
 )
 
-func newKeyer(label string, withTime bool) *keyer {
-	k := &keyer{label: label, withTime: withTime}
+func newKeyer(label string, scheme *schemes.Scheme, withTime bool) *keyer {
+	k := &keyer{label: label, withTime: withTime, unique: scheme.UniqueOccurrence, cuts: scheme.Cut != nil}
 	k.pool.New = func() any { return &contentHash{Hash: sha256.New()} }
 	return k
 }
@@ -73,13 +76,31 @@ func (k *keyer) appendHead(b []byte, claim *schemes.Claim) []byte {
 	return b
 }
 
-// occurrence makes the key of the occurrence ID, zero where there is none.
-func (k *keyer) occurrence(claim *schemes.Claim) replay.Key {
-	if claim.OccurrenceID.Value == "" {
-		return replay.Key{}
+// event makes the keys of a delivery.
+func (k *keyer) event(claim *schemes.Claim, id string, body, cut []byte) replay.Event {
+	e := replay.Event{Content: k.content(claim, id, body), Unsigned: fingerprint(claim, cut)}
+	switch {
+	case k.cuts:
+		e.Occurrence = k.cut(e.Content, cut)
+	case k.unique && claim.OccurrenceID.Value != "":
+		e.Occurrence = k.occurrence(claim)
 	}
+	return e
+}
+
+// occurrence makes the key of an occurrence ID.
+func (k *keyer) occurrence(claim *schemes.Claim) replay.Key {
 	b := k.appendHead([]byte(occurrenceKind), claim)
 	return keyOf(append(b, claim.OccurrenceID.Value...))
+}
+
+// cut makes the key of the way in which a signed text is cut. The history keeps
+// it beside the content in the place of an occurrence ID, so that it can be
+// asked whether this cut was delivered: see Handler.compareCut.
+func (k *keyer) cut(content replay.Key, cut []byte) replay.Key {
+	b := append([]byte(cutKind), k.label...)
+	b = append(append(b, 0), content[:]...)
+	return keyOf(append(b, cut...))
 }
 
 // variant makes the content key of what conflicts and is forwarded all the

@@ -26,7 +26,7 @@ type result struct {
 
 // results are all that there are.
 func results() []result {
-	all := []result{{accepted, ""}, {accepted, noAnswer}}
+	all := []result{{accepted, ""}, {accepted, noAnswer}, {duplicateBefore, conflict}}
 	for reason := range statuses {
 		if reason == duplicate {
 			all = append(all, result{duplicateBefore, reason})

@@ -126,16 +126,21 @@ func (d *delivery) setLogFields(r *http.Request) {
 }
 
 // log writes what became of a delivery that was not forwarded. What is
-// authentic and was refused all the same is a warning: an operator must see it.
+// authentic and was refused all the same is a warning, as is every conflict: an
+// operator must see it.
 func (h *Handler) log(r *http.Request, d *delivery, v verdict, refused *refusal) {
 	level := zapcore.InfoLevel
-	if d.verified && v == rejected && refused.reason != inFlight {
+	if d.verified && (v == rejected && refused.reason != inFlight || refused.reason == conflict) {
 		level = zapcore.WarnLevel
 	}
 	message := refusedMessages[refused.reason]
 	switch {
 	case v == accepted:
 		message = "delivery was not answered"
+	case v == duplicateBefore && refused.reason == conflict && h.Observe:
+		message = "delivery would be acknowledged, and was passed on: conflict"
+	case v == duplicateBefore && refused.reason == conflict:
+		message = "delivery acknowledged and not forwarded: conflict"
 	case v == duplicateBefore && h.Observe:
 		message = "delivery is a duplicate, and was passed on"
 	case v == duplicateBefore:

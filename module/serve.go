@@ -49,7 +49,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	case status == replay.InFlight:
 		return h.reject(w, r, d, refuseFor(inFlight, "the same event, or one under the same occurrence ID, is being handled right now"))
 	case status == replay.ContentConflict:
-		return h.reject(w, r, d, refuseFor(conflict, "this content has been delivered with another occurrence ID or event type, which are not signed"))
+		return h.answerConflict(w, r, d)
+	case status == replay.OccurrenceConflict && h.keyer.cuts:
+		return h.reject(w, r, d, refuseFor(conflict, "this signed text has been delivered, with its parts cut in another way"))
 	case status == replay.OccurrenceConflict:
 		return h.reject(w, r, d, refuseFor(conflict, "other content has been delivered under this occurrence ID"))
 	}
@@ -140,11 +142,7 @@ func (h *Handler) verify(w http.ResponseWriter, r *http.Request, d *delivery) *r
 	d.idText = d.facts.ID
 	d.occurrence, d.unsigned = claim.OccurrenceID, claim.UnsignedEvent
 	// Only now: a forgery is not worth a second pass over its body.
-	d.event = replay.Event{
-		Content:    h.keyer.content(claim, d.facts.ID, verification.Content(body)),
-		Occurrence: h.keyer.occurrence(claim),
-		Unsigned:   fingerprint(claim, verification.Cut(body)),
-	}
+	d.event = h.keyer.event(claim, d.facts.ID, verification.Content(body), verification.Cut(body))
 	if h.signedHandshake() {
 		d.handshake, d.handshakeRefused = verification.Handshake(body)
 	}
@@ -178,21 +176,30 @@ func (d *delivery) age() time.Duration { return d.now.Sub(d.sentAt) }
 
 // reserve claims the event in the history. With `on_conflict forward` what
 // conflicts is an event of its own, under a key that the unsigned values make
-// too.
+// too, unless it is another cut of a delivered text: that is an
+// OccurrenceConflict whatever the option says.
 func (h *Handler) reserve(ctx context.Context, history replay.History, d *delivery) (replay.Reservation, replay.Status, error) {
 	ctx, cancel := storeContext(ctx)
 	defer cancel()
 	reservation, status, err := history.Reserve(ctx, d.event)
-	if err != nil || h.OnConflict != ConflictForward {
+	cutAgain := status == replay.ContentConflict && h.keyer.cuts
+	if err != nil || h.onConflict != ConflictForward && !cutAgain {
 		return reservation, status, err
 	}
 	own := d.event
 	own.Content = h.keyer.variant(d.event.Content, d.event.Unsigned)
+	if cutAgain {
+		status, err = h.compareCut(ctx, history, own)
+		own.Occurrence = replay.Key{} // the cut's entry belongs to the content
+		if err != nil || h.onConflict != ConflictForward {
+			return nil, status, err
+		}
+	}
 	if status == replay.ContentConflict {
 		d.event, d.idText = own, ""
 		reservation, status, err = history.Reserve(ctx, d.event)
 	}
-	if err == nil && status == replay.OccurrenceConflict {
+	if err == nil && status == replay.OccurrenceConflict && h.keyer.unique {
 		d.event.Occurrence = replay.Key{}
 		reservation, status, err = history.Reserve(ctx, d.event)
 	}
@@ -202,6 +209,24 @@ func (h *Handler) reserve(ctx context.Context, history replay.History, d *delive
 		return h.unlessDelivered(ctx, history, own.Content, reservation)
 	}
 	return reservation, status, err
+}
+
+// compareCut returns ContentConflict for a delivered text that is cut as before,
+// and OccurrenceConflict for another cut. It tries to reserve the cut under
+// another content: that conflicts if the cut was delivered, and succeeds if it
+// was not.
+func (h *Handler) compareCut(ctx context.Context, history replay.History, own replay.Event) (replay.Status, error) {
+	tried, status, err := history.Reserve(ctx, own)
+	switch {
+	case err != nil:
+		return 0, err
+	case status == replay.Reserved:
+		h.release(ctx, tried)
+		return replay.OccurrenceConflict, nil
+	case status == replay.InFlight:
+		return status, nil
+	}
+	return replay.ContentConflict, nil // the cut was delivered, and perhaps the event too
 }
 
 // unlessDelivered keeps a reservation unless a key, which it only tries, is
@@ -219,11 +244,29 @@ func (h *Handler) unlessDelivered(ctx context.Context, history replay.History, k
 	return nil, status, err
 }
 
-// answerDuplicate acknowledges what has been delivered, so that the provider
-// stops sending it.
+// answerDuplicate answers a delivery that comes again. By default it is
+// acknowledged, so that the provider stops sending it.
 func (h *Handler) answerDuplicate(w http.ResponseWriter, r *http.Request, d *delivery) error {
 	refused := refuseFor(duplicate, "it has been delivered")
-	if h.Observe || h.OnDuplicate == DuplicateReject {
+	if h.OnDuplicate == DuplicateReject {
+		return h.refuse(w, r, d, duplicateBefore, refused)
+	}
+	return h.acknowledge(w, r, d, refused)
+}
+
+// answerConflict refuses delivered content that comes again with other unsigned
+// values, or acknowledges it: the application has that content.
+func (h *Handler) answerConflict(w http.ResponseWriter, r *http.Request, d *delivery) error {
+	refused := refuseFor(conflict, "this content has been delivered with another occurrence ID or event type, which are not signed")
+	if h.onConflict != ConflictAck {
+		return h.reject(w, r, d, refused)
+	}
+	return h.acknowledge(w, r, d, refused)
+}
+
+// acknowledge answers 200 to content that has been delivered.
+func (h *Handler) acknowledge(w http.ResponseWriter, r *http.Request, d *delivery, refused *refusal) error {
+	if h.Observe {
 		return h.refuse(w, r, d, duplicateBefore, refused)
 	}
 	h.note(r, d, duplicateBefore, refused)

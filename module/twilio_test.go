@@ -45,8 +45,14 @@ func TestTwilioRecut(t *testing.T) {
 			expect(t, g.sendRequest(t, r), http.StatusConflict, "rejected conflict")
 			g.expectDelivered(t, c.first)
 
+			// Another token is another event, but not of another cut.
 			header["I-Twilio-Idempotency-Token"] = []string{"another"}
-			expect(t, g.send(t, header, form), http.StatusConflict, "rejected conflict")
+			for _, text := range c.conflict {
+				expect(t, g.send(t, header, text), http.StatusConflict, "rejected conflict")
+			}
+			expect(t, g.send(t, header, c.first), http.StatusNoContent, "")
+			expect(t, g.send(t, header, c.first), http.StatusOK, "")
+			g.expectDelivered(t, c.first, c.first)
 		})
 	}
 }

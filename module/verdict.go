@@ -51,7 +51,7 @@ var statuses = map[Reason]int{
 	schemes.Future:                http.StatusUnauthorized,
 	storeUnavailable:              http.StatusServiceUnavailable,
 	inFlight:                      http.StatusServiceUnavailable,
-	conflict:                      http.StatusConflict,
+	conflict:                      http.StatusConflict, // 200 where it is acknowledged
 	duplicate:                     http.StatusConflict, // with on_duplicate reject
 }
 

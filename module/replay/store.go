@@ -108,8 +108,9 @@ type Key [16]byte
 type Event struct {
 	// Content is made of what the signature covers.
 	Content Key
-	// Occurrence is made of the occurrence ID, which is not signed. It is
-	// zero where there is none.
+	// Occurrence is made of something that is not signed and belongs to one
+	// content: an occurrence ID that is unique, or how a signed text is cut. It
+	// is zero where there is none.
 	Occurrence Key
 	// Unsigned is a fingerprint of what the provider sends and does not sign.
 	Unsigned uint64
@@ -130,7 +131,7 @@ const (
 	// values.
 	ContentConflict
 	// OccurrenceConflict means the content is new, and other content has been
-	// delivered under its occurrence ID.
+	// delivered under its occurrence.
 	OccurrenceConflict
 	// Forgotten means that the event can be delivered again.
 	Forgotten
