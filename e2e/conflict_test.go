@@ -26,7 +26,7 @@ func githubDelivery(path, event, id, body, signature string) delivery {
 	}}
 }
 
-// twoApps are deliveries of one id, as github/docs#32822 has them.
+// twoApps are deliveries of one id, as GitHub sends them to two apps on one URL.
 func twoApps(path string) []delivery {
 	return []delivery{
 		githubDelivery(path, "issues", "same", `{"action":"opened","installation":{"id":1}}`, "96199ad24abe0422b256bab7e2e84759931e876771def37c3fc3442972f75d86"),
@@ -34,8 +34,8 @@ func twoApps(path string) []delivery {
 	}
 }
 
-// oneBody is what an organization's webhook and a repository's send, as
-// woodpecker-ci/woodpecker#110 has it.
+// oneBody is what both an organization's webhook and a repository's send, each
+// under an id of its own.
 func oneBody(path, event, id string) delivery {
 	return githubDelivery(path, event, id, `{"action":"closed"}`, "4afb5a588421e4363d83d126e0b62b28b079bb60c85143f0ba0db6ea4fec25fe")
 }

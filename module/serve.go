@@ -182,13 +182,13 @@ func (h *Handler) reserve(ctx context.Context, history replay.History, d *delive
 	ctx, cancel := storeContext(ctx)
 	defer cancel()
 	reservation, status, err := history.Reserve(ctx, d.event)
-	cutAgain := status == replay.ContentConflict && h.keyer.cuts
-	if err != nil || h.onConflict != ConflictForward && !cutAgain {
+	sameText := status == replay.ContentConflict && h.keyer.cuts
+	if err != nil || h.onConflict != ConflictForward && !sameText {
 		return reservation, status, err
 	}
 	own := d.event
 	own.Content = h.keyer.variant(d.event.Content, d.event.Unsigned)
-	if cutAgain {
+	if sameText {
 		status, err = h.compareCut(ctx, history, own)
 		own.Occurrence = replay.Key{} // the cut's entry belongs to the content
 		if err != nil || h.onConflict != ConflictForward {
