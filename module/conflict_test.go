@@ -308,6 +308,15 @@ func TestTwilioConflicts(t *testing.T) {
 			if got := len(g.delivered()); got != c.forwarded {
 				t.Errorf("%d deliveries reached the application, want %d", got, c.forwarded)
 			}
+			recuts := 0
+			for _, entry := range g.logs.All() {
+				if strings.Contains(fmt.Sprint(entry.ContextMap()["detail"]), "cut in another way") {
+					recuts++
+				}
+			}
+			if recuts != 4 {
+				t.Errorf("the log explains %d other cuts, not 4", recuts)
+			}
 			// What was refused or only tried holds nothing.
 			if n := g.metrics(t)[`replay_entries{store="memory"}`]; n != float64(1+c.forwarded) {
 				t.Errorf("%v entries in the history for %d events and their cut", n, c.forwarded)
