@@ -159,7 +159,7 @@ func (b *definitionBlock) readOccurrence() error {
 	args := b.RemainingArgs()
 	b.OccurrenceIDUnique = len(args) == 2 && args[1] == "unique"
 	if len(args) == 0 || args[0] == "" || len(args) > 1 && !b.OccurrenceIDUnique {
-		return b.Err("occurrence_id takes a header, and behind it the word unique if the provider documents the ID as unique for each event: occurrence_id <header> [unique]")
+		return b.Err("occurrence_id takes a header, and after it the word unique if the provider documents the ID as unique for each event: occurrence_id <header> [unique]")
 	}
 	b.OccurrenceID = args[0]
 	return nil
