@@ -5,6 +5,7 @@ import (
 	"math"
 	"runtime/debug"
 	"strconv"
+	"sync"
 	"sync/atomic"
 )
 
@@ -20,6 +21,11 @@ const (
 // all configurations: around a reload two of them serve at once, and share the
 // same memory.
 var buffered struct {
+	// taking is held to look at the first two and then add to both, so that a
+	// body which is refused leaves no room out for others, not even for a moment.
+	// Giving back only makes room and does without.
+	taking sync.Mutex
+
 	total atomic.Int64
 	large atomic.Int64 // those of bodies above smallBody
 	room  atomic.Int64 // what the buffers take that hold them
@@ -89,30 +95,26 @@ type hold struct {
 	large bool
 }
 
-// take adds bytes that have arrived, or reports that there is no room for them.
+// take adds bytes that have arrived, or reports that there is no room for them
+// and adds nothing.
 func (h *hold) take(n int64, b budget) bool {
-	if !h.large && h.bytes+n > smallBody {
-		h.large = true
-		buffered.large.Add(h.bytes)
+	large := h.large || h.bytes+n > smallBody
+	var toLarge int64 // all of a body that becomes large
+	switch {
+	case h.large:
+		toLarge = n
+	case large:
+		toLarge = h.bytes + n
 	}
-	if h.large && !addUpTo(&buffered.large, n, b.large) {
+	buffered.taking.Lock()
+	defer buffered.taking.Unlock()
+	if buffered.total.Load()+n > b.total || large && buffered.large.Load()+toLarge > b.large {
 		return false
 	}
-	if !addUpTo(&buffered.total, n, b.total) {
-		if h.large {
-			buffered.large.Add(-n)
-		}
-		return false
-	}
+	buffered.total.Add(n)
+	buffered.large.Add(toLarge)
 	h.bytes += n
-	return true
-}
-
-func addUpTo(sum *atomic.Int64, n, most int64) bool {
-	if sum.Add(n) > most {
-		sum.Add(-n)
-		return false
-	}
+	h.large = large
 	return true
 }
 

@@ -90,6 +90,93 @@ func TestSharesOfTheBudget(t *testing.T) {
 	expectNothingBuffered(t)
 }
 
+// TestRefusedBytesAreNotCounted, whichever share is full, and whether or not
+// they would have made the body a large one.
+func TestRefusedBytesAreNotCounted(t *testing.T) {
+	expectNothingBuffered(t)
+	for name, c := range map[string]struct {
+		budget      budget
+		first, more int64
+	}{
+		"a small one, all is full":                 {budget{total: 10, large: 10}, 8, 3},
+		"a large one, its share is full":           {budget{total: 400 << 10, large: 100 << 10}, 90 << 10, 20 << 10},
+		"a large one, all is full":                 {budget{total: 100 << 10, large: 100 << 10}, 90 << 10, 20 << 10},
+		"one that becomes large, its share full":   {budget{total: 400 << 10, large: 70 << 10}, 60 << 10, 20 << 10},
+		"one that becomes large, but all are full": {budget{total: 70 << 10, large: 70 << 10}, 60 << 10, 20 << 10},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var h hold
+			if !h.take(c.first, c.budget) {
+				t.Fatal("there is no room at first")
+			}
+			total, large, before := buffered.total.Load(), buffered.large.Load(), h
+			if h.take(c.more, c.budget) {
+				t.Fatal("there is room for more")
+			}
+			if buffered.total.Load() != total || buffered.large.Load() != large || h != before {
+				t.Errorf("%d bytes of bodies, %d of large ones, %+v; before: %d, %d, %+v",
+					buffered.total.Load(), buffered.large.Load(), h, total, large, before)
+			}
+			h.giveBack()
+			if buffered.total.Load() != 0 || buffered.large.Load() != 0 {
+				t.Errorf("%d and %d bytes are left", buffered.total.Load(), buffered.large.Load())
+			}
+		})
+	}
+}
+
+// TestRefusedBodyKeepsNobodyOut: large bodies that find no room try again and
+// again, beside ones that always have room.
+func TestRefusedBodyKeepsNobodyOut(t *testing.T) {
+	expectNothingBuffered(t)
+	for name, c := range map[string]struct {
+		budget               budget
+		always, fits, tooBig int64
+	}{
+		"a small one, when all is full":         {budget{total: 200 << 10, large: 200 << 10}, 64 << 10, 32 << 10, 190 << 10},
+		"a small one, beside a share too small": {budget{total: 200 << 10, large: 100 << 10}, 64 << 10, 32 << 10, 190 << 10},
+		"a large one, when all is full":         {budget{total: 200 << 10, large: 198 << 10}, 64 << 10, 70 << 10, 140 << 10},
+		"a large one, when their share is full": {budget{total: 400 << 10, large: 200 << 10}, 100 << 10, 70 << 10, 110 << 10},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var always hold // leaves no room for the one that is too big
+			if !always.take(c.always, c.budget) {
+				t.Fatal("there is no room")
+			}
+			defer always.giveBack()
+			over, ended := make(chan struct{}), make(chan struct{})
+			go func() {
+				defer close(ended)
+				for {
+					select {
+					case <-over:
+						return
+					default:
+					}
+					var h hold
+					if h.take(c.tooBig, c.budget) {
+						t.Error("there is room for what is too big")
+						h.giveBack()
+						return
+					}
+					h.giveBack()
+				}
+			}()
+			for range 200_000 {
+				var h hold
+				if !h.take(c.fits, c.budget) {
+					t.Error("there was no room for a body that fits")
+					break
+				}
+				h.giveBack()
+			}
+			close(over)
+			<-ended
+		})
+	}
+	expectNothingBuffered(t)
+}
+
 // holding is an application that answers when it is told to.
 func holding() (app application, arrived chan struct{}, release func()) {
 	arrived, over := make(chan struct{}, 16), make(chan struct{})
