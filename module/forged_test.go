@@ -30,6 +30,32 @@ func TestForgedHeadersNeverPass(t *testing.T) {
 	}
 }
 
+// TestTunnelsNeverPass: an application that accepts one would get bytes that
+// nobody verified. Net/http's client does not send these, so the handler is
+// asked directly.
+func TestTunnelsNeverPass(t *testing.T) {
+	for name, headers := range map[string]http.Header{"accepted": craneops(body), "observed": {}} {
+		t.Run(name, func(t *testing.T) {
+			g := newGateway(t, map[string]any{"observe": name == "observed"}, nil)
+			h := with(headers, "Upgrade", "h2c", "Http2-Settings", "AAMAAABkAAQAAP__", "Connection", "Upgrade, HTTP2-Settings")
+			h[":protocol"] = []string{"websocket"} // as Go's server has it from an extended CONNECT
+			asked := false
+			g.serve(t, t.Context(), h, body, func(_ http.ResponseWriter, r *http.Request) error {
+				asked = true
+				for _, tunnel := range []string{"Upgrade", "Http2-Settings", ":protocol", "Connection"} {
+					if values, passed := r.Header[tunnel]; passed {
+						t.Errorf("%s %q reaches the application", tunnel, values)
+					}
+				}
+				return nil
+			})
+			if !asked {
+				t.Error("it did not reach the application")
+			}
+		})
+	}
+}
+
 func TestOurHeadersInAnySpelling(t *testing.T) {
 	for name, want := range map[string]bool{
 		"Webhook-Id": true, "webhook-id": true, "WEBHOOK-ID": true, "Webhook_id": true, "Webhook.id": true, "Webhook-": true, "Webhook~id": true, "Webhook+Id": true,
