@@ -2,11 +2,16 @@ package module
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
+	"reflect"
 	"strings"
 	"testing"
 
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/hooklatch/hooklatch/module/replay/memory"
+	"github.com/hooklatch/hooklatch/schemes"
 )
 
 // configCanary stands for a secret that no error may print. It is not base64.
@@ -161,6 +166,88 @@ func TestAllowedConfigurations(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// jsonFields lists the fields that a type has in JSON, embedded ones too.
+func jsonFields(of reflect.Type) (names []string) {
+	for _, field := range reflect.VisibleFields(of) {
+		if name, _, _ := strings.Cut(field.Tag.Get("json"), ","); name != "" && name != "-" {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// withoutNulls returns the configuration without the members that are null.
+func withoutNulls(t *testing.T, c *caddy.Config) *caddy.Config {
+	t.Helper()
+	var strip func(v any)
+	strip = func(v any) {
+		switch v := v.(type) {
+		case []any:
+			for _, element := range v {
+				strip(element)
+			}
+		case map[string]any:
+			for name, member := range v {
+				if member == nil {
+					delete(v, name)
+				} else {
+					strip(member)
+				}
+			}
+		}
+	}
+	var apps any
+	if err := json.Unmarshal(c.AppsRaw["http"], &apps); err != nil {
+		t.Fatal(err)
+	}
+	strip(apps)
+	raw, err := json.Marshal(apps)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &caddy.Config{Admin: c.Admin, AppsRaw: caddy.ModuleMap{"http": raw}}
+}
+
+// TestNullIsUnset in every field, as tools write it that fill in templates: a
+// configuration with null in a field loads, or fails, as one without the field.
+func TestNullIsUnset(t *testing.T) {
+	in := func(option string) func(options) options {
+		return func(fields options) options { return options{option: fields} }
+	}
+	defining := func(option string) func(options) options {
+		return func(fields options) options { return acme(options{option: fields}) }
+	}
+	for name, c := range map[string]struct {
+		fields any // of this type are null
+		within func(options) options
+	}{
+		"handler":     {Handler{}, func(fields options) options { return fields }},
+		"tolerance":   {Tolerance{}, in("tolerance")},
+		"handshake":   {Handshake{}, func(fields options) options { return options{"scheme": "meta", "handshake": fields} }},
+		"definition":  {schemes.Definition{}, acme},
+		"signature":   {schemes.SignatureForm{}, defining("signature")},
+		"variants":    {schemes.Variant{}, func(fields options) options { return acme(options{"variants": []any{fields}}) }},
+		"timestamp":   {schemes.TimePlace{}, defining("timestamp")},
+		"id":          {schemes.Place{}, defining("id")},
+		"event":       {schemes.EventPlace{}, defining("event")},
+		"occurred_at": {schemes.BodyTime{}, defining("occurred_at")},
+		"replay": {memory.Store{}, func(fields options) options {
+			fields["store"] = "memory"
+			return options{"replay": fields}
+		}},
+	} {
+		for _, field := range jsonFields(reflect.TypeOf(c.fields)) {
+			t.Run(name+"/"+field, func(t *testing.T) {
+				null := configOf(t, c.within(options{field: nil}))
+				unset := withoutNulls(t, null)
+				if got, want := fmt.Sprint(caddy.Validate(null)), fmt.Sprint(caddy.Validate(unset)); got != want {
+					t.Errorf("null: %s; unset: %s", got, want)
+				}
+			})
+		}
 	}
 }
 

@@ -200,6 +200,9 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 }
 
 func (h *Handler) provision(ctx caddy.Context) error {
+	if string(h.ReplayRaw) == "null" { // as templates write what is not set
+		h.ReplayRaw = nil
+	}
 	explicit := h.Provider != ""
 	settings := replaySettings(h.ReplayRaw)
 	if err := h.Check(); err != nil {
