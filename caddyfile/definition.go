@@ -249,7 +249,7 @@ func (b *definitionBlock) pairs(form string, known ...pair) error {
 			*p.into, found = args[i+1], true
 		}
 		if !found {
-			return malformed("has a word that is not known" + tokens.Quoted(args[i]))
+			return malformed("has a word that is not known")
 		}
 	}
 	return nil

@@ -202,7 +202,7 @@ func readReplay(d *caddyfile.Dispenser) (json.RawMessage, error) {
 		return caddyconfig.JSONModuleObject(struct{}{}, "store", "none", nil), nil
 	}
 	if !slices.Contains(stores(), name) {
-		return nil, d.Errf("replay: there is no store%s; write one of %s", tokens.Quoted(name, stores()...), strings.Join(stores(), ", "))
+		return nil, d.Errf("replay: there is no such store; write one of %s", strings.Join(stores(), ", "))
 	}
 	store, err := caddyfile.UnmarshalModule(d, replay.Namespace+"."+name)
 	if err != nil {

@@ -80,10 +80,10 @@ func (h *Handler) Check() error {
 		return err
 	}
 	if !slices.Contains([]string{"", DuplicateAck, DuplicateReject}, h.OnDuplicate) {
-		return fmt.Errorf("on_duplicate:%s is not known; write ack or reject", tokens.Quoted(h.OnDuplicate, DuplicateAck, DuplicateReject))
+		return errors.New("on_duplicate: this is not known; write ack or reject")
 	}
 	if !slices.Contains([]string{"", ConflictReject, ConflictAck, ConflictForward}, h.OnConflict) {
-		return fmt.Errorf("on_conflict:%s is not known; write reject, ack or forward", tokens.Quoted(h.OnConflict, ConflictReject, ConflictAck, ConflictForward))
+		return errors.New("on_conflict: this is not known; write reject, ack or forward")
 	}
 	if err := checkEmit(h.Emit); err != nil {
 		return err

@@ -5,8 +5,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-
-	"github.com/hooklatch/hooklatch/module/tokens"
 )
 
 // The values of Handler.Emit.
@@ -32,7 +30,7 @@ func checkEmit(names []string) error {
 	for i, name := range names {
 		switch {
 		case !slices.Contains(known, name):
-			return fmt.Errorf("emit:%s is not known; write %s", tokens.Quoted(name, known...), strings.Join(known, ", "))
+			return fmt.Errorf("emit: this is not known; write %s", strings.Join(known, ", "))
 		case slices.Contains(names[:i], name):
 			return fmt.Errorf("emit: %s is given twice; write it once", name)
 		case name == EmitNone && len(names) > 1:

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/hooklatch/hooklatch/module/tokens"
 	"github.com/hooklatch/hooklatch/schemes"
 )
 
@@ -22,8 +21,8 @@ func (h *Handler) findScheme() (*schemes.Scheme, error) {
 		}
 		return own, nil
 	case !ok:
-		return nil, fmt.Errorf("unknown scheme%s; write one of %s, or describe one of your own with scheme_definition",
-			tokens.Quoted(h.Scheme, schemes.Names()...), strings.Join(schemes.Names(), ", "))
+		return nil, fmt.Errorf("unknown scheme; write one of %s, or describe one of your own with scheme_definition",
+			strings.Join(schemes.Names(), ", "))
 	}
 	return known, nil
 }

@@ -1,9 +1,9 @@
 // Package tokens reads option values from a Caddyfile. Every error names file
-// and line, as the dispenser does, and what to write instead.
+// and line, as the dispenser does, and what to write instead. None repeats the
+// word that is wrong, because any word may be a secret in the wrong place.
 package tokens
 
 import (
-	"cmp"
 	"math"
 	"net/http"
 	"regexp"
@@ -46,9 +46,9 @@ func Block(d *caddyfile.Dispenser, read func(option string) (known bool, err err
 // that there are.
 func Unknown(d *caddyfile.Dispenser, known ...string) error {
 	if len(known) == 0 {
-		return d.Errf("unknown option%s; correct its name or take it out", Quoted(d.Val()))
+		return d.Err("unknown option; correct its name or take it out")
 	}
-	return d.Errf("unknown option%s; write one of %s", Quoted(d.Val(), known...), strings.Join(known, ", "))
+	return d.Errf("unknown option; write one of %s", strings.Join(known, ", "))
 }
 
 // One reads exactly one argument.
@@ -184,7 +184,7 @@ func OneOf(d *caddyfile.Dispenser, words ...string) (string, error) {
 		return "", err
 	}
 	if !slices.Contains(words, text) {
-		return "", d.Errf("%s:%s is not known; write %s", option, cmp.Or(Quoted(text, words...), " this"), what)
+		return "", d.Errf("%s: this is not known; write %s", option, what)
 	}
 	return text, nil
 }
