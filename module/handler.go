@@ -213,7 +213,7 @@ func (h *Handler) provision(ctx caddy.Context) error {
 	if h.now == nil {
 		h.now = systemClock
 	}
-	h.logger = sampled(ctx.Logger())
+	h.logger = sampled(ctx.Logger(), h.Provider)
 	h.publicURL, _ = parsePublicURL(h.PublicURL) // Check knows it
 	h.allow = allowHeader(h.Methods)
 

@@ -185,12 +185,3 @@ func messages(beginning string) map[Reason]string {
 	}
 	return all
 }
-
-// sampled lets through the first entries of each message in a second and then
-// one of many, so that a flood of forgeries cannot fill a disk.
-func sampled(logger *zap.Logger) *zap.Logger {
-	const first, thereafter = 10, 1000
-	return logger.WithOptions(zap.WrapCore(func(core zapcore.Core) zapcore.Core {
-		return zapcore.NewSamplerWithOptions(core, time.Second, first, thereafter)
-	}))
-}
