@@ -232,7 +232,7 @@ func (h *Handler) provision(ctx caddy.Context) error {
 	if h.events, err = newEmitter(ctx, h.logger); err != nil {
 		return err
 	}
-	h.recorder = series.recorder(h.Provider, len(h.Secrets), h.Observe)
+	h.recorder = series.recorder(h.label(), len(h.Secrets), h.Observe)
 
 	guest, err := ctx.App(appName)
 	if err != nil {
@@ -267,6 +267,9 @@ func (h *Handler) name() string {
 	return "verify_webhook"
 }
 
+// label returns what the handler's metrics are labelled with.
+func (h *Handler) label() label { return label{provider: h.Provider, scheme: h.Scheme} }
+
 // loadStore loads the guest, memory if there is none.
 func (h *Handler) loadStore(ctx caddy.Context) error {
 	if h.ReplayRaw == nil {
@@ -277,7 +280,7 @@ func (h *Handler) loadStore(ctx caddy.Context) error {
 		return fmt.Errorf("loading replay store: %w", err)
 	}
 	h.store = guest.(replay.Store)
-	h.storeRecorder = series.storeRecorder(h.Provider, guest.(caddy.Module).CaddyModule().ID.Name())
+	h.storeRecorder = series.storeRecorder(h.label(), guest.(caddy.Module).CaddyModule().ID.Name())
 	return h.store.Settings().Check()
 }
 

@@ -20,15 +20,16 @@ type openHistories struct {
 }
 
 type openHistory struct {
-	provider, store string
-	measured        replay.Measured
+	label    label
+	store    string
+	measured replay.Measured
 }
 
 func newOpenHistories() *openHistories {
 	return &openHistories{entries: prometheus.NewDesc(
 		prometheus.BuildFQName(metricsNamespace, metricsSubsystem, "replay_entries"),
 		"Entries of delivered events in the replay history, with those that have expired and not been removed yet.",
-		[]string{"provider", "store"}, nil)}
+		[]string{"provider", "scheme", "store"}, nil)}
 }
 
 // add shows a history until remove is called.
@@ -54,13 +55,16 @@ func (o *openHistories) Collect(collected chan<- prometheus.Metric) {
 	o.mu.Lock()
 	open := slices.Clone(o.open)
 	o.mu.Unlock()
-	type labels struct{ provider, store string }
-	asked := map[labels]bool{}
+	type series struct {
+		label label
+		store string
+	}
+	asked := map[series]bool{}
 	for _, h := range slices.Backward(open) {
-		if l := (labels{h.provider, h.store}); !asked[l] {
-			asked[l] = true
+		if s := (series{h.label, h.store}); !asked[s] {
+			asked[s] = true
 			if n, known := h.measured.Entries(); known {
-				collected <- prometheus.MustNewConstMetric(o.entries, prometheus.GaugeValue, float64(n), h.provider, h.store)
+				collected <- prometheus.MustNewConstMetric(o.entries, prometheus.GaugeValue, float64(n), h.label.provider, h.label.scheme, h.store)
 			}
 		}
 	}

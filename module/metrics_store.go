@@ -11,23 +11,24 @@ import (
 // storeRecorder counts what the replay store of a handler does. A nil one
 // counts nothing.
 type storeRecorder struct {
-	metrics         *metrics
-	provider, store string
+	metrics *metrics
+	label   label
+	store   string
 
-	duration prometheus.Observer
+	duration histogram
 	errors   prometheus.Counter
 }
 
-// storeRecorder gives the recorder of a provider's store, or nil for the one
-// that is none.
-func (m *metrics) storeRecorder(provider, store string) *storeRecorder {
+// storeRecorder returns the recorder of a label's store, or nil for the store
+// none.
+func (m *metrics) storeRecorder(l label, store string) *storeRecorder {
 	if store == storeNone {
 		return nil
 	}
 	return &storeRecorder{
-		metrics: m, provider: provider, store: store,
-		duration: m.replayDuration.WithLabelValues(provider, store),
-		errors:   m.replayErrors.WithLabelValues(provider, store),
+		metrics: m, label: l, store: store,
+		duration: lazily(m.replayDuration, l.provider, l.scheme, store),
+		errors:   m.replayErrors.WithLabelValues(l.provider, l.scheme, store),
 	}
 }
 
@@ -36,7 +37,7 @@ func (r *storeRecorder) used(took time.Duration, err error) {
 	if r == nil {
 		return
 	}
-	r.duration.Observe(took.Seconds())
+	r.duration.observe(took.Seconds())
 	if err != nil {
 		r.errors.Inc()
 	}
@@ -52,7 +53,7 @@ func (r *storeRecorder) failed() {
 // evicted counts entries that made room before they expired.
 func (r *storeRecorder) evicted(entries int) {
 	if r != nil {
-		r.metrics.replayEvictions.WithLabelValues(r.provider, r.store).Add(float64(entries))
+		r.metrics.replayEvictions.WithLabelValues(r.label.provider, r.label.scheme, r.store).Add(float64(entries))
 	}
 }
 
@@ -64,7 +65,7 @@ func (r *storeRecorder) watch(history replay.History) (unwatch func()) {
 		return func() {}
 	}
 	r.evicted(0)
-	open := openHistory{r.provider, r.store, measured}
+	open := openHistory{r.label, r.store, measured}
 	r.metrics.histories.add(open)
 	return func() { r.metrics.histories.remove(open) }
 }

@@ -6,12 +6,14 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/caddyserver/caddy/v2"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
@@ -50,13 +52,17 @@ func scrape(t *testing.T, m *metrics) map[string]float64 {
 // without buckets.
 func (g *gateway) metrics(t *testing.T) map[string]float64 {
 	t.Helper()
-	label := fmt.Sprintf(`provider="%s"`, g.handler.Provider)
+	label, scheme := fmt.Sprintf(`provider="%s"`, g.handler.Provider), fmt.Sprintf(`scheme="%s"`, g.handler.Scheme)
+	shorten := strings.NewReplacer(label+",", "", ","+label, "", "{"+label+"}", "", ","+scheme, "", scheme+",", "", "{"+scheme+"}", "")
 	own := map[string]float64{}
 	for name, value := range scrape(t, series) {
-		if strings.Contains(name, label) && !strings.Contains(name, "_bucket{") && value != 0 {
-			name = strings.NewReplacer(label+",", "", ","+label, "", "{"+label+"}", "").Replace(name)
-			own[name] = value
+		if !strings.Contains(name, label) || strings.Contains(name, "_bucket{") || value == 0 {
+			continue
 		}
+		if !strings.Contains(name, scheme) {
+			t.Errorf("%s does not have the label %s", name, scheme)
+		}
+		own[shorten.Replace(shorten.Replace(name))] = value
 	}
 	return own
 }
@@ -154,23 +160,78 @@ func TestSenderMakesNoSeries(t *testing.T) {
 // where there was no value before.
 func TestEveryOutcomeHasItsSeries(t *testing.T) {
 	m := newMetrics()
-	m.recorder("label", 2, false)
-	m.storeRecorder("label", "memory").watch(measured{})
+	label := label{provider: "label", scheme: "acme"}
+	m.recorder(label, 2, false)
+	m.storeRecorder(label, "memory").watch(measured{})
 	got := scrape(t, m)
 	for _, name := range []string{
-		`requests_total{provider="label",reason="",verdict="accepted"}`,
-		`requests_total{provider="label",reason="no_answer",verdict="accepted"}`,
-		`requests_total{provider="label",reason="duplicate",verdict="duplicate"}`,
-		`requests_total{provider="label",reason="stale",verdict="rejected"}`,
-		`key_matches_total{key="1",provider="label"}`,
-		`key_matches_total{key="2",provider="label"}`,
-		`replay_errors_total{provider="label",store="memory"}`,
-		`replay_evictions_total{provider="label",store="memory"}`,
-		`replay_entries{provider="label",store="memory"}`,
+		`requests_total{provider="label",reason="",scheme="acme",verdict="accepted"}`,
+		`requests_total{provider="label",reason="no_answer",scheme="acme",verdict="accepted"}`,
+		`requests_total{provider="label",reason="duplicate",scheme="acme",verdict="duplicate"}`,
+		`requests_total{provider="label",reason="stale",scheme="acme",verdict="rejected"}`,
+		`key_matches_total{key="1",provider="label",scheme="acme"}`,
+		`key_matches_total{key="2",provider="label",scheme="acme"}`,
+		`replay_errors_total{provider="label",scheme="acme",store="memory"}`,
+		`replay_evictions_total{provider="label",scheme="acme",store="memory"}`,
+		`replay_entries{provider="label",scheme="acme",store="memory"}`,
 	} {
 		if _, ok := got[name]; !ok {
 			t.Errorf("no %s", name)
 		}
+	}
+}
+
+// TestCostOfALabel that nothing has been delivered to: an operator may have
+// thousands.
+func TestCostOfALabel(t *testing.T) {
+	const (
+		labels     = 300
+		mostSeries = 30
+		mostBytes  = 16 << 10
+	)
+	prefix := fmt.Sprint("cost-", t.Name(), "-")
+	load := func(from, to int) {
+		t.Helper()
+		var handlers []options
+		for n := from; n < to; n++ {
+			handlers = append(handlers, options{"provider": strings.ToLower(fmt.Sprint(prefix, n))})
+		}
+		ctx, err := caddy.ProvisionContext(configOf(t, handlers...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		app, err := ctx.App(appName)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := app.(*App).Start(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if err := app.(*App).Cleanup(); err != nil {
+				t.Error(err)
+			}
+			runtime.KeepAlive(ctx)
+		})
+	}
+	heap := func() int64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.GC() // what had a finalizer or was pooled
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapAlloc)
+	}
+	load(0, 1) // what all share
+	series0, heap0 := len(scrape(t, series)), heap()
+	load(1, 1+labels)
+	heap1, series1 := heap(), len(scrape(t, series))
+	perLabel := (heap1 - heap0) / labels
+	t.Logf("%d bytes and %d series each", perLabel, (series1-series0)/labels)
+	if n := series1 - series0; n > labels*mostSeries || n == 0 {
+		t.Errorf("%d labels have %d series, want at most %d each", labels, n, mostSeries)
+	}
+	if perLabel > mostBytes {
+		t.Errorf("a label takes %d bytes, want at most %d", perLabel, mostBytes)
 	}
 }
 
@@ -187,9 +248,9 @@ func (m measured) Entries() (int, bool) { return m.n, m.n >= 0 }
 // counted once, as the newer one sees it; if that one fails, the older one goes
 // on.
 func TestEntriesDuringAReload(t *testing.T) {
-	const name = `replay_entries{provider="label",store="memory"}`
+	const name = `replay_entries{provider="label",scheme="acme",store="memory"}`
 	m := newMetrics()
-	store := m.storeRecorder("label", "memory")
+	store := m.storeRecorder(label{provider: "label", scheme: "acme"}, "memory")
 	expect := func(want float64, there bool) {
 		t.Helper()
 		if got, ok := scrape(t, m)[name]; got != want || ok != there {
