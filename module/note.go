@@ -133,7 +133,7 @@ func (h *Handler) log(r *http.Request, d *delivery, v verdict, refused *refusal)
 	if d.verified && (v == rejected && refused.reason != inFlight || refused.reason == conflict) {
 		level = zapcore.WarnLevel
 	}
-	message := refusedMessages[refused.reason]
+	message := refusedMessages.of(refused.reason)
 	switch {
 	case v == accepted:
 		message = "delivery was not answered"
@@ -146,7 +146,7 @@ func (h *Handler) log(r *http.Request, d *delivery, v verdict, refused *refusal)
 	case v == duplicateBefore:
 		message = "delivery is a duplicate"
 	case h.Observe:
-		message = observedMessages[refused.reason]
+		message = observedMessages.of(refused.reason)
 	}
 	entry := h.logger.Check(level, message)
 	if entry == nil {
@@ -174,14 +174,27 @@ func (h *Handler) log(r *http.Request, d *delivery, v verdict, refused *refusal)
 
 // The messages have the reason in them, because sampling goes by the message.
 var (
-	refusedMessages  = messages("delivery rejected: ")
-	observedMessages = messages("delivery would be rejected, and was passed on: ")
+	refusedMessages  = newMessages("delivery rejected: ")
+	observedMessages = newMessages("delivery would be rejected, and was passed on: ")
 )
 
-func messages(beginning string) map[Reason]string {
-	all := map[Reason]string{}
+// messages are those of the known reasons, made once.
+type messages struct {
+	beginning string
+	known     map[Reason]string
+}
+
+func newMessages(beginning string) messages {
+	m := messages{beginning, map[Reason]string{}}
 	for reason := range statuses {
-		all[reason] = beginning + string(reason)
+		m.known[reason] = beginning + string(reason)
 	}
-	return all
+	return m
+}
+
+func (m messages) of(reason Reason) string {
+	if message, known := m.known[reason]; known {
+		return message
+	}
+	return m.beginning + string(reason)
 }

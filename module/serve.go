@@ -290,11 +290,11 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, d *delivery, v 
 	h.emits.removeOurs(r.Header)
 	emptyBody(r)
 	h.note(r, d, v, refused)
-	status := statuses[refused.reason]
+	status := statusFor(refused.reason)
 	if status == http.StatusServiceUnavailable {
 		h.setRetryAfter(w)
 	}
-	return caddyhttp.Error(status, texts[refused.reason])
+	return caddyhttp.Error(status, textFor(refused.reason))
 }
 
 // setRetryAfter tells the sender when to try again, in whole seconds.

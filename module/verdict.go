@@ -3,6 +3,8 @@ package module
 import (
 	"errors"
 	"net/http"
+	"regexp"
+	"sync"
 
 	"github.com/hooklatch/hooklatch/schemes"
 )
@@ -55,15 +57,67 @@ var statuses = map[Reason]int{
 	duplicate:                     http.StatusConflict, // with on_duplicate reject
 }
 
+// statusFor returns the HTTP status of a reason. One that a scheme made up
+// itself is about the signature, so it is 401.
+func statusFor(reason Reason) int {
+	if status, known := statuses[reason]; known {
+		return status
+	}
+	return http.StatusUnauthorized
+}
+
 // texts are the errors of the reasons, made once. They become
 // {http.error.message}, so they say no more than the reason.
 var texts = func() map[Reason]error {
-	errs := map[Reason]error{noAnswer: errors.New("verify_webhook: " + string(noAnswer))}
+	errs := map[Reason]error{noAnswer: errorFor(noAnswer)}
 	for reason := range statuses {
-		errs[reason] = errors.New("verify_webhook: " + string(reason))
+		errs[reason] = errorFor(reason)
 	}
 	return errs
 }()
+
+// textFor returns the error of a reason.
+func textFor(reason Reason) error {
+	if text, known := texts[reason]; known {
+		return text
+	}
+	return errorFor(reason)
+}
+
+func errorFor(reason Reason) error { return errors.New("verify_webhook: " + string(reason)) }
+
+// otherReason stands for a scheme's own reason that cannot be the label of a
+// metric, or that comes after too many others.
+const otherReason Reason = "other"
+
+// ownReasons are the reasons that schemes written in Go made up themselves. A
+// scheme should have a few constants. The bound keeps metrics, and the keys by
+// which the log is sampled, finite if it builds reasons from what it receives.
+var ownReasons = struct {
+	sync.Mutex
+	known map[Reason]bool
+}{known: map[Reason]bool{}}
+
+const maxOwnReasons = 32
+
+var reasonForm = regexp.MustCompile(`^[a-z0-9_]{1,64}$`)
+
+// bounded returns the reason itself, or otherReason.
+func bounded(reason Reason) Reason {
+	if _, known := statuses[reason]; known {
+		return reason
+	}
+	ownReasons.Lock()
+	defer ownReasons.Unlock()
+	switch {
+	case ownReasons.known[reason]:
+		return reason
+	case len(ownReasons.known) == maxOwnReasons || !reasonForm.MatchString(string(reason)):
+		return otherReason
+	}
+	ownReasons.known[reason] = true
+	return reason
+}
 
 // refusal is why a request goes no further.
 type refusal struct {
@@ -80,10 +134,13 @@ func refuseFor(reason Reason, detail string) *refusal {
 	return &refusal{reason: reason, detail: detail}
 }
 
-// refusalOf takes over what a scheme says.
+// refusalOf takes over the reason and the detail of a scheme.
 func refusalOf(err error) *refusal {
 	if refused, ok := errors.AsType[*schemes.Refusal](err); ok {
-		return refuseFor(refused.Reason, refused.Detail)
+		if refused == nil {
+			return refuseFor(schemes.SignatureMismatch, "the scheme returned a refusal without a reason")
+		}
+		return refuseFor(bounded(refused.Reason), refused.Detail)
 	}
 	return refuseFor(schemes.SignatureMismatch, err.Error())
 }

@@ -1,0 +1,104 @@
+package module
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"go.uber.org/zap"
+
+	"github.com/hooklatch/hooklatch/schemes"
+)
+
+// moody is a scheme written in Go that refuses with the error that a header
+// names.
+const moody = "test_moody"
+
+// moods are those errors.
+var moods = map[string]error{
+	"own":        &schemes.Refusal{Reason: "unknown_sender", Detail: "the sender is not on the list"},
+	"ill-formed": &schemes.Refusal{Reason: "Unknown sender", Detail: "no word"},
+	"empty":      &schemes.Refusal{},
+	"the gate's": &schemes.Refusal{Reason: duplicate},
+	"busy":       &schemes.Refusal{Reason: overloaded},
+	"no answer":  &schemes.Refusal{Reason: noAnswer},
+	"nil":        (*schemes.Refusal)(nil),
+	"plain":      errors.New("no refusal at all"),
+}
+
+func init() {
+	scheme, _ := schemes.Get("craneops")
+	own := *scheme
+	own.Name = moody
+	own.Open = func(r schemes.Request, c *schemes.Claim) error {
+		if err, ok := moods[r.Header.Get("X-Mood")]; ok {
+			return err
+		}
+		return scheme.Open(r, c)
+	}
+	schemes.Register(&own)
+}
+
+// TestReasonsOfASchemeInGo: whatever a scheme refuses with, the sender gets an
+// answer, and the operator sees it.
+func TestReasonsOfASchemeInGo(t *testing.T) {
+	for mood, c := range map[string]struct {
+		status int
+		reason string
+	}{
+		"own":        {http.StatusUnauthorized, "unknown_sender"},
+		"ill-formed": {http.StatusUnauthorized, "other"},
+		"empty":      {http.StatusUnauthorized, "other"},
+		"the gate's": {http.StatusConflict, "duplicate"},
+		"busy":       {http.StatusServiceUnavailable, "overloaded"},
+		"no answer":  {http.StatusUnauthorized, "no_answer"},
+		"nil":        {http.StatusUnauthorized, "signature_mismatch"},
+		"plain":      {http.StatusUnauthorized, "signature_mismatch"},
+	} {
+		t.Run(mood, func(t *testing.T) {
+			g := newGateway(t, map[string]any{"scheme": moody}, nil)
+			for range 2 {
+				a := g.send(t, with(craneops(body), "X-Mood", mood), body)
+				expect(t, a, c.status, "rejected "+c.reason)
+				if message := a.header.Get("X-Message"); message != "verify_webhook: "+c.reason {
+					t.Errorf("message %q", message)
+				}
+			}
+			if n := g.metrics(t)[`requests_total{reason="`+c.reason+`",verdict="rejected"}`]; n != 2 {
+				t.Errorf("%v are counted: %v", n, g.metrics(t))
+			}
+			if g.logs.FilterMessage("delivery rejected: "+c.reason).FilterField(zap.String("reason", c.reason)).Len() != 2 {
+				t.Errorf("log %v", g.logs.All())
+			}
+			expect(t, g.send(t, craneops(body), body), http.StatusNoContent, "")
+			g.expectDelivered(t, body)
+		})
+	}
+}
+
+// TestObservedReasonOfASchemeInGo is told to the application.
+func TestObservedReasonOfASchemeInGo(t *testing.T) {
+	g := newGateway(t, observing(map[string]any{"scheme": moody}), nil)
+	expect(t, g.send(t, with(craneops(body), "X-Mood", "own"), body), http.StatusNoContent, "")
+	g.expectObserved(t, "unknown_sender")
+}
+
+// TestOwnReasonsAreBounded: a scheme that makes reasons of what it receives
+// makes no series without end.
+func TestOwnReasonsAreBounded(t *testing.T) {
+	different := map[Reason]bool{}
+	for n := range 10 * maxOwnReasons {
+		different[bounded(Reason(fmt.Sprint("made_up_", n)))] = true
+	}
+	if len(different) > maxOwnReasons+1 || !different[otherReason] {
+		t.Errorf("%d different reasons", len(different))
+	}
+	if long := bounded(Reason(strings.Repeat("a", 65))); long != otherReason {
+		t.Errorf("%q", long)
+	}
+	if got := bounded(schemes.SignatureMismatch); got != schemes.SignatureMismatch {
+		t.Errorf("%q", got)
+	}
+}
