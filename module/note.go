@@ -112,17 +112,31 @@ func (d *delivery) setLogFields(r *http.Request) {
 	if !ok {
 		return
 	}
-	extra.Set(zap.String("webhook_provider", d.handler.Provider))
-	extra.Set(zap.String("webhook_verdict", string(d.verdict)))
+	for _, field := range d.logFields() {
+		extra.Set(field)
+	}
+}
+
+// logFields returns what the access log gains.
+func (d *delivery) logFields() []zap.Field {
+	fields := []zap.Field{
+		zap.String("webhook_provider", d.handler.Provider),
+		zap.String("webhook_scheme", d.handler.Scheme),
+		zap.String("webhook_verdict", string(d.verdict)),
+	}
 	if d.reason != "" {
-		extra.Set(zap.String("webhook_reason", string(d.reason)))
+		fields = append(fields, zap.String("webhook_reason", string(d.reason)))
 	}
 	if d.verified {
-		extra.Set(zap.String("webhook_id", d.id()))
+		fields = append(fields, zap.String("webhook_id", d.id()))
+		if event := fit(d.facts.Event); event != "" {
+			fields = append(fields, zap.String("webhook_event", event))
+		}
 	}
 	if d.passedOn() {
-		extra.Set(zap.Bool("webhook_observed", true))
+		fields = append(fields, zap.Bool("webhook_observed", true))
 	}
+	return fields
 }
 
 // log writes what became of a delivery that was not forwarded. What is
