@@ -75,7 +75,7 @@ func (v *verify) run(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return withAdvice(err, d.Unreadable(err))
 	}
-	text, err := readFile(v.headers.text, maxInput)
+	text, err := readFile(v.headers.text, maxHeaderBytes)
 	if err != nil {
 		return fmt.Errorf("--headers cannot be read: %w; write the path of a file", err)
 	}
