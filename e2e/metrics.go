@@ -3,14 +3,17 @@ package e2e
 import (
 	"io"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
 )
 
 // metrics are the values of Hooklatch's series, by name and labels as they are
-// written, without the prefix that all of them have.
+// written, without the prefix that all of them have and without the scheme.
 type metrics map[string]float64
+
+var schemeLabel = regexp.MustCompile(`,scheme="[a-z0-9_-]+"`)
 
 const metricsPrefix = "caddy_verify_webhook_"
 
@@ -46,7 +49,11 @@ func metricsOf(t *testing.T, addr string) metrics {
 		if err != nil {
 			t.Fatal(err)
 		}
-		m[name[:at]] = value
+		series := schemeLabel.ReplaceAllString(name[:at], "")
+		if strings.Contains(series, `provider="`) == (series == name[:at]) {
+			t.Errorf("%s: what has the label provider has the label scheme, and nothing else has", name)
+		}
+		m[series] = value
 	}
 	return m
 }

@@ -25,6 +25,9 @@ func TestMonitoring(t *testing.T) {
 		route("/down", verify("craneops", "CRANEOPS_SECRET", "provider down"), "error 500"),
 		hook("/observed", "craneops", app.addr, "provider observed", "observe"),
 	), append(secrets(), "CRANEOPS_OLD_SECRET="+oldCraneopsSecret)...)
+	// Histograms begin with their first observation, and Prometheus sees a rate
+	// only of what it has seen before.
+	send(t, g, cryptr(`{"n":0}`, time.Now().Add(-3*time.Second))).accepted(t)
 	p := startPrometheus(t, g.admin)
 	p.awaitScrape(t) // what increases has been there before
 

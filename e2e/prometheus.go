@@ -192,7 +192,7 @@ func dashboard(t *testing.T) map[string][]string {
 	queries := map[string][]string{}
 	for _, panel := range board.Panels {
 		for _, target := range panel.Targets {
-			expression := strings.NewReplacer("$__rate_interval", time.Minute.String(), "$provider", ".*").Replace(target.Expr)
+			expression := strings.NewReplacer("$__rate_interval", time.Minute.String(), "$provider", ".*", "$scheme", ".*").Replace(target.Expr)
 			queries[panel.Title] = append(queries[panel.Title], expression)
 		}
 	}
