@@ -91,8 +91,11 @@ func (a *App) register(r registration) (*sharedHistory, error) {
 	return known, nil
 }
 
-// Start opens the histories and names the weaker choices.
+// Start checks the proxies, opens the histories and names the weaker choices.
 func (a *App) Start() error {
+	if err := a.checkProxies(); err != nil {
+		return err
+	}
 	for _, label := range slices.Sorted(maps.Keys(a.histories)) {
 		shared := a.histories[label]
 		if _, err := shared.open(); err != nil {
