@@ -70,8 +70,9 @@ func TestStopInFlight(t *testing.T) {
 }
 
 // TestRestartBehindProxy: a proxy that waits, as docs/behind-a-proxy.md has it,
-// lets one gateway be exchanged without a refused delivery. It waits longer than
-// there, because a busy machine starts the gateway late.
+// lets one gateway be exchanged. Only a request on a connection that the old one
+// is just closing fails, and is sent again. It waits longer than there, because
+// a busy machine starts the gateway late.
 func TestRestartBehindProxy(t *testing.T) {
 	t.Parallel()
 	const total = 2000
@@ -80,18 +81,16 @@ func TestRestartBehindProxy(t *testing.T) {
 	inner := start(t, openSite(hook("/craneops", "craneops", app.addr, history)), secrets()...)
 	edge := start(t, bareSite(route("/", `reverse_proxy `+inner.addr+` {
 		lb_try_duration 30s
-		lb_retry_match {
-			method POST
-		}
-		request_buffers 6MiB
 	}`)))
 	tr := newTraffic(app, total, edge)
 	tr.run(t, func() {
 		inner.stop(t)
 		inner = restartFileGateway(t, inner)
 	})
-	if len(tr.refused) > 0 {
-		t.Errorf("refused: %v", tr.refused)
+	for why, n := range tr.refused {
+		if why != "502 " {
+			t.Errorf("refused with %s: %d times", why, n)
+		}
 	}
 	for body, n := range tr.times() {
 		if n != 1 {
@@ -101,7 +100,7 @@ func TestRestartBehindProxy(t *testing.T) {
 	if got := len(tr.times()); got != total {
 		t.Errorf("%d of %d deliveries reached the application", got, total)
 	}
-	t.Logf("%d deliveries; the longest took %v", total, time.Duration(tr.longest.Load()))
+	t.Logf("%d deliveries; sent again %v; the longest took %v", total, tr.refused, time.Duration(tr.longest.Load()))
 }
 
 // ask is a request to the admin endpoint.

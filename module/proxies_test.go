@@ -159,7 +159,6 @@ func TestNamedRoutes(t *testing.T) {
 	}
 }
 
-
 // TestErrorRoutesOfSubroutes: a proxy there gets a delivery too, after the
 // first one has failed.
 func TestErrorRoutesOfSubroutes(t *testing.T) {
