@@ -52,9 +52,9 @@ func BenchmarkPairs(b *testing.B) {
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "pairs/s")
 }
 
-// TestBytesPerKey holds a million entries to 64 bytes each.
+// TestBytesPerKey holds a million entries to 160 bytes each.
 func TestBytesPerKey(t *testing.T) {
-	const entries, most = 1_000_000, 64
+	const entries, most = 1_000_000, 160
 	keys := randomKeys(entries)
 	v := benchView(entries)
 	ctx := context.Background()

@@ -4,6 +4,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+
 	"github.com/hooklatch/hooklatch/module/replay"
 )
 
@@ -12,7 +14,10 @@ import (
 type history struct {
 	mu sync.Mutex
 
-	entries table
+	// reserved are the events that are being handled. They are not in the cache,
+	// so they are never evicted.
+	reserved  replay.Held
+	delivered *simplelru.LRU[replay.Key, entry]
 
 	// size is that of the newest view that has delivered anything: neither a
 	// configuration that fails to load may shrink the history, nor a request that
@@ -28,7 +33,20 @@ type history struct {
 	evicted evictions
 }
 
-func newHistory(now time.Time) *history { return &history{began: now} }
+// entry is what is remembered of a delivered event.
+type entry struct {
+	expires time.Duration // by the history's clock
+	// mark is the fingerprint of the unsigned values for a content key, and the
+	// beginning of the content key for an occurrence key.
+	mark uint64
+}
+
+func newHistory(now time.Time) *history {
+	// The size can change, so the history evicts entries itself. NewLRU fails only
+	// without a size, and allocates nothing for it.
+	delivered, _ := simplelru.NewLRU[replay.Key, entry](maxSize, nil)
+	return &history{reserved: replay.Held{}, delivered: delivered, began: now}
+}
 
 // join gives the order of a view that is opened.
 func (h *history) join() int {
@@ -38,100 +56,85 @@ func (h *history) join() int {
 	return h.views
 }
 
-// reserve decides under one lock, so that one of many callers is first. It tells
-// whether the occurrence is reserved too.
-func (h *history) reserve(e replay.Event, now time.Time) (status replay.Status, withOccurrence bool) {
+// reserve decides under one lock, so that one of many callers is first. It
+// returns the keys that it has reserved.
+func (h *history) reserve(e replay.Event, now time.Time) (status replay.Status, held replay.Event) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	clock := now.Sub(h.began)
 
-	if known := h.get(e.Content, clock); known != nil {
-		switch {
-		case known.expires == 0:
-			return replay.InFlight, false
-		case known.mark == e.Unsigned:
-			return replay.Duplicate, false
-		}
-		return replay.ContentConflict, false
+	if h.reserved.Has(e.Content) {
+		return replay.InFlight, held
 	}
-	withOccurrence = e.Occurrence != (replay.Key{})
-	if withOccurrence {
-		if known := h.get(e.Occurrence, clock); known != nil {
-			switch {
-			case known.expires == 0:
-				return replay.InFlight, false
-			case known.mark != e.Content.Mark():
-				return replay.OccurrenceConflict, false
+	if known, ok := h.get(e.Content, clock); ok {
+		if known.mark == e.Unsigned {
+			return replay.Duplicate, held
+		}
+		return replay.ContentConflict, held
+	}
+	held = e
+	if e.Occurrence != (replay.Key{}) {
+		if h.reserved.Has(e.Occurrence) {
+			return replay.InFlight, held
+		}
+		if known, ok := h.get(e.Occurrence, clock); ok {
+			if known.mark != e.Content.Mark() {
+				return replay.OccurrenceConflict, held
 			}
-			// The content's own entry made room before this one did: the event is
-			// simply not remembered.
-			withOccurrence = false
+			// The entry of the content was evicted before this one: the event is no
+			// longer remembered.
+			held.Occurrence = replay.Key{}
 		}
 	}
-	h.entries.reserve(e.Content)
-	if withOccurrence {
-		h.entries.reserve(e.Occurrence)
-	}
-	return replay.Reserved, withOccurrence
+	h.reserved.Add(held)
+	return replay.Reserved, held
 }
 
-// get finds an entry that is reserved, or delivered and not expired.
-func (h *history) get(key replay.Key, clock time.Duration) *record {
-	known := h.entries.find(key)
-	switch {
-	case known == nil || known.expires == 0:
-		return known
-	case known.expires <= clock:
-		h.entries.remove(key)
-		return nil
+// get finds a delivered entry that has not expired, and marks it as used.
+func (h *history) get(key replay.Key, clock time.Duration) (known entry, ok bool) {
+	known, ok = h.delivered.Get(key)
+	if ok && known.expires <= clock {
+		h.delivered.Remove(key)
+		return entry{}, false
 	}
-	h.entries.touch(key)
-	return known
+	return known, ok
 }
 
-// release forgets that an event is being handled, under the keys that were
-// reserved for it.
-func (h *history) release(e replay.Event, withOccurrence bool) {
+// release forgets that an event is being handled.
+func (h *history) release(held replay.Event) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	keys := []replay.Key{e.Content}
-	if withOccurrence {
-		keys = append(keys, e.Occurrence)
-	}
-	for _, key := range keys {
-		if known := h.entries.find(key); known != nil && known.expires == 0 {
-			h.entries.remove(key)
-		}
-	}
+	h.reserved.Remove(held)
 }
 
-// deliver turns what was reserved under a view into entries, makes room for
-// them, and says what went that had not expired.
-func (h *history) deliver(e replay.Event, now time.Time, v *view) (lost loss) {
+// deliver turns a reservation into entries and evicts the least recently used
+// ones if the history is full. It returns what was lost before it expired.
+func (h *history) deliver(r *reservation, now time.Time) (lost loss) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	v, e := r.view, r.event
 	if v.order >= h.sized {
 		h.size, h.sized = v.size, v.order
 	}
-	ttl := v.ttl
 	clock := now.Sub(h.began)
-	h.entries.deliver(e.Content, clock+ttl, e.Unsigned)
+	expires := clock + v.ttl
+	h.reserved.Remove(r.held)
+	h.delivered.Add(e.Content, entry{expires, e.Unsigned})
 	if e.Occurrence != (replay.Key{}) {
-		h.entries.deliver(e.Occurrence, clock+ttl, e.Content.Mark())
+		h.delivered.Add(e.Occurrence, entry{expires, e.Content.Mark()})
 	}
-	for h.entries.delivered > h.size {
-		oldest := h.entries.at(h.entries.oldest)
-		if oldest.expires > clock {
+	for h.delivered.Len() > h.size {
+		_, oldest, _ := h.delivered.RemoveOldest()
+		if left := oldest.expires - clock; left > 0 {
 			lost.entries++
-			lost.left = max(lost.left, oldest.expires-clock)
+			lost.left = max(lost.left, left)
 		}
-		h.entries.remove(oldest.key)
 	}
 	lost.size = h.size
 	return lost
 }
 
-// loss is what made room before it expired.
+// loss describes entries that were evicted before they expired.
 type loss struct {
 	entries int
 	left    time.Duration // the longest time that one of them still had
@@ -139,28 +142,31 @@ type loss struct {
 }
 
 // forget removes a delivered event and its occurrence, which is found by the
-// mark that it keeps of the content: a look at every entry, for something that
-// operators do by hand, rather than 16 more bytes in each.
+// mark that it keeps of the content. That visits every entry, for something that
+// operators do by hand; a reference would take 16 more bytes in each.
 func (h *history) forget(content replay.Key, now time.Time) replay.Status {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	known := h.get(content, now.Sub(h.began))
-	switch {
-	case known == nil:
-		return replay.Unknown
-	case known.expires == 0:
+	if h.reserved.Has(content) {
 		return replay.InFlight
 	}
-	h.entries.remove(content)
-	h.entries.removeMarked(content.Mark())
+	if _, ok := h.get(content, now.Sub(h.began)); !ok {
+		return replay.Unknown
+	}
+	h.delivered.Remove(content)
+	for _, key := range h.delivered.Keys() {
+		if known, _ := h.delivered.Peek(key); known.mark == content.Mark() {
+			h.delivered.Remove(key)
+		}
+	}
 	return replay.Forgotten
 }
 
-// kept counts what is delivered and still there.
+// kept counts the delivered entries.
 func (h *history) kept() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.entries.delivered
+	return h.delivered.Len()
 }
 
 // Destruct lets the pool drop the history; memory has nothing to close.

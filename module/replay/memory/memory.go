@@ -31,7 +31,7 @@ type Store struct {
 
 const (
 	defaultSize = 100_000
-	maxSize     = 1 << 30 // some 50 GB; the positions in a table end at four times as many
+	maxSize     = 1 << 30 // about 160 GB
 )
 
 // CaddyModule returns the Caddy module information.

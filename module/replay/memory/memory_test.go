@@ -105,8 +105,8 @@ func TestExpiredEntriesMakeRoomSilently(t *testing.T) {
 		do(t, v, replay.Event{Content: replaytest.Key(n)}, replay.Reserved)
 		c.advance(replaytest.TTL)
 	}
-	if logs.Len() != 0 || v.history.entries.delivered > 2 {
-		t.Fatalf("%d entries, log %+v", v.history.entries.delivered, logs.All())
+	if logs.Len() != 0 || v.history.kept() > 2 {
+		t.Fatalf("%d entries, log %+v", v.history.kept(), logs.All())
 	}
 }
 
@@ -129,11 +129,11 @@ func TestReloadWithAnotherSize(t *testing.T) {
 	}
 	small := opened(t, &Store{Size: 2, now: c.now}, "")
 	small.logger = zap.NewNop()
-	if n := small.history.entries.delivered; n != 4 {
+	if n := small.history.kept(); n != 4 {
 		t.Fatalf("%d entries once a smaller configuration was opened; it may yet fail to load", n)
 	}
 	do(t, small, replay.Event{Content: replaytest.Key(9)}, replay.Reserved)
-	if n := small.history.entries.delivered; n != 2 {
+	if n := small.history.kept(); n != 2 {
 		t.Fatalf("%d entries after the first delivery of the smaller configuration", n)
 	}
 }
@@ -203,7 +203,7 @@ func TestRequestOfTheOldConfiguration(t *testing.T) {
 	if err := slow.Deliver(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if n := big.history.entries.delivered; n != 51 {
+	if n := big.history.kept(); n != 51 {
 		t.Errorf("%d of 51 entries are left in a history of size 1000", n)
 	}
 	for _, n := range []uint64{0, 49, 100} {

@@ -26,11 +26,11 @@ type view struct {
 
 // Reserve never fails.
 func (v *view) Reserve(_ context.Context, e replay.Event) (replay.Reservation, replay.Status, error) {
-	status, withOccurrence := v.history.reserve(e, v.now())
+	status, held := v.history.reserve(e, v.now())
 	if status != replay.Reserved {
 		return nil, status, nil
 	}
-	return &reservation{view: v, event: e, withOccurrence: withOccurrence}, replay.Reserved, nil
+	return &reservation{view: v, event: e, held: held}, replay.Reserved, nil
 }
 
 // Forget never fails.
@@ -50,9 +50,8 @@ func (v *view) Close() (err error) {
 type reservation struct {
 	view    *view
 	event   replay.Event
+	held    replay.Event // what is reserved of it
 	settled atomic.Bool
-	// withOccurrence is set if the occurrence is reserved too.
-	withOccurrence bool
 }
 
 // Deliver never fails.
@@ -62,7 +61,7 @@ func (r *reservation) Deliver(context.Context) error {
 	}
 	v := r.view
 	now := v.now()
-	if lost := v.history.deliver(r.event, now, v); lost.entries > 0 {
+	if lost := v.history.deliver(r, now); lost.entries > 0 {
 		v.history.evicted.report(v, now, lost)
 		if v.evicted != nil {
 			v.evicted(lost.entries)
@@ -74,7 +73,7 @@ func (r *reservation) Deliver(context.Context) error {
 // Release never fails.
 func (r *reservation) Release(context.Context) error {
 	if !r.settled.Swap(true) {
-		r.view.history.release(r.event, r.withOccurrence)
+		r.view.history.release(r.held)
 	}
 	return nil
 }
