@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -54,4 +55,27 @@ func TestForgetBySignedID(t *testing.T) {
 	}
 	deliver(`{"one":"again"}`)
 	app.saw(t, 2)
+}
+
+// TestForgetAfterFailedReload: Caddy keeps the admin endpoint of a configuration
+// that failed to load. The histories are still those of the one that runs.
+func TestForgetAfterFailedReload(t *testing.T) {
+	t.Parallel()
+	app := newApplication(t)
+	g := start(t, openSite(hook("/craneops", "craneops", app.addr)), secrets()...)
+	send(t, g, craneops(`{}`)).accepted(t)
+	id := app.all()[0].header.Get("Webhook-Id")
+	nowhere := filepath.Join(t.TempDir(), "nowhere", "history.db")
+	for _, site := range []string{
+		openSite(hook("/craneops", "craneops", app.addr, replayFile(nowhere))),
+		openSite(hook("/mceasy", "mceasy", app.addr, replayFile(nowhere))),
+	} {
+		if said, err := g.reload(t, site); err == nil {
+			t.Fatalf("the reload succeeded:\n%s", said)
+		}
+		if said, code := webhook(t, "", "forget", "--provider", "craneops", "--id", id, "--address", g.admin); code != 0 {
+			t.Errorf("exit status %d: %s", code, said)
+		}
+		sendAfterReload(t, g, craneops(`{}`)).accepted(t)
+	}
 }

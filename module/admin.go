@@ -20,9 +20,6 @@ const adminPath = "/verify_webhook/history/"
 
 // adminAPI is Hooklatch's part of Caddy's admin endpoint.
 type adminAPI struct {
-	// app finds the app, nil if nothing uses verify_webhook. It is asked at
-	// each request, since Caddy sets up the admin endpoint before the apps.
-	app    func() *App
 	logger *zap.Logger
 }
 
@@ -37,13 +34,6 @@ func (adminAPI) CaddyModule() caddy.ModuleInfo {
 // Provision keeps what belongs to the configuration.
 func (a *adminAPI) Provision(ctx caddy.Context) error {
 	a.logger = ctx.Logger(a) // the admin endpoint's guests are not named otherwise
-	a.app = func() *App {
-		app, err := ctx.AppIfConfigured(appName)
-		if err != nil {
-			return nil
-		}
-		return app.(*App)
-	}
 	return nil
 }
 
@@ -77,14 +67,16 @@ func (a *adminAPI) history(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// forget asks the history of a label. What is no label and no id is unknown.
+// forget asks the history of a label. A label or an id that does not exist is
+// Unknown.
 func (a *adminAPI) forget(r *http.Request, label, id string) (replay.Status, error) {
-	app := a.app()
-	if app == nil || app.histories[label] == nil {
+	shared := historiesByLabel.newest(label)
+	if shared == nil {
 		return replay.Unknown, nil
 	}
-	history, err := app.histories[label].use()
-	defer app.histories[label].done()
+	shared.acquire()
+	defer shared.release()
+	history, err := shared.get()
 	if err != nil {
 		return 0, err
 	}

@@ -13,7 +13,7 @@ import (
 // forgetting asks the admin endpoint and gives its status.
 func (g *gateway) forgetting(t *testing.T, method, path string) int {
 	t.Helper()
-	api := &adminAPI{app: func() *App { return g.app }, logger: zap.NewNop()}
+	api := &adminAPI{logger: zap.NewNop()}
 	w := httptest.NewRecorder()
 	err := api.Routes()[0].Handler.ServeHTTP(w, httptest.NewRequest(method, path, nil))
 	if refused, ok := errors.AsType[caddy.APIError](err); ok {
@@ -74,6 +74,9 @@ func TestForgetWithoutApp(t *testing.T) {
 
 func TestForgetWithABrokenStore(t *testing.T) {
 	g := newGateway(t, map[string]any{"provider": "broken", "replay": map[string]any{"store": "test_broken"}}, nil)
+	if err := g.app.Start(); err != nil {
+		t.Fatal(err)
+	}
 	if status := g.forgetting(t, "DELETE", "/verify_webhook/history/broken/sha256-ab000000000000000000000000000001"); status != http.StatusServiceUnavailable {
 		t.Error(status)
 	}

@@ -73,7 +73,7 @@ type registration struct {
 func (a *App) register(r registration) (*sharedHistory, error) {
 	known, taken := a.histories[r.label]
 	if !taken {
-		known = &sharedHistory{registration: r, ctx: a.ctx}
+		known = &sharedHistory{registration: r, ctx: a.ctx, now: time.Now}
 		a.histories[r.label] = known
 		return known, nil
 	}
@@ -98,7 +98,7 @@ func (a *App) Start() error {
 	}
 	for _, label := range slices.Sorted(maps.Keys(a.histories)) {
 		shared := a.histories[label]
-		if _, err := shared.open(); err != nil {
+		if err := shared.open(); err != nil {
 			return err
 		}
 		if len(shared.weaker) > 0 {
@@ -116,10 +116,8 @@ func (a *App) Stop() error { return nil }
 // those: it also runs for a configuration that failed to load, and must not
 // take anything from the one that goes on.
 func (a *App) Cleanup() error {
-	for label, shared := range a.histories {
-		if err := shared.close(); err != nil {
-			a.logger.Error("closing replay history", zap.String("provider", label), zap.Error(err))
-		}
+	for _, shared := range a.histories {
+		shared.close()
 	}
 	return nil
 }

@@ -19,8 +19,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	stripForged(r, h.emits, h.readNames)
 	d := &delivery{handler: h, next: next, span: startSpan(r.Context())}
 	defer d.end()
-	history, opening := h.history.use()
-	defer h.history.done()
+	h.history.acquire()
+	defer h.history.release()
 
 	if done, err := h.meetQuery(w, r, d); done {
 		return err
@@ -34,9 +34,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	if done, err := h.meetSigned(w, r, d); done {
 		return err
 	}
-	if opening != nil {
-		h.storeRecorder.failed()
-		return h.reject(w, r, d, refuseFor(storeUnavailable, opening.Error()))
+	history, err := h.history.get()
+	if err != nil {
+		return h.reject(w, r, d, refuseFor(storeUnavailable, err.Error()))
 	}
 	reservation, status, err := h.reserve(r.Context(), history, d)
 	d.judged = h.now()

@@ -1,9 +1,11 @@
 package module
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"sync"
-	"sync/atomic"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
@@ -11,73 +13,162 @@ import (
 	"github.com/hooklatch/hooklatch/module/replay"
 )
 
-// sharedHistory is the history of a label in one configuration.
+// sharedHistory is the history of a label in one configuration. It stays open
+// until the configuration is over and its last request has ended, because a
+// reload does not wait for requests. Stores count nothing themselves.
 type sharedHistory struct {
 	registration
 	ctx caddy.Context
+	now func() time.Time // replaced by tests
 
-	opened atomic.Pointer[replay.History] // nil before it is open, and when it is closed
-	users  atomic.Int64                   // requests that are under way
-	over   atomic.Bool                    // the configuration is; the last request closes
+	// opening is held while the store opens the history, so that requests that
+	// come meanwhile wait for one attempt and share its outcome.
+	opening  sync.Mutex
+	failure  error // of the last attempt
+	failedAt time.Time
 
-	mu      sync.Mutex // for opening and closing
-	unwatch func()     // ends its metrics
+	// mu may be taken while opening is held, never the other way round.
+	mu      sync.Mutex
+	opened  replay.History // nil before it is open and after it is closed
+	unwatch func()         // ends its metrics
+	users   int            // requests that are under way
+	over    bool           // the configuration is over
 }
 
-// open opens the history. Caddy starts apps in no particular order, so the first
-// request may come before the app has started; and the last ones after the
-// configuration is over, on HTTP/2 connections that it has not yet ended.
-func (s *sharedHistory) open() (replay.History, error) {
+// retryOpening is how long a failed attempt to open a history stands for the
+// deliveries that come after it.
+const retryOpening = time.Second
+
+// errConfigurationOver is for a request that comes after its configuration is
+// over, as on an HTTP/2 connection that Caddy has not ended yet.
+var errConfigurationOver = errors.New("the configuration of this connection is over and its replay history closed; a retry reaches the running one")
+
+// acquire keeps the history open, if it is, until release is called.
+func (s *sharedHistory) acquire() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if opened := s.opened.Load(); opened != nil {
-		return *opened, nil
+	s.users++
+}
+
+// release ends what acquire began. The last request of a configuration that is
+// over closes the history.
+func (s *sharedHistory) release() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.users--
+	s.closeIfUnused()
+}
+
+// get returns the history to a caller that has acquired it. Only a verified
+// delivery asks for it: the first one may come before the app has started, since
+// Caddy starts apps in no particular order, and then opens the history.
+func (s *sharedHistory) get() (replay.History, error) {
+	if opened, err := s.current(); opened != nil || err != nil {
+		return opened, err
+	}
+	s.opening.Lock()
+	defer s.opening.Unlock()
+	if s.failure != nil && s.now().Sub(s.failedAt) < retryOpening {
+		return nil, s.failure
+	}
+	return s.tryOpening()
+}
+
+// open opens the history when the configuration starts.
+func (s *sharedHistory) open() error {
+	s.opening.Lock()
+	defer s.opening.Unlock()
+	_, err := s.tryOpening()
+	return err
+}
+
+// tryOpening opens the history unless it is open. The caller holds opening.
+func (s *sharedHistory) tryOpening() (replay.History, error) {
+	if opened, err := s.current(); opened != nil || err != nil {
+		return opened, err
 	}
 	opened, err := s.store.Open(replay.Opening{
-		Label: s.label, TTL: s.ttl, Context: s.ctx, Late: s.over.Load(),
+		Label: s.label, TTL: s.ttl, Context: s.ctx,
 		Failed:  s.recorder.failed,
 		Evicted: s.recorder.evicted,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("opening the replay history of %s: %w", s.label, err)
+		s.recorder.failed()
+		s.failure, s.failedAt = fmt.Errorf("opening the replay history of %s: %w", s.label, err), s.now()
+		return nil, s.failure
 	}
-	s.opened.Store(&opened)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.opened = opened
 	s.unwatch = s.recorder.watch(opened)
+	historiesByLabel.add(s)
 	return opened, nil
 }
 
-// use opens the history for a request, which says with done when it is over,
-// also after an error. A reload does not wait for requests: they end with the
-// configuration that they began with, and until then it keeps its history.
-func (s *sharedHistory) use() (replay.History, error) {
-	s.users.Add(1) // before the look at it: whoever closes looks in the other order
-	if opened := s.opened.Load(); opened != nil {
-		return *opened, nil
-	}
-	return s.open()
-}
-
-func (s *sharedHistory) done() {
-	if s.users.Add(-1) == 0 && s.over.Load() {
-		if err := s.close(); err != nil {
-			s.ctx.Logger().Error("closing replay history", zap.String("provider", s.label), zap.Error(err))
-		}
-	}
-}
-
-// close gives the history back, now or with the last request.
-func (s *sharedHistory) close() error {
-	s.over.Store(true)
+// current returns the history if it is open, and an error if it will not be
+// opened any more.
+func (s *sharedHistory) current() (replay.History, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	opened := s.opened.Swap(nil)
-	if s.users.Load() > 0 {
-		s.opened.Store(opened)
-		return nil
+	if s.opened == nil && s.over {
+		return nil, errConfigurationOver
 	}
-	if opened == nil {
-		return nil
+	return s.opened, nil
+}
+
+// close closes the history once no request uses it.
+func (s *sharedHistory) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.over = true
+	s.closeIfUnused()
+}
+
+// closeIfUnused is called with the lock held.
+func (s *sharedHistory) closeIfUnused() {
+	if !s.over || s.users > 0 || s.opened == nil {
+		return
 	}
+	historiesByLabel.remove(s)
 	s.unwatch()
-	return (*opened).Close()
+	if err := s.opened.Close(); err != nil {
+		s.ctx.Logger().Error("closing replay history", zap.String("provider", s.label), zap.Error(err))
+	}
+	s.opened = nil
+}
+
+// historiesByLabel holds the open histories of this process. The admin endpoint
+// finds them here and not in its configuration: Caddy replaces the endpoint
+// before it loads the apps, and keeps that of a configuration that then fails.
+var historiesByLabel historyTable
+
+// historyTable lists histories in the order in which they were opened.
+type historyTable struct {
+	mu   sync.Mutex
+	open []*sharedHistory
+}
+
+func (t *historyTable) add(s *sharedHistory) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.open = append(t.open, s)
+}
+
+func (t *historyTable) remove(s *sharedHistory) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.open = slices.DeleteFunc(t.open, func(each *sharedHistory) bool { return each == s })
+}
+
+// newest finds the history of a label that was opened last, or nil: the requests
+// of an older configuration may still have theirs open.
+func (t *historyTable) newest(label string) *sharedHistory {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, s := range slices.Backward(t.open) {
+		if s.label == label {
+			return s
+		}
+	}
+	return nil
 }

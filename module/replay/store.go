@@ -59,10 +59,6 @@ type Opening struct {
 	// Context is the one of the configuration that opens the history; it has
 	// the logger.
 	Context caddy.Context
-	// Late means that the configuration is over, and a request that began with it
-	// has come after that. A store that forgets when nobody has the history open
-	// then opens only one that somebody else has.
-	Late bool
 	// Failed is told of a failure that the history passes over instead of
 	// giving it back as an error. It may be nil.
 	Failed func()
@@ -85,7 +81,9 @@ type History interface {
 	// InFlight while the event is being handled, Unknown if it is not there.
 	Forget(ctx context.Context, content Key) (Status, error)
 
-	// Close gives the history back. Reservations may still be settled then.
+	// Close gives the history back, once the last request has settled its
+	// reservation. Nothing else is called after it, and another Close does nothing.
+	// The store may still write what it could not write before.
 	Close() error
 }
 

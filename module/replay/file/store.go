@@ -104,7 +104,7 @@ func (s *Store) Open(o replay.Opening) (replay.History, error) {
 		_, _ = databases.Delete(path)
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	return &view{history: h, path: path, ttl: o.TTL, logger: o.Context.Logger()}, nil
+	return &view{history: h, path: path, ttl: o.TTL}, nil
 }
 
 // databases holds every open file by its path: the lock of a file belongs to

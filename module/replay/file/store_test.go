@@ -131,37 +131,6 @@ func TestRestart(t *testing.T) {
 	reserve(t, v, e, replay.Reserved)
 }
 
-// TestSettledAfterClose: a handler of the old configuration may end when
-// nothing else has the file open any more. It stays open for that handler.
-func TestSettledAfterClose(t *testing.T) {
-	c, path := newTestClock(), newPath(t)
-	v := opened(t, path, "label", c)
-	one, other := reserve(t, v, event(1), replay.Reserved), reserve(t, v, event(2), replay.Reserved)
-	closed(t, v)
-	closed(t, v)
-	if r, _, err := v.Reserve(context.Background(), event(3)); err == nil || r != nil {
-		t.Error("a closed history reserves")
-	}
-	if _, err := v.Forget(context.Background(), event(3).Content); err == nil {
-		t.Error("a closed history forgets")
-	}
-	again := opened(t, path, "label", c) // as when the configuration before is loaded again
-	reserve(t, again, event(1), replay.InFlight)
-	closed(t, again)
-	if err := one.Deliver(context.Background()); err != nil {
-		t.Error(err)
-	}
-	if err := other.Release(context.Background()); err != nil {
-		t.Error(err)
-	}
-	if n, used := databases.References(path); used {
-		t.Errorf("%d references are left", n)
-	}
-	v = opened(t, path, "label", c)
-	reserve(t, v, event(1), replay.Duplicate)
-	deliver(t, v, event(2))
-}
-
 // TestImpatientDelivery: who delivers may give up waiting, and the event is
 // recorded all the same.
 func TestImpatientDelivery(t *testing.T) {
@@ -175,6 +144,18 @@ func TestImpatientDelivery(t *testing.T) {
 	deliver(t, v, event(100)) // is written after the others
 	for n := range uint64(20) {
 		reserve(t, v, event(n), replay.Duplicate)
+	}
+	// Closing waits for what nobody waits for.
+	for n := range uint64(20) {
+		_ = reserve(t, v, event(200+n), replay.Reserved).Deliver(gone)
+	}
+	closed(t, v)
+	if n, used := databases.References(path); used {
+		t.Errorf("%d references are left", n)
+	}
+	v = opened(t, path, "label", c)
+	for n := range uint64(20) {
+		reserve(t, v, event(200+n), replay.Duplicate)
 	}
 }
 

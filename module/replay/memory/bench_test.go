@@ -24,7 +24,9 @@ func randomKeys(n int) []replay.Key {
 }
 
 func benchView(size int) *view {
-	return &view{history: newHistory(time.Now()), size: size, ttl: 24 * time.Hour, now: time.Now, logger: zap.NewNop()}
+	v := &view{history: newHistory(time.Now()), size: size, ttl: 24 * time.Hour, now: time.Now, logger: zap.NewNop()}
+	v.history.join(v)
+	return v
 }
 
 // BenchmarkPairs reserves and delivers on all processors at once, in a history

@@ -19,12 +19,10 @@ type history struct {
 	reserved  replay.Held
 	delivered *simplelru.LRU[replay.Key, entry]
 
-	// size is that of the newest view that has delivered anything: neither a
-	// configuration that fails to load may shrink the history, nor a request that
-	// began under the one before.
+	// views are the open ones, and size is the largest of theirs: a configuration
+	// that may yet fail to load does not shrink the history.
+	views map[*view]struct{}
 	size  int
-	sized int // the order of that view
-	views int // that were opened
 
 	// began is where the clock of the entries starts. Differences to it are
 	// monotonic, so setting the clock of the machine changes nothing.
@@ -45,15 +43,27 @@ func newHistory(now time.Time) *history {
 	// The size can change, so the history evicts entries itself. NewLRU fails only
 	// without a size, and allocates nothing for it.
 	delivered, _ := simplelru.NewLRU[replay.Key, entry](maxSize, nil)
-	return &history{reserved: replay.Held{}, delivered: delivered, began: now}
+	return &history{reserved: replay.Held{}, delivered: delivered, views: map[*view]struct{}{}, began: now}
 }
 
-// join gives the order of a view that is opened.
-func (h *history) join() int {
+// join adds a view that is opened.
+func (h *history) join(v *view) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.views++
-	return h.views
+	h.views[v] = struct{}{}
+	h.size = max(h.size, v.size)
+}
+
+// leave removes a view that is closed. A smaller size takes effect with the next
+// delivery.
+func (h *history) leave(v *view) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.views, v)
+	h.size = 0
+	for open := range h.views {
+		h.size = max(h.size, open.size)
+	}
 }
 
 // reserve decides under one lock, so that one of many callers is first. It
@@ -113,9 +123,6 @@ func (h *history) deliver(r *reservation, now time.Time) (lost loss) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	v, e := r.view, r.event
-	if v.order >= h.sized {
-		h.size, h.sized = v.size, v.order
-	}
 	clock := now.Sub(h.began)
 	expires := clock + v.ttl
 	h.reserved.Remove(r.held)

@@ -89,24 +89,18 @@ func (s *Store) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 // Open shares the history of the label with the configuration that runs until
 // this one takes over.
 func (s *Store) Open(o replay.Opening) (replay.History, error) {
-	if _, open := histories.References(o.Label); o.Late && !open {
-		return nil, errors.New("it ended with its configuration")
-	}
 	shared, _ := histories.LoadOrStore(o.Label, newHistory(s.now()))
-	order := 0 // a late request does not bring its configuration's size back
-	if !o.Late {
-		order = shared.(*history).join()
-	}
-	return &view{
+	v := &view{
 		history: shared.(*history),
 		label:   o.Label,
 		size:    s.Size,
-		order:   order,
 		ttl:     o.TTL,
 		now:     s.now,
 		logger:  o.Context.Logger(),
 		evicted: o.Evicted,
-	}, nil
+	}
+	v.history.join(v)
+	return v, nil
 }
 
 // histories holds the history of every label while any configuration uses it.

@@ -16,7 +16,6 @@ type view struct {
 	history *history
 	label   string
 	size    int
-	order   int // among the views of the history, from 1; 0 never sets its size
 	ttl     time.Duration
 	now     func() time.Time
 	logger  *zap.Logger
@@ -43,7 +42,10 @@ func (v *view) Entries() (n int, known bool) { return v.history.kept(), true }
 
 // Close gives back this configuration's share in the history.
 func (v *view) Close() (err error) {
-	v.closing.Do(func() { _, err = histories.Delete(v.label) })
+	v.closing.Do(func() {
+		v.history.leave(v)
+		_, err = histories.Delete(v.label)
+	})
 	return err
 }
 

@@ -217,13 +217,14 @@ func survivesReload(t *testing.T, s Subject) {
 	inFlight := reserve(t, old, replay.Event{Content: Key(2)}, replay.Reserved)
 
 	reloaded := s.Open(t, "label")
+	reserve(t, reloaded, e, replay.Duplicate)
+	reserve(t, reloaded, replay.Event{Content: Key(2)}, replay.InFlight)
+	// The last request of the old configuration ends after the reload.
+	deliver(t, inFlight)
 	if err := old.Close(); err != nil {
 		t.Fatal(err)
 	}
 	reserve(t, reloaded, e, replay.Duplicate)
-	reserve(t, reloaded, replay.Event{Content: Key(2)}, replay.InFlight)
-	// The handler of the old configuration ends after it has been replaced.
-	deliver(t, inFlight)
 	reserve(t, reloaded, replay.Event{Content: Key(2)}, replay.Duplicate)
 
 	// A configuration that fails to load closes its share and changes nothing.
