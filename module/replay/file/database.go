@@ -45,8 +45,8 @@ type database struct {
 // lockWait is how long to wait for a process that is just ending.
 const lockWait = time.Second
 
-// open opens a file or makes it, and reads it through once. What damages or
-// cannot be written shows now rather than when a delivery comes.
+// open opens a file or makes it, and reads it through once: damage and missing
+// write permission surface at startup, not on the first delivery.
 func open(path string, now func() time.Time) (*database, error) {
 	d := &database{
 		path:      path,
@@ -97,7 +97,9 @@ func (d *database) inspect() error {
 	if err := d.openDB(true); err != nil {
 		return err
 	}
-	err := guarded(func() error { return checkStructure(d.file) })
+	err := guarded(func() error {
+		return d.db.View(func(tx *bbolt.Tx) error { return check(tx, d.file) })
+	})
 	_ = d.closeDB(false) // it was only read
 	return err
 }

@@ -22,3 +22,5 @@ func guarded(f func() error) (err error) {
 type damage struct{ detail string }
 
 func (d *damage) Error() string { return "the replay file is damaged: " + d.detail }
+
+func wrong(format string, args ...any) error { return &damage{fmt.Sprintf(format, args...)} }

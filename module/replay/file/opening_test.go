@@ -180,7 +180,7 @@ func TestDamagedFile(t *testing.T) {
 		}
 	}
 	r := rand.New(rand.NewPCG(1, 2))
-	const pageSize = 4096
+	const pageSize, pageHeader, elementSize = 4096, 16, 16
 	for page := 0; page < len(content); page += pageSize {
 		if len(bytes.Trim(content[page:min(page+pageSize, len(content))], "\x00")) == 0 {
 			continue
@@ -199,6 +199,49 @@ func TestDamagedFile(t *testing.T) {
 	if refused == 0 || refused == tried {
 		t.Error("nothing was tried")
 	}
+}
+
+// TestTruncatedFile is cut short at every page, which is an error at the start
+// that says so.
+func TestTruncatedFile(t *testing.T) {
+	content := sample(t)
+	path := newPath(t)
+	for size := 2 * os.Getpagesize(); size < len(content); size += os.Getpagesize() {
+		if err := os.WriteFile(path, content[:size], 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := tryOpen(t, path, "label", newTestClock())
+		if err == nil { // bbolt makes a file larger than it needs
+			if size < len(content)/2 {
+				t.Errorf("%d of %d bytes open", size, len(content))
+			}
+			return
+		}
+		if !strings.Contains(err.Error(), "cut short") || !strings.Contains(err.Error(), path) {
+			t.Errorf("%d of %d bytes: %v", size, len(content), err)
+		}
+	}
+}
+
+// TestFileWithoutFreeList: what bbolt accepts is accepted here.
+func TestFileWithoutFreeList(t *testing.T) {
+	c, path := newTestClock(), newPath(t)
+	v := opened(t, path, "label", c)
+	fill(t, v, 0, 300)
+	closed(t, v)
+	db, err := bbolt.Open(path, 0o600, &bbolt.Options{NoFreelistSync: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Update(func(tx *bbolt.Tx) error { return stamp(tx, c.now().UnixMilli()) }); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	v = opened(t, path, "label", c)
+	reserve(t, v, spread(299), replay.Duplicate)
+	deliver(t, v, event(1))
 }
 
 // TestDamageWhileOpen cuts the file short under the open one: what is mapped

@@ -120,9 +120,13 @@ func TestManyAtOnce(t *testing.T) {
 		}
 	}
 	closed(t, v)
-	if content, err := os.Open(path); err != nil {
-		t.Error(err)
-	} else if err := checkStructure(content); err != nil {
+	v = opened(t, path, "label", c)
+	if err := v.history.database.read(func(tx *bbolt.Tx) error {
+		for err := range tx.Check() {
+			t.Error(err)
+		}
+		return nil
+	}); err != nil {
 		t.Error(err)
 	}
 }
