@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+	"go.etcd.io/bbolt"
 
 	"github.com/hooklatch/hooklatch/module/replay"
 	"github.com/hooklatch/hooklatch/module/replay/replaytest"
@@ -106,6 +107,16 @@ func TestContract(t *testing.T) {
 					t.Fatal("delivered on a full disk")
 				}
 				return v
+			},
+			Hang: func(t *testing.T) (h replay.History, hang, resume func()) {
+				v, stuck := opened(t, path, "hanging", c), make(chan struct{})
+				hang = func() {
+					v.history.database.enqueue(newWrite(func(*bbolt.Tx) error {
+						<-stuck // as a disk that does not answer
+						return nil
+					}))
+				}
+				return v, hang, sync.OnceFunc(func() { close(stuck) })
 			},
 		}
 	})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -108,6 +109,12 @@ func TestContract(t *testing.T) {
 			Abandon: func(r replay.Reservation) {
 				abandoned := r.(*reservation)
 				abandoned.history.drop(abandoned)
+			},
+			Hang: func(t *testing.T) (h replay.History, hang, resume func()) {
+				own := serve(t)
+				h = opened(t, &Store{URLs: []string{own.url}, Timeout: caddy.Duration(time.Hour), Lease: caddy.Duration(4 * time.Hour)}, "label")
+				hang = func() { own.signal(t, syscall.SIGSTOP) }
+				return h, hang, sync.OnceFunc(func() { own.signal(t, syscall.SIGCONT) })
 			},
 			Broken: func(t *testing.T) replay.History {
 				return opened(t, &Store{URLs: []string{"redis://127.0.0.1:" + freePort(t)}}, "label")

@@ -31,6 +31,10 @@ type Subject struct {
 	// Broken opens a history whose store cannot be reached, nil if the store
 	// cannot fail.
 	Broken func(t *testing.T) replay.History
+	// Hang opens a history and makes its store hang until resume is called. Until
+	// then only a deadline of the caller ends a call that waits for the store. It
+	// is nil if the store waits for nothing.
+	Hang func(t *testing.T) (h replay.History, hang, resume func())
 }
 
 // Run runs the contract against fresh subjects.
@@ -48,6 +52,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Subject) {
 		"forgotten is free":                       forgottenIsFree,
 		"a lease is renewed and expires":          leaseExpires,
 		"a store error is an error":               errorsAreErrors,
+		"a deadline is kept":                      deadlinesAreKept,
 		"what is kept is counted":                 keptIsCounted,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, fresh(t)) })
@@ -295,5 +300,73 @@ func errorsAreErrors(t *testing.T, s Subject) {
 	}
 	if status, err := h.Forget(context.Background(), Key(1)); err == nil {
 		t.Errorf("forget: %v", status)
+	}
+}
+
+// patience bounds every wait; only a test that fails waits for so long.
+const patience = 30 * time.Second
+
+// deadlinesAreKept: a call ends with its context, although the store does not
+// answer. What was settled is not lost for that.
+func deadlinesAreKept(t *testing.T, s Subject) {
+	if s.Hang == nil {
+		t.Skip("this store waits for nothing")
+	}
+	h, hang, resume := s.Hang(t)
+	known := replay.Event{Content: Key(1)}
+	deliver(t, reserve(t, h, known, replay.Reserved))
+	toDeliver, toRelease := replay.Event{Content: Key(2), Occurrence: Key(3)}, replay.Event{Content: Key(4), Occurrence: Key(5)}
+	delivered, released := reserve(t, h, toDeliver, replay.Reserved), reserve(t, h, toRelease, replay.Reserved)
+	hang()
+	defer resume()
+	for _, call := range []struct {
+		name  string
+		fails bool // it needs the store
+		do    func(context.Context) error
+	}{
+		{"deliver", true, delivered.Deliver},
+		{"release", false, released.Release},
+		{"forget", true, func(ctx context.Context) error { _, err := h.Forget(ctx, known.Content); return err }},
+		{"reserve", false, func(ctx context.Context) error {
+			r, _, err := h.Reserve(ctx, replay.Event{Content: Key(6)})
+			if r != nil {
+				_ = r.Release(ctx)
+			}
+			return err
+		}},
+	} {
+		ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+		ended := make(chan error, 1)
+		go func() { ended <- call.do(ctx) }()
+		select {
+		case err := <-ended:
+			if call.fails && err == nil {
+				t.Errorf("%s: no error from a store that hangs", call.name)
+			}
+		case <-time.After(patience):
+			t.Errorf("%s goes on after its deadline", call.name)
+		}
+		cancel()
+	}
+	resume()
+	for e, want := range map[replay.Event]replay.Status{toDeliver: replay.Duplicate, toRelease: replay.Reserved} {
+		await(t, h, e, want)
+	}
+}
+
+// await reserves an event until the answer is the wanted one.
+func await(t *testing.T, h replay.History, e replay.Event, want replay.Status) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+		r, status, err := h.Reserve(context.Background(), e)
+		if r != nil {
+			release(t, r)
+		}
+		if err == nil && status == want {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%v (%v) after %v, want %v", status, err, patience, want)
+		}
 	}
 }
