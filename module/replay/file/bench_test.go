@@ -123,6 +123,11 @@ func million(b *testing.B, occurrences bool) {
 		b.Fatal(err)
 	}
 	b.ReportMetric(float64(info.Size())/(1<<20), "MiB")
+	counting := time.Now()
+	if n, known := v.Entries(); n == 0 || !known {
+		b.Fatalf("%d entries (known: %v)", n, known)
+	}
+	b.ReportMetric(float64(time.Since(counting).Microseconds()), "µs-to-count")
 	closed(b, v)
 	began := time.Now()
 	again, err := open(v.path, time.Now)

@@ -140,6 +140,11 @@ func (d *database) begin(tx *bbolt.Tx, now func() time.Time) error {
 		return err
 	}
 	d.clock.start(now, seen)
+	for name, bucket := labelFrom(tx, nil); bucket != nil; name, bucket = labelFrom(tx, append(name, 0)) {
+		if err := count(bucket); err != nil {
+			return err
+		}
+	}
 	return stamp(tx, d.clock.now())
 }
 

@@ -44,6 +44,35 @@ func decode(b []byte) (e entry, err error) {
 	return e, nil
 }
 
+// put writes an entry. The sequence number of a bucket counts its entries: it is
+// written and rolled back with them.
+func put(bucket *bbolt.Bucket, key replay.Key, e entry) error {
+	if bucket.Get(key[:]) == nil {
+		if err := bucket.SetSequence(bucket.Sequence() + 1); err != nil {
+			return err
+		}
+	}
+	return bucket.Put(key[:], e.encode())
+}
+
+// remove deletes an entry that is there.
+func remove(bucket *bbolt.Bucket, key []byte) error {
+	if err := bucket.SetSequence(bucket.Sequence() - 1); err != nil {
+		return err
+	}
+	return bucket.Delete(key)
+}
+
+// count counts the entries of a bucket anew, which visits every page: versions
+// before this one kept no count.
+func count(bucket *bbolt.Bucket) error {
+	n := uint64(bucket.Stats().KeyN)
+	if n == bucket.Sequence() {
+		return nil
+	}
+	return bucket.SetSequence(n)
+}
+
 // lookUp finds an entry, expired or not.
 func lookUp(bucket *bbolt.Bucket, key replay.Key) (known entry, ok bool, err error) {
 	value := bucket.Get(key[:])

@@ -90,11 +90,11 @@ func (h *history) get(tx *bbolt.Tx, key replay.Key) (known entry, ok bool, err e
 	return known, ok && known.expires > h.database.clock.now(), err
 }
 
-// entries counts what is in the file, without a look at each: it goes by the
-// headers of the pages.
+// entries returns how many entries are in the file. The file keeps the number,
+// because it is asked for at every scrape of the metrics.
 func (h *history) entries() (n int, err error) {
 	err = h.database.read(func(tx *bbolt.Tx) error {
-		n = tx.Bucket(h.bucket).Stats().KeyN
+		n = int(tx.Bucket(h.bucket).Sequence())
 		return nil
 	})
 	return n, err
@@ -117,7 +117,7 @@ func (h *history) delivery(e replay.Event, ttl time.Duration) *write {
 	w := newWrite(func(tx *bbolt.Tx) error {
 		bucket := tx.Bucket(h.bucket)
 		for key, known := range entries {
-			if err := bucket.Put(key[:], known.encode()); err != nil {
+			if err := put(bucket, key, known); err != nil {
 				return err
 			}
 		}
@@ -163,14 +163,14 @@ func (h *history) forget(ctx context.Context, content replay.Key) (replay.Status
 			return err
 		}
 		status = replay.Forgotten
-		if err := bucket.Delete(content[:]); err != nil {
+		if err := remove(bucket, content[:]); err != nil {
 			return err
 		}
 		occurrence, ok, err := lookUp(bucket, known.occurrence)
 		if err != nil || !ok || occurrence.mark != content.Mark() {
 			return err
 		}
-		return bucket.Delete(known.occurrence[:])
+		return remove(bucket, known.occurrence[:])
 	})
 	h.database.enqueue(w)
 	if err := w.wait(ctx); err != nil {

@@ -24,7 +24,34 @@ func entries(t testing.TB, v *view) (n int) {
 	}); err != nil {
 		t.Fatal(err)
 	}
+	if counted, known := v.Entries(); counted != n || !known {
+		t.Errorf("counted %d entries (known: %v), there are %d", counted, known, n)
+	}
 	return n
+}
+
+// TestOldFileIsCounted: a file of a version that kept no count, or another one.
+func TestOldFileIsCounted(t *testing.T) {
+	c, path := newTestClock(), newPath(t)
+	v := opened(t, path, "label", c)
+	fill(t, v, 0, 300)
+	forgotten := newWrite(func(tx *bbolt.Tx) error { return tx.Bucket(v.history.bucket).SetSequence(7) })
+	v.history.database.enqueue(forgotten)
+	if err := forgotten.wait(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if n, _ := v.Entries(); n != 7 {
+		t.Fatalf("the file says %d entries", n)
+	}
+	closed(t, v)
+	v = opened(t, path, "label", c)
+	if n := entries(t, v); n != 600 {
+		t.Errorf("%d entries, want 600", n)
+	}
+	deliver(t, v, event(1))
+	if n := entries(t, v); n != 601 {
+		t.Errorf("%d entries, want 601", n)
+	}
 }
 
 // TestFileDoesNotGrow goes through many times to live under steady traffic.
@@ -114,6 +141,7 @@ func TestManyAtOnce(t *testing.T) {
 		})
 	}
 	group.Wait()
+	entries(t, v) // are counted right
 	for n := range forwarded {
 		if times := forwarded[n].Load(); times > 1 {
 			t.Errorf("event %d was forwarded %d times", n, times)

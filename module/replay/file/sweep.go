@@ -64,7 +64,7 @@ func (d *database) sweepBucket(bucket *bbolt.Bucket, budget int) (seen int, err 
 		d.swept.key = bytes.Clone(key)
 	}
 	for _, key := range expired {
-		if err := bucket.Delete(key); err != nil {
+		if err := remove(bucket, key); err != nil {
 			return seen, err
 		}
 	}
