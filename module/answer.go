@@ -32,7 +32,7 @@ const (
 	endAnswered
 	endExpired
 	endCancelled // by the proxy, before the application answered
-	endUnsound    // a handler could not have the whole body
+	endUnsound   // a handler could not have the whole body
 	endUnanswered
 )
 

@@ -28,7 +28,7 @@ type counts struct{ opened, closed int }
 
 var counted = map[string]*counts{}
 
-func (s *countingStore) Open(replay.Opening) (replay.History, error) {
+func (s *countingStore) Open(replay.OpenOptions) (replay.History, error) {
 	if s.Fails {
 		return nil, errStore
 	}

@@ -252,7 +252,7 @@ func replaySettings(raw json.RawMessage) map[string]any {
 // default of the scheme's that does.
 func (h *Handler) weakerChoices() []string {
 	var weaker []string
-	if store, ok := h.store.(replay.Weakened); ok {
+	if store, ok := h.store.(replay.InsecureOptions); ok {
 		weaker = store.WeakerChoices()
 	}
 	if h.Tolerance != nil && h.Tolerance.Past == ToleranceOff && h.scheme.Time == schemes.TimeInHeaders {

@@ -87,7 +87,7 @@ func (s *sharedHistory) tryOpening() (replay.History, error) {
 	if opened, err := s.current(); opened != nil || err != nil {
 		return opened, err
 	}
-	opened, err := s.store.Open(replay.Opening{
+	opened, err := s.store.Open(replay.OpenOptions{
 		Label: s.label, TTL: s.ttl, Context: s.ctx,
 		Failed:  s.recorder.failed,
 		Evicted: s.recorder.evicted,

@@ -17,7 +17,7 @@ type opener struct {
 	open func() (replay.History, error)
 }
 
-func (o opener) Open(replay.Opening) (replay.History, error) { return o.open() }
+func (o opener) Open(replay.OpenOptions) (replay.History, error) { return o.open() }
 
 // TestHistoryOutlivesItsConfiguration: a request that began before its
 // configuration ended keeps the history open, and the last one closes it.

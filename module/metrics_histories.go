@@ -20,9 +20,9 @@ type openHistories struct {
 }
 
 type openHistory struct {
-	label    label
-	store    string
-	measured replay.Measured
+	label   label
+	store   string
+	counter replay.EntryCounter
 }
 
 func newOpenHistories() *openHistories {
@@ -63,7 +63,7 @@ func (o *openHistories) Collect(collected chan<- prometheus.Metric) {
 	for _, h := range slices.Backward(open) {
 		if s := (series{h.label, h.store}); !asked[s] {
 			asked[s] = true
-			if n, known := h.measured.Entries(); known {
+			if n, known := h.counter.Entries(); known {
 				collected <- prometheus.MustNewConstMetric(o.entries, prometheus.GaugeValue, float64(n), h.label.provider, h.label.scheme, h.store)
 			}
 		}

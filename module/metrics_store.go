@@ -60,7 +60,7 @@ func (r *storeRecorder) evicted(entries int) {
 // watch shows how much a history holds until unwatch is called. What knows that
 // also knows when it makes room; Redis does so by itself, and nobody is told.
 func (r *storeRecorder) watch(history replay.History) (unwatch func()) {
-	measured, ok := history.(replay.Measured)
+	measured, ok := history.(replay.EntryCounter)
 	if r == nil || !ok {
 		return func() {}
 	}

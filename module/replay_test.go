@@ -210,7 +210,7 @@ func (brokenStore) CaddyModule() caddy.ModuleInfo {
 
 var errStore = errors.New("the store is down")
 
-func (b *brokenStore) Open(replay.Opening) (replay.History, error) {
+func (b *brokenStore) Open(replay.OpenOptions) (replay.History, error) {
 	if b.Opening {
 		return nil, errStore
 	}

@@ -25,11 +25,11 @@ type Store interface {
 	// process has open under the same label is shared with it, so that it
 	// survives a reload. The error goes to the operator and never holds what
 	// may be secret, such as the password in a URL.
-	Open(o Opening) (History, error)
+	Open(o OpenOptions) (History, error)
 }
 
-// Weakened is a store whose configuration can let more through than it should.
-type Weakened interface {
+// InsecureOptions is implemented by stores whose options can weaken the protection.
+type InsecureOptions interface {
 	// WeakerChoices names what the operator wrote to that effect, for one log
 	// line at start.
 	WeakerChoices() []string
@@ -42,16 +42,16 @@ type Shared interface {
 	SharedBetweenProcesses()
 }
 
-// Measured is a history that knows how much it holds.
-type Measured interface {
+// EntryCounter is implemented by histories that know how much they hold.
+type EntryCounter interface {
 	// Entries counts what is kept of delivered events, with what has expired
 	// and not been removed yet; false if that is not known now. It is called at
 	// every scrape of the metrics.
 	Entries() (n int, known bool)
 }
 
-// Opening is what a history is opened with.
-type Opening struct {
+// OpenOptions are what a history is opened with.
+type OpenOptions struct {
 	// Label names the history.
 	Label string
 	// TTL is how long a delivered event is remembered.

@@ -33,7 +33,7 @@ func BenchmarkDelivery(b *testing.B) {
 			if err := s.Provision(ctx); err != nil {
 				b.Fatal(err)
 			}
-			h, err := s.Open(replay.Opening{Label: b.Name(), TTL: time.Hour, Context: ctx})
+			h, err := s.Open(replay.OpenOptions{Label: b.Name(), TTL: time.Hour, Context: ctx})
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -45,7 +45,7 @@ func BenchmarkDelivery(b *testing.B) {
 
 func benchmarked(b *testing.B) *view {
 	path := filepath.Join(b.TempDir(), "history.db")
-	v, err := (&Store{path: path, now: time.Now}).Open(replay.Opening{Label: "label", TTL: time.Hour, Context: configuration(b)})
+	v, err := (&Store{path: path, now: time.Now}).Open(replay.OpenOptions{Label: "label", TTL: time.Hour, Context: configuration(b)})
 	if err != nil {
 		b.Fatal(err)
 	}

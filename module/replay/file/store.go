@@ -89,7 +89,7 @@ func (s *Store) UnmarshalCaddyfile(d *caddyfile.Dispenser) (err error) {
 
 // Open shares the open file with the other labels in it and with the
 // configuration that runs until this one takes over.
-func (s *Store) Open(o replay.Opening) (replay.History, error) {
+func (s *Store) Open(o replay.OpenOptions) (replay.History, error) {
 	path, err := resolve(s.path)
 	if err != nil {
 		return nil, err

@@ -50,7 +50,7 @@ func tryOpen(t testing.TB, path, label string, c *testClock) (*view, error) {
 	if err := s.Provision(ctx); err != nil {
 		t.Fatal(err)
 	}
-	h, err := s.Open(replay.Opening{Label: label, TTL: replaytest.TTL, Context: ctx})
+	h, err := s.Open(replay.OpenOptions{Label: label, TTL: replaytest.TTL, Context: ctx})
 	if err != nil {
 		return nil, err
 	}

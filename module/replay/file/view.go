@@ -76,7 +76,7 @@ func (r *reservation) Release(context.Context) error {
 
 // Interface guards
 var (
-	_ replay.History     = (*view)(nil)
-	_ replay.Measured    = (*view)(nil)
-	_ replay.Reservation = (*reservation)(nil)
+	_ replay.History      = (*view)(nil)
+	_ replay.EntryCounter = (*view)(nil)
+	_ replay.Reservation  = (*reservation)(nil)
 )

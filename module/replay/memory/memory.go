@@ -88,7 +88,7 @@ func (s *Store) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 
 // Open shares the history of the label with the configuration that runs until
 // this one takes over.
-func (s *Store) Open(o replay.Opening) (replay.History, error) {
+func (s *Store) Open(o replay.OpenOptions) (replay.History, error) {
 	shared, _ := histories.LoadOrStore(o.Label, newHistory(s.now()))
 	v := &view{
 		history: shared.(*history),

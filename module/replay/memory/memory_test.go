@@ -28,7 +28,7 @@ func opened(t *testing.T, s *Store, label string) *view {
 	if err := s.Provision(ctx); err != nil {
 		t.Fatal(err)
 	}
-	h, err := s.Open(replay.Opening{Label: t.Name() + label, TTL: replaytest.TTL, Context: ctx})
+	h, err := s.Open(replay.OpenOptions{Label: t.Name() + label, TTL: replaytest.TTL, Context: ctx})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -117,7 +117,7 @@ func sizeNeeded(size int, ttl, left time.Duration) int {
 
 // Interface guards
 var (
-	_ replay.History     = (*view)(nil)
-	_ replay.Measured    = (*view)(nil)
-	_ replay.Reservation = (*reservation)(nil)
+	_ replay.History      = (*view)(nil)
+	_ replay.EntryCounter = (*view)(nil)
+	_ replay.Reservation  = (*reservation)(nil)
 )

@@ -30,7 +30,7 @@ func (Store) Settings() replay.Options { return replay.Options{} }
 func (Store) WeakerChoices() []string { return []string{"replay off"} }
 
 // Open never fails.
-func (s Store) Open(replay.Opening) (replay.History, error) { return history{}, nil }
+func (s Store) Open(replay.OpenOptions) (replay.History, error) { return history{}, nil }
 
 type history struct{}
 
@@ -51,8 +51,8 @@ func (reservation) Release(context.Context) error { return nil }
 
 // Interface guards
 var (
-	_ replay.Store       = (*Store)(nil)
-	_ replay.Weakened    = (*Store)(nil)
-	_ replay.History     = history{}
-	_ replay.Reservation = reservation{}
+	_ replay.Store           = (*Store)(nil)
+	_ replay.InsecureOptions = (*Store)(nil)
+	_ replay.History         = history{}
+	_ replay.Reservation     = reservation{}
 )

@@ -85,7 +85,7 @@ func opened(t testing.TB, store *Store, label string) *history {
 	if err := store.Validate(); err != nil {
 		t.Fatal(err)
 	}
-	h, err := store.Open(replay.Opening{Label: label, TTL: replaytest.TTL, Context: ctx})
+	h, err := store.Open(replay.OpenOptions{Label: label, TTL: replaytest.TTL, Context: ctx})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -202,7 +202,7 @@ func (s *Store) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 }
 
 // Open begins to connect and does not wait for it.
-func (s *Store) Open(o replay.Opening) (replay.History, error) {
+func (s *Store) Open(o replay.OpenOptions) (replay.History, error) {
 	keys := s.Prefix + o.Label + ":"
 	h := &history{
 		keys:         keys,
@@ -225,10 +225,10 @@ func (s *Store) Open(o replay.Opening) (replay.History, error) {
 
 // Interface guards
 var (
-	_ replay.Store          = (*Store)(nil)
-	_ replay.Shared         = (*Store)(nil)
-	_ replay.Weakened       = (*Store)(nil)
-	_ caddy.Provisioner     = (*Store)(nil)
-	_ caddy.Validator       = (*Store)(nil)
-	_ caddyfile.Unmarshaler = (*Store)(nil)
+	_ replay.Store           = (*Store)(nil)
+	_ replay.Shared          = (*Store)(nil)
+	_ replay.InsecureOptions = (*Store)(nil)
+	_ caddy.Provisioner      = (*Store)(nil)
+	_ caddy.Validator        = (*Store)(nil)
+	_ caddyfile.Unmarshaler  = (*Store)(nil)
 )

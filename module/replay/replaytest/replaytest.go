@@ -95,7 +95,7 @@ func release(t *testing.T, r replay.Reservation) {
 // keptIsCounted is for histories that know how much they hold.
 func keptIsCounted(t *testing.T, s Subject) {
 	h := s.Open(t, "label")
-	measured, ok := h.(replay.Measured)
+	measured, ok := h.(replay.EntryCounter)
 	if !ok {
 		t.Skip("this store does not know how much it holds")
 	}
