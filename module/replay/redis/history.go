@@ -23,11 +23,11 @@ type history struct {
 	now     func() time.Time
 	logger  *zap.Logger
 	failed  func() // may be nil
-	link    *link
-	own     *own
+	conn    *conn
+	local   *localReservations
 
-	unrecorded rarely // deliveries let through because Redis failed
-	taken      rarely // reservations that somebody else has now
+	unrecorded logLimiter // deliveries let through because Redis failed
+	taken      logLimiter // reservations that somebody else has now
 
 	mu           sync.Mutex
 	reservations map[*reservation]struct{} // all that are not settled, or not in Redis
@@ -60,12 +60,12 @@ func (h *history) Reserve(ctx context.Context, e replay.Event) (replay.Reservati
 // reserve asks Redis only for what this process does not answer for itself.
 func (h *history) reserve(ctx context.Context, e replay.Event) (*reservation, replay.Status, error) {
 	r := &reservation{history: h, event: e, owner: newOwner(), seen: h.now()}
-	if status := h.own.claim(r); status != replay.Reserved {
+	if status := h.local.claim(r); status != replay.Reserved {
 		return nil, status, nil
 	}
 	status, err := h.ask(ctx, r)
 	if err != nil || status != replay.Reserved {
-		h.own.remove(r)
+		h.local.remove(r)
 		return nil, status, err
 	}
 	return r, status, nil
@@ -74,16 +74,16 @@ func (h *history) reserve(ctx context.Context, e replay.Event) (*reservation, re
 func (h *history) ask(ctx context.Context, r *reservation) (replay.Status, error) {
 	ctx, cancel := context.WithTimeout(ctx, h.timeout)
 	defer cancel()
-	client, err := h.link.enter(ctx)
+	client, err := h.conn.enter(ctx)
 	if err != nil {
 		return 0, err
 	}
 	if !h.add(r) {
-		h.link.leave()
+		h.conn.leave()
 		return 0, errors.New("redis: the history is closed")
 	}
 	var status replay.Status
-	err = h.link.do(ctx, func() (err error) {
+	err = h.conn.do(ctx, func() (err error) {
 		status, err = r.claim(client)
 		return err
 	}, func(err error) {
@@ -105,13 +105,13 @@ func (h *history) ask(ctx context.Context, r *reservation) (replay.Status, error
 // still known, and the next attempt finds it. What this process has delivered
 // and not recorded yet is not recorded any more then.
 func (h *history) Forget(ctx context.Context, content replay.Key) (replay.Status, error) {
-	mine := h.own.find(content)
+	mine := h.local.find(content)
 	if mine != nil && !mine.takeUnrecorded() {
 		return replay.InFlight, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, h.timeout)
 	defer cancel()
-	client, err := h.link.enter(ctx)
+	client, err := h.conn.enter(ctx)
 	if err != nil {
 		if mine != nil {
 			mine.leave()
@@ -119,7 +119,7 @@ func (h *history) Forget(ctx context.Context, content replay.Key) (replay.Status
 		return 0, err
 	}
 	var status replay.Status
-	err = h.link.do(ctx, func() (err error) {
+	err = h.conn.do(ctx, func() (err error) {
 		if mine != nil {
 			defer mine.leave()
 			status, err = h.forgetUnrecorded(ctx, client, mine)
@@ -223,7 +223,7 @@ func (h *history) drop(r *reservation) {
 func (h *history) dropLocked(r *reservation) {
 	if _, kept := h.reservations[r]; kept {
 		delete(h.reservations, r)
-		h.own.remove(r)
+		h.local.remove(r)
 		h.endIfDone()
 	}
 }
@@ -232,8 +232,8 @@ func (h *history) dropLocked(r *reservation) {
 func (h *history) endIfDone() {
 	if h.closed && len(h.reservations) == 0 {
 		close(h.ended)
-		h.link.release()
-		h.own.release()
+		h.conn.release()
+		h.local.release()
 	}
 }
 

@@ -59,8 +59,8 @@ type Store struct {
 	// nothing tells whether it is a replay. Default: refuse.
 	OnError string `json:"on_error,omitempty"`
 
-	target *target
-	now    func() time.Time // replaced by tests
+	endpoint *endpoint
+	now      func() time.Time // replaced by tests
 }
 
 // The values of Store.OnError.
@@ -125,7 +125,7 @@ func (s *Store) resolve(repl *caddy.Replacer) error {
 		}
 		urls = append(urls, strings.Fields(resolved)...)
 	}
-	s.target, err = parseTarget(urls, time.Duration(s.Timeout))
+	s.endpoint, err = parseEndpoint(urls, time.Duration(s.Timeout))
 	return err
 }
 
@@ -150,7 +150,7 @@ func (s *Store) WeakerChoices() []string {
 	if s.OnError == ErrorForward {
 		weaker = append(weaker, "on_error forward")
 	}
-	if s.target != nil && s.target.unverified {
+	if s.endpoint != nil && s.endpoint.unverified {
 		weaker = append(weaker, "skip_verify in the URL of redis")
 	}
 	return weaker
@@ -173,7 +173,7 @@ func (s *Store) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	}
 	// Placeholders are resolved when the configuration loads.
 	if !strings.Contains(strings.Join(s.URLs, ""), "{") {
-		if _, err := parseTarget(s.URLs, 0); err != nil {
+		if _, err := parseEndpoint(s.URLs, 0); err != nil {
 			return d.WrapErr(err)
 		}
 	}
@@ -214,8 +214,8 @@ func (s *Store) Open(o replay.OpenOptions) (replay.History, error) {
 		now:          s.now,
 		logger:       o.Context.Logger(),
 		failed:       o.Failed,
-		link:         s.target.acquire(),
-		own:          s.target.acquireOwn(keys),
+		conn:         s.endpoint.acquire(),
+		local:        s.endpoint.acquireLocal(keys),
 		reservations: map[*reservation]struct{}{},
 		ended:        make(chan struct{}),
 	}

@@ -20,8 +20,8 @@ type reservation struct {
 
 	// All below is guarded by the history's lock.
 	state    state
-	undone   bool      // the state is not in Redis yet; the keeper tries again
-	attended int       // how many are at it: the keeper, the handler's end, Forget
+	undone   bool      // the state is not in Redis yet; the renewer tries again
+	attended int       // how many are at it: the renewer, the handler's end, Forget
 	renewing bool      // a renewal is on its way
 	foreign  bool      // somebody else has it now
 	seen     time.Time // when it was claimed or renewed the last time
@@ -49,7 +49,7 @@ func (r *reservation) claim(client rueidis.Client) (replay.Status, error) {
 	case len(r.keys) == 0:
 		r.history.drop(r)
 	case err != nil && !isRedisError(err):
-		// It is not known whether Redis has it, so the keeper takes it out.
+		// It is not known whether Redis has it, so the renewer takes it out.
 		r.settle(released)
 		r.postpone()
 	default:
@@ -122,10 +122,10 @@ func isRedisError(err error) bool {
 	return answered
 }
 
-// Deliver gives an error within the timeout; the keeper goes on trying.
+// Deliver gives an error within the timeout; the renewer goes on trying.
 func (r *reservation) Deliver(ctx context.Context) error { return r.end(ctx, delivered) }
 
-// Release gives an error within the timeout; the keeper goes on trying.
+// Release gives an error within the timeout; the renewer goes on trying.
 func (r *reservation) Release(ctx context.Context) error { return r.end(ctx, released) }
 
 func (r *reservation) end(ctx context.Context, s state) error {
@@ -134,10 +134,10 @@ func (r *reservation) end(ctx context.Context, s state) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, r.history.timeout)
 	defer cancel()
-	client, err := r.history.link.enter(ctx)
+	client, err := r.history.conn.enter(ctx)
 	if err == nil {
 		r.enter()
-		err = r.history.link.do(ctx, func() error {
+		err = r.history.conn.do(ctx, func() error {
 			defer r.leave()
 			return r.finish(client)
 		}, func(error) {})
@@ -158,9 +158,9 @@ func (r *reservation) settle(s state) bool {
 	}
 	r.state, r.settled = s, h.now()
 	if s == delivered {
-		h.own.deliver(r)
+		h.local.deliver(r)
 	} else {
-		h.own.remove(r)
+		h.local.remove(r)
 	}
 	return true
 }
@@ -192,7 +192,7 @@ func (r *reservation) takeUnrecorded() bool {
 	return true
 }
 
-// postpone leaves the rest to the keeper.
+// postpone leaves the rest to the renewer.
 func (r *reservation) postpone() {
 	r.history.mu.Lock()
 	defer r.history.mu.Unlock()

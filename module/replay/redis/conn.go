@@ -12,11 +12,11 @@ import (
 	"go.uber.org/zap"
 )
 
-// link is the connection to a Redis, which may not be there yet.
-type link struct {
-	target *target
-	stop   context.CancelFunc
-	hide   *strings.Replacer // takes out what must not be printed
+// conn is the connection to a Redis, which may not be there yet.
+type conn struct {
+	endpoint *endpoint
+	stop     context.CancelFunc
+	hide     *strings.Replacer // takes out what must not be printed
 
 	// tried is closed when the first attempt to connect has ended.
 	tried chan struct{}
@@ -39,50 +39,50 @@ const (
 	longestPause = 2 * time.Second
 )
 
-// links holds the connection to every Redis while any history uses it: a reload
+// conns holds the connection to every Redis while any history uses it: a reload
 // starts the new configuration before it stops the old one, and a provider more
 // is not a connection more.
-var links = caddy.NewUsagePool()
+var conns = caddy.NewUsagePool()
 
-// acquire gives the connection to the target. It must be released once.
-func (t *target) acquire() *link {
-	shared, _, _ := links.LoadOrNew(t.id, func() (caddy.Destructor, error) { return connect(t), nil })
-	return shared.(*link)
+// acquire gives the connection to the endpoint. It must be released once.
+func (t *endpoint) acquire() *conn {
+	shared, _, _ := conns.LoadOrNew(t.id, func() (caddy.Destructor, error) { return connect(t), nil })
+	return shared.(*conn)
 }
 
 // release gives the connection back.
-func (l *link) release() { _, _ = links.Delete(l.target.id) }
+func (l *conn) release() { _, _ = conns.Delete(l.endpoint.id) }
 
 // connect begins to connect.
-func connect(t *target) *link {
+func connect(t *endpoint) *conn {
 	pairs := make([]string, 0, 2*len(t.hidden))
 	for _, secret := range t.hidden {
 		pairs = append(pairs, secret, "***")
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	l := &link{
-		target: t,
-		stop:   stop,
-		hide:   strings.NewReplacer(pairs...),
-		tried:  make(chan struct{}),
-		busy:   make(chan struct{}, mostBusy),
+	l := &conn{
+		endpoint: t,
+		stop:     stop,
+		hide:     strings.NewReplacer(pairs...),
+		tried:    make(chan struct{}),
+		busy:     make(chan struct{}, mostBusy),
 	}
 	go l.run(ctx)
 	return l
 }
 
 // Destruct ends the connection, and does not wait for a Redis that is silent.
-func (l *link) Destruct() error {
+func (l *conn) Destruct() error {
 	l.stop()
 	return nil
 }
 
 // run connects, which takes as long as Redis lets it, and owns the client.
-func (l *link) run(ctx context.Context) {
-	var failures rarely
+func (l *conn) run(ctx context.Context) {
+	var failures logLimiter
 	first := sync.OnceFunc(func() { close(l.tried) })
 	for pause := firstPause; ; pause = min(2*pause, longestPause) {
-		client, err := rueidis.NewClient(l.target.option)
+		client, err := rueidis.NewClient(l.endpoint.option)
 		if err == nil {
 			l.set(client, nil)
 			first()
@@ -112,7 +112,7 @@ func (l *link) run(ctx context.Context) {
 // the one that it was made for.
 func logger() *zap.Logger { return caddy.Log().Named("http.verify_webhook.replay_stores.redis") }
 
-func (l *link) set(client rueidis.Client, err error) {
+func (l *conn) set(client rueidis.Client, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.client, l.err = client, err
@@ -122,7 +122,7 @@ var errSilent = errors.New("redis did not answer in time")
 
 // enter gives the client, and with it a place among those who wait for Redis,
 // which do or leave gives back.
-func (l *link) enter(ctx context.Context) (rueidis.Client, error) {
+func (l *conn) enter(ctx context.Context) (rueidis.Client, error) {
 	select {
 	case <-l.tried:
 	case <-ctx.Done():
@@ -142,13 +142,13 @@ func (l *link) enter(ctx context.Context) (rueidis.Client, error) {
 	}
 }
 
-func (l *link) leave() { <-l.busy }
+func (l *conn) leave() { <-l.busy }
 
 // do runs work, which may take as long as Redis lets it, and waits for it until
 // ctx ends. The library's own waiting does not always heed a context: where a
 // connection is being made for somebody else, or where too much waits already.
 // When work ends that nobody waits for any more, late is called with its error.
-func (l *link) do(ctx context.Context, work func() error, late func(error)) error {
+func (l *conn) do(ctx context.Context, work func() error, late func(error)) error {
 	done := make(chan error)
 	go func() {
 		defer l.leave()
@@ -187,7 +187,7 @@ func sendOnce(ctx context.Context, client rueidis.Client, commands rueidis.Comma
 }
 
 // clean takes out of an error what must not be printed, and keeps it short.
-func (l *link) clean(err error) error {
+func (l *conn) clean(err error) error {
 	const longest = 200
 	if err == nil {
 		return nil
@@ -200,4 +200,4 @@ func (l *link) clean(err error) error {
 }
 
 // Interface guards
-var _ caddy.Destructor = (*link)(nil)
+var _ caddy.Destructor = (*conn)(nil)

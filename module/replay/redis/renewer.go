@@ -18,9 +18,9 @@ import (
 // be released is tried for a lease only, since it is free then.
 const closedWithin = 5 * time.Minute
 
-// hands is how many of them it does at once. They are many, because those whose
+// maxRenewals is how many reservations it renews or finishes at once. They are many, because those whose
 // node of a cluster is down take their time, and must not keep the others.
-const hands = 256
+const maxRenewals = 256
 
 // patience bounds what nobody waits for.
 func (h *history) patience() (context.Context, context.CancelFunc) {
@@ -53,7 +53,7 @@ func (h *history) look(now time.Time) {
 	}
 	var next atomic.Int64
 	var group sync.WaitGroup
-	for range min(hands, len(due)) {
+	for range min(maxRenewals, len(due)) {
 		group.Go(func() {
 			for i := next.Add(1); i <= int64(len(due)); i = next.Add(1) {
 				h.attend(due[i-1])
@@ -103,12 +103,12 @@ func (h *history) recordWithinLocked() time.Duration {
 func (h *history) attend(r *reservation) {
 	ctx, cancel := context.WithTimeout(context.Background(), max(h.timeout, leastPatience))
 	defer cancel()
-	client, err := h.link.enter(ctx)
+	client, err := h.conn.enter(ctx)
 	if err != nil {
 		r.leave()
 		return
 	}
-	_ = h.link.do(ctx, func() error {
+	_ = h.conn.do(ctx, func() error {
 		defer r.leave()
 		began, renews := h.beginRenewal(r)
 		if !renews {

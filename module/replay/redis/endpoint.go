@@ -13,8 +13,8 @@ import (
 	"github.com/hooklatch/hooklatch/module/tokens"
 )
 
-// target is where the URLs lead.
-type target struct {
+// endpoint is where the URLs lead.
+type endpoint struct {
 	// id is the same for the same URLs and timeout.
 	id string
 	// place is the same for the same database, whatever else the URLs say.
@@ -60,12 +60,12 @@ func parseURL(text string, i int) (*url.URL, error) {
 	return u, nil
 }
 
-// parseTarget reads all URLs. They differ in nothing but the host.
-func parseTarget(urls []string, timeout time.Duration) (*target, error) {
+// parseEndpoint reads all URLs. They differ in nothing but the host.
+func parseEndpoint(urls []string, timeout time.Duration) (*endpoint, error) {
 	if len(urls) == 0 {
 		return nil, errors.New("replay: redis needs a URL; write one such as redis://host:6379")
 	}
-	t := &target{id: fmt.Sprint(timeout, " ", strings.Join(urls, " "))}
+	t := &endpoint{id: fmt.Sprint(timeout, " ", strings.Join(urls, " "))}
 	var first url.URL
 	for i, text := range urls {
 		u, err := parseURL(text, i)
@@ -98,7 +98,7 @@ func parseTarget(urls []string, timeout time.Duration) (*target, error) {
 }
 
 // hide notes what must not be printed.
-func (t *target) hide(text string, u *url.URL) {
+func (t *endpoint) hide(text string, u *url.URL) {
 	t.hidden = append(t.hidden, text)
 	password, _ := u.User.Password()
 	_, encoded, _ := strings.Cut(u.User.String(), ":")
@@ -113,14 +113,14 @@ func (t *target) hide(text string, u *url.URL) {
 	}
 }
 
-func (t *target) setSentinel(query url.Values) {
+func (t *endpoint) setSentinel(query url.Values) {
 	t.option.Sentinel.Username = query.Get("sentinel_username")
 	t.option.Sentinel.Password = query.Get("sentinel_password")
 	// What was missed on the Sentinels' channel is found by asking.
 	t.option.Sentinel.TopologyRefreshInterval = 5 * time.Second
 }
 
-func (t *target) setDefaults(timeout time.Duration) {
+func (t *endpoint) setDefaults(timeout time.Duration) {
 	o := &t.option
 	patience := max(leastPatience, 2*timeout)
 	if o.Dialer.Timeout == 0 {

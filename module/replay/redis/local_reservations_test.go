@@ -16,15 +16,15 @@ import (
 
 // elsewhere makes the history one of another process.
 func elsewhere(h *history) *history {
-	h.own = newOwn(h.own.id)
+	h.local = newLocalReservations(h.local.id)
 	return h
 }
 
 const shortLease = time.Second
 
-// TestOwn is what this process answers by itself.
-func TestOwn(t *testing.T) {
-	o := newOwn("")
+// TestLocalReservations is what this process answers by itself.
+func TestLocalReservations(t *testing.T) {
+	o := newLocalReservations("")
 	claim := func(content, occurrence, unsigned uint64, want replay.Status) *reservation {
 		t.Helper()
 		r := &reservation{event: replay.Event{Content: replaytest.Key(content), Unsigned: unsigned}}
@@ -79,7 +79,7 @@ func TestOwn(t *testing.T) {
 	}
 }
 
-// outage has an event in flight whose keeper does not come to it until the test
+// outage has an event in flight whose renewer does not come to it until the test
 // leaves it: with Redis back, the next delivery is sooner.
 func outage(t *testing.T, s *server) (h, reloaded *history, e replay.Event, r *reservation) {
 	t.Helper()
@@ -115,7 +115,7 @@ func awaitExpired(t *testing.T, s *server, h *history, e replay.Event) {
 }
 
 // TestDeliveredWhileRedisWasAway: what could not be recorded is a duplicate all
-// the same, also before the keeper has recorded it.
+// the same, also before the renewer has recorded it.
 func TestDeliveredWhileRedisWasAway(t *testing.T) {
 	s := serve(t)
 	h, reloaded, e, r := outage(t, s)
@@ -136,8 +136,8 @@ func TestDeliveredWhileRedisWasAway(t *testing.T) {
 	awaitExpired(t, s, h, e)
 
 	r.leave()
-	await(t, "the keeper to record it", r.isDone)
-	if h.own.find(e.Content) != nil {
+	await(t, "the renewer to record it", r.isDone)
+	if h.local.find(e.Content) != nil {
 		t.Error("what is recorded is still kept")
 	}
 	expect(t, elsewhere(reloaded), e, replay.Duplicate)
@@ -168,7 +168,7 @@ func TestForgetUnrecorded(t *testing.T) {
 	expect(t, h, e, replay.Duplicate)
 
 	// Redis comes back with the reservation, and nobody has looked yet.
-	await(t, "the keeper to pause", r.takeUnrecorded)
+	await(t, "the renewer to pause", r.takeUnrecorded)
 	s.start(t)
 	awaitAnswer(t, h)
 	awaitAnswer(t, reloaded)
@@ -180,7 +180,7 @@ func TestForgetUnrecorded(t *testing.T) {
 		status, err := forget()
 		return err == nil && status == replay.Forgotten
 	})
-	if !r.isDone() || h.own.find(e.Content) != nil {
+	if !r.isDone() || h.local.find(e.Content) != nil {
 		t.Error("it is still kept")
 	}
 	awaitExpired(t, s, h, e)
@@ -204,7 +204,7 @@ func TestHeldWhileRedisHung(t *testing.T) {
 		expect(t, each, replay.Event{Content: replaytest.Key(5), Occurrence: e.Occurrence}, replay.InFlight)
 	}
 	r.leave()
-	_ = r.Deliver(context.Background()) // or the keeper records it
+	_ = r.Deliver(context.Background()) // or the renewer records it
 	await(t, "it to be recorded", r.isDone)
 	expect(t, elsewhere(reloaded), e, replay.Duplicate)
 }

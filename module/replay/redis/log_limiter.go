@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// rarely counts what happens and lets it be said once a minute at most.
-type rarely struct {
+// logLimiter counts what happens and lets it be said once a minute at most.
+type logLimiter struct {
 	mu     sync.Mutex
 	unsaid int
 	said   time.Time
@@ -16,7 +16,7 @@ const sayEvery = time.Minute
 
 // happened counts one more, and tells whether to say so now and how many there
 // were since the last time.
-func (r *rarely) happened(now time.Time) (times int, say bool) {
+func (r *logLimiter) happened(now time.Time) (times int, say bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.unsaid++
@@ -28,7 +28,7 @@ func (r *rarely) happened(now time.Time) (times int, say bool) {
 }
 
 // ever tells whether anything has happened.
-func (r *rarely) ever() bool {
+func (r *logLimiter) ever() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return !r.said.IsZero()

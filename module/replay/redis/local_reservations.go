@@ -8,12 +8,12 @@ import (
 	"github.com/hooklatch/hooklatch/module/replay"
 )
 
-// own are the events under a label that this process answers for: those that
+// localReservations are the events under a label that this process answers for: those that
 // its handlers have, and those that were delivered and are not recorded yet.
 // Redis forgets a reservation when it was away for longer than the lease; the
 // process that has it does not, and would otherwise forward the event again.
-type own struct {
-	id string // in owns
+type localReservations struct {
+	id string // in localPool
 
 	// The lock is the last to be taken; no other is taken under it.
 	mu          sync.Mutex
@@ -22,20 +22,20 @@ type own struct {
 	delivered   map[*reservation]struct{} // the others are held, or asked for
 }
 
-// owns holds them while any history uses them, so that they outlast a reload.
-var owns = caddy.NewUsagePool()
+// localPool holds them while any history uses them, so that they outlast a reload.
+var localPool = caddy.NewUsagePool()
 
-// acquireOwn gives what this process has under the keys that begin with prefix.
+// acquireLocal gives what this process has under the keys that begin with prefix.
 // It must be released once. Unlike the connection, it stays the same when a
 // reload changes the timeout or the password.
-func (t *target) acquireOwn(prefix string) *own {
+func (t *endpoint) acquireLocal(prefix string) *localReservations {
 	id := t.place + " " + prefix
-	shared, _, _ := owns.LoadOrNew(id, func() (caddy.Destructor, error) { return newOwn(id), nil })
-	return shared.(*own)
+	shared, _, _ := localPool.LoadOrNew(id, func() (caddy.Destructor, error) { return newLocalReservations(id), nil })
+	return shared.(*localReservations)
 }
 
-func newOwn(id string) *own {
-	return &own{
+func newLocalReservations(id string) *localReservations {
+	return &localReservations{
 		id:          id,
 		contents:    map[replay.Key]*reservation{},
 		occurrences: map[replay.Key]*reservation{},
@@ -44,14 +44,14 @@ func newOwn(id string) *own {
 }
 
 // release gives it back.
-func (o *own) release() { _, _ = owns.Delete(o.id) }
+func (o *localReservations) release() { _, _ = localPool.Delete(o.id) }
 
 // Destruct has nothing to end.
-func (o *own) Destruct() error { return nil }
+func (o *localReservations) Destruct() error { return nil }
 
 // claim adds a reservation that is about to be asked for, unless what is known
 // here answers already. It does both at once: of many, one asks Redis.
-func (o *own) claim(r *reservation) replay.Status {
+func (o *localReservations) claim(r *reservation) replay.Status {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	e := r.event
@@ -78,13 +78,13 @@ func (o *own) claim(r *reservation) replay.Status {
 	return replay.Reserved
 }
 
-func (o *own) isDelivered(r *reservation) bool {
+func (o *localReservations) isDelivered(r *reservation) bool {
 	_, ok := o.delivered[r]
 	return ok
 }
 
 // deliver notes that the application has the event.
-func (o *own) deliver(r *reservation) {
+func (o *localReservations) deliver(r *reservation) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.contents[r.event.Content] == r {
@@ -93,7 +93,7 @@ func (o *own) deliver(r *reservation) {
 }
 
 // remove lets go of a reservation, and of nobody else's.
-func (o *own) remove(r *reservation) {
+func (o *localReservations) remove(r *reservation) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	delete(o.delivered, r)
@@ -106,11 +106,11 @@ func (o *own) remove(r *reservation) {
 }
 
 // find gives the reservation of a content, or nil.
-func (o *own) find(content replay.Key) *reservation {
+func (o *localReservations) find(content replay.Key) *reservation {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.contents[content]
 }
 
 // Interface guards
-var _ caddy.Destructor = (*own)(nil)
+var _ caddy.Destructor = (*localReservations)(nil)

@@ -70,34 +70,34 @@ func TestRefusedConfigurations(t *testing.T) {
 	}
 }
 
-// TestTargets is what URLs are taken for.
-func TestTargets(t *testing.T) {
+// TestEndpoints is what URLs are taken for.
+func TestEndpoints(t *testing.T) {
 	t.Setenv("REDIS_URL", "redis://user:p%40ss@host:1/2")
 	t.Setenv("REDIS_URLS", " redis://a:1  redis://b:2\n")
 	for name, c := range map[string]struct {
 		urls  []string
 		addrs string
-		check func(*target) bool
+		check func(*endpoint) bool
 	}{
-		"variable": {[]string{"{env.REDIS_URL}"}, "host:1", func(t *target) bool {
+		"variable": {[]string{"{env.REDIS_URL}"}, "host:1", func(t *endpoint) bool {
 			return t.option.Username == "user" && t.option.Password == "p@ss" && t.option.SelectDB == 2
 		}},
-		"defaults": {[]string{"redis://host"}, "host:6379", func(t *target) bool {
+		"defaults": {[]string{"redis://host"}, "host:6379", func(t *endpoint) bool {
 			return t.option.DisableCache && t.option.TLSConfig == nil && !t.unverified && t.option.Dialer.Timeout == leastPatience
 		}},
-		"cluster": {[]string{"redis://:p@a:1", "redis://:p@b:2"}, "a:1 b:2", func(t *target) bool {
+		"cluster": {[]string{"redis://:p@a:1", "redis://:p@b:2"}, "a:1 b:2", func(t *endpoint) bool {
 			return t.option.Password == "p"
 		}},
-		"cluster in a variable": {[]string{"{env.REDIS_URLS}"}, "a:1 b:2", func(*target) bool { return true }},
-		"sentinel": {[]string{"rediss://user:p@a:1?addr=b:2&master_set=main&sentinel_username=s&sentinel_password=q"}, "a:1 b:2", func(t *target) bool {
+		"cluster in a variable": {[]string{"{env.REDIS_URLS}"}, "a:1 b:2", func(*endpoint) bool { return true }},
+		"sentinel": {[]string{"rediss://user:p@a:1?addr=b:2&master_set=main&sentinel_username=s&sentinel_password=q"}, "a:1 b:2", func(t *endpoint) bool {
 			o := t.option.Sentinel
 			return o.MasterSet == "main" && o.Username == "s" && o.Password == "q" && o.TLSConfig != nil
 		}},
-		"TLS": {[]string{"rediss://a:1"}, "a:1", func(t *target) bool {
+		"TLS": {[]string{"rediss://a:1"}, "a:1", func(t *endpoint) bool {
 			return t.option.TLSConfig.ServerName == "" && !t.unverified
 		}},
-		"unverified": {[]string{"rediss://a:1?skip_verify"}, "a:1", func(t *target) bool { return t.unverified }},
-		"timeouts": {[]string{"redis://a:1?dial_timeout=3s&write_timeout=4s"}, "a:1", func(t *target) bool {
+		"unverified": {[]string{"rediss://a:1?skip_verify"}, "a:1", func(t *endpoint) bool { return t.unverified }},
+		"timeouts": {[]string{"redis://a:1?dial_timeout=3s&write_timeout=4s"}, "a:1", func(t *endpoint) bool {
 			return t.option.Dialer.Timeout == 3*time.Second && t.option.ConnWriteTimeout == 4*time.Second
 		}},
 	} {
@@ -106,8 +106,8 @@ func TestTargets(t *testing.T) {
 			if err := provisioned(s); err != nil {
 				t.Fatal(err)
 			}
-			if got := strings.Join(s.target.option.InitAddress, " "); got != c.addrs || !c.check(s.target) {
-				t.Errorf("%s %+v", got, s.target.option)
+			if got := strings.Join(s.endpoint.option.InitAddress, " "); got != c.addrs || !c.check(s.endpoint) {
+				t.Errorf("%s %+v", got, s.endpoint.option)
 			}
 		})
 	}

@@ -33,11 +33,11 @@ func TestCloseGivesBack(t *testing.T) {
 		if err := provisioned(l); err != nil {
 			t.Fatal(err)
 		}
-		n, _ := links.References(l.target.id)
+		n, _ := conns.References(l.endpoint.id)
 		return n
 	}
 	old, other := opened(t, store(), "label"), opened(t, store(), "other")
-	if old.link != other.link || references() != 2 {
+	if old.conn != other.conn || references() != 2 {
 		t.Errorf("%d references", references())
 	}
 	inFlight, waiting := mustReserve(t, old, event(1)), mustReserve(t, old, event(2))
@@ -197,9 +197,9 @@ func TestTLS(t *testing.T) {
 		if err := provisioned(store); err != nil {
 			t.Fatal(err)
 		}
-		store.target.option.TLSConfig.RootCAs = x509.NewCertPool()
-		store.target.option.TLSConfig.RootCAs.AppendCertsFromPEM(contents(t, cert))
-		l := store.target.acquire()
+		store.endpoint.option.TLSConfig.RootCAs = x509.NewCertPool()
+		store.endpoint.option.TLSConfig.RootCAs.AppendCertsFromPEM(contents(t, cert))
+		l := store.endpoint.acquire()
 		<-l.tried
 		if (l.err == nil) != accepted {
 			t.Errorf("%s: %v", host, l.err)
