@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -237,6 +238,26 @@ func explain(path string, err error) error {
 	}
 	return fmt.Errorf("%s: %w; the file must be on a local disk that has room and can be written", path, err)
 }
+
+// guarded turns a panic into an error. bbolt panics on pages that cannot be
+// right, and reading a mapped file that was cut short or whose disk fails is a
+// memory fault, which ends the process unless it is made a panic.
+func guarded(f func() error) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if p := recover(); p != nil {
+			err = &damage{fmt.Sprint(p)}
+		}
+	}()
+	return f()
+}
+
+// damage is the error of a file whose content cannot be right.
+type damage struct{ detail string }
+
+func (d *damage) Error() string { return "the replay file is damaged: " + d.detail }
+
+func wrong(format string, args ...any) error { return &damage{fmt.Sprintf(format, args...)} }
 
 // Interface guards
 var _ caddy.Destructor = (*database)(nil)
