@@ -92,7 +92,7 @@ func (a *adminAPI) forget(r *http.Request, label, id string) (replay.Status, err
 	return status, nil
 }
 
-// keysOfID gives the keys under which a delivery with this id may be: made of
+// keysOfID returns the keys under which a delivery with this id may be: made of
 // its content, or of the id that the provider signs, which may look the same.
 func keysOfID(label, id string) []replay.Key {
 	var keys []replay.Key

@@ -43,7 +43,7 @@ func (r *storeRecorder) used(took time.Duration, err error) {
 	}
 }
 
-// failed counts a failure that nobody was told of.
+// failed counts a failure that no request returns.
 func (r *storeRecorder) failed() {
 	if r != nil {
 		r.errors.Inc()

@@ -33,7 +33,7 @@ const (
 	KeyDelivery = "delivery"
 )
 
-// Settings gives the options themselves; a store that embeds them needs no
+// Settings returns the options themselves; a store that embeds them needs no
 // method of its own.
 func (o Options) Settings() Options { return o }
 

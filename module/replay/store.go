@@ -1,4 +1,4 @@
-// Package replay says what a replay history is. The stores that keep one are
+// Package replay defines replay histories. The stores that keep them are
 // Caddy modules in the namespace http.verify_webhook.replay_stores, each in a
 // package of its own below this one; replaytest has the contract as tests.
 package replay
@@ -17,7 +17,7 @@ const Namespace = "http.verify_webhook.replay_stores"
 // Provisioning a store has no effect outside of it, because `caddy validate`
 // provisions too.
 type Store interface {
-	// Settings gives what every store has. Stores that embed Options have it.
+	// Settings returns the options of every store. Stores that embed Options have it.
 	Settings() Options
 
 	// Open opens the history of a label, once per configuration, when the
@@ -36,7 +36,7 @@ type InsecureOptions interface {
 }
 
 // Shared is a store whose history other processes use too. Its handlers need
-// a label that somebody wrote: two gateways would otherwise share a history by
+// an explicit label: two gateways would otherwise share a history by
 // accident.
 type Shared interface {
 	SharedBetweenProcesses()
@@ -59,21 +59,22 @@ type OpenOptions struct {
 	// Context is the one of the configuration that opens the history; it has
 	// the logger.
 	Context caddy.Context
-	// Failed is told of a failure that the history passes over instead of
-	// giving it back as an error. It may be nil.
+	// Failed is called for a failure that the history passes over instead of
+	// returning it. It may be nil.
 	Failed func()
-	// Evicted is told how many entries had to make room before they expired. It
-	// may be nil.
+	// Evicted is called with the number of entries that were evicted before they
+	// expired. It may be nil.
 	Evicted func(entries int)
 }
 
 // History remembers which events have been delivered. All methods may be
 // called by many goroutines at once.
 type History interface {
-	// Reserve claims an event before it is handed to the application. Exactly
-	// one of any number of callers gets Reserved and with it a reservation,
-	// which it must settle; everybody else gets no reservation and leaves no
-	// trace. On an error nothing is known and nothing is reserved.
+	// Reserve claims an event before it is handed to the application. Exactly one
+	// of any number of callers gets Reserved and a reservation, which it must
+	// settle; the others get no reservation and leave no trace. On an error nothing
+	// is known and nothing is reserved. This and every other call ends with its
+	// context.
 	Reserve(ctx context.Context, e Event) (Reservation, Status, error)
 
 	// Forget removes a delivered event, so that it can be delivered again, and
@@ -81,7 +82,7 @@ type History interface {
 	// InFlight while the event is being handled, Unknown if it is not there.
 	Forget(ctx context.Context, content Key) (Status, error)
 
-	// Close gives the history back, once the last request has settled its
+	// Close releases the history, once the last request has settled its
 	// reservation. Nothing else is called after it, and another Close does nothing.
 	// The store may still write what it could not write before.
 	Close() error
@@ -95,7 +96,7 @@ type Reservation interface {
 	Deliver(ctx context.Context) error
 
 	// Release forgets the event, so that a retry is forwarded. On an error
-	// retries are told to wait until the store releases it by itself.
+	// retries get 503 until the store releases it by itself.
 	Release(ctx context.Context) error
 }
 
@@ -120,7 +121,7 @@ type Status int
 const (
 	// Reserved means the event is new and now the caller's to deliver.
 	Reserved Status = iota
-	// InFlight means somebody else is delivering the content, or something under
+	// InFlight means another request is delivering the content, or something under
 	// the same occurrence ID.
 	InFlight
 	// Duplicate means the content has been delivered, with the same unsigned values.

@@ -149,7 +149,7 @@ func (d *database) begin(tx *bbolt.Tx, now func() time.Time) error {
 	return stamp(tx, d.clock.now())
 }
 
-// history gives the history of a label, the same one to every configuration.
+// history returns the history of a label, the same one to every configuration.
 func (d *database) history(ctx context.Context, label string) (*history, error) {
 	d.mu.Lock()
 	h := d.histories[label]
@@ -221,7 +221,7 @@ func syncFolder(path string) error {
 	return folder.Sync()
 }
 
-// explain says what to do about a file that cannot be opened.
+// explain adds what the operator can do about a file that cannot be opened.
 func explain(path string, err error) error {
 	const other = "move it away to begin with an empty history"
 	switch {

@@ -106,8 +106,8 @@ func (h *history) release(e replay.Event) {
 	h.reserved.Remove(e)
 }
 
-// delivery is the write that turns a reservation into entries. Whoever waits
-// for it may stop waiting: the writer itself brings the history up to date.
+// delivery is the write that turns a reservation into entries. The caller may
+// stop waiting for it: the writer updates the history.
 func (h *history) delivery(e replay.Event, ttl time.Duration) *write {
 	expires := h.database.clock.now() + ttl.Milliseconds()
 	entries := map[replay.Key]entry{e.Content: {expires: expires, mark: e.Unsigned, occurrence: e.Occurrence}}
@@ -128,7 +128,7 @@ func (h *history) delivery(e replay.Event, ttl time.Duration) *write {
 	w.written = func(err error) {
 		h.mu.Lock()
 		defer h.mu.Unlock()
-		if !tried { // later, it may be somebody else's reservation
+		if !tried { // later, the reservation may be another one
 			h.reserved.Remove(e)
 		}
 		tried = true

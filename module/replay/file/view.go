@@ -40,7 +40,7 @@ func (v *view) Entries() (n int, known bool) {
 	return n, err == nil
 }
 
-// Close gives back this configuration's share in the file.
+// Close releases this configuration's share in the file.
 func (v *view) Close() (err error) {
 	v.closing.Do(func() { _, err = databases.Delete(v.path) })
 	return err

@@ -30,7 +30,7 @@ func newWrite(apply func(*bbolt.Tx) error) *write {
 	return &write{apply: apply, done: make(chan struct{})}
 }
 
-// wait gives the outcome. Whoever is not patient leaves the write to itself.
+// wait returns the outcome. If ctx ends first, the write goes on by itself.
 func (w *write) wait(ctx context.Context) error {
 	select {
 	case <-w.done:
@@ -63,7 +63,7 @@ func (d *database) signal() {
 }
 
 // run is the writer. What has gathered while a transaction was being written
-// is the next one: a single delivery waits for nobody, and many share the
+// is the next one: a single delivery does not wait, and many share the
 // syncing of the disk.
 func (d *database) run() {
 	defer close(d.stopped)
@@ -172,7 +172,7 @@ func (d *database) probe(ctx context.Context) {
 	}
 	w := newWrite(func(*bbolt.Tx) error { return nil })
 	d.enqueue(w)
-	_ = w.wait(ctx) // writable says what came of it
+	_ = w.wait(ctx) // writable returns the outcome
 }
 
 func isDamage(err error) bool {

@@ -40,7 +40,7 @@ func (v *view) Forget(_ context.Context, content replay.Key) (replay.Status, err
 // Entries counts what is kept.
 func (v *view) Entries() (n int, known bool) { return v.history.kept(), true }
 
-// Close gives back this configuration's share in the history.
+// Close releases this configuration's share in the history.
 func (v *view) Close() (err error) {
 	v.closing.Do(func() {
 		v.history.leave(v)
@@ -80,8 +80,8 @@ func (r *reservation) Release(context.Context) error {
 	return nil
 }
 
-// evictions counts entries that made room before they expired, and tells the
-// operator once a minute at most: until then their replays could get through.
+// evictions counts entries that were evicted before they expired, whose replays
+// could get through, and logs that once a minute at most.
 type evictions struct {
 	mu       sync.Mutex
 	unsaid   int

@@ -23,7 +23,7 @@ func (Store) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// Settings gives the defaults; there is nothing to set.
+// Settings returns the defaults; there is nothing to set.
 func (Store) Settings() replay.Options { return replay.Options{} }
 
 // WeakerChoices names the store itself.

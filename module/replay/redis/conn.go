@@ -44,13 +44,13 @@ const (
 // is not a connection more.
 var conns = caddy.NewUsagePool()
 
-// acquire gives the connection to the endpoint. It must be released once.
+// acquire returns the connection to the endpoint. The caller releases it once.
 func (t *endpoint) acquire() *conn {
 	shared, _, _ := conns.LoadOrNew(t.id, func() (caddy.Destructor, error) { return connect(t), nil })
 	return shared.(*conn)
 }
 
-// release gives the connection back.
+// release ends what acquire began.
 func (l *conn) release() { _, _ = conns.Delete(l.endpoint.id) }
 
 // connect begins to connect.
@@ -120,8 +120,8 @@ func (l *conn) set(client rueidis.Client, err error) {
 
 var errSilent = errors.New("redis did not answer in time")
 
-// enter gives the client, and with it a place among those who wait for Redis,
-// which do or leave gives back.
+// enter returns the client, and takes a place among the callers that wait for
+// Redis, which do or leave frees.
 func (l *conn) enter(ctx context.Context) (rueidis.Client, error) {
 	select {
 	case <-l.tried:

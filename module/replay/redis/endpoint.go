@@ -27,7 +27,7 @@ type endpoint struct {
 }
 
 // parameters are what a URL's query may have. Others are refused: they would
-// be ignored, and somebody meant something by them.
+// be ignored without a word.
 var parameters = []string{
 	"addr", "client_name", "db", "dial_timeout", "master_set", "protocol",
 	"sentinel_password", "sentinel_username", "skip_verify", "write_timeout",
@@ -103,7 +103,7 @@ func (t *endpoint) hide(text string, u *url.URL) {
 	password, _ := u.User.Password()
 	_, encoded, _ := strings.Cut(u.User.String(), ":")
 	if password == "" {
-		// Somebody may have written a password in the place of the user.
+		// The password may stand in the place of the user.
 		password, encoded = u.User.Username(), u.User.String()
 	}
 	for _, secret := range []string{password, encoded, u.Query().Get("sentinel_password")} {

@@ -80,7 +80,7 @@ func expect(t testing.TB, h *history, e replay.Event, want replay.Status) {
 	}
 }
 
-// isDone tells whether nothing remains to be done with it.
+// isDone reports whether nothing remains to be done with it.
 func (r *reservation) isDone() bool {
 	r.history.mu.Lock()
 	defer r.history.mu.Unlock()

@@ -27,7 +27,7 @@ type history struct {
 	local   *localReservations
 
 	unrecorded logLimiter // deliveries let through because Redis failed
-	taken      logLimiter // reservations that somebody else has now
+	taken      logLimiter // reservations that another gateway has now
 
 	mu           sync.Mutex
 	reservations map[*reservation]struct{} // all that are not settled, or not in Redis
@@ -35,7 +35,7 @@ type history struct {
 	ended        chan struct{} // closed once it is closed and nothing is left
 }
 
-// Reserve gives an error within the timeout, or with on_error forward a
+// Reserve returns an error within the timeout, or with on_error forward a
 // reservation that records nothing.
 func (h *history) Reserve(ctx context.Context, e replay.Event) (replay.Reservation, replay.Status, error) {
 	r, status, err := h.reserve(ctx, e)

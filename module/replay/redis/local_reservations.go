@@ -8,8 +8,9 @@ import (
 	"github.com/hooklatch/hooklatch/module/replay"
 )
 
-// localReservations are the events under a label that this process answers for: those that
-// its handlers have, and those that were delivered and are not recorded yet.
+// localReservations are the events under a label that this process answers for:
+// those that its handlers have, and those that were delivered and are not recorded
+// yet.
 // Redis forgets a reservation when it was away for longer than the lease; the
 // process that has it does not, and would otherwise forward the event again.
 type localReservations struct {
@@ -25,8 +26,8 @@ type localReservations struct {
 // localPool holds them while any history uses them, so that they outlast a reload.
 var localPool = caddy.NewUsagePool()
 
-// acquireLocal gives what this process has under the keys that begin with prefix.
-// It must be released once. Unlike the connection, it stays the same when a
+// acquireLocal returns the reservations of this process under the keys that begin
+// with prefix. The caller releases it once. Unlike the connection, it stays the same when a
 // reload changes the timeout or the password.
 func (t *endpoint) acquireLocal(prefix string) *localReservations {
 	id := t.place + " " + prefix
@@ -43,7 +44,7 @@ func newLocalReservations(id string) *localReservations {
 	}
 }
 
-// release gives it back.
+// release ends what acquireLocal began.
 func (o *localReservations) release() { _, _ = localPool.Delete(o.id) }
 
 // Destruct has nothing to end.
@@ -92,7 +93,7 @@ func (o *localReservations) deliver(r *reservation) {
 	}
 }
 
-// remove lets go of a reservation, and of nobody else's.
+// remove removes a reservation, but not another one under the same keys.
 func (o *localReservations) remove(r *reservation) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -105,7 +106,7 @@ func (o *localReservations) remove(r *reservation) {
 	}
 }
 
-// find gives the reservation of a content, or nil.
+// find returns the reservation of a content, or nil.
 func (o *localReservations) find(content replay.Key) *reservation {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// logLimiter counts what happens and lets it be said once a minute at most.
+// logLimiter counts events and lets them be logged once a minute at most.
 type logLimiter struct {
 	mu     sync.Mutex
 	unsaid int
@@ -14,7 +14,7 @@ type logLimiter struct {
 
 const sayEvery = time.Minute
 
-// happened counts one more, and tells whether to say so now and how many there
+// happened counts one more, and reports whether to log it now and how many there
 // were since the last time.
 func (r *logLimiter) happened(now time.Time) (times int, say bool) {
 	r.mu.Lock()
@@ -27,7 +27,7 @@ func (r *logLimiter) happened(now time.Time) (times int, say bool) {
 	return times, true
 }
 
-// ever tells whether anything has happened.
+// ever reports whether anything has happened.
 func (r *logLimiter) ever() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()

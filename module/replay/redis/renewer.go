@@ -18,11 +18,12 @@ import (
 // be released is tried for a lease only, since it is free then.
 const closedWithin = 5 * time.Minute
 
-// maxRenewals is how many reservations it renews or finishes at once. They are many, because those whose
-// node of a cluster is down take their time, and must not keep the others.
+// maxRenewals is how many reservations it renews or finishes at once. They are
+// many, because those whose node of a cluster is down take long, and must not keep
+// the others waiting.
 const maxRenewals = 256
 
-// patience bounds what nobody waits for.
+// patience bounds calls that no request waits for.
 func (h *history) patience() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.Background(), h.lease)
 }

@@ -23,7 +23,7 @@ type reservation struct {
 	undone   bool      // the state is not in Redis yet; the renewer tries again
 	attended int       // how many are at it: the renewer, the handler's end, Forget
 	renewing bool      // a renewal is on its way
-	foreign  bool      // somebody else has it now
+	foreign  bool      // another gateway has it now
 	seen     time.Time // when it was claimed or renewed the last time
 	settled  time.Time
 }
@@ -58,7 +58,7 @@ func (r *reservation) claim(client rueidis.Client) (replay.Status, error) {
 	return status, err
 }
 
-// discard releases what nobody will settle.
+// discard releases a reservation that its handler will not settle.
 func (r *reservation) discard(client rueidis.Client) {
 	r.settle(released)
 	if err := r.finish(client); err != nil {
@@ -97,7 +97,7 @@ func (r *reservation) take(ctx context.Context, client rueidis.Client) (replay.S
 	return replay.Reserved, nil
 }
 
-// set reserves a key, or gives the value that is there already. From when it is
+// set reserves a key, or returns the value that is there already. From when it is
 // sent until the answer says otherwise, the key may be ours.
 func (r *reservation) set(ctx context.Context, client rueidis.Client, key string) (there bool, value string, err error) {
 	r.keys = append(r.keys, key)
@@ -122,10 +122,10 @@ func isRedisError(err error) bool {
 	return answered
 }
 
-// Deliver gives an error within the timeout; the renewer goes on trying.
+// Deliver returns an error within the timeout; the renewer goes on trying.
 func (r *reservation) Deliver(ctx context.Context) error { return r.end(ctx, delivered) }
 
-// Release gives an error within the timeout; the renewer goes on trying.
+// Release returns an error within the timeout; the renewer goes on trying.
 func (r *reservation) Release(ctx context.Context) error { return r.end(ctx, released) }
 
 func (r *reservation) end(ctx context.Context, s state) error {
@@ -227,7 +227,7 @@ func (r *reservation) finish(client rueidis.Client) error {
 	return nil
 }
 
-// record writes what was delivered, whoever has reserved it by now.
+// record writes the delivered event, even if another gateway has reserved it by now.
 func (r *reservation) record(ctx context.Context, client rueidis.Client, left time.Duration) error {
 	h, e := r.history, r.event
 	left = max(left, time.Millisecond)
