@@ -1,0 +1,366 @@
+package e2e
+
+import (
+	"bytes"
+	"compress/gzip"
+	"flag"
+	"fmt"
+	"hash/fnv"
+	"io"
+	"maps"
+	"math/rand/v2"
+	"net/http"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+var wholeBodyRows = flag.String("rows", "", "run only the rows of TestWholeBody whose name matches this expression")
+
+// row is one delivery over one route, sent twice.
+type row struct {
+	pair
+	number  int
+	size    size
+	fault   behavior // of the first sending; takes is none
+	atAudit bool     // the fault is that of the audit
+	chunked bool     // the sender does not declare the length
+}
+
+type size struct {
+	name  string
+	bytes int
+}
+
+func bodySizes() []size {
+	return []size{{"0B", 0}, {"100B", 100}, {"5KB", 5 << 10}, {"300KB", 300 << 10}, {"3MB", 3 << 20}}
+}
+
+func (r row) String() string {
+	name := r.reader.name + "/" + r.end.name + "/" + r.size.name + "/"
+	if r.atAudit {
+		name += "audit-"
+	}
+	return name + string(r.fault)
+}
+
+// mustArrive reports whether the first sending has to be delivered: nothing
+// fails, or only before or after another upstream can be asked.
+func (r row) mustArrive() bool {
+	switch r.fault {
+	case takes:
+		return true
+	case refuses:
+		return !r.atAudit && r.end.backup != ""
+	case resets, hangs:
+		return !r.atAudit && r.end.retries
+	case fails:
+		return !r.atAudit && r.end.statuses
+	default:
+		return false
+	}
+}
+
+// wholeBodyTable is all routes with every size, and the faults at routes of
+// every kind.
+func wholeBodyTable() []row {
+	var rows []row
+	add := func(p pair, s size, fault behavior, atAudit bool) {
+		r := row{pair: p, size: s, fault: fault, atAudit: atAudit}
+		hash := fnv.New32a()
+		_, _ = io.WriteString(hash, r.String())
+		r.chunked = hash.Sum32()%3 == 0
+		r.number = len(rows)
+		rows = append(rows, r)
+	}
+	sizes := bodySizes()
+	turn := 0
+	next := func(from int) size {
+		turn++
+		return sizes[from+turn%(len(sizes)-from)]
+	}
+	for _, p := range wholeBodyPairs() {
+		key := p.reader.name == "none" || p.reader.name == "audit-h1"
+		if key || p.end.name == "h1" {
+			for _, s := range sizes {
+				add(p, s, takes, false)
+			}
+		} else {
+			add(p, sizes[0], takes, false)
+			add(p, next(1), takes, false)
+			add(p, next(1), takes, false)
+		}
+		for _, fault := range p.end.faults() {
+			add(p, next(1), fault, false)
+			if key {
+				add(p, next(0), fault, false)
+			}
+		}
+		if p.reader.audit == "" || p.end.name != "h1" && p.end.name != "fcgi" {
+			continue
+		}
+		for _, fault := range []behavior{refuses, resets, fails, breaks, takesEarly, leavesEarly, busyEarly, busyAndLeave} {
+			add(p, next(1), fault, true)
+		}
+	}
+	return rows
+}
+
+// faults are what the first upstream can do wrong.
+func (e endpoint) faults() []behavior {
+	switch {
+	case e.first == "":
+		return nil
+	case e.hurries:
+		return []behavior{hangs}
+	default:
+		return []behavior{refuses, resets, fails, breaks, takesEarly, leavesEarly, busyEarly, busyAndLeave}
+	}
+}
+
+// wholeBodyPairs joins every reader with the plainest ends, and every end with
+// a reader of each kind.
+func wholeBodyPairs() []pair {
+	someReaders := []string{"none", "forward_auth", "audit-h1", "audit-fcgi", "audit-h1-less", "intercept-h1", "vars-body", "verify-again"}
+	someEnds := []string{"h1", "h1-less", "h2c", "fcgi", "h1-retry", "respond-body"}
+	var pairs []pair
+	for _, reader := range bodyReaders() {
+		for _, end := range endpoints() {
+			p := pair{reader, end}
+			if p.possible() && (slices.Contains(someReaders, reader.name) || slices.Contains(someEnds, end.name)) {
+				pairs = append(pairs, p)
+			}
+		}
+	}
+	return pairs
+}
+
+// TestWholeBody: whatever reads, buffers or fails behind verify_webhook, an
+// application gets the whole body as it was signed, or nothing counts as
+// delivered.
+//
+// Every row is sent twice. The first time something may fail. The second time
+// nothing does, so that it is either a duplicate of what has been delivered, or
+// arrives.
+func TestWholeBody(t *testing.T) {
+	rows := wholeBodyTable()
+	if *wholeBodyRows != "" {
+		wanted := regexp.MustCompile(*wholeBodyRows)
+		rows = slices.DeleteFunc(rows, func(r row) bool { return !wanted.MatchString(r.String()) })
+	}
+	noise := newNoise(rows)
+	up := newUpstreams(t, noise.body)
+	g := start(t, wholeBodySite(pairsOf(rows)), append(secrets(),
+		"E2E_LOG_LEVEL=INFO", "OTEL_TRACES_EXPORTER=none")...)
+	g.shapeRoutes(t)
+
+	var results sync.Map
+	began := time.Now()
+	queue := make(chan row)
+	var senders sync.WaitGroup
+	for range 12 {
+		senders.Go(func() {
+			for r := range queue {
+				results.Store(r.number, sendTwice(t, g, up, r, noise.body(r.number)))
+			}
+		})
+	}
+	for _, r := range rows {
+		queue <- r
+	}
+	close(queue)
+	senders.Wait()
+	took := time.Since(began)
+	up.finish()
+
+	kinds := map[string]int{}
+	failed := 0
+	for _, r := range rows {
+		sent, _ := results.Load(r.number)
+		faults := judge(up, r, sent.([2]reply), noise.body(r.number))
+		if len(faults) == 0 {
+			continue
+		}
+		failed++
+		var texts []string
+		for _, f := range faults {
+			kinds[f.kind]++
+			texts = append(texts, f.kind+": "+f.text)
+		}
+		t.Errorf("%s: %s", r, strings.Join(texts, "; "))
+	}
+	t.Logf("%d rows over %d routes in %v, %d failed", len(rows), len(pairsOf(rows)), took.Round(time.Second/10), failed)
+	for _, kind := range slices.Sorted(maps.Keys(kinds)) {
+		t.Logf("%5d %s", kinds[kind], kind)
+	}
+}
+
+func pairsOf(rows []row) []pair {
+	seen := map[string]bool{}
+	var pairs []pair
+	for _, r := range rows {
+		if !seen[r.label()] {
+			seen[r.label()] = true
+			pairs = append(pairs, r.pair)
+		}
+	}
+	return pairs
+}
+
+// noise holds the bodies of all rows: each is a piece of the same random bytes,
+// begun elsewhere.
+type noise struct {
+	bytes []byte
+	sizes map[int]int
+}
+
+func newNoise(rows []row) noise {
+	n := noise{sizes: map[int]int{}}
+	last := 0
+	for _, r := range rows {
+		n.sizes[r.number] = r.size.bytes
+		last = max(last, r.number)
+	}
+	n.bytes = make([]byte, last*16+3<<20)
+	random := rand.NewChaCha8([32]byte{})
+	_, _ = random.Read(n.bytes)
+	return n
+}
+
+func (n noise) body(row int) []byte {
+	return n.bytes[row*16:][:n.sizes[row]]
+}
+
+// reply is what a sender reads. Without an answer, its status is 0.
+type reply struct {
+	answer
+	err error
+}
+
+// sendTwice sends the row with its fault, and again without.
+func sendTwice(t *testing.T, g *gateway, up *upstreams, r row, body []byte) (got [2]reply) {
+	d := mceasy(string(body), time.Now(), strconv.Itoa(r.number+1), strconv.Itoa(r.number+1)).to(r.path() + "/hook")
+	for sending := range got {
+		audit, first := takes, takes
+		if sending == 0 {
+			if r.atAudit {
+				audit = r.fault
+			} else {
+				first = r.fault
+			}
+		}
+		now := d.with("X-Row", fmt.Sprintf("%d.%d", r.number, sending+1)).
+			with("X-Audit", up.address(r.reader.audit, audit)).
+			with("X-First", up.address(r.end.first, first)).
+			with("X-Backup", up.address(r.end.backup, takes))
+		send := sendGo
+		if r.chunked {
+			send = sendChunked
+		}
+		got[sending].answer, got[sending].err = send(t, g, now)
+	}
+	return got
+}
+
+// violation is a fault of one kind.
+type violation struct{ kind, text string }
+
+// judge holds what happened to the row against the rule.
+func judge(up *upstreams, r row, got [2]reply, body []byte) []violation {
+	var found []violation
+	add := func(kind, text string, args ...any) {
+		found = append(found, violation{kind, fmt.Sprintf(text, args...)})
+	}
+	arrivals, handled := up.of(r.number)
+	if !handled {
+		add("still being sent", "answered %v, then %v", got[0], got[1])
+	}
+	for _, a := range arrivals {
+		if a.method != http.MethodGet && a.complete() && (a.differs != "" || a.read != int64(len(body))) {
+			add("wrong body", "sending %s: %v", a.sending, a)
+		}
+	}
+	for i, s := range got {
+		sending := strconv.Itoa(i + 1)
+		duplicate := s.verdict() == "duplicate"
+		if s.took() && !duplicate {
+			judgeAnswer(add, r, s, arrivals, sending, body)
+		}
+	}
+	first, second := got[0], got[1]
+	again := slices.ContainsFunc(arrivals, func(a arrival) bool { return a.sending == "2" })
+	switch {
+	case first.verdict() == "duplicate":
+		add("new, but a duplicate", "%v", first)
+	case first.took() && (second.verdict() != "duplicate" || second.status != http.StatusOK):
+		add("delivered, but not recorded", "answered %v, then %v", first, second)
+	case first.took() && again:
+		add("delivered, but forwarded again", "answered %v, then %v", first, second)
+	case !first.took() && second.verdict() == "duplicate":
+		add("not delivered, but recorded", "answered %v, then %v", first, second)
+	case !first.took() && second.reason() == "in_flight":
+		add("not delivered, but still held", "answered %v, then %v", first, second)
+	case !first.took() && !second.took():
+		add("never delivered", "answered %v, then %v", first, second)
+	case !first.took() && r.mustArrive():
+		add("not delivered at once", "answered %v", first)
+	}
+	return found
+}
+
+// took reports whether the sender takes it for delivered.
+func (s reply) took() bool { return s.status >= 200 && s.status <= 299 }
+
+func (s reply) String() string {
+	if s.status == 0 {
+		return fmt.Sprintf("nothing (%v)", s.err)
+	}
+	return strings.TrimSpace(fmt.Sprintf("%d %s", s.status, s.reason()))
+}
+
+// judgeAnswer holds a 2xx against what the applications have received.
+func judgeAnswer(add func(string, string, ...any), r row, s reply, arrivals []arrival, sending string, body []byte) {
+	var by *arrival
+	numbers := s.header.Values("X-Arrival")
+	for i, a := range arrivals {
+		if a.sending != sending {
+			continue
+		}
+		if len(numbers) > 0 && strconv.Itoa(a.number) == numbers[len(numbers)-1] {
+			by = &arrivals[i]
+		}
+		took := a.status >= 200 && a.status <= 299
+		if took && a.method != http.MethodGet && !a.early && a.differs != "" {
+			add("recorded, but one application got less", "sending %s: %v", sending, a)
+		}
+	}
+	switch {
+	case r.end.echoes:
+		if echoed, err := s.text(); err != nil || !bytes.Equal(echoed, body) {
+			add("the gateway read another body", "sending %s: %d bytes%s", sending, len(echoed), difference(echoed, body))
+		}
+	case r.end.first == "":
+	case by == nil:
+		add("answered by nobody", "sending %s: %v", sending, s)
+	case by.early && by.declared != int64(len(body)):
+		add("offered less", "sending %s: %v", sending, by)
+	case !by.early && by.differs != "":
+		add("recorded, but not delivered", "sending %s: %v", sending, by)
+	}
+}
+
+// text is the body of the answer, uncompressed.
+func (s reply) text() ([]byte, error) {
+	if s.header.Get("Content-Encoding") != "gzip" {
+		return s.body, nil
+	}
+	plain, err := gzip.NewReader(bytes.NewReader(s.body))
+	if err != nil {
+		return nil, err
+	}
+	return io.ReadAll(plain)
+}
