@@ -1,10 +1,8 @@
 package e2e
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -218,37 +216,26 @@ func wholeBodySite(pairs []pair) string {
 	}`
 }
 
-// shapeRoutes gives the gateway its own configuration again, with the marked routes
-// in their form.
-func (g *gateway) shapeRoutes(t *testing.T) {
+// shapeRoutes gives the gateway its routes again, the marked ones in their form.
+func shapeRoutes(t *testing.T, g *gateway) {
 	t.Helper()
-	response, err := http.Get("http://" + g.admin + "/config/")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer response.Body.Close()
-	var config map[string]any
-	if err := json.NewDecoder(response.Body).Decode(&config); err != nil {
+	const path = "/config/apps/http/servers/srv0"
+	_, text := g.ask(t, http.MethodGet, path, "")
+	var server map[string]any
+	if err := json.Unmarshal([]byte(text), &server); err != nil {
 		t.Fatal(err)
 	}
 	named := map[string]any{}
-	shape(config, named)
-	servers := config["apps"].(map[string]any)["http"].(map[string]any)["servers"].(map[string]any)
-	for _, server := range servers {
-		server.(map[string]any)["named_routes"] = named
-	}
-	text, err := json.Marshal(config)
+	shape(server["routes"], named)
+	server["named_routes"] = named
+	shaped, err := json.Marshal(server)
 	if err != nil {
 		t.Fatal(err)
 	}
-	answer, err := http.Post("http://"+g.admin+"/load", "application/json", bytes.NewReader(text))
-	if err != nil {
-		t.Fatal(err)
+	if status, said := g.ask(t, http.MethodPatch, path, string(shaped)); status != http.StatusOK {
+		t.Fatalf("loading the routes: %d %s", status, said)
 	}
-	defer answer.Body.Close()
-	if said, _ := io.ReadAll(answer.Body); answer.StatusCode != http.StatusOK {
-		t.Fatalf("loading the routes: %d %s", answer.StatusCode, said)
-	}
+	sendAfterReload(t, g, craneops(""))
 }
 
 // shape rewrites every marked subroute below node, the inner ones first. Routes

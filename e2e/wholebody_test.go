@@ -65,52 +65,73 @@ func (r row) mustArrive() bool {
 	}
 }
 
-// wholeBodyTable is all routes with every size, and the faults at routes of
-// every kind.
+// wholeBodyTable is every route with sizes in turn, and every fault with routes
+// and sizes in turn. Behind no reader and behind an audit, it is every fault at
+// every route.
 func wholeBodyTable() []row {
 	var rows []row
+	seen := map[string]bool{}
 	add := func(p pair, s size, fault behavior, atAudit bool) {
-		r := row{pair: p, size: s, fault: fault, atAudit: atAudit}
+		r := row{pair: p, number: len(rows), size: s, fault: fault, atAudit: atAudit}
+		if seen[r.String()] {
+			return
+		}
+		seen[r.String()] = true
 		hash := fnv.New32a()
 		_, _ = io.WriteString(hash, r.String())
 		r.chunked = hash.Sum32()%3 == 0
-		r.number = len(rows)
 		rows = append(rows, r)
 	}
 	sizes := bodySizes()
 	turn := 0
-	next := func(from int) size {
+	next := func(sizes []size) size {
 		turn++
-		return sizes[from+turn%(len(sizes)-from)]
+		return sizes[turn%len(sizes)]
 	}
-	for _, p := range wholeBodyPairs() {
+	for number, p := range wholeBodyPairs() {
 		key := p.reader.name == "none" || p.reader.name == "audit-h1"
 		if key || p.end.name == "h1" {
 			for _, s := range sizes {
 				add(p, s, takes, false)
 			}
 		} else {
-			add(p, sizes[0], takes, false)
-			add(p, next(1), takes, false)
-			add(p, next(1), takes, false)
+			add(p, next(sizes), takes, false)
+			add(p, next(sizes[2:]), takes, false)
 		}
-		for _, fault := range p.end.faults() {
-			add(p, next(1), fault, false)
+		faults := p.end.faults()
+		if !key && len(faults) > 3 {
+			faults = inTurn(faults, number, 3)
+		}
+		for _, fault := range faults {
+			add(p, next(sizes[1:]), fault, false)
 			if key {
-				add(p, next(0), fault, false)
+				add(p, next(sizes), fault, false)
 			}
 		}
-		if p.reader.audit == "" || p.end.name != "h1" && p.end.name != "fcgi" {
-			continue
-		}
-		for _, fault := range []behavior{refuses, resets, fails, breaks, takesEarly, leavesEarly, busyEarly, busyAndLeave} {
-			add(p, next(1), fault, true)
+		if p.reader.audit != "" && (p.end.name == "h1" || p.end.name == "fcgi") {
+			for _, fault := range mistakes() {
+				add(p, next(sizes[1:]), fault, true)
+			}
 		}
 	}
 	return rows
 }
 
-// faults are what the first upstream can do wrong.
+// inTurn takes n of the list, beginning with another one each time.
+func inTurn(list []behavior, time, n int) []behavior {
+	var some []behavior
+	for i := range n {
+		some = append(some, list[(time*n+i)%len(list)])
+	}
+	return some
+}
+
+// mistakes are what an upstream can do wrong within no time.
+func mistakes() []behavior {
+	return []behavior{refuses, resets, fails, breaks, takesEarly, leavesEarly, busyEarly, busyAndLeave}
+}
+
+// faults are what the first upstream does wrong.
 func (e endpoint) faults() []behavior {
 	switch {
 	case e.first == "":
@@ -118,7 +139,7 @@ func (e endpoint) faults() []behavior {
 	case e.hurries:
 		return []behavior{hangs}
 	default:
-		return []behavior{refuses, resets, fails, breaks, takesEarly, leavesEarly, busyEarly, busyAndLeave}
+		return mistakes()
 	}
 }
 
@@ -147,6 +168,7 @@ func wholeBodyPairs() []pair {
 // nothing does, so that it is either a duplicate of what has been delivered, or
 // arrives.
 func TestWholeBody(t *testing.T) {
+	t.Parallel()
 	rows := wholeBodyTable()
 	if *wholeBodyRows != "" {
 		wanted := regexp.MustCompile(*wholeBodyRows)
@@ -156,7 +178,7 @@ func TestWholeBody(t *testing.T) {
 	up := newUpstreams(t, noise.body)
 	g := start(t, wholeBodySite(pairsOf(rows)), append(secrets(),
 		"E2E_LOG_LEVEL=INFO", "OTEL_TRACES_EXPORTER=none")...)
-	g.shapeRoutes(t)
+	shapeRoutes(t, g)
 
 	var results sync.Map
 	began := time.Now()
