@@ -109,7 +109,7 @@ func wholeBodyTable() []row {
 			}
 		}
 		if p.reader.audit != "" && (p.end.name == "h1" || p.end.name == "fcgi") {
-			for _, fault := range mistakes() {
+			for _, fault := range mistakes(p.reader.audit) {
 				add(p, next(sizes[1:]), fault, true)
 			}
 		}
@@ -126,9 +126,15 @@ func inTurn(list []behavior, time, n int) []behavior {
 	return some
 }
 
-// mistakes are what an upstream can do wrong within no time.
-func mistakes() []behavior {
-	return []behavior{refuses, resets, fails, breaks, takesEarly, leavesEarly, busyEarly, busyAndLeave}
+// mistakes are what an upstream can do wrong within no time. Over HTTP/2 none is
+// busy and reads on: the gateway stops there in the middle of the body, and each
+// side would wait for the other.
+func mistakes(protocol string) []behavior {
+	list := []behavior{refuses, resets, fails, breaks, takesEarly, leavesEarly, busyLeaves}
+	if protocol != "h2c" {
+		list = append(list, busyEarly)
+	}
+	return list
 }
 
 // faults are what the first upstream does wrong.
@@ -139,7 +145,7 @@ func (e endpoint) faults() []behavior {
 	case e.hurries:
 		return []behavior{hangs}
 	default:
-		return mistakes()
+		return mistakes(e.first)
 	}
 }
 

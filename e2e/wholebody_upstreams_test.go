@@ -21,20 +21,20 @@ import (
 type behavior string
 
 const (
-	takes        behavior = "takes"              // reads all, then answers 200
-	refuses      behavior = "refuses"            // nothing listens
-	resets       behavior = "resets"             // reads half of the body, then resets the connection
-	hangs        behavior = "hangs"              // reads all and does not answer
-	fails        behavior = "fails"              // reads all, then answers 500
-	breaks       behavior = "breaks"             // reads all, answers 200 and breaks off in its answer's body
-	takesEarly   behavior = "takes-early"        // answers 200, then reads all
-	leavesEarly  behavior = "takes-early-leaves" // answers 200 and does not read
-	busyEarly    behavior = "busy-early"         // answers 503, then reads all
-	busyAndLeave behavior = "busy-early-leaves"  // answers 503 and does not read
+	takes       behavior = "takes"              // reads all, then answers 200
+	refuses     behavior = "refuses"            // nothing listens
+	resets      behavior = "resets"             // reads half of the body, then resets the connection
+	hangs       behavior = "hangs"              // reads all and does not answer
+	fails       behavior = "fails"              // reads all, then answers 500
+	breaks      behavior = "breaks"             // reads all, answers 200 and breaks off in its answer's body
+	takesEarly  behavior = "takes-early"        // answers 200, then reads all
+	leavesEarly behavior = "takes-early-leaves" // answers 200 and does not read
+	busyEarly   behavior = "busy-early"         // answers 503, then reads all
+	busyLeaves  behavior = "busy-early-leaves"  // answers 503 and does not read
 )
 
 func listening() []behavior {
-	return []behavior{takes, resets, hangs, fails, breaks, takesEarly, leavesEarly, busyEarly, busyAndLeave}
+	return []behavior{takes, resets, hangs, fails, breaks, takesEarly, leavesEarly, busyEarly, busyLeaves}
 }
 
 // arrival is one request as it reached an upstream. Its body is compared as soon
@@ -166,7 +166,7 @@ func (u *upstreams) serve(b behavior, x exchangeWith) {
 		answer(statusFor(b), true)
 		read(all)
 		return
-	case leavesEarly, busyAndLeave:
+	case leavesEarly, busyLeaves:
 		answer(statusFor(b), true)
 		return
 	case resets:
@@ -192,7 +192,7 @@ func statusFor(b behavior) int {
 	switch b {
 	case fails:
 		return http.StatusInternalServerError
-	case busyEarly, busyAndLeave:
+	case busyEarly, busyLeaves:
 		return http.StatusServiceUnavailable
 	default:
 		return http.StatusOK
