@@ -32,7 +32,8 @@ type endpoint struct {
 	text     string
 	first    string // protocol of the upstream; empty if the gateway answers by itself
 	backup   string // protocol of the upstream that is asked when the first one fails
-	retries  bool   // by the same proxy
+	retries  bool   // by the same proxy, in turn
+	readsOn  bool   // the first proxy reads some of the body before it connects, and keeps it to itself
 	statuses bool   // an answer of 500 or more is such a failure
 	hurries  bool   // it gives up on an upstream that hangs
 	echoes   bool   // the gateway answers with the body
@@ -121,8 +122,10 @@ func bodyReaders() []bodyReader {
 	}
 }
 
+// The retries go to the upstreams in turn, so that two of them reach the backup
+// wherever they begin. A route is then for one row at a time.
 const (
-	retriesPosts    = "lb_policy first\nlb_retries 2\nlb_retry_match {\nmethod POST\n}"
+	retriesPosts    = "lb_policy round_robin\nlb_retries 2\nlb_retry_match {\nmethod POST\n}"
 	retriesStatuses = retriesPosts + "\nlb_retry_match {\nexpression `{rp.status_code} >= 500`\n}"
 )
 
@@ -131,7 +134,8 @@ func endpoints() []endpoint {
 		return endpoint{name: name, first: protocol, text: proxy(protocol, toFirst, options...)}
 	}
 	retried := func(name, protocol string, options ...string) endpoint {
-		return endpoint{name: name, first: protocol, backup: protocol, retries: true, text: proxy(protocol, toFirst+" "+toBackup, options...)}
+		return endpoint{name: name, first: protocol, backup: protocol, retries: true,
+			text: proxy(protocol, toFirst+" "+toFirst+" "+toBackup, options...)}
 	}
 	statuses := func(e endpoint) endpoint { e.statuses = true; return e }
 	hurried := func(e endpoint, transport, option string) endpoint {
@@ -140,7 +144,7 @@ func endpoints() []endpoint {
 		return e
 	}
 	withErrorRoutes := func(name, first, firstOptions, second, secondOptions string) endpoint {
-		return endpoint{name: name, first: first, backup: second, text: "route {\n" + markedAs("errors") +
+		return endpoint{name: name, first: first, backup: second, readsOn: first == "fcgi" || firstOptions != "", text: "route {\n" + markedAs("errors") +
 			proxy(first, toFirst, firstOptions) + "\n" + proxy(second, toBackup, secondOptions) + "\n}"}
 	}
 	timeoutFCGI := hurried(single("fcgi-timeout", ""), "fastcgi", "read_timeout")

@@ -126,8 +126,8 @@ func (u *upstreams) of(row int) (list []arrival, ended bool) {
 	return list, u.open[row] == 0
 }
 
-// exchangeWith is one request and the means to answer it.
-type exchangeWith struct {
+// upstreamRequest is one request and the means to answer it.
+type upstreamRequest struct {
 	upstream string
 	row      string // number of the row, a dot and the number of the sending
 	method   string
@@ -140,7 +140,7 @@ type exchangeWith struct {
 }
 
 // serve treats one request as the behavior says.
-func (u *upstreams) serve(b behavior, x exchangeWith) {
+func (u *upstreams) serve(b behavior, x upstreamRequest) {
 	row, sending := 0, ""
 	if number, rest, found := strings.Cut(x.row, "."); found {
 		row, _ = strconv.Atoi(number)
@@ -281,19 +281,19 @@ func (u *upstreams) serveHTTP1(conn net.Conn, b behavior) {
 		if err != nil {
 			return
 		}
-		u.serve(b, exchangeWith{
+		u.serve(b, upstreamRequest{
 			upstream: "h1 " + string(b),
 			row:      r.Header.Get("X-Row"),
 			method:   r.Method,
 			declared: r.ContentLength,
 			body:     r.Body,
 			answer: func(number, status int, whole bool) {
-				length := 2
+				text := "Content-Length: 2\r\n\r\nok"
 				if !whole {
-					length = 1000
+					text = "Transfer-Encoding: chunked\r\n\r\n2\r\nok\r\n"
 				}
-				fmt.Fprintf(conn, "HTTP/1.1 %d %s\r\nContent-Type: text/plain\r\nContent-Length: %d\r\nX-Arrival: %d\r\n\r\nok",
-					status, http.StatusText(status), length, number)
+				fmt.Fprintf(conn, "HTTP/1.1 %d %s\r\nContent-Type: text/plain\r\nX-Arrival: %d\r\n%s",
+					status, http.StatusText(status), number, text)
 			},
 			reset:    func() { resetConn(conn) },
 			breakOff: func() { conn.Close() },
@@ -308,7 +308,7 @@ func (u *upstreams) serveHTTP1(conn net.Conn, b behavior) {
 func (u *upstreams) listenHTTP2(t *testing.T, b behavior) string {
 	t.Helper()
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		u.serve(b, exchangeWith{
+		u.serve(b, upstreamRequest{
 			upstream: "h2c " + string(b),
 			row:      r.Header.Get("X-Row"),
 			method:   r.Method,
@@ -347,19 +347,14 @@ func (u *upstreams) serveFastCGI(conn net.Conn, b behavior) {
 	if err != nil {
 		declared = -1
 	}
-	u.serve(b, exchangeWith{
+	u.serve(b, upstreamRequest{
 		upstream: "fcgi " + string(b),
 		row:      params["HTTP_X_ROW"],
 		method:   params["REQUEST_METHOD"],
 		declared: declared,
 		body:     &stdin{in: in},
 		answer: func(number, status int, whole bool) {
-			length := 2
-			if !whole {
-				length = 1000
-			}
-			text := fmt.Sprintf("Status: %d\r\nContent-Type: text/plain\r\nContent-Length: %d\r\nX-Arrival: %d\r\n\r\nok",
-				status, length, number)
+			text := fmt.Sprintf("Status: %d\r\nContent-Type: text/plain\r\nX-Arrival: %d\r\n\r\nok", status, number)
 			answer := record(fcgiStdout, text)
 			if whole {
 				answer = append(answer, record(fcgiStdout, "")...)
