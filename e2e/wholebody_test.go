@@ -49,7 +49,7 @@ func (r row) String() string {
 }
 
 // mustArrive reports whether the first sending has to be delivered: nothing
-// fails, or only before or after another upstream can be asked.
+// fails, or another upstream can be asked with the whole body.
 func (r row) mustArrive() bool {
 	switch r.fault {
 	case takes:
@@ -65,9 +65,9 @@ func (r row) mustArrive() bool {
 	}
 }
 
-// wholeBodyTable is every route with sizes in turn, and every fault with routes
-// and sizes in turn. Behind no reader and behind an audit, it is every fault at
-// every route.
+// wholeBodyTable covers every route without a fault, and every fault on some
+// routes of each kind. The routes without a reader, and those after an audit over
+// HTTP/1.1, meet every fault. Sizes are taken in turn.
 func wholeBodyTable() []row {
 	var rows []row
 	seen := map[string]bool{}
@@ -166,13 +166,16 @@ func wholeBodyPairs() []pair {
 	return pairs
 }
 
-// TestWholeBody: whatever reads, buffers or fails behind verify_webhook, an
-// application gets the whole body as it was signed, or nothing counts as
-// delivered.
+// TestWholeBody checks that an application receives the whole signed body, or
+// that the delivery is not recorded, whatever reads, buffers or fails after
+// verify_webhook.
 //
-// Every row is sent twice. The first time something may fail. The second time
-// nothing does, so that it is either a duplicate of what has been delivered, or
-// arrives.
+// Every row is sent twice. Something may fail the first time. Nothing fails the
+// second time: it is a duplicate if the first was delivered, and arrives if it was
+// not. Each failing row is one line, and -rows repeats some of them.
+//
+// All rows share one process. A proxy that spoils Caddy's buffers can therefore
+// fail rows of other routes that buffer.
 func TestWholeBody(t *testing.T) {
 	t.Parallel()
 	rows := wholeBodyTable()
@@ -274,7 +277,7 @@ func (n noise) body(row int) []byte {
 	return n.bytes[row*16:][:n.sizes[row]]
 }
 
-// reply is what a sender reads. Without an answer, its status is 0.
+// reply is the answer to one sending. Its status is 0 if there is none.
 type reply struct {
 	answer
 	err error
@@ -308,7 +311,7 @@ func sendTwice(t *testing.T, g *gateway, up *upstreams, r row, body []byte) (got
 // violation is a fault of one kind.
 type violation struct{ kind, text string }
 
-// judge holds what happened to the row against the rule.
+// judge compares the arrivals and answers of a row with the rule.
 func judge(up *upstreams, r row, got [2]reply, body []byte) []violation {
 	var found []violation
 	add := func(kind, text string, args ...any) {
@@ -361,7 +364,7 @@ func (s reply) String() string {
 	return strings.TrimSpace(fmt.Sprintf("%d %s", s.status, s.reason()))
 }
 
-// judgeAnswer holds a 2xx against what the applications have received.
+// judgeAnswer compares a 2xx with the bodies that the applications received.
 func judgeAnswer(add func(string, string, ...any), r row, s reply, arrivals []arrival, sending string, body []byte) {
 	var by *arrival
 	numbers := s.header.Values("X-Arrival")
