@@ -27,6 +27,8 @@ var (
 	bodyGrammar   = grammar{holds: func(byte) bool { return true }}
 )
 
+func isDigit(ch byte) bool { return '0' <= ch && ch <= '9' }
+
 func isLetter(ch byte) bool { return 'a' <= ch|0x20 && ch|0x20 <= 'z' }
 
 func isIDByte(ch byte) bool { return isLetter(ch) || isDigit(ch) || ch == '_' || ch == '-' }

@@ -98,10 +98,10 @@ var zoomMembers = paths("event", "payload.plainToken")
 // (type 0; docs.discord.com). There type 1 is an event, which a PING has not.
 var discordHandshake = &Handshake{Signed: func(_ Key, body []byte) (*Reply, error) {
 	found, ok := members(body, discordMembers)
-	if !ok || found[1].raw != nil {
+	if !ok || found[1].raw != "" {
 		return nil, nil
 	}
-	switch string(found[0].raw) {
+	switch found[0].raw {
 	case "0":
 		return &Reply{Status: http.StatusNoContent, ContentType: jsonType}, nil
 	case "1":

@@ -1,11 +1,12 @@
 package schemes
 
 import (
-	"bytes"
-	"encoding/json"
 	"strings"
 	"time"
 	"unicode/utf8"
+	"unsafe"
+
+	"github.com/tidwall/gjson"
 )
 
 // maxMembers is how many members of a body a scheme may ask for, and maxSteps
@@ -33,174 +34,98 @@ func paths(names ...string) []path {
 // that is passed on may have.
 const maxTextLen = 6*256 + 2
 
-// value is a member of a JSON object as it stands in the body. The zero value
-// is a member that is not there, or is there twice: parsers differ in which
-// one of two they take, so neither is believed.
+// value is a member of a JSON object as it stands in the body, and is good as
+// long as the body is. The zero value is a member that is absent or repeated:
+// parsers differ in which one of two they take, so neither is believed.
 type value struct {
-	raw []byte
+	raw string
+}
+
+// readWhole is the size, in bytes, up to which a body is checked to be JSON and
+// read to its end. Of a larger one, nothing after the last wanted member is
+// read, and nothing but the wanted members is checked: both would cost more
+// than to hash the body.
+const readWhole = 16 << 10
+
+// members finds members of the JSON object that the body is, and reports
+// whether it is an object. It compares names rather than hand paths to gjson,
+// which would take signs in a name for queries and modifiers, and would return
+// the first of several members of one name.
+func members(body []byte, paths []path) (found [maxMembers]value, ok bool) {
+	// gjson checks by recursion, so only a small body may be checked.
+	if len(body) <= readWhole && !gjson.ValidBytes(body) {
+		return found, false
+	}
+	// Without a copy of the body, which nobody changes meanwhile.
+	object := gjson.Parse(unsafe.String(unsafe.SliceData(body), len(body))) //nolint:gosec // see above
+	if !object.IsObject() {
+		return found, false
+	}
+	f := finder{paths: paths, whole: len(body) <= readWhole}
+	f.object(object, 0, 1<<len(paths)-1)
+	return f.found, true
 }
 
 // finder is one search for members.
 type finder struct {
-	scanner
 	paths []path
 	found [maxMembers]value
-	twice uint // the paths of which a step is there twice, as bits
-	kept  uint // those that are found
-	over  bool // nothing is left to look for
+	kept  uint // the paths whose member is found, as bits
+	whole bool // the body is read to its end
 }
 
-// readWhole is the size, in bytes, up to which a body is read to its end. Of a
-// larger one, nothing is looked at behind the last member that was to be found:
-// its end would cost more than a proxy that does not look at it at all.
-const readWhole = 16 << 10
-
-// members finds members of the JSON object that the body is, and says whether
-// the body is a JSON object at all. It is checked in one pass and without
-// memory: a body that only begins like JSON yields nothing, unless it is larger
-// than readWhole and has all the members before it goes wrong.
-func members(body []byte, paths []path) (found [maxMembers]value, ok bool) {
-	f := finder{scanner: scanner{b: body}, paths: paths}
-	if f.space() != '{' || !f.object(0, 1<<len(paths)-1) {
-		return found, false
-	}
-	if f.over {
-		return f.found, true
-	}
-	f.space()
-	if f.i != len(f.b) {
-		return found, false
-	}
-	return f.found, true
-}
-
-// enough reports whether the rest of the body need not be read.
-func (f *finder) enough() bool {
-	f.over = len(f.b) > readWhole && f.kept == 1<<len(f.paths)-1
-	return f.over
-}
-
-// object reads an object that some paths, as bits, lead to in so many steps.
-// It calls itself at most maxSteps deep.
-func (f *finder) object(steps int, open uint) bool {
+// object searches an object to which some paths, as bits, lead in so many
+// steps. It reports whether there is more to look for.
+func (f *finder) object(object gjson.Result, steps int, open uint) (more bool) {
 	var seen uint
-	f.i++
-	for first := true; ; first = false {
-		next := f.space()
-		if next == '}' && first {
-			break
-		}
-		start := f.i
-		if next != '"' || !f.str() {
-			return false
-		}
-		name := f.b[start:f.i]
-		if !f.colon() {
-			return false
-		}
-		next = f.space()
-		start = f.i
-		hit := f.named(name, steps, open)
-		f.see(hit, &seen)
-		inner := f.beyond(hit, steps)
-		if inner != 0 && next == '{' {
-			if !f.object(steps+1, inner) {
-				return false
+	more = true
+	object.ForEach(func(name, member gjson.Result) bool {
+		var inner uint
+		for i, path := range f.paths {
+			bit := uint(1) << i
+			switch {
+			case open&bit == 0 || name.Str != path[steps]:
+				continue
+			case seen&bit != 0:
+				f.found[i], f.kept = value{}, f.kept&^bit
+			case len(path) == steps+1:
+				f.found[i], f.kept = value{member.Raw}, f.kept|bit
+			default:
+				inner |= bit
 			}
-			if f.over {
-				return true
-			}
-		} else if !f.value(steps + 1) {
-			return false
+			seen |= bit
 		}
-		f.keep(hit&^inner&^f.twice, f.b[start:f.i])
-		if f.enough() {
-			return true
+		if inner != 0 && member.IsObject() && !f.object(member, steps+1, inner) {
+			more = false
 		}
-		next = f.space()
-		if next == '}' {
-			break
-		}
-		if next != ',' {
-			return false
-		}
-		f.i++
-	}
-	f.i++
-	return true
+		more = more && (f.whole || f.kept != 1<<len(f.paths)-1)
+		return more
+	})
+	return more
 }
 
-// named gives the paths that go on with a quoted name. It may be written with
-// escapes and is still the same name to whoever parses it.
-func (f *finder) named(quoted []byte, step int, open uint) (hit uint) {
-	if open == 0 {
-		return 0
-	}
-	plain := quoted[1 : len(quoted)-1]
-	if bytes.IndexByte(plain, '\\') >= 0 {
-		plain = []byte(value{quoted}.text())
-	}
-	for i, path := range f.paths {
-		if open&(1<<i) != 0 && string(plain) == path[step] {
-			hit |= 1 << i
-		}
-	}
-	return hit
-}
-
-// see marks a step of paths. One that is there twice makes the paths void.
-func (f *finder) see(hit uint, seen *uint) {
-	again := hit & *seen
-	*seen |= hit
-	f.twice |= again
-	f.kept &^= again
-	for i := range f.paths {
-		if again&(1<<i) != 0 {
-			f.found[i] = value{}
-		}
-	}
-}
-
-// beyond gives those of the paths that do not end at this step.
-func (f *finder) beyond(hit uint, step int) uint {
-	for i, path := range f.paths {
-		if len(path) == step+1 {
-			hit &^= 1 << i
-		}
-	}
-	return hit
-}
-
-// keep keeps the value that paths end at.
-func (f *finder) keep(hit uint, raw []byte) {
-	f.kept |= hit
-	for i := range f.paths {
-		if hit&(1<<i) != 0 {
-			f.found[i] = value{raw}
-		}
-	}
-}
-
-// text gives the value of a string, or nothing if it is not one, is longer
-// than anything that is passed on, or is not UTF-8.
+// text returns the value of a string. It returns nothing for what is no string,
+// is longer than anything that is passed on, is not UTF-8, or has half of a
+// surrogate pair: every decoder makes U+FFFD of that, so two values that are
+// signed would look alike.
 func (v value) text() string {
 	raw := v.raw
-	if len(raw) < 2 || raw[0] != '"' || len(raw) > maxTextLen || !utf8.Valid(raw) {
+	if raw == "" || raw[0] != '"' || len(raw) > maxTextLen || !utf8.ValidString(raw) || !gjson.Valid(raw) {
 		return ""
 	}
-	if bytes.IndexByte(raw, '\\') < 0 {
-		return string(raw[1 : len(raw)-1])
-	}
-	var s string
-	if json.Unmarshal(raw, &s) != nil {
+	text := gjson.Parse(raw).Str
+	if strings.Count(text, replacement) != strings.Count(raw, replacement) {
 		return ""
 	}
-	return s
+	return strings.Clone(text)
 }
 
-// digits gives a number or a string that is nothing but digits.
+// replacement is what decoders write for what they cannot decode.
+const replacement = string(utf8.RuneError)
+
+// digits returns a number or a string that is nothing but digits.
 func (v value) digits() string {
-	raw := string(v.raw)
+	raw := v.raw
 	if len(raw) > 2 && raw[0] == '"' {
 		raw = raw[1 : len(raw)-1]
 	}

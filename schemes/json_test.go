@@ -3,6 +3,7 @@ package schemes
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -29,6 +30,14 @@ func TestMembers(t *testing.T) {
 		{"event is a number", `{"event":7}`, "", 0},
 		{"event is an object", `{"event":{"a":1}}`, "", 0},
 		{"event is null", `{"event":null}`, "", 0},
+		{"pair of surrogates", `{"event":"\ud83d\ude00"}`, "\U0001F600", 0},
+		{"half of a pair", `{"event":"\ud800x"}`, "", 0},
+		{"the other half", `{"event":"x\udc00"}`, "", 0},
+		{"two first halves", `{"event":"\ud800\ud800"}`, "", 0},
+		{"halves the wrong way round", `{"event":"\ude00\ud83d"}`, "", 0},
+		{"half of a pair behind the replacement", "{\"event\":\"\ufffd\\ud800\"}", "", 0},
+		{"half of a pair behind its name", `{"event":"\\ufffd\ud800"}`, "", 0},
+		{"the replacement itself", "{\"event\":\"a\ufffd\"}", "a\ufffd", 0},
 		{"not UTF-8", "{\"event\":\"\xff\"}", "", 0},
 		{"too long to pass on", `{"event":"` + strings.Repeat("x", maxTextLen) + `"}`, "", 0},
 		{"byte order mark", "\ufeff{\"event\":\"paid\"}", "", 0},
@@ -56,20 +65,54 @@ func TestMembers(t *testing.T) {
 	}
 }
 
+// TestMembersOfADeepBody: neither a small body nor a large one can exhaust the
+// stack, and what stands beside the nesting is found.
 func TestMembersOfADeepBody(t *testing.T) {
-	deep := func(n int) []byte {
-		return []byte(`{"a":` + strings.Repeat("[", n) + strings.Repeat("]", n) + `}`)
-	}
-	for n, want := range map[int]bool{1: true, maxDepth - 1: true, maxDepth: false, 100 * maxDepth: false} {
-		body := deep(n)
-		if _, ok := members(body, nil); ok != want || ok != json.Valid(body) {
-			t.Errorf("%d levels: %v, want %v, encoding/json says %v", n, ok, want, json.Valid(body))
+	for _, n := range []int{1, readWhole / 4, 1 << 20} {
+		for _, c := range []struct{ name, open, close string }{
+			{"closed", strings.Repeat("[", n), strings.Repeat("]", n)},
+			{"objects", strings.Repeat(`{"a":`, n) + "1", strings.Repeat("}", n)},
+		} {
+			body := []byte(`{"event":"paid","x":` + c.open + c.close + `}`)
+			found, ok := members(body, paths("event", "timestamp"))
+			if !ok || found[0].text() != "paid" {
+				t.Errorf("%s, %d levels: %v %q", c.name, n, ok, found[0].text())
+			}
+			body = []byte(`{"x":` + c.open)
+			if found, _ := members(body, paths("x.y", "event")); found[0].raw != "" {
+				t.Errorf("%s, %d levels that do not end: %.20q", c.name, n, found[0].raw)
+			}
 		}
 	}
 }
 
-// FuzzMembers compares with encoding/json: the same bodies are objects, and
-// a member that is found has the value that encoding/json sees.
+// TestNamesAreLiteral: what means something in a path of gjson's means nothing
+// in a name.
+func TestNamesAreLiteral(t *testing.T) {
+	for _, name := range []string{"*", "ev*", "event?", "#", "@this", "@keys", "@values|0", "!\"made up\"", "{event}", "[event]", `e\vent`, "event|@this", "..0", "~true", "\"event\"", "", "0"} {
+		way := []path{{name}, {"x", name}}
+		quoted, err := json.Marshal(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		there := `{"event":"other","x":{"event":"other"}}`
+		if found, ok := members([]byte(there), way); !ok || found[0].raw != "" || found[1].raw != "" {
+			t.Errorf("%q finds %q", name, found)
+		}
+		body := fmt.Sprintf(`{"event":"other","x":{"event":"other",%s:"inner"},%s:"outer"}`, quoted, quoted)
+		if found, ok := members([]byte(body), way); !ok || found[0].text() != "outer" || found[1].text() != "inner" {
+			t.Errorf("%q is not found: %q", name, found)
+		}
+	}
+	// A dot in a name is part of it; one in a path is a step.
+	if found, _ := members([]byte(`{"data.id":"no"}`), paths("data.id")); found[0].raw != "" {
+		t.Errorf("data.id finds %q", found[0].raw)
+	}
+}
+
+// FuzzMembers compares with encoding/json: the same bodies are objects, and a
+// member has the value that encoding/json sees, unless that has put U+FFFD into
+// it.
 func FuzzMembers(f *testing.F) {
 	for _, s := range seeds(f, "*") {
 		f.Add(s.Body)
@@ -93,18 +136,14 @@ func checkMembers(t *testing.T, body []byte) bool {
 	if !ok {
 		return false
 	}
-	if event := found[0].text(); event != "" {
-		var want map[string]json.RawMessage
-		if err := json.Unmarshal(body, &want); err != nil {
-			t.Fatal(err)
-		}
-		var s string
-		if err := json.Unmarshal(want["event"], &s); err != nil || s != event {
-			t.Fatalf("event %q, encoding/json says %q (%v)", event, s, err)
-		}
-		if !utf8.ValidString(event) {
-			t.Fatalf("event %q is not UTF-8", event)
-		}
+	var want string
+	raw, there := reference(body, eventAndTime[0])
+	there = there && json.Unmarshal(raw, &want) == nil && raw[0] == '"'
+	switch event := found[0].text(); {
+	case event != "" && (!there || event != want || !utf8.ValidString(event)):
+		t.Fatalf("event %q, encoding/json says %q", event, want)
+	case event == "" && want != "" && there && len(raw) <= maxTextLen && utf8.Valid(raw) && !strings.Contains(want, replacement):
+		t.Fatalf("no event, encoding/json says %q", want)
 	}
 	return true
 }
@@ -122,9 +161,12 @@ func TestMembersOfLargeBodies(t *testing.T) {
 		{"not, behind the last one", `{"event":"e","data":{"id":"1","x":` + long, true, "1"},
 		{"again, behind the last one", `{"event":"e","data":{"id":"1"},"x":` + long + `,"event":"f"}`, true, "1"},
 		{"again, before the last one", `{"event":"d","event":"e","x":` + long + `,"data":{"id":"1"}}`, true, "1"},
-		{"not, before the last one", `{"event":"e","x":` + long + `;,"data":{"id":"1"}}`, false, ""},
+		{"not, before the last one", `{"event":"e","x":` + long + `;,"data":{"id":"1"}}`, true, "1"},
 		{"one is missing", `{"event":"e","x":` + long + `}`, true, ""},
-		{"one is missing, not well-formed", `{"event":"e","x":` + long, false, ""},
+		{"one is missing, not well-formed", `{"event":"e","x":` + long, true, ""},
+		{"the wanted one ends too early", `{"x":` + long + `,"event":"e","data":{"id":"1`, true, ""},
+		{"the wanted one has a control character", `{"x":` + long + `,"event":"e","data":{"id":"` + "\n" + `"}}`, true, ""},
+		{"no object", `[` + long + `,{"event":"e","data":{"id":"1"}}]`, false, ""},
 		{"a small one that is not well-formed", `{"event":"e","data":{"id":"1"},`, false, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -2,7 +2,7 @@
 // signature, which bytes are signed, with which key and algorithm, and what a
 // verified body tells. It verifies and, for tests and the command line, signs.
 //
-// It uses the standard library only, has no clock of its own and does no I/O:
+// Beside the standard library it uses gjson. It has no clock of its own and does no I/O:
 // whoever calls it reads the body, judges the signed time and keeps the
 // history of replays.
 //
