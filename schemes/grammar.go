@@ -77,13 +77,20 @@ func signedTime(text, unit string, fixed bool) (time.Time, bool) {
 	return time.Unix(n, 0), ok && (!fixed || len(text) == maxSecondsDigits)
 }
 
-// strictRFC3339 reads a time with no other spelling than the standard's:
-// time.Parse also takes an hour of one digit and a comma before the fraction.
+// strictRFC3339 reads a time with no other spelling than the standard's: the
+// standard library also takes an hour of one digit and a comma before the
+// fraction. Nor does it take a time that has no such spelling in UTC, where its
+// year is beyond 9999 or before 0.
 func strictRFC3339(text string) (at time.Time, ok bool) {
-	const longest = len("2006-01-02T15:04:05.999999999+00:00")
-	if len(text) > longest || !isAll(rfc3339Grammar, text) {
+	const (
+		shortest = len("2006-01-02T15:04:05Z")
+		longest  = len("2006-01-02T15:04:05.999999999+00:00")
+		hourEnd  = len("2006-01-02T15")
+	)
+	if len(text) < shortest || len(text) > longest || text[hourEnd] != ':' || !isAll(rfc3339Grammar, text) {
 		return time.Time{}, false
 	}
-	err := at.UnmarshalText([]byte(text))
-	return at, err == nil
+	at, err := time.Parse(time.RFC3339, text)
+	year := at.UTC().Year()
+	return at, err == nil && 0 <= year && year <= 9999
 }

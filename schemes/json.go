@@ -153,10 +153,10 @@ func (v value) unixMillis() time.Time {
 	return time.UnixMilli(n)
 }
 
-// rfc3339 gives a time that is written so, or the zero time.
+// rfc3339 returns a time that is written so, or the zero time.
 func (v value) rfc3339() time.Time {
-	at, err := time.Parse(time.RFC3339, v.text())
-	if err != nil {
+	at, ok := strictRFC3339(v.text())
+	if !ok {
 		return time.Time{}
 	}
 	return at

@@ -180,3 +180,31 @@ func TestMembersOfLargeBodies(t *testing.T) {
 		})
 	}
 }
+
+// TestTimesOfABody are passed on as RFC 3339 in UTC, so what cannot be written so
+// is left out.
+func TestTimesOfABody(t *testing.T) {
+	for text, want := range map[string]string{
+		"2026-02-20T00:00:00Z":           "2026-02-20T00:00:00Z",
+		"2026-02-20T00:00:00.5+01:00":    "2026-02-19T23:00:00.5Z",
+		"9999-12-31T23:59:59Z":           "9999-12-31T23:59:59Z",
+		"9999-12-31T23:59:59-23:59":      "",
+		"9999-12-31T23:59:59.9999-00:01": "",
+		"0000-01-01T00:00:00Z":           "0000-01-01T00:00:00Z",
+		"0000-01-01T00:00:00+23:59":      "",
+		"2026-02-20T00:00:00,5Z":         "",
+		"2026-02-20T0:00:00Z":            "",
+		"2026-02-20T00:00:00":            "",
+		"2026-02-20 00:00:00Z":           "",
+		"":                               "",
+	} {
+		v := value{`"` + text + `"`}
+		at, got := v.rfc3339(), ""
+		if !at.IsZero() {
+			got = at.UTC().Format(time.RFC3339Nano)
+		}
+		if got != want {
+			t.Errorf("%q is %q, want %q", text, got, want)
+		}
+	}
+}
