@@ -18,10 +18,12 @@ type keyer struct {
 	withTime bool // `key delivery`: the send time is part of the identity
 	unique   bool // occurrence IDs are
 	cuts     bool // a signed text can be cut in several ways
+	signsID  bool // deliveries have a signed id, though perhaps not all of them
 	pool     sync.Pool
 }
 
 const (
+	withoutIDKind  = "#content\x00"
 	occurrenceKind = "#occurrence\x00"
 	cutKind        = "#cut\x00"
 	variantKind    = "#variant\x00"
@@ -29,7 +31,7 @@ const (
 )
 
 func newKeyer(label string, scheme *schemes.Scheme, withTime bool) *keyer {
-	k := &keyer{label: label, withTime: withTime, unique: scheme.UniqueOccurrence, cuts: scheme.Cut != nil}
+	k := &keyer{label: label, withTime: withTime, unique: scheme.UniqueOccurrence, cuts: scheme.Cut != nil, signsID: scheme.SignsID}
 	k.pool.New = func() any { return &contentHash{Hash: sha256.New()} }
 	return k
 }
@@ -44,11 +46,20 @@ type contentHash struct {
 // content makes the content key: the label, with `key delivery` the send time
 // as it was signed, then the signed id; where there is none, what is signed
 // besides the body, then the body.
+//
+// A body must not be taken for the id that has the same text, so what comes
+// without an id is of another kind where deliveries have ids. The common keys,
+// those of ids and those of bodies where nothing has an id, stay as they were
+// before there was this kind: what is in a history is still found.
 func (k *keyer) content(claim *schemes.Claim, id string, body []byte) replay.Key {
 	c := k.pool.Get().(*contentHash)
 	defer k.pool.Put(c)
 	c.Reset()
-	c.scratch = k.appendHead(c.scratch[:0], claim)
+	c.scratch = c.scratch[:0]
+	if k.signsID && id == "" {
+		c.scratch = append(c.scratch, withoutIDKind...)
+	}
+	c.scratch = k.appendHead(c.scratch, claim)
 	if id != "" {
 		c.scratch = append(c.scratch, id...)
 		c.Write(c.scratch)
