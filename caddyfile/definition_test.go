@@ -91,6 +91,9 @@ func fields(typ reflect.Type, name string, into map[string]bool) {
 	switch typ.Kind() {
 	case reflect.Struct:
 		for f := range typ.Fields() {
+			if f.Tag.Get("json") == "-" { // is for definitions in Go
+				continue
+			}
 			fields(f.Type, name+"."+f.Name, into)
 		}
 	case reflect.Slice:

@@ -62,7 +62,7 @@ func BenchmarkHeaders(b *testing.B) {
 		for b.Loop() {
 			d := &delivery{
 				handler: h, sentHeader: true, sentAt: testTime,
-				facts:      schemes.Facts{Event: "user.created", OccurredAt: testTime.Add(-time.Minute), Tenant: "acme", Environment: "sandbox"},
+				facts:      schemes.Event{Type: "user.created", OccurredAt: testTime.Add(-time.Minute), Tenant: "acme", Environment: "sandbox"},
 				occurrence: schemes.Unsigned{Value: "job-1", Sent: true},
 			}
 			d.setHeaders(header, values)

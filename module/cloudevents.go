@@ -24,7 +24,7 @@ const ceUnknownType = "webhook.delivery"
 // time is the event's own or else the signed send time; without either it has
 // none.
 func (d *delivery) setCloudEvent(header http.Header) {
-	kind := fit(d.facts.Event)
+	kind := fit(d.facts.Type)
 	if kind == "" {
 		kind = ceUnknownType
 	}

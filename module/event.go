@@ -80,7 +80,7 @@ func (d *delivery) eventData() map[string]any {
 		return data
 	}
 	data["id"], data["key"] = d.id(), d.secret
-	if event := fit(d.facts.Event); event != "" {
+	if event := fit(d.facts.Type); event != "" {
 		data["event"] = event
 	}
 	if !d.sentAt.IsZero() {

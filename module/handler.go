@@ -154,8 +154,8 @@ type Handler struct {
 
 	onConflict string // OnConflict, or the scheme's default
 
-	publicURL publicURL // PublicURL, if there is one
-	tokens    tokenSums // Handshake's
+	publicURL schemes.PublicURL // PublicURL, if there is one
+	tokens    tokenSums         // Handshake's
 
 	budget budget
 	window schemes.Window
@@ -214,7 +214,7 @@ func (h *Handler) provision(ctx caddy.Context) error {
 		h.now = systemClock
 	}
 	h.logger = sampled(ctx.Logger(), h.Provider)
-	h.publicURL, _ = parsePublicURL(h.PublicURL) // Check knows it
+	h.publicURL, _ = schemes.ParsePublicURL(h.PublicURL) // Check knows it
 	h.allow = allowHeader(h.Methods)
 
 	if err := h.loadStore(ctx); err != nil {
@@ -293,7 +293,12 @@ func (h *Handler) compileSecrets() error {
 	if err := h.compileHandshake(); err != nil {
 		return err
 	}
-	if h.verifier, err = h.scheme.NewVerifier(secrets...); err != nil {
+	judged := schemes.IgnoreTime()
+	if h.window.Judged {
+		judged = schemes.Tolerance(h.window.Past, h.window.Future)
+	}
+	clock := schemes.Clock(func() time.Time { return h.now() })
+	if h.verifier, err = h.scheme.NewVerifier(secrets, judged, clock); err != nil {
 		return err
 	}
 	h.signer, err = newSigner(h.SignUpstream)

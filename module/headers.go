@@ -40,7 +40,7 @@ func (d *delivery) setHeaders(header http.Header, values []string) {
 	set(headerVerdict, string(d.verdict))
 	set(headerProvider, d.handler.Provider)
 	set(headerID, d.id())
-	set(headerEvent, fit(d.facts.Event))
+	set(headerEvent, fit(d.facts.Type))
 	if d.sentHeader {
 		set(headerSentAt, d.sentAt.UTC().Format(milliseconds))
 	}

@@ -79,7 +79,7 @@ func (d *delivery) placeholder(name string) (any, bool) {
 	}
 	switch name {
 	case "event":
-		return fit(d.facts.Event), true
+		return fit(d.facts.Type), true
 	case "id":
 		return d.id(), true
 	case "occurrence_id":
@@ -176,7 +176,7 @@ func (h *Handler) log(r *http.Request, d *delivery, v verdict, refused *refusal)
 	}
 	if d.verified {
 		fields = append(fields, zap.String("id", d.id()), zap.Int("key", d.secret))
-		if event := fit(d.facts.Event); event != "" {
+		if event := fit(d.facts.Type); event != "" {
 			fields = append(fields, zap.String("event", event))
 		}
 		if !d.sentAt.IsZero() {

@@ -2,42 +2,22 @@ package module
 
 import (
 	"net/http"
-	"strings"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/hooklatch/hooklatch/schemes"
 )
 
-// received gives a request to the scheme as its sender wrote it: handlers in
-// front of this one may have rewritten it. This is the one place that knows
-// which URL the provider has signed. Headers such as X-Forwarded-Proto do not
-// count, from whomever they come: who can write them would choose for which
-// URL a delivery is taken.
+// received returns a request as its sender wrote it, for the scheme: handlers
+// before this one may have rewritten it. This is the one place that knows which
+// URL the provider has signed.
 func (h *Handler) received(r *http.Request) schemes.Request {
-	seen := schemes.Request{Header: r.Header}
 	if !h.scheme.SignsRequest {
-		return seen
+		return schemes.Request{Header: r.Header}
 	}
-	original := originalRequest(r)
-	seen.Method, seen.Host, seen.URI = original.Method, r.Host, original.RequestURI
-	if !strings.HasPrefix(seen.URI, "/") { // the absolute form, as proxies get it
-		seen.URI = original.URL.RequestURI()
-	}
-	if !strings.HasPrefix(seen.URI, "/") {
-		// Such as x:y or *, which no provider sends: with nothing between it and the
-		// host, the signed URL could be cut elsewhere. An empty URL is refused.
-		return schemes.Request{Header: r.Header, Method: seen.Method}
-	}
-	seen.Scheme = "http"
-	if r.TLS != nil {
-		seen.Scheme = "https"
-	}
-	if h.PublicURL != "" {
-		p := &h.publicURL
-		seen.Scheme, seen.Host, seen.URI = p.scheme, p.host, p.prefix+seen.URI
-	}
-	return seen
+	sent := *originalRequest(r)
+	sent.Header, sent.Host, sent.TLS = r.Header, r.Host, r.TLS
+	return schemes.RequestOf(&sent, h.publicURL)
 }
 
 // originalRequest is the request before any rewrite.

@@ -56,7 +56,7 @@ func TestPublicURL(t *testing.T) {
 	} {
 		t.Run(public, func(t *testing.T) {
 			if begins == "" {
-				if _, err := parsePublicURL(public); err == nil {
+				if _, err := schemes.ParsePublicURL(public); err == nil {
 					t.Error("is taken")
 				}
 				return

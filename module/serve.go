@@ -28,9 +28,6 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	if refused := h.verify(w, r, d); refused != nil {
 		return h.reject(w, r, d, refused)
 	}
-	if refused := h.window.Judge(d.sentAt, d.now); refused != nil {
-		return h.reject(w, r, d, refusalOf(refused))
-	}
 	if done, err := h.meetSigned(w, r, d); done {
 		return err
 	}
@@ -76,7 +73,7 @@ type delivery struct {
 
 	verified   bool
 	secret     int // position of the one that matches, from 1
-	facts      schemes.Facts
+	facts      schemes.Event
 	sentAt     time.Time // as judged and shown; zero if the scheme has none
 	sentHeader bool      // the send time is from the headers
 	now        time.Time // when it was judged
@@ -113,7 +110,7 @@ func (h *Handler) verify(w http.ResponseWriter, r *http.Request, d *delivery) *r
 		refused.unread = true
 		return refused
 	}
-	verification, err := h.verifier.Open(h.received(r))
+	verification, err := h.verifier.BeginShared(h.received(r), arriving{&d.body.intake})
 	if err != nil {
 		refused := refusalOf(err)
 		refused.unread = true
@@ -126,49 +123,44 @@ func (h *Handler) verify(w http.ResponseWriter, r *http.Request, d *delivery) *r
 		return refused
 	}
 	d.body.arrived()
-	body := d.body.intake.bytes()
 	d.arrived = h.now()
-	h.recorder.arrived(len(body))
-	secret, err := verification.Verify(body)
-	if err != nil {
+	h.recorder.arrived(len(d.body.intake.bytes()))
+	event, err := verification.Verify()
+	if event.Secret == 0 {
 		return h.explainURL(refusalOf(err))
 	}
 
-	d.verified, d.secret = true, secret
+	d.verified, d.secret = true, event.Secret
 	if len(h.readNames) > 0 {
 		h.emits.removeOursBut(r.Header, h.stayNames)
 	}
-	d.facts = verification.Facts(body)
+	d.facts = event
 	d.idText = d.facts.ID
-	d.occurrence, d.unsigned = claim.OccurrenceID, claim.UnsignedEvent
+	d.occurrence, d.unsigned = event.OccurrenceID, event.UnsignedType
+	d.sentAt, d.sentHeader, d.now = event.SentAt, h.scheme.Time == schemes.TimeInHeaders, event.JudgedAt
 	// Only now: a forgery is not worth a second pass over its body.
-	d.event = h.keyer.event(claim, d.facts.ID, verification.Content(body), verification.Cut(body))
+	d.event = h.keyer.event(claim, d.facts.ID, verification.Content(), verification.Cut())
 	if h.signedHandshake() {
-		d.handshake, d.handshakeRefused = verification.Handshake(body)
+		d.handshake, d.handshakeRefused = verification.Handshake()
 	}
-	d.takeTime(claim.SentAt)
 	h.recorder.verified(d)
+	if err != nil { // authentic, but not fresh
+		return refusalOf(err)
+	}
 	return nil
 }
+
+// arriving is a body that is being read, as the verification sees it.
+type arriving struct{ *intake }
+
+// Bytes returns what has arrived.
+func (a arriving) Bytes() []byte { return a.bytes() }
 
 func (h *Handler) refuseMethod(w http.ResponseWriter) *refusal {
 	if !h.Observe {
 		w.Header()["Allow"] = []string{h.allow}
 	}
 	return refuseFor(methodNotAllowed, "deliveries come with "+h.allow)
-}
-
-// takeTime takes the signed time: from the headers, or from the body where
-// the operator asked for it to be judged.
-func (d *delivery) takeTime(fromHeaders time.Time) {
-	h := d.handler
-	switch {
-	case h.scheme.Time == schemes.TimeInHeaders:
-		d.sentAt, d.sentHeader = fromHeaders, true
-	case h.scheme.Time == schemes.TimeInBody && h.window.Judged:
-		d.sentAt = d.facts.BodyTime
-	}
-	d.now = h.now()
 }
 
 // age is how old the signed time is; it may be negative.

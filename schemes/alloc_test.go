@@ -27,20 +27,20 @@ func TestVerifyAllocatesNothing(t *testing.T) {
 	}
 	for _, s := range all {
 		secrets := sampleOf(s).secrets
-		v, err := s.NewVerifier(secrets[:]...)
+		v, err := s.NewVerifier(secrets[:])
 		if err != nil {
 			t.Fatal(err)
 		}
-		if v.public != 0 {
+		if v.asymm != 0 {
 			continue
 		}
 		r := requestOf(s, signSample(t, s, body, time.Unix(1e9, 0)), body)
 		for _, configured := range [][]string{secrets[:1], {secrets[1], secrets[0]}, secrets[1:2]} {
-			v, _ := s.NewVerifier(configured...)
+			v, _ := s.NewVerifier(configured)
 			run := func(r Request) {
 				if d, err := v.Open(r); err == nil {
 					d.Write(body)
-					d.Verify(body)
+					d.Authenticate()
 					d.Close()
 				}
 			}
@@ -66,13 +66,14 @@ func TestTwilioFormAllocatesNothing(t *testing.T) {
 	}
 	r.Header = h
 	for _, secrets := range [][]string{{"token"}, {"other", "token"}, {"other"}} {
-		v, err := twilio.NewVerifier(secrets...)
+		v, err := twilio.NewVerifier(secrets)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if n := testing.AllocsPerRun(100, func() {
 			if d, err := v.Open(r); err == nil {
-				d.Verify(body)
+				d.Write(body)
+				d.Authenticate()
 				d.Close()
 			}
 		}); n != 0 {

@@ -61,6 +61,7 @@ func (c *defined) scheme(name string) *Scheme {
 		SignedBytes:     c.Signed,
 
 		UniqueOccurrence: c.OccurrenceIDUnique,
+		OnConflict:       c.OnConflict,
 
 		SignsID:      !c.ID.isZero(),
 		SignsRequest: c.template.has(urlVar) || c.template.has(methodVar),
@@ -70,6 +71,7 @@ func (c *defined) scheme(name string) *Scheme {
 		Open:         c.open,
 		Read:         c.read,
 		Sign:         c.sign,
+		Handshake:    c.Handshake,
 	}
 	for i := range c.sets[1:] {
 		s.AliasHeaders = append(s.AliasHeaders, c.sets[1+i].signedAll()...)

@@ -116,10 +116,10 @@ func (c *Claim) addCryptrMAC(text string) bool {
 
 var cryptrMembers = paths("code", "issued_at", "__domain__", "__environment__")
 
-func readCryptr(_ *Claim, body []byte) Facts {
+func readCryptr(_ *Claim, body []byte) Event {
 	found, _ := members(body, cryptrMembers)
-	return Facts{
-		Event: found[0].text(), OccurredAt: found[1].rfc3339(),
+	return Event{
+		Type: found[0].text(), OccurredAt: found[1].rfc3339(),
 		Tenant: found[2].text(), Environment: found[3].text(),
 	}
 }

@@ -40,16 +40,16 @@ func FuzzDefinition(f *testing.F) {
 			h[name] = []string{other}
 		}
 		for _, secret := range []string{"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", other} {
-			v, err := s.NewVerifier(secret)
+			v, err := s.NewVerifier([]string{secret})
 			if err != nil {
 				continue
 			}
 			if d, err := v.Open(Request{Header: h, Method: "POST", Scheme: "https", Host: "a", URI: "/"}); err == nil {
 				d.Write(body)
-				if _, err := d.Verify(body); err != nil && reasonOf(err) != "signature_mismatch" {
+				if _, err := d.Authenticate(); err != nil && reasonOf(err) != "signature_mismatch" {
 					t.Fatal(err)
 				}
-				d.Facts(body)
+				d.event()
 				d.Close()
 			} else if !strings.HasPrefix(reasonOf(err), "m") {
 				t.Fatalf("refused with %v", err)

@@ -81,6 +81,15 @@ type Definition struct {
 	// each names, for every signed header above, the one in its place. A
 	// delivery has the headers of one set and none of another.
 	Aliases []map[string]string `json:"aliases,omitempty"`
+
+	// OnConflict is what becomes of delivered content that comes again under
+	// other unsigned values, unless the user says otherwise. Only the built-in
+	// schemes have another default than ConflictReject.
+	OnConflict string `json:"-"`
+
+	// Handshake is what the provider asks before it delivers anything. It is
+	// code, so only a definition in Go can have it.
+	Handshake *Handshake `json:"-"`
 }
 
 // SignatureForm is where the signatures are in a request, and in which form.

@@ -95,7 +95,7 @@ func TestWhatIsSignedDecides(t *testing.T) {
 		out              Outgoing
 		body             string
 		time             TimeSource
-		want             Facts
+		want             Event
 		identity         string
 		unsignedEvent    string
 	}{
@@ -104,16 +104,16 @@ func TestWhatIsSignedDecides(t *testing.T) {
 			out: Outgoing{Event: "paid"}, unsignedEvent: "paid",
 		}, {
 			name: "an event header that is signed", definition: `{"signature":{"header":"X-S"},"signed":"{header.X-E}\n{body}","event":{"header":"X-E"}}`,
-			out: Outgoing{Event: "paid"}, want: Facts{Event: "paid"}, identity: "paid",
+			out: Outgoing{Event: "paid"}, want: Event{Type: "paid"}, identity: "paid",
 		}, {
 			name: "a member of the body comes first", definition: `{"signature":{"header":"X-S"},"event":{"header":"X-E","body":"data.type"}}`,
-			out: Outgoing{Event: "paid"}, body: `{"data":{"type":"refunded"}}`, want: Facts{Event: "refunded"}, unsignedEvent: "paid",
+			out: Outgoing{Event: "paid"}, body: `{"data":{"type":"refunded"}}`, want: Event{Type: "refunded"}, unsignedEvent: "paid",
 		}, {
 			name: "a signed id is the identity", definition: `{"signature":{"header":"X-S"},"signed":"{id}.{body}","id":{"header":"X-I"}}`,
-			out: Outgoing{ID: "e-1"}, want: Facts{ID: "e-1"},
+			out: Outgoing{ID: "e-1"}, want: Event{ID: "e-1"},
 		}, {
 			name: "an id in the body", definition: `{"signature":{"header":"X-S"},"id":{"body":"data.id"}}`,
-			body: `{"data":{"id":"e-1"}}`, want: Facts{ID: "e-1"},
+			body: `{"data":{"id":"e-1"}}`, want: Event{ID: "e-1"},
 		}, {
 			name: "an id in the body that cannot be one", definition: `{"signature":{"header":"X-S"},"id":{"body":"id"}}`,
 			body: `{"id":"e 1"}`,
@@ -125,14 +125,14 @@ func TestWhatIsSignedDecides(t *testing.T) {
 			time: TimeInHeaders,
 		}, {
 			name: "a time in the body", definition: `{"signature":{"header":"X-S"},"timestamp":{"body":"at","unit":"ms"}}`,
-			body: `{"at":1760000000123}`, time: TimeInBody, want: Facts{BodyTime: time.UnixMilli(1760000000123)},
+			body: `{"at":1760000000123}`, time: TimeInBody, want: Event{BodyTime: time.UnixMilli(1760000000123)},
 		}, {
 			name: "all that is signed is the identity, but the time", definition: `{"signature":{"header":"X-S"},"signed":"{timestamp}\n{method} {url}\n{header.X-A}\n{body}","timestamp":{"header":"X-T"}}`,
 			out:  Outgoing{Request: Request{Method: "POST", Scheme: "https", Host: "a", URI: "/b?c", Header: http.Header{"X-A": {"d"}}}},
 			time: TimeInHeaders, identity: "POST\x00https://a/b?c\x00d",
 		}, {
 			name: "whose event it is", definition: `{"signature":{"header":"X-S"},"tenant":"t.x","environment":"t.y","occurred_at":{"body":"at","unit":"rfc3339"}}`,
-			body: `{"t":{"x":"acme","y":"live"},"at":"2025-10-09T08:53:20Z"}`, want: Facts{Tenant: "acme", Environment: "live", OccurredAt: at},
+			body: `{"t":{"x":"acme","y":"live"},"at":"2025-10-09T08:53:20Z"}`, want: Event{Tenant: "acme", Environment: "live", OccurredAt: at},
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -144,7 +144,7 @@ func TestWhatIsSignedDecides(t *testing.T) {
 			}
 			r := c.out.Request
 			r.Header = h
-			v, err := s.NewVerifier("secret")
+			v, err := s.NewVerifier([]string{"secret"})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -154,10 +154,10 @@ func TestWhatIsSignedDecides(t *testing.T) {
 			}
 			defer d.Close()
 			d.Write(c.out.Body)
-			if _, err := d.Verify(c.out.Body); err != nil {
+			if _, err := d.Authenticate(); err != nil {
 				t.Fatal(err)
 			}
-			got := d.Facts(c.out.Body)
+			got := d.event()
 			if !got.OccurredAt.Equal(c.want.OccurredAt) || !got.BodyTime.Equal(c.want.BodyTime) {
 				t.Errorf("times %v %v", got.OccurredAt, got.BodyTime)
 			}
@@ -236,7 +236,7 @@ func TestEntriesWithoutAName(t *testing.T) {
 			t.Fatal(err)
 		}
 		h.Set("X-S", "=77,"+h.Get("X-S")+",=evil")
-		v, err := s.NewVerifier("k")
+		v, err := s.NewVerifier([]string{"k"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -245,8 +245,8 @@ func TestEntriesWithoutAName(t *testing.T) {
 			t.Fatalf("%s: %v", signed, err)
 		}
 		d.Write(out.Body)
-		if _, err := d.Verify(out.Body); err != nil || d.Facts(out.Body).ID != out.ID || d.Claim.SentAtText == "77" {
-			t.Errorf("%s: %v, id %q, sent at %q", signed, err, d.Facts(out.Body).ID, d.Claim.SentAtText)
+		if _, err := d.Authenticate(); err != nil || d.event().ID != out.ID || d.Claim.SentAtText == "77" {
+			t.Errorf("%s: %v, id %q, sent at %q", signed, err, d.event().ID, d.Claim.SentAtText)
 		}
 		d.Close()
 	}

@@ -12,5 +12,6 @@ func init() {
 		Timestamp: TimePlace{Place: Place{Header: "X-Signature-Timestamp"}},
 		Signed:    "{timestamp}{body}",
 		Event:     EventPlace{Body: "event.type"},
-	}).Handshake = discordHandshake
+		Handshake: discordHandshake,
+	})
 }

@@ -1,11 +1,50 @@
 package schemes_test
 
 import (
+	"errors"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
 	"time"
 
 	"github.com/hooklatch/hooklatch/schemes"
 )
+
+// at is when the deliveries of the examples are sent and judged.
+func at() time.Time { return time.Unix(1760000000, 0) }
+
+// A delivery is verified with one call, once its body has been read.
+func ExampleNewVerifier() {
+	v, err := schemes.NewVerifier("stripe", []string{"whsec_new", "whsec_old"}, schemes.Clock(at))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	body := `{"id":"evt_1","type":"invoice.paid"}`
+	r := httptest.NewRequest(http.MethodPost, "/hook", nil)
+	r.Header.Set("Stripe-Signature", "t=1760000000,v1=0ed470af61a93720d9e07a45ff4d7d66554946a8f70d7bcc91e991aebeac01e2")
+
+	event, err := v.Verify(r, []byte(body))
+	fmt.Println(event.Type, event.ID, event.Secret, err)
+
+	_, err = v.Verify(r, []byte(strings.Replace(body, "evt_1", "evt_2", 1)))
+	fmt.Println(errors.Is(err, schemes.ErrSignatureMismatch), errors.Is(err, schemes.ErrStale))
+	// Output:
+	// invoice.paid evt_1 2 <nil>
+	// true false
+}
+
+// A delivery is signed as the provider would sign it, for a test.
+func ExampleScheme_SignWith() {
+	stripe, _ := schemes.Get("stripe")
+	headers, err := stripe.SignWith("whsec_old", schemes.Outgoing{
+		Body: []byte(`{"id":"evt_1","type":"invoice.paid"}`), At: at(),
+	})
+	fmt.Println(headers.Get("Stripe-Signature"), err)
+	// Output:
+	// t=1760000000,v1=0ed470af61a93720d9e07a45ff4d7d66554946a8f70d7bcc91e991aebeac01e2 <nil>
+}
 
 // A provider that signs its send time and the body, and has the id of the event
 // in the body. Define registers such a scheme; here it is only compiled.
@@ -23,27 +62,18 @@ func ExampleDefinition() {
 		return
 	}
 	body := []byte(`{"type":"paid","data":{"id":"ev_1"}}`)
-	header, err := acme.SignWith("a secret", schemes.Outgoing{Body: body, At: time.Unix(1760000000, 0)})
+	header, err := acme.SignWith("a secret", schemes.Outgoing{Body: body, At: at()})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-
-	verifier, err := acme.NewVerifier("a newer secret", "a secret")
+	verifier, err := acme.NewVerifier([]string{"a secret"}, schemes.Clock(at))
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	delivery, err := verifier.Open(schemes.Request{Header: header})
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	defer delivery.Close()
-	delivery.Write(body) // piece by piece, as it arrives
-	secret, err := delivery.Verify(body)
-	facts := delivery.Facts(body)
-	fmt.Println(secret, err, facts.ID, facts.Event)
+	event, err := verifier.Verify(&http.Request{Header: header}, body)
+	fmt.Println(event.ID, event.Type, err)
 
 	_, err = schemes.Definition{
 		Signature: schemes.SignatureForm{Header: "Acme-Signature"},
@@ -52,6 +82,33 @@ func ExampleDefinition() {
 	}.Compile("acme")
 	fmt.Println(err)
 	// Output:
-	// 2 <nil> ev_1 paid
+	// ev_1 paid <nil>
 	// signed: it cannot be told where {id} ends, which may hold what {body} begins with: a signed delivery could be cut into another one; if all bodies are JSON objects, set json_object, which holds them to that
+}
+
+// A body is verified while it arrives.
+func ExampleVerifier_Open() {
+	v, err := schemes.NewVerifier("github", []string{"a secret"})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	github, _ := schemes.Get("github")
+	header, err := github.SignWith("a secret", schemes.Outgoing{Body: []byte("[1,2]")})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	delivery, err := v.Open(schemes.Request{Header: header})
+	if err != nil {
+		fmt.Println(err) // before one byte of the body is read
+		return
+	}
+	defer delivery.Close()
+	for _, piece := range []string{"[1,", "2]"} {
+		_, _ = delivery.Write([]byte(piece))
+	}
+	_, err = delivery.Verify()
+	fmt.Println(err)
+	// Output: <nil>
 }

@@ -48,15 +48,15 @@ func (c *defined) compileBody() error {
 }
 
 // read is Scheme.Read of a definition.
-func (c *defined) read(claim *Claim, body []byte) Facts {
-	facts := Facts{ID: claim.ID, Event: claim.Event}
+func (c *defined) read(claim *Claim, body []byte) Event {
+	event := Event{ID: claim.ID, Type: claim.Event}
 	plan := &c.body
 	if len(plan.paths) == 0 {
-		return facts
+		return event
 	}
 	found, ok := members(body, plan.paths)
 	if !ok {
-		return facts
+		return event
 	}
 	text := func(at int) string {
 		if at < 0 {
@@ -70,16 +70,16 @@ func (c *defined) read(claim *Claim, body []byte) Facts {
 		}
 		return found[at].time(unit)
 	}
-	if event := text(plan.event); event != "" {
-		facts.Event = event
+	if kind := text(plan.event); kind != "" {
+		event.Type = kind
 	}
 	if id := text(plan.id); id != "" {
-		facts.ID = id
+		event.ID = id
 	}
-	facts.BodyTime = moment(plan.at, c.Timestamp.Unit)
-	facts.OccurredAt = moment(plan.occurred, c.OccurredAt.Unit)
-	facts.Tenant, facts.Environment = text(plan.tenant), text(plan.environment)
-	return facts
+	event.BodyTime = moment(plan.at, c.Timestamp.Unit)
+	event.OccurredAt = moment(plan.occurred, c.OccurredAt.Unit)
+	event.Tenant, event.Environment = text(plan.tenant), text(plan.environment)
+	return event
 }
 
 // time reads a time that is written in a unit, or gives the zero time.

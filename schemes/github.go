@@ -11,5 +11,6 @@ func init() {
 		Signature:    SignatureForm{Header: "X-Hub-Signature-256", Prefix: "sha256="},
 		Event:        EventPlace{Header: "X-GitHub-Event"},
 		OccurrenceID: "X-GitHub-Delivery",
-	}).OnConflict = ConflictAck
+		OnConflict:   ConflictAck,
+	})
 }

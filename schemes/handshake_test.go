@@ -109,7 +109,7 @@ func TestMetaHandshake(t *testing.T) {
 func TestHandshakeIsForAVerifiedDelivery(t *testing.T) {
 	zoom, _ := Get("zoom")
 	body := []byte(`{"payload":{"plainToken":"a"},"event":"endpoint.url_validation"}`)
-	v, err := zoom.NewVerifier("new", "old")
+	v, err := zoom.NewVerifier([]string{"new", "old"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,14 +122,14 @@ func TestHandshakeIsForAVerifiedDelivery(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if reply, err := d.Handshake(body); reply != nil || err != nil {
+		if reply, err := d.Handshake(); reply != nil || err != nil {
 			t.Fatalf("unverified: %v %v", reply, err)
 		}
 		d.Write(body)
-		if _, err := d.Verify(body); err != nil {
+		if _, err := d.Authenticate(); err != nil {
 			t.Fatal(err)
 		}
-		reply, err := d.Handshake(body)
+		reply, err := d.Handshake()
 		// By the key that matches: HMAC-SHA256 of "a" under "old", by openssl.
 		if err != nil || !strings.Contains(string(reply.Body), "ccb8aa420cd444f5cfdcd2d6615b96bb052db7c6401711ceaf45f0a800cf00aa") {
 			t.Fatalf("%s %v", reply.Body, err)

@@ -35,7 +35,7 @@ func TestKeysThatAnybodyHas(t *testing.T) {
 		"a point of order 8":            {get("discord"), "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a", "no public key of anybody"},
 		"a point of order 8, the other": {get("discord"), "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05", "no public key of anybody"},
 	} {
-		if _, err := c.scheme.NewVerifier(c.secret); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := c.scheme.NewVerifier([]string{c.secret}); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
 		}
 	}
@@ -43,7 +43,7 @@ func TestKeysThatAnybodyHas(t *testing.T) {
 		"github":  " a secret with blanks ",
 		"discord": hex.EncodeToString(mustDecode(t, "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a")), // RFC 8032
 	} {
-		if _, err := get(name).NewVerifier(secret); err != nil {
+		if _, err := get(name).NewVerifier([]string{secret}); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -82,7 +82,7 @@ func TestEveryKeySignsWhatItVerifies(t *testing.T) {
 				t.Errorf("%s: %v", name, err)
 				continue
 			}
-			v, err := s.NewVerifier(strings.TrimSuffix(k.public, "\n")) // as {file.PATH} gives it
+			v, err := s.NewVerifier([]string{strings.TrimSuffix(k.public, "\n")}) // as {file.PATH} gives it
 			if err != nil {
 				t.Errorf("%s: %v", name, err)
 				continue
@@ -93,10 +93,10 @@ func TestEveryKeySignsWhatItVerifies(t *testing.T) {
 				continue
 			}
 			d.Write(body)
-			if secret, err := d.Verify(body); secret != 1 || err != nil {
+			if secret, err := d.Authenticate(); secret != 1 || err != nil {
 				t.Errorf("%s: secret %d, %v", name, secret, err)
 			}
-			if signed, err := d.Signed(body); string(signed) != `1760000000.{"a":1}.e1` || err != nil {
+			if signed, err := d.Signed(); string(signed) != `1760000000.{"a":1}.e1` || err != nil {
 				t.Errorf("%s: signed %q, %v", name, signed, err)
 			}
 			d.Close()
@@ -139,7 +139,7 @@ func TestKeyErrors(t *testing.T) {
 		{"ecdsa-p256", "spki", canary, "is not the public key"},
 	} {
 		s := mustCompile(t, definitionFor(keyPair{algorithm: c.algorithm, form: c.form}, ""))
-		_, err := s.NewVerifier(c.secret)
+		_, err := s.NewVerifier([]string{c.secret})
 		var secretErr *SecretError
 		if !errors.As(err, &secretErr) || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), canary) {
 			t.Errorf("%s %s: %v, want %q", c.algorithm, c.form, err, c.want)
@@ -156,11 +156,11 @@ func TestKeyErrors(t *testing.T) {
 	}
 	k := pairs["ed25519 hex"]
 	s := mustCompile(t, definitionFor(k, ""))
-	if _, err := s.NewVerifier(k.public, k.public, k.public, k.public, k.public); err == nil || !strings.Contains(err.Error(), "5 public keys; write 4 or fewer") {
+	if _, err := s.NewVerifier([]string{k.public, k.public, k.public, k.public, k.public}); err == nil || !strings.Contains(err.Error(), "5 public keys; write 4 or fewer") {
 		t.Errorf("five public keys: %v", err)
 	}
 	standard, _ := Get("standard")
-	if _, err := standard.NewVerifier(canary); err == nil || !strings.Contains(err.Error(), "begins with none of whsec_, whpk_; write the whole secret") {
+	if _, err := standard.NewVerifier([]string{canary}); err == nil || !strings.Contains(err.Error(), "begins with none of whsec_, whpk_; write the whole secret") {
 		t.Errorf("%v", err)
 	}
 }

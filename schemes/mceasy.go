@@ -137,13 +137,13 @@ var mceasyMembers = paths("event_type", "event_name")
 
 // readMcEasy names the event by type and name, such as alarm.harsh_braking,
 // since the signed event id is only a number; without both it is that number.
-func readMcEasy(c *Claim, body []byte) Facts {
+func readMcEasy(c *Claim, body []byte) Event {
 	found, _ := members(body, mceasyMembers)
 	kind, name := found[0].text(), found[1].text()
 	if kind == "" || name == "" {
-		return Facts{Event: string(c.Identity)}
+		return Event{Type: string(c.Identity)}
 	}
-	return Facts{Event: identifier(kind) + "." + identifier(name)}
+	return Event{Type: identifier(kind) + "." + identifier(name)}
 }
 
 // identifier writes a name in lower case with an underscore for every run of

@@ -8,5 +8,6 @@ func init() {
 		Source:    "developers.facebook.com, Graph API: Webhooks, Getting Started",
 		Signature: SignatureForm{Header: "X-Hub-Signature-256", Prefix: "sha256="},
 		Event:     EventPlace{Body: "object"},
-	}).Handshake = metaHandshake
+		Handshake: metaHandshake,
+	})
 }

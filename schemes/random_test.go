@@ -57,7 +57,7 @@ func TestRandomGrammars(t *testing.T) {
 // randomDelivery signs deliveries of a scheme and changes most of them: what is
 // accepted is exactly what was signed, and what was not changed is accepted.
 func randomDelivery(t *testing.T, s *Scheme, bodies []string) func(t *testing.T, r *mutator) bool {
-	v, err := s.NewVerifier(sampleOf(s).secrets[0])
+	v, err := s.NewVerifier([]string{sampleOf(s).secrets[0]})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,12 +69,12 @@ func randomDelivery(t *testing.T, s *Scheme, bodies []string) func(t *testing.T,
 			t.Fatalf("honest headers: %v", err)
 		}
 		d.Write(body)
-		signed, err := d.Signed(body)
+		signed, err := d.Signed()
 		if err != nil {
 			t.Fatal(err)
 		}
 		signed = bytes.Clone(signed)
-		if _, err := d.Verify(body); err != nil {
+		if _, err := d.Authenticate(); err != nil {
 			t.Fatalf("honest delivery: %v", err)
 		}
 		d.Close()
@@ -99,13 +99,13 @@ func randomDelivery(t *testing.T, s *Scheme, bodies []string) func(t *testing.T,
 		}
 		defer d.Close()
 		d.Write(sentBody)
-		if _, err := d.Verify(sentBody); err != nil {
+		if _, err := d.Authenticate(); err != nil {
 			if bytes.Equal(sentBody, body) && sameHeaders(sent.Header, honest.Header) {
 				t.Fatalf("unchanged delivery: %v", err)
 			}
 			return false
 		}
-		if got, err := d.Signed(sentBody); err != nil || !bytes.Equal(got, signed) || !bytes.Equal(sentBody, body) {
+		if got, err := d.Signed(); err != nil || !bytes.Equal(got, signed) || !bytes.Equal(sentBody, body) {
 			t.Fatalf("%q was signed, and %q accepted (%v)", signed, got, err)
 		}
 		return true

@@ -1,8 +1,15 @@
 package schemes
 
-// Reason is the kind of a refusal, one word from a fixed list, so that it can
-// stand in logs and be the label of a metric.
+import "errors"
+
+// Reason is the kind of a refusal: one word of a-z and _, so that it can stand
+// in logs and be the label of a metric. A scheme in Go may have reasons of its
+// own; a gateway answers those like SignatureMismatch. It is an error, which
+// errors.Is finds in a *Refusal.
 type Reason string
+
+// Error returns the word.
+func (r Reason) Error() string { return string(r) }
 
 // The reasons that a scheme can give.
 const (
@@ -20,6 +27,18 @@ const (
 	SignatureMismatch Reason = "signature_mismatch"
 )
 
+// The reasons as errors, for errors.Is.
+var (
+	ErrMissingSignature      error = MissingSignature
+	ErrMalformedSignature    error = MalformedSignature
+	ErrMissingSignedHeader   error = MissingSignedHeader
+	ErrMalformedSignedHeader error = MalformedSignedHeader
+	ErrSignatureMismatch     error = SignatureMismatch
+	ErrNoSignedTime          error = NoSignedTime
+	ErrStale                 error = Stale
+	ErrFuture                error = Future
+)
+
 // Refusal is the error of a delivery that is not authentic as it stands.
 type Refusal struct {
 	Reason Reason
@@ -28,8 +47,33 @@ type Refusal struct {
 	Detail string
 }
 
-// Error gives the reason and the detail.
+// Error returns the reason and the detail.
 func (r *Refusal) Error() string { return string(r.Reason) + ": " + r.Detail }
+
+// Unwrap returns the reason.
+func (r *Refusal) Unwrap() error { return r.Reason }
+
+// refusalOf makes sure that what a scheme refuses with is a *Refusal with a
+// reason, and no nil pointer. Other errors of a scheme may hold what the sender
+// wrote, so their text is not passed on.
+func refusalOf(err error) *Refusal {
+	if refused, ok := errors.AsType[*Refusal](err); ok && refused != nil && refused.Reason.isWord() {
+		return refused
+	}
+	return unexplained
+}
+
+var unexplained = &Refusal{SignatureMismatch, "the scheme refuses it and gives no reason"}
+
+// isWord reports whether a reason can be the label of a metric.
+func (r Reason) isWord() bool {
+	for i := range len(r) {
+		if (r[i] < 'a' || r[i] > 'z') && r[i] != '_' {
+			return false
+		}
+	}
+	return r != "" && len(r) <= 64
+}
 
 var mismatch = &Refusal{SignatureMismatch, "no configured secret makes the MAC that was sent"}
 

@@ -12,7 +12,7 @@ func TestHostWithAPath(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		verifier, err := scheme.NewVerifier("secret")
+		verifier, err := scheme.NewVerifier([]string{"secret"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -21,7 +21,7 @@ func TestHostWithAPath(t *testing.T) {
 			accepted := false
 			if d, err := verifier.Open(r); err == nil {
 				_, _ = d.Write(body)
-				_, err = d.Verify(body)
+				_, err = d.Authenticate()
 				accepted = err == nil
 				d.Close()
 			}

@@ -89,7 +89,7 @@ func requestOf(s *Scheme, h http.Header, body []byte) Request {
 // no form.
 func uriOf(s *Scheme, body []byte) string {
 	uri := sampleOf(s).out.Request.URI
-	if s == twilio {
+	if s.Name == twilio.Name {
 		digest := sha256.Sum256(body)
 		uri += "?bodySHA256=" + hex.EncodeToString(digest[:])
 	}

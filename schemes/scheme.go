@@ -1,21 +1,38 @@
-// Package schemes knows how webhook providers sign: which header holds the
-// signature, which bytes are signed, with which key and algorithm, and what a
-// verified body tells. It verifies and, for tests and the command line, signs.
+// Package schemes verifies webhook deliveries, and signs them for tests. It
+// knows how each provider signs: which header holds the signature, which bytes
+// are signed, with which key and algorithm, and what a verified body tells.
 //
-// Beside the standard library it uses gjson. It has no clock of its own and does no I/O:
-// whoever calls it reads the body, judges the signed time and keeps the
-// history of replays.
+// NewVerifier makes a Verifier for a scheme and its secrets. Its Verify judges
+// the signature and the signed time of a request, and returns the event:
+//
+//	v, err := schemes.NewVerifier("stripe", []string{secret})
+//	event, err := v.Verify(r, body)
+//	if errors.Is(err, schemes.ErrStale) { … }
+//
+// A program that verifies while a body arrives uses Verifier.Open. Neither keeps
+// a history: a program that must not process an event twice remembers the IDs
+// of events, or for schemes without ids the bodies.
 //
 // Most schemes are a Definition, which is data. Another package adds one with
 //
 //	func init() { schemes.Define("name", schemes.Definition{…}) }
 //
 // and what a definition cannot say is written as a Scheme and added with
-// Register.
+// Register. The package does no I/O and imports, beside the standard library,
+// gjson only.
+//
+// # Stability
+//
+// Stable are NewVerifier, Verifier.Verify, the options, Event, the errors and
+// their texts' first word, Definition with its JSON, Define, Get, All, Names and
+// Scheme.SignWith. What a program needs that streams or that writes schemes in
+// Go may still change between minor versions: Verification, Scheme's function
+// fields, Claim, Key and Register.
 package schemes
 
 import (
 	"net/http"
+	"slices"
 	"time"
 )
 
@@ -110,8 +127,8 @@ type Scheme struct {
 
 	// Read finds what the body tells. It is called once the signature is
 	// verified, with the claim and the whole body; a body that is not what
-	// the provider documents yields no facts and no error.
-	Read func(c *Claim, body []byte) Facts
+	// the provider documents yields an empty event and no error.
+	Read func(c *Claim, body []byte) Event
 
 	// Sign makes the headers of a delivery, as the provider would send them.
 	// Its errors say which input the scheme lacks or does not take.
@@ -143,6 +160,19 @@ const (
 	// send time, so it is judged only if the user asks for it.
 	TimeInBody
 )
+
+// clone copies a scheme, so that changing the one does not change the other.
+func (s *Scheme) clone() *Scheme {
+	c := *s
+	c.SignedHeaders = slices.Clone(s.SignedHeaders)
+	c.AliasHeaders = slices.Clone(s.AliasHeaders)
+	c.UnsignedHeaders = slices.Clone(s.UnsignedHeaders)
+	if s.Handshake != nil {
+		h := *s.Handshake
+		c.Handshake = &h
+	}
+	return &c
+}
 
 // Claim is what the headers of a delivery say before its body is known.
 // Nothing in it may be believed until the signature is verified, and the
@@ -194,21 +224,34 @@ func (c *Claim) reset() {
 	}
 }
 
-// Facts is what a verified delivery tells about its event. Empty fields are
+// Event is what a verified delivery tells about its event. Empty fields are
 // those that it does not tell. The values are as the provider wrote them,
 // unbounded and with any character.
-type Facts struct {
+//
+// A scheme's Read fills what the body and the signed headers tell; the Verifier
+// adds the rest.
+type Event struct {
 	// ID is the signed id, from the headers or the body:
 	// [A-Za-z0-9_-]{1,128}.
 	ID string
-	// Event is the type of the event, only if it is signed.
-	Event string
+	// Type is the type of the event, only if it is signed.
+	Type string
 	// OccurredAt is the event's own time.
 	OccurredAt time.Time
 	// BodyTime is the signed time of schemes with TimeInBody.
 	BodyTime time.Time
 	// Tenant and Environment say whose event it is.
 	Tenant, Environment string
+
+	// SentAt is the signed send time: that of the headers, or BodyTime where it
+	// is judged.
+	SentAt time.Time
+	// JudgedAt is the time by the verifier's clock.
+	JudgedAt time.Time
+	// Secret is the position of the secret that matches, the first being 1.
+	Secret int
+	// OccurrenceID and UnsignedType are not signed: anybody can change them.
+	OccurrenceID, UnsignedType Unsigned
 }
 
 // Outgoing is a delivery to be signed.

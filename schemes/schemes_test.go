@@ -16,47 +16,47 @@ func TestFacts(t *testing.T) {
 		scheme string
 		out    Outgoing
 		body   string
-		want   Facts
+		want   Event
 	}{
-		{"craneops", Outgoing{Event: "unsigned"}, `{"event":"booking.created"}`, Facts{Event: "booking.created"}},
-		{"craneops", Outgoing{Event: "unsigned"}, `{}`, Facts{}},
-		{"easytools", Outgoing{}, `{"event":"product_assigned","timestamp":1741442518}`, Facts{
-			Event: "product_assigned", OccurredAt: time.Unix(1741442518, 0), BodyTime: time.Unix(1741442518, 0),
+		{"craneops", Outgoing{Event: "unsigned"}, `{"event":"booking.created"}`, Event{Type: "booking.created"}},
+		{"craneops", Outgoing{Event: "unsigned"}, `{}`, Event{}},
+		{"easytools", Outgoing{}, `{"event":"product_assigned","timestamp":1741442518}`, Event{
+			Type: "product_assigned", OccurredAt: time.Unix(1741442518, 0), BodyTime: time.Unix(1741442518, 0),
 		}},
-		{"cryptr", Outgoing{}, `{"__domain__":"acme","__environment__":"sandbox","code":"dir_sync.user.update.success","issued_at":"2023-06-06T08:49:33.075265Z"}`, Facts{
-			Event: "dir_sync.user.update.success", OccurredAt: issued, Tenant: "acme", Environment: "sandbox",
+		{"cryptr", Outgoing{}, `{"__domain__":"acme","__environment__":"sandbox","code":"dir_sync.user.update.success","issued_at":"2023-06-06T08:49:33.075265Z"}`, Event{
+			Type: "dir_sync.user.update.success", OccurredAt: issued, Tenant: "acme", Environment: "sandbox",
 		}},
-		{"cryptr", Outgoing{}, `{"issued_at":"2023-06-06 08:49"}`, Facts{}},
-		{"mceasy", Outgoing{Event: "10"}, `{"event_type":"Alarm","event_name":"Harsh - Braking"}`, Facts{Event: "alarm.harsh_braking"}},
-		{"mceasy", Outgoing{Event: "10"}, `{"event_type":"Alarm"}`, Facts{Event: "10"}},
-		{"mceasy", Outgoing{}, `{"event_id":6}`, Facts{Event: "6"}},
-		{"stripe", Outgoing{}, `{"id":"evt_1","type":"invoice.paid","created":1741442518}`, Facts{
-			ID: "evt_1", Event: "invoice.paid", OccurredAt: time.Unix(1741442518, 0),
+		{"cryptr", Outgoing{}, `{"issued_at":"2023-06-06 08:49"}`, Event{}},
+		{"mceasy", Outgoing{Event: "10"}, `{"event_type":"Alarm","event_name":"Harsh - Braking"}`, Event{Type: "alarm.harsh_braking"}},
+		{"mceasy", Outgoing{Event: "10"}, `{"event_type":"Alarm"}`, Event{Type: "10"}},
+		{"mceasy", Outgoing{}, `{"event_id":6}`, Event{Type: "6"}},
+		{"stripe", Outgoing{}, `{"id":"evt_1","type":"invoice.paid","created":1741442518}`, Event{
+			ID: "evt_1", Type: "invoice.paid", OccurredAt: time.Unix(1741442518, 0),
 		}},
-		{"slack", Outgoing{}, `{"team_id":"T1","event":{"type":"app_mention"},"type":"event_callback","event_id":"Ev08MFMKH6","event_time":1741442518}`, Facts{
-			ID: "Ev08MFMKH6", Event: "app_mention", OccurredAt: time.Unix(1741442518, 0), Tenant: "T1",
+		{"slack", Outgoing{}, `{"team_id":"T1","event":{"type":"app_mention"},"type":"event_callback","event_id":"Ev08MFMKH6","event_time":1741442518}`, Event{
+			ID: "Ev08MFMKH6", Type: "app_mention", OccurredAt: time.Unix(1741442518, 0), Tenant: "T1",
 		}},
-		{"slack", Outgoing{}, `command=%2Fweather&team_id=T1`, Facts{}},
-		{"shopify", Outgoing{Event: "orders/create", ID: "b54557e4"}, `{"id":820982911946154508,"topic":"no"}`, Facts{}},
-		{"square", Outgoing{}, `{"merchant_id":"M1","type":"payment.updated","event_id":"ac3ac95b-f97d","created_at":"2023-06-06T08:49:33.075265Z"}`, Facts{
-			ID: "ac3ac95b-f97d", Event: "payment.updated", OccurredAt: issued, Tenant: "M1",
+		{"slack", Outgoing{}, `command=%2Fweather&team_id=T1`, Event{}},
+		{"shopify", Outgoing{Event: "orders/create", ID: "b54557e4"}, `{"id":820982911946154508,"topic":"no"}`, Event{}},
+		{"square", Outgoing{}, `{"merchant_id":"M1","type":"payment.updated","event_id":"ac3ac95b-f97d","created_at":"2023-06-06T08:49:33.075265Z"}`, Event{
+			ID: "ac3ac95b-f97d", Type: "payment.updated", OccurredAt: issued, Tenant: "M1",
 		}},
-		{"paddle", Outgoing{}, `{"event_id":"evt_01","notification_id":"ntf_01","event_type":"transaction.paid","occurred_at":"2023-06-06T08:49:33.075265Z"}`, Facts{
-			ID: "evt_01", Event: "transaction.paid", OccurredAt: issued,
+		{"paddle", Outgoing{}, `{"event_id":"evt_01","notification_id":"ntf_01","event_type":"transaction.paid","occurred_at":"2023-06-06T08:49:33.075265Z"}`, Event{
+			ID: "evt_01", Type: "transaction.paid", OccurredAt: issued,
 		}},
-		{"meta", Outgoing{}, `{"object":"page","entry":[{"id":"0","time":1520383571}]}`, Facts{Event: "page"}},
-		{"linear", Outgoing{Event: "unsigned"}, `{"action":"create","type":"Issue","createdAt":"2023-06-06T08:49:33.075265Z","organizationId":"o1","webhookTimestamp":1760000000123,"webhookId":"w1"}`, Facts{
-			Event: "Issue", OccurredAt: issued, BodyTime: at, Tenant: "o1",
+		{"meta", Outgoing{}, `{"object":"page","entry":[{"id":"0","time":1520383571}]}`, Event{Type: "page"}},
+		{"linear", Outgoing{Event: "unsigned"}, `{"action":"create","type":"Issue","createdAt":"2023-06-06T08:49:33.075265Z","organizationId":"o1","webhookTimestamp":1760000000123,"webhookId":"w1"}`, Event{
+			Type: "Issue", OccurredAt: issued, BodyTime: at, Tenant: "o1",
 		}},
-		{"zoom", Outgoing{}, `{"event":"meeting.started","event_ts":1760000000123,"payload":{"account_id":"a1"}}`, Facts{
-			Event: "meeting.started", OccurredAt: at, Tenant: "a1",
+		{"zoom", Outgoing{}, `{"event":"meeting.started","event_ts":1760000000123,"payload":{"account_id":"a1"}}`, Event{
+			Type: "meeting.started", OccurredAt: at, Tenant: "a1",
 		}},
-		{"gitlab", Outgoing{ID: "908a6d9e-45fd", Event: "Push Hook"}, `{"object_kind":"push"}`, Facts{ID: "908a6d9e-45fd", Event: "push"}},
-		{"discord", Outgoing{}, `{"version":1,"type":1,"event":{"type":"APPLICATION_AUTHORIZED","timestamp":"2024-10-18T14:42:53.064834"}}`, Facts{
-			Event: "APPLICATION_AUTHORIZED",
+		{"gitlab", Outgoing{ID: "908a6d9e-45fd", Event: "Push Hook"}, `{"object_kind":"push"}`, Event{ID: "908a6d9e-45fd", Type: "push"}},
+		{"discord", Outgoing{}, `{"version":1,"type":1,"event":{"type":"APPLICATION_AUTHORIZED","timestamp":"2024-10-18T14:42:53.064834"}}`, Event{
+			Type: "APPLICATION_AUTHORIZED",
 		}},
-		{"sendgrid", Outgoing{}, `[{"event":"dropped","timestamp":1600112492}]`, Facts{}},
-		{"twilio", Outgoing{ID: "token"}, `{"id":"e1","type":"x"}`, Facts{}},
+		{"sendgrid", Outgoing{}, `[{"event":"dropped","timestamp":1600112492}]`, Event{}},
+		{"twilio", Outgoing{ID: "token"}, `{"id":"e1","type":"x"}`, Event{}},
 	} {
 		t.Run(c.scheme+" "+c.body, func(t *testing.T) {
 			s, _ := Get(c.scheme)
@@ -122,7 +122,7 @@ func TestSecrets(t *testing.T) {
 		{"mceasy", []string{""}, "is empty", 1},
 	} {
 		s, _ := Get(c.scheme)
-		_, err := s.NewVerifier(c.secrets...)
+		_, err := s.NewVerifier(c.secrets)
 		var secretErr *SecretError
 		if !errors.As(err, &secretErr) || secretErr.Position != c.at || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %q at %d", c.scheme, err, c.want, c.at)
@@ -132,7 +132,7 @@ func TestSecrets(t *testing.T) {
 		}
 	}
 	for _, s := range All() {
-		if _, err := s.NewVerifier(); err == nil {
+		if _, err := s.NewVerifier(nil); err == nil {
 			t.Errorf("%s: no error without a secret", s.Name)
 		}
 	}
@@ -145,7 +145,7 @@ func TestWhichSecretMatches(t *testing.T) {
 		r := requestOf(s, signSample(t, s, body, time.Unix(1e9, 0)), body)
 		good := sampleOf(s).secrets
 		for want, secrets := range map[int][]string{1: {good[0], good[1]}, 2: {good[1], good[0]}, 3: {good[1], good[2], good[0]}} {
-			v, err := s.NewVerifier(secrets...)
+			v, err := s.NewVerifier(secrets)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -154,7 +154,7 @@ func TestWhichSecretMatches(t *testing.T) {
 				t.Fatal(err)
 			}
 			d.Write(body)
-			if got, err := d.Verify(body); got != want || err != nil {
+			if got, err := d.Authenticate(); got != want || err != nil {
 				t.Errorf("%s: secret %d (%v), want %d", s.Name, got, err, want)
 			}
 			d.Close()

@@ -18,5 +18,6 @@ func init() {
 			"X-Shopify-Topic":       "Shopify-Topic",
 			"X-Shopify-Webhook-Id":  "Shopify-Webhook-Id",
 		}},
-	}).OnConflict = ConflictForward
+		OnConflict: ConflictForward,
+	})
 }

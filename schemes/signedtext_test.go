@@ -36,7 +36,7 @@ func reversed(algorithm Algorithm) *Scheme {
 			return nil
 		},
 		SignedText: text,
-		Read:       func(*Claim, []byte) Facts { return Facts{ID: "not an id"} },
+		Read:       func(*Claim, []byte) Event { return Event{ID: "not an id"} },
 		Sign: func(key Key, d Outgoing) (http.Header, error) {
 			return nil, errors.New("unused")
 		},
@@ -63,7 +63,7 @@ func TestSignedText(t *testing.T) {
 	if refusal, ok := err.(*Refusal); !ok || refusal.Detail != "nothing to turn round" { //nolint:errorlint // exactly this type
 		t.Errorf("%v", err)
 	}
-	v, err := s.NewVerifier("k")
+	v, err := s.NewVerifier([]string{"k"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,8 +73,8 @@ func TestSignedText(t *testing.T) {
 			t.Fatal(err)
 		}
 		d.Write([]byte(body))
-		_, err = d.Verify([]byte(body))
-		signed, _ := d.Signed([]byte(body))
+		_, err = d.Authenticate()
+		signed, _ := d.Signed()
 		if (err == nil) != (body == "abc") || !bytes.HasPrefix(signed, []byte("https://a/b")) || len(signed) != len("https://a/b")+3 {
 			t.Errorf("%q: %v, signed %q", body, err, signed)
 		}
@@ -90,7 +90,7 @@ func TestReadings(t *testing.T) {
 	s := reversed(HMACSHA1)
 	s.Readings = 2
 	for _, secrets := range [][]string{{"k"}, {"other", "k"}} {
-		v, err := s.NewVerifier(secrets...)
+		v, err := s.NewVerifier(secrets)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -105,12 +105,12 @@ func TestReadings(t *testing.T) {
 				t.Fatal(err)
 			}
 			d.Write([]byte(c.body))
-			secret, err := d.Verify([]byte(c.body))
+			secret, err := d.Authenticate()
 			switch {
 			case c.signed == "" && reasonOf(err) != "signature_mismatch":
 				t.Errorf("%q: %v", c.body, err)
-			case c.signed != "" && (err != nil || secret != len(secrets) || string(d.Content([]byte(c.body))) != c.signed):
-				t.Errorf("%q: secret %d, %v, identity %q, want %q", c.body, secret, err, d.Content([]byte(c.body)), c.signed)
+			case c.signed != "" && (err != nil || secret != len(secrets) || string(d.Content()) != c.signed):
+				t.Errorf("%q: secret %d, %v, identity %q, want %q", c.body, secret, err, d.Content(), c.signed)
 			}
 			d.Close()
 		}
@@ -120,7 +120,7 @@ func TestReadings(t *testing.T) {
 func TestASecretWithoutKeys(t *testing.T) {
 	s := reversed(HMACSHA1)
 	s.Keys = func(string) ([]Key, error) { return nil, nil }
-	if _, err := s.NewVerifier("k"); err == nil {
+	if _, err := s.NewVerifier([]string{"k"}); err == nil {
 		t.Error("a verifier without a key")
 	}
 	if _, err := s.SignWith("k", Outgoing{}); err == nil {

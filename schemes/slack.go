@@ -13,5 +13,6 @@ func init() {
 		Event:      EventPlace{Body: "event.type"},
 		OccurredAt: BodyTime{Body: "event_time"},
 		Tenant:     "team_id",
-	}).Handshake = slackHandshake
+		Handshake:  slackHandshake,
+	})
 }

@@ -43,7 +43,7 @@ var twilio = &Scheme{
 	SignedText:      twilioText,
 	Cut:             twilioCut,
 	Readings:        2,
-	Read:            func(*Claim, []byte) Facts { return Facts{} },
+	Read:            func(*Claim, []byte) Event { return Event{} },
 	Sign:            signTwilio,
 }
 

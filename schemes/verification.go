@@ -1,27 +1,49 @@
 package schemes
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/hmac"
 	"crypto/sha512"
+	"errors"
 	"hash"
 )
 
-// Verification is one delivery being verified. It is not safe for concurrent
-// use.
+// Verification is one delivery being verified. Write adds its body, Verify
+// decides over the bytes that were written, and Close ends it. It is not safe
+// for concurrent use.
 type Verification struct {
 	// Claim is what the headers say.
 	Claim Claim
 
 	verifier *Verifier
+	shared   Body   // the caller's, nil if there is none
+	own      []byte // the body otherwise
+	written  int    // bytes
+	strayed  bool   // the shared body is not what was written, or grew too late
+
 	hashers  []hasher
 	streams  bool // the first of them grows while the body arrives
 	reading  int  // which of the texts that can be signed is tried
-	matched  *verifierKey
-	message  []byte // what is signed, once somebody needs it as a whole
-	complete bool   // the message is
+	decided  bool
+	matched  *verifierKey // once it is decided, nil if none does
+	refused  error        // then why
+	message  []byte       // what is signed, once it is needed as a whole
+	complete bool         // the message is
 }
+
+// Body is where a program keeps a body that it reads itself.
+type Body interface {
+	// Bytes returns what has arrived so far. What has been returned before does
+	// not change.
+	Bytes() []byte
+}
+
+// given is a body that is there already.
+type given []byte
+
+func (g given) Bytes() []byte { return g }
 
 // hasher makes one MAC, or the digest of public keys.
 type hasher struct {
@@ -42,9 +64,11 @@ func (v *Verifier) newVerification() *Verification {
 }
 
 // begin starts over with the claim.
-func (d *Verification) begin() {
+func (d *Verification) begin(shared Body) {
+	d.shared, d.own = shared, d.own[:0]
+	d.written, d.strayed = 0, false
+	d.decided, d.matched, d.refused = false, nil, nil
 	d.read(0)
-	d.matched = nil
 	if d.streams {
 		d.hashers[0].Reset()
 		d.hashers[0].Write(d.Claim.Prefix)
@@ -59,40 +83,110 @@ func (d *Verification) read(reading int) {
 	d.reading, d.complete = reading, false
 }
 
-// Write adds a piece of the body, in order. It never fails.
+// errStrayed is for a program that holds Verification wrong. It never verifies.
+var errStrayed = errors.New("the body is not what was written to the verification")
+
+// Write adds a piece of the body, in order. It fails only if the piece is not
+// at the end of a shared body, or comes after Verify; then nothing verifies.
 func (d *Verification) Write(p []byte) (int, error) {
+	d.written += len(p)
+	d.complete = false
+	if d.shared == nil {
+		d.own = append(d.own, p...)
+	}
+	if d.decided || d.shared != nil && !endsIn(d.shared.Bytes(), d.written, p) {
+		d.strayed = true
+		return 0, errStrayed
+	}
 	if d.streams {
-		return d.hashers[0].Write(p)
+		d.hashers[0].Write(p)
 	}
 	return len(p), nil
 }
 
-// Verify decides once the whole body has been written. It returns the position
-// of the secret that matches, the first being 1, or a *Refusal. The body is
-// passed again because only the first key's MAC grew while it arrived: the
-// others are needed only while a secret is being rotated.
-func (d *Verification) Verify(body []byte) (int, error) {
-	begins := d.verifier.scheme.BodyBegins
-	if len(body) < len(begins) || string(body[:len(begins)]) != begins {
-		return 0, d.verifier.begins
+// endsIn reports whether a body has a size and ends in a piece. Usually the
+// piece is that very end, and is not looked at.
+func endsIn(body []byte, size int, piece []byte) bool {
+	if len(body) != size || len(piece) > size {
+		return false
 	}
-	for reading := range max(1, d.verifier.scheme.Readings) {
-		if reading > 0 {
-			d.read(reading)
-		}
-		if d.verifier.scheme.SignedText != nil {
-			if _, err := d.Signed(body); err != nil {
-				return 0, err
+	end := body[size-len(piece):]
+	return len(piece) == 0 || &end[0] == &piece[0] || bytes.Equal(end, piece)
+}
+
+// body is what has been written.
+func (d *Verification) body() []byte {
+	if d.shared != nil {
+		return d.shared.Bytes()
+	}
+	return d.own
+}
+
+// Verify decides once the whole body has been written: it judges the signature
+// and then the signed time, and returns the event that the body tells. With
+// ErrNoSignedTime, ErrStale and ErrFuture it returns the event too, which is
+// authentic; with any other error the event is empty.
+func (d *Verification) Verify() (Event, error) {
+	secret, err := d.Authenticate()
+	if err != nil {
+		return Event{}, err
+	}
+	v := d.verifier
+	event := d.event()
+	event.Secret, event.JudgedAt = secret, v.now()
+	event.OccurrenceID, event.UnsignedType = d.Claim.OccurrenceID, d.Claim.UnsignedEvent
+	switch {
+	case v.scheme.Time == TimeInHeaders:
+		event.SentAt = d.Claim.SentAt
+	case v.scheme.Time == TimeInBody && v.window.Judged:
+		event.SentAt = event.BodyTime
+	}
+	return event, v.window.Judge(event.SentAt, event.JudgedAt)
+}
+
+// Authenticate judges the signature alone, for programs that judge the time by
+// themselves; all others call Verify. It returns the position of the secret
+// that matches, the first being 1.
+func (d *Verification) Authenticate() (secret int, err error) {
+	if !d.decided {
+		d.decided = true
+		d.matched, d.refused = d.match()
+	}
+	switch {
+	case d.strayed:
+		return 0, errStrayed
+	case d.refused != nil:
+		return 0, d.refused
+	}
+	return d.matched.secret, nil
+}
+
+// match finds the key that a signature matches. Only the first key's MAC grew
+// while the body arrived: the others are needed only while a secret is being
+// rotated.
+func (d *Verification) match() (*verifierKey, error) {
+	body, scheme := d.body(), d.verifier.scheme
+	if len(body) != d.written {
+		d.strayed = true
+		return nil, errStrayed
+	}
+	if !bytes.HasPrefix(body, d.verifier.bodyBegins) {
+		return nil, d.verifier.begins
+	}
+	for reading := range max(1, scheme.Readings) {
+		d.read(reading)
+		if scheme.SignedText != nil {
+			if _, err := d.Signed(); err != nil {
+				return nil, refusalOf(err)
 			}
 		}
 		for i := range d.verifier.keys {
 			if k := &d.verifier.keys[i]; d.matches(k, body) {
-				d.matched = k
-				return k.secret, nil
+				return k, nil
 			}
 		}
 	}
-	return 0, mismatch
+	return nil, mismatch
 }
 
 // matches tries a key on every signature of its variant.
@@ -105,7 +199,7 @@ func (d *Verification) matches(k *verifierKey, body []byte) bool {
 		var ok bool
 		switch public := k.Public.(type) {
 		case ed25519.PublicKey:
-			message, _ := d.Signed(body)
+			message, _ := d.Signed()
 			ok = ed25519.Verify(public, message, s.Bytes())
 		case *ecdsa.PublicKey:
 			ok = ecdsa.VerifyASN1(public, d.sum(k.hasher, body), s.Bytes())
@@ -141,66 +235,66 @@ func (d *Verification) sum(at int, body []byte) []byte {
 	return h.sum[:h.Size()]
 }
 
-// Signed gives what is signed, for a body; its errors are *Refusal. Where there
-// are several readings it is the first, and after Verify the one that matches,
-// or else the last. It is good until Close.
-func (d *Verification) Signed(body []byte) ([]byte, error) {
+// Signed returns what is signed of the body that has been written; its errors
+// are *Refusal. Where there are several readings it is the first, and after
+// Verify the one that matches, or else the last. It is valid until Close.
+func (d *Verification) Signed() ([]byte, error) {
 	if d.complete {
 		return d.message, nil
 	}
 	d.message = d.message[:0]
 	if text := d.verifier.scheme.SignedText; text != nil {
-		message, err := text(d.message, &d.Claim, body, d.reading)
+		message, err := text(d.message, &d.Claim, d.body(), d.reading)
 		if err != nil {
 			return nil, err
 		}
 		d.message = message
 	} else {
-		d.message = append(append(append(d.message, d.Claim.Prefix...), body...), d.Claim.Suffix...)
+		d.message = append(append(append(d.message, d.Claim.Prefix...), d.body()...), d.Claim.Suffix...)
 	}
 	d.complete = true
 	return d.message, nil
 }
 
-// Content gives what makes the identity of a verified delivery that has no id,
-// beside the claim's: the body, or the signed text where two bodies can have the
-// same. It is good until Close.
-func (d *Verification) Content(body []byte) []byte {
+// Content returns what makes the identity of a verified delivery that has no
+// id, beside the claim's: the body, or the signed text where two bodies can have
+// the same. It is valid until Close.
+func (d *Verification) Content() []byte {
 	if d.verifier.scheme.SignedText != nil {
 		return d.message
 	}
-	return body
+	return d.body()
 }
 
-// Cut gives what is not signed and tells deliveries with one signed text apart,
-// empty where nothing does.
-func (d *Verification) Cut(body []byte) []byte {
+// Cut returns what is not signed and tells deliveries with one signed text
+// apart, empty where nothing does.
+func (d *Verification) Cut() []byte {
 	if d.verifier.scheme.Cut == nil {
 		return nil
 	}
-	return d.verifier.scheme.Cut(nil, &d.Claim, body)
+	return d.verifier.scheme.Cut(nil, &d.Claim, d.body())
 }
 
-// Facts gives what a verified delivery tells. Only what can be an id is one.
-func (d *Verification) Facts(body []byte) Facts {
-	facts := d.verifier.scheme.Read(&d.Claim, body)
-	if facts.ID == "" {
-		facts.ID = d.Claim.ID
+// event reads what a verified delivery tells. Only what can be an id is one.
+func (d *Verification) event() Event {
+	event := d.verifier.scheme.Read(&d.Claim, d.body())
+	if event.ID == "" {
+		event.ID = d.Claim.ID
 	}
-	if !isID(facts.ID) {
-		facts.ID = ""
+	if !isID(event.ID) {
+		event.ID = ""
 	}
-	return facts
+	return event
 }
 
 // Handshake answers a verified delivery that is a handshake, as
 // Handshake.Signed says.
-func (d *Verification) Handshake(body []byte) (*Reply, error) {
+func (d *Verification) Handshake() (*Reply, error) {
 	h := d.verifier.scheme.Handshake
-	if h == nil || h.Signed == nil || d.matched == nil {
+	if h == nil || h.Signed == nil || d.matched == nil || d.strayed {
 		return nil, nil
 	}
-	return h.Signed(d.matched.Key, body)
+	return h.Signed(d.matched.Key, d.body())
 }
 
 // maxKept bounds, in bytes, what a verification keeps of one delivery's memory
@@ -212,6 +306,10 @@ const maxKept = 64 << 10
 func (d *Verification) Close() {
 	for i := range d.hashers {
 		clear(d.hashers[i].sum[:])
+	}
+	d.shared = nil
+	if cap(d.own) > maxKept {
+		d.own = nil
 	}
 	if cap(d.message) > maxKept {
 		d.message = nil

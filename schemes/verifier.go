@@ -7,19 +7,26 @@ import (
 	"fmt"
 	"hash"
 	"net/http"
+	"strings"
 	"sync"
+	"time"
 )
 
 // Verifier verifies the deliveries of one scheme under one or more secrets.
 // It may be used by many goroutines at once.
 type Verifier struct {
 	scheme  *Scheme
+	window  Window
+	now     func() time.Time
+	public  PublicURL // if there is one
 	keys    []verifierKey
 	hashers []func() hash.Hash
-	usable  uint      // the variants of the keys, as bits
-	public  uint      // those of the public keys
-	begins  *Refusal  // of a body that begins otherwise than BodyBegins says
-	pool    sync.Pool // of *Verification: a keyed HMAC costs two hash blocks to set up
+	usable  uint // the variants of the keys, as bits
+	asymm   uint // those of the public keys
+
+	bodyBegins []byte
+	begins     *Refusal  // of a body that begins otherwise
+	pool       sync.Pool // of *Verification: a keyed HMAC costs two hash blocks to set up
 }
 
 type verifierKey struct {
@@ -36,15 +43,35 @@ const noHasher = -1
 // hashes the body every time.
 const maxPublicKeys = 4
 
-// NewVerifier prepares a verifier for the secrets, any one of which may match.
-// Its errors are *SecretError for a secret that is empty or cannot be decoded.
-func (s *Scheme) NewVerifier(secrets ...string) (*Verifier, error) {
+// NewVerifier prepares a verifier of a registered scheme for the secrets, any
+// one of which may match. Without options it judges a signed send time by the
+// system's clock and DefaultTolerance. The error is a *SecretError for a secret
+// that is empty or cannot be decoded.
+func NewVerifier(scheme string, secrets []string, options ...Option) (*Verifier, error) {
+	s, ok := registry[scheme]
+	if !ok {
+		return nil, fmt.Errorf("no scheme has this name; write one of %s", strings.Join(Names(), ", "))
+	}
+	return s.NewVerifier(secrets, options...)
+}
+
+// NewVerifier is the function NewVerifier for a scheme that need not be
+// registered.
+func (s *Scheme) NewVerifier(secrets []string, options ...Option) (*Verifier, error) {
 	if len(secrets) == 0 {
 		return nil, errors.New("no secret")
 	}
-	v := &Verifier{scheme: s, begins: &Refusal{
+	v := &Verifier{scheme: s.clone(), now: time.Now, bodyBegins: []byte(s.BodyBegins), begins: &Refusal{
 		SignatureMismatch, "the body does not begin with " + s.BodyBegins + ", so it cannot be told from what is signed in front of it",
 	}}
+	if s.Time == TimeInHeaders {
+		v.window = NewWindow(0, 0)
+	}
+	for _, option := range options {
+		if err := option(v); err != nil {
+			return nil, err
+		}
+	}
 	for i, secret := range secrets {
 		keys, err := s.keysOf(secret)
 		if err != nil {
@@ -67,7 +94,7 @@ func (v *Verifier) add(key Key, secret int) {
 	k := verifierKey{Key: key, secret: secret, hasher: len(v.hashers)}
 	v.usable |= 1 << key.Variant
 	if key.Algorithm.public() {
-		v.public |= 1 << key.Variant
+		v.asymm |= 1 << key.Variant
 	}
 	switch key.Algorithm {
 	case Ed25519:
@@ -118,13 +145,42 @@ func (s *Scheme) keysOf(secret string) ([]Key, error) {
 	return keys, nil
 }
 
-// Scheme tells which scheme is verified.
-func (v *Verifier) Scheme() *Scheme { return v.scheme }
+// Scheme returns the scheme that is verified. Changing it changes nothing.
+func (v *Verifier) Scheme() *Scheme { return v.scheme.clone() }
 
-// Open reads the claim of a delivery from its headers and begins to verify
-// it. Errors are *Refusal. The caller writes the body to the verification as
-// it arrives, asks it for the result, and closes it.
-func (v *Verifier) Open(r Request) (*Verification, error) {
+// Verify verifies a delivery whose body has been read: its signature and then
+// its signed time. The event is what these headers and this body tell; it is
+// empty if there is an error. An error for which errors.Is(err, ErrStale), or
+// another of the errors of this package, means that the delivery must not be
+// processed.
+//
+// The request's headers, and where the scheme signs them its method and URL,
+// must be as the sender wrote them. Its Body is not read.
+func (v *Verifier) Verify(r *http.Request, body []byte) (Event, error) {
+	d, err := v.BeginShared(RequestOf(r, v.public), given(body))
+	if err != nil {
+		return Event{}, err
+	}
+	defer d.Close()
+	if _, err := d.Write(body); err != nil {
+		return Event{}, err
+	}
+	event, err := d.Verify()
+	if err != nil {
+		return Event{}, err
+	}
+	return event, nil
+}
+
+// Open reads the claim of a delivery from its headers and begins to verify it.
+// The caller writes the body to the verification as it arrives, calls its
+// Verify, and closes it. The verification keeps a copy of the body. Errors are
+// *Refusal.
+func (v *Verifier) Open(r Request) (*Verification, error) { return v.BeginShared(r, nil) }
+
+// BeginShared is Open for a caller that keeps the body anyway: each piece is in
+// the body before it is written, and no copy is made.
+func (v *Verifier) BeginShared(r Request, body Body) (*Verification, error) {
 	d := v.pool.Get().(*Verification)
 	d.Claim.usable = v.usable
 	d.Claim.reset()
@@ -134,9 +190,9 @@ func (v *Verifier) Open(r Request) (*Verification, error) {
 	}
 	if err != nil {
 		v.pool.Put(d)
-		return nil, err
+		return nil, refusalOf(err)
 	}
-	d.begin()
+	d.begin(body)
 	return d, nil
 }
 
@@ -153,7 +209,7 @@ func (v *Verifier) checkSignatures(sent []Signature) error {
 		if v.usable&(1<<sent[i].variant) != 0 {
 			usable++
 		}
-		if v.public&(1<<sent[i].variant) != 0 {
+		if v.asymm&(1<<sent[i].variant) != 0 {
 			public++
 		}
 	}

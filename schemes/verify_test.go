@@ -9,7 +9,7 @@ import (
 
 // verify is what a caller does with a scheme, with the window of five minutes
 // that the vectors assume.
-func verify(t testing.TB, scheme string, secrets []string, h http.Header, body []byte, at time.Time) (Facts, error) {
+func verify(t testing.TB, scheme string, secrets []string, h http.Header, body []byte, at time.Time) (Event, error) {
 	s, ok := Get(scheme)
 	if !ok {
 		t.Fatalf("no scheme %q", scheme)
@@ -18,32 +18,32 @@ func verify(t testing.TB, scheme string, secrets []string, h http.Header, body [
 }
 
 // verifyBy is verify for a scheme that need not be registered.
-func verifyBy(t testing.TB, s *Scheme, secrets []string, r Request, body []byte, at time.Time) (Facts, error) {
-	v, err := s.NewVerifier(secrets...)
+func verifyBy(t testing.TB, s *Scheme, secrets []string, r Request, body []byte, at time.Time) (Event, error) {
+	v, err := s.NewVerifier(secrets)
 	if err != nil {
 		t.Fatal(err)
 	}
 	d, err := v.Open(r)
 	if err != nil {
-		return Facts{}, err
+		return Event{}, err
 	}
 	defer d.Close()
 	// In pieces, as bodies arrive.
 	for piece := range bytesIn(body, 7) {
 		d.Write(piece)
 	}
-	if _, err := d.Verify(body); err != nil {
-		return Facts{}, err
+	if _, err := d.Authenticate(); err != nil {
+		return Event{}, err
 	}
 	if s.Time == TimeInHeaders {
 		switch age := at.Sub(d.Claim.SentAt); {
 		case age > 5*time.Minute:
-			return Facts{}, errStale
+			return Event{}, errStale
 		case age < -5*time.Minute:
-			return Facts{}, errFuture
+			return Event{}, errFuture
 		}
 	}
-	return d.Facts(body), nil
+	return d.event(), nil
 }
 
 var (

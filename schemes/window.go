@@ -41,9 +41,9 @@ func NewWindow(past, future time.Duration) Window {
 	return Window{Judged: true, Past: past, Future: future}
 }
 
-// Judge says why a signed time is not fresh at a moment, or gives nil. The
-// zero time is one that is not there.
-func (w Window) Judge(signed, now time.Time) *Refusal {
+// Judge returns nil for a signed time that is fresh at a moment, and a *Refusal
+// that says why for any other. The zero time is one that is not there.
+func (w Window) Judge(signed, now time.Time) error {
 	switch age := now.Sub(signed); {
 	case !w.Judged:
 		return nil

@@ -1,6 +1,7 @@
 package schemes
 
 import (
+	"errors"
 	"testing"
 	"time"
 )
@@ -23,21 +24,21 @@ func TestWindow(t *testing.T) {
 		{"unless it is written", NewWindow(time.Hour, time.Hour), -301 * time.Second, ""},
 	} {
 		var got Reason
-		if refusal := c.window.Judge(now.Add(-c.age), now); refusal != nil {
-			got = refusal.Reason
+		if err := c.window.Judge(now.Add(-c.age), now); err != nil {
+			got = Reason(reasonOf(err))
 		}
 		if string(got) != c.want {
 			t.Errorf("%s: %q, want %q", c.name, got, c.want)
 		}
 	}
-	if refusal := NewWindow(2*time.Hour, 0).Judge(now.Add(-3*time.Hour-time.Microsecond), now); refusal.Detail != "authentic, but 3h old; the tolerance is 2h" {
-		t.Errorf("detail %q", refusal.Detail)
+	if err := NewWindow(2*time.Hour, 0).Judge(now.Add(-3*time.Hour-time.Microsecond), now); err == nil || err.Error() != "stale: authentic, but 3h old; the tolerance is 2h" {
+		t.Errorf("%v", err)
 	}
 	// Further ahead than a duration can say.
-	if refusal := NewWindow(0, 0).Judge(time.Unix(99999999999, 0), now); refusal == nil || refusal.Reason != Future {
-		t.Errorf("the year 5138: %v", refusal)
+	if err := NewWindow(0, 0).Judge(time.Unix(99999999999, 0), now); !errors.Is(err, ErrFuture) {
+		t.Errorf("the year 5138: %v", err)
 	}
-	if refusal := NewWindow(0, 0).Judge(time.Time{}, now); refusal == nil || refusal.Reason != NoSignedTime {
-		t.Errorf("no time: %v", refusal)
+	if err := NewWindow(0, 0).Judge(time.Time{}, now); !errors.Is(err, ErrNoSignedTime) {
+		t.Errorf("no time: %v", err)
 	}
 }

@@ -11,5 +11,6 @@ func init() {
 		Event:      EventPlace{Body: "event"},
 		OccurredAt: BodyTime{Body: "event_ts", Unit: unitMillis},
 		Tenant:     "payload.account_id",
-	}).Handshake = zoomHandshake
+		Handshake:  zoomHandshake,
+	})
 }

@@ -32,7 +32,7 @@ func (r *result) report(secrets int) string {
 	}
 	row("signed time", r.describeTime())
 	row("id", r.facts.ID)
-	row("event", plain(r.facts.Event))
+	row("event", plain(r.facts.Type))
 	if at := r.facts.OccurredAt; !at.IsZero() {
 		row("occurred at", at.UTC().Format(time.RFC3339Nano))
 	}

@@ -71,7 +71,7 @@ func (v *verify) run(cmd *cobra.Command, args []string) error {
 		return err
 	}
 	d := &explain.Delivery{Scheme: scheme, Definition: definition, Secrets: secrets}
-	verifier, err := scheme.NewVerifier(secrets...)
+	verifier, err := scheme.NewVerifier(secrets)
 	if err != nil {
 		return withAdvice(err, d.Unreadable(err))
 	}
@@ -124,7 +124,7 @@ type result struct {
 	secret   int  // position of the one that matches
 	known    bool // whether the headers say all that is signed
 	signed   []byte
-	facts    schemes.Facts
+	facts    schemes.Event
 
 	sentAt                      time.Time // what the headers say
 	occurrenceID, unsignedEvent schemes.Unsigned
@@ -146,19 +146,21 @@ func check(verifier *schemes.Verifier, fresh schemes.Window, now time.Time, requ
 	}
 	defer d.Close()
 	r.sentAt, r.occurrenceID, r.unsignedEvent = d.Claim.SentAt, d.Claim.OccurrenceID, d.Claim.UnsignedEvent
-	if signed, err := d.Signed(body); err == nil {
+	_, _ = d.Write(body) // never fails
+	if signed, err := d.Signed(); err == nil {
 		r.known, r.signed = true, slices.Clone(signed)
 	}
-	_, _ = d.Write(body) // never fails
-	if r.secret, err = d.Verify(body); err != nil {
+	if r.secret, err = d.Authenticate(); err != nil {
 		return r, r.refuse(err)
 	}
 	r.verified = true
-	if signed, err := d.Signed(body); err == nil { // of the texts that it can be, the one that it is
+	if signed, err := d.Signed(); err == nil { // of the texts that it can be, the one that it is
 		r.signed = slices.Clone(signed)
 	}
-	r.facts = d.Facts(body)
-	r.refusal = fresh.Judge(r.signedTime(), now)
+	r.facts, _ = d.Verify() // the time is judged by the window below
+	if err := fresh.Judge(r.signedTime(), now); err != nil {
+		return r, r.refuse(err)
+	}
 	return r, nil
 }
 

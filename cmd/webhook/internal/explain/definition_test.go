@@ -267,7 +267,7 @@ func macOf(secret, text string) []byte {
 // reasonOf is why a delivery is refused.
 func reasonOf(t *testing.T, d *Delivery) schemes.Reason {
 	t.Helper()
-	v, err := d.Scheme.NewVerifier(d.Secrets...)
+	v, err := d.Scheme.NewVerifier(d.Secrets)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -275,7 +275,7 @@ func reasonOf(t *testing.T, d *Delivery) schemes.Reason {
 	if err == nil {
 		defer opened.Close()
 		_, _ = opened.Write(d.Body)
-		_, err = opened.Verify(d.Body)
+		_, err = opened.Authenticate()
 	}
 	refused, ok := err.(*schemes.Refusal) //nolint:errorlint // it is documented as this
 	if !ok {

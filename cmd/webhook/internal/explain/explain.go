@@ -131,7 +131,7 @@ func (d *Delivery) bodyAndURL() []Finding {
 
 // verifier makes one for a scheme, or gives nil if the secrets are none of its.
 func (d *Delivery) verifier(scheme *schemes.Scheme) *schemes.Verifier {
-	v, err := scheme.NewVerifier(d.Secrets...)
+	v, err := scheme.NewVerifier(d.Secrets)
 	if err != nil {
 		return nil
 	}
@@ -153,7 +153,7 @@ func match(v *schemes.Verifier, r schemes.Request, body []byte) int {
 	}
 	defer d.Close()
 	d.Write(body)
-	n, err := d.Verify(body)
+	n, err := d.Authenticate()
 	if err != nil {
 		return 0
 	}

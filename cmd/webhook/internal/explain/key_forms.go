@@ -79,7 +79,7 @@ func (d *Delivery) reads(k keyForm) bool {
 	if err != nil {
 		return false
 	}
-	_, err = scheme.NewVerifier(d.Secrets...)
+	_, err = scheme.NewVerifier(d.Secrets)
 	return err == nil
 }
 

@@ -15,7 +15,7 @@ func TestOtherScheme(t *testing.T) {
 		for _, other := range schemes.All() {
 			d := s.delivery(t)
 			d.Scheme = other
-			_, err := other.NewVerifier(d.Secrets...)
+			_, err := other.NewVerifier(d.Secrets)
 			if err != nil || d.accepted() {
 				continue // the secret is not one of its, or it signs alike
 			}

@@ -36,7 +36,7 @@ func (tries keyTries) match(scheme *schemes.Scheme, r schemes.Request, body []by
 	for i := range tries {
 		positions[i] = strconv.Itoa(i)
 	}
-	v, err := trying.NewVerifier(positions...)
+	v, err := trying.NewVerifier(positions)
 	if err != nil {
 		return nil
 	}
@@ -191,7 +191,7 @@ func (d *Delivery) Unreadable(err error) []Finding {
 		return d.otherKeyForms()
 	}
 	for _, t := range texts(d.Secrets[wrong.Position-1]) {
-		if _, err := d.Scheme.NewVerifier(t.text); err == nil {
+		if _, err := d.Scheme.NewVerifier([]string{t.text}); err == nil {
 			return []Finding{t.finding}
 		}
 	}

@@ -104,7 +104,7 @@ func TestUnreadable(t *testing.T) {
 	} {
 		scheme, _ := schemes.Get(c.scheme)
 		secrets := []string{c.secret}
-		_, err := scheme.NewVerifier(secrets...)
+		_, err := scheme.NewVerifier(secrets)
 		if err == nil {
 			t.Fatalf("%s reads %q", c.scheme, c.secret)
 		}

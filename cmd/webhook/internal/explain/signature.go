@@ -120,7 +120,8 @@ func (d *Delivery) signedWith(secret string, key schemes.Key, name, value string
 		if err != nil {
 			continue
 		}
-		if signed, err := opened.Signed(d.Body); err == nil {
+		_, _ = opened.Write(d.Body) // never fails
+		if signed, err := opened.Signed(); err == nil {
 			all = append(all, slices.Clone(signed))
 		}
 		opened.Close()

@@ -22,7 +22,8 @@ func (d *Delivery) signedText(t *testing.T) ([]byte, schemes.Key) {
 		t.Fatal(err)
 	}
 	defer opened.Close()
-	signed, err := opened.Signed(d.Body)
+	opened.Write(d.Body)
+	signed, err := opened.Signed()
 	if err != nil {
 		t.Fatal(err)
 	}

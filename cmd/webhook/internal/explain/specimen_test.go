@@ -148,7 +148,7 @@ func (d *Delivery) accepted() bool { return d.reason() == "" }
 
 // reason is why the delivery is refused.
 func (d *Delivery) reason() schemes.Reason {
-	v, err := d.Scheme.NewVerifier(d.Secrets...)
+	v, err := d.Scheme.NewVerifier(d.Secrets)
 	if err != nil {
 		return schemes.Reason(err.Error())
 	}
@@ -156,7 +156,7 @@ func (d *Delivery) reason() schemes.Reason {
 	if err == nil {
 		defer opened.Close()
 		opened.Write(d.Body)
-		_, err = opened.Verify(d.Body)
+		_, err = opened.Authenticate()
 	}
 	if err == nil {
 		return ""
