@@ -35,34 +35,37 @@ func cases() []benchCase {
 		return s
 	}
 	short := func(s []byte) []byte { return s[:10] }
-	proxied := func(name string, size, requests int, target func(measured) float64) benchCase {
+	proxied := func(name string, size, requests int, wanted place, target func(measured) float64) benchCase {
 		return benchCase{
-			name: name, requests: requests, status: accepted, target: target,
-			subject: deliveries("/hook", size, true, nil),
-			against: "reverse_proxy", base: deliveries("/hook", size, true, nil), baseWant: accepted,
+			name: fmt.Sprintf("%s, new, event %s", name, wanted), requests: requests, status: accepted, target: target,
+			subject: deliveries("/hook", size, true, wanted, nil),
+			against: "reverse_proxy", base: deliveries("/hook", size, true, wanted, nil), baseWant: accepted,
 		}
 	}
 	refused := func(name string, target float64, forge func([]byte) []byte) benchCase {
 		return benchCase{
 			name: name, requests: 8000, status: 401, target: ratio(target),
-			subject: deliveries("/hook", 2*kib, true, forge),
-			against: "error 401", base: deliveries("/refuse", 2*kib, true, forge), baseWant: 401,
+			subject: deliveries("/hook", 2*kib, true, first, forge),
+			against: "error 401", base: deliveries("/refuse", 2*kib, true, first, forge), baseWant: 401,
 		}
 	}
-	return []benchCase{
-		proxied("2 KiB, new", 2*kib, 8000, ratio(1.10)),
-		proxied("64 KiB, new", 64*kib, 2000, ratio(1.0)),
-		proxied("1 MiB, new", mib, 300, func(base measured) float64 {
-			return float64(base.cpu+time.Duration(2.15*float64(sha256Time(mib)))) / float64(base.cpu)
-		}),
+	var all []benchCase
+	for _, wanted := range []place{first, last, absent} {
+		all = append(all,
+			proxied("2 KiB", 2*kib, 8000, wanted, ratio(1.10)),
+			proxied("64 KiB", 64*kib, 2000, wanted, ratio(1.0)),
+			proxied("1 MiB", mib, 300, wanted, func(base measured) float64 {
+				return float64(base.cpu+time.Duration(2.15*float64(sha256Time(mib)))) / float64(base.cpu)
+			}))
+	}
+	return append(all,
 		refused("forged, refused from the headers", 1.05, short),
 		refused("forged, well-formed", 1.2, flip),
-		{
+		benchCase{
 			name: "duplicate, 2 KiB", requests: 8000, status: 200, target: ratio(0.6),
-			subject: deliveries("/hook", 2*kib, false, nil),
-			against: "reverse_proxy", base: deliveries("/hook", 2*kib, false, nil), baseWant: accepted,
-		},
-	}
+			subject: deliveries("/hook", 2*kib, false, first, nil),
+			against: "reverse_proxy", base: deliveries("/hook", 2*kib, false, first, nil), baseWant: accepted,
+		})
 }
 
 // sha256Time is how long SHA-256 takes for so many bytes here and now.

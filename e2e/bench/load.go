@@ -106,27 +106,49 @@ func sendAll(addr string, ready [][]byte, sent *atomic.Int64, status int) ([]tim
 	}
 }
 
+// place is where in a body the member stands that the gateway looks for.
+type place string
+
+const (
+	first  place = "first"
+	last   place = "last"
+	absent place = "absent"
+)
+
+// jsonBody makes a body of a size that has a number in it.
+func jsonBody(size int, n uint64, wanted place) []byte {
+	head, tail := fmt.Sprintf(`{"n":"%016x",`, n), `"}`
+	switch wanted {
+	case first:
+		head = fmt.Sprintf(`{"event":"bench","n":"%016x",`, n)
+	case last:
+		tail = `","event":"bench"}`
+	}
+	head += `"x":"`
+	body := make([]byte, size)
+	for i := range body {
+		body[i] = 'a' + byte(i%26)
+	}
+	copy(body, head)
+	copy(body[size-len(tail):], tail)
+	return body
+}
+
 // deliveries makes deliveries of a size to a path; with fresh each has a body
 // of its own, otherwise all have the same one. forge spoils the signature.
-func deliveries(path string, size int, fresh bool, forge func(signature []byte) []byte) request {
+func deliveries(path string, size int, fresh bool, wanted place, forge func(signature []byte) []byte) request {
 	return func(n uint64) []byte {
-		body := make([]byte, size)
-		for i := range body {
-			body[i] = 'a' + byte(i%26)
-		}
-		head := fmt.Sprintf(`{"event":"bench","n":"%016x","x":"`, n)
 		if !fresh {
-			head = fmt.Sprintf(`{"event":"bench","n":"%016x","x":"`, 0)
+			n = 0
 		}
-		copy(body, head)
-		copy(body[size-2:], `"}`)
+		body := jsonBody(size, n, wanted)
 		mac := hmac.New(sha256.New, []byte(secret))
 		mac.Write(body)
 		signature := []byte(hex.EncodeToString(mac.Sum(nil)))
 		if forge != nil {
 			signature = forge(signature)
 		}
-		head = fmt.Sprintf("POST %s HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nX-CraneOps-Event: bench\r\nX-CraneOps-Signature: %s\r\nContent-Length: %d\r\n\r\n", path, signature, size)
+		head := fmt.Sprintf("POST %s HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nX-CraneOps-Event: bench\r\nX-CraneOps-Signature: %s\r\nContent-Length: %d\r\n\r\n", path, signature, size)
 		return append([]byte(head), body...)
 	}
 }
