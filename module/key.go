@@ -31,7 +31,7 @@ const (
 )
 
 func newKeyer(label string, scheme *schemes.Scheme, withTime bool) *keyer {
-	k := &keyer{label: label, withTime: withTime, unique: scheme.UniqueOccurrence, cuts: scheme.Cut != nil, signsID: scheme.SignsID}
+	k := &keyer{label: label, withTime: withTime, unique: scheme.UniqueOccurrence, cuts: scheme.Boundaries != nil, signsID: scheme.SignsID}
 	k.pool.New = func() any { return &contentHash{Hash: sha256.New()} }
 	return k
 }
@@ -51,7 +51,7 @@ type contentHash struct {
 // without an id is of another kind where deliveries have ids. The common keys,
 // those of ids and those of bodies where nothing has an id, stay as they were
 // before there was this kind: what is in a history is still found.
-func (k *keyer) content(claim *schemes.Claim, id string, body []byte) replay.Key {
+func (k *keyer) content(claim *schemes.SignedHeaders, id string, body []byte) replay.Key {
 	c := k.pool.Get().(*contentHash)
 	defer k.pool.Put(c)
 	c.Reset()
@@ -79,7 +79,7 @@ func idKey(label, id string) replay.Key {
 }
 
 // appendHead appends what both kinds of keys begin with.
-func (k *keyer) appendHead(b []byte, claim *schemes.Claim) []byte {
+func (k *keyer) appendHead(b []byte, claim *schemes.SignedHeaders) []byte {
 	b = append(append(b, k.label...), 0)
 	if k.withTime {
 		b = append(append(b, claim.SentAtText...), 0)
@@ -88,7 +88,7 @@ func (k *keyer) appendHead(b []byte, claim *schemes.Claim) []byte {
 }
 
 // event makes the keys of a delivery.
-func (k *keyer) event(claim *schemes.Claim, id string, body, cut []byte) replay.Event {
+func (k *keyer) event(claim *schemes.SignedHeaders, id string, body, cut []byte) replay.Event {
 	e := replay.Event{Content: k.content(claim, id, body), Unsigned: fingerprint(claim, cut)}
 	switch {
 	case k.cuts:
@@ -100,7 +100,7 @@ func (k *keyer) event(claim *schemes.Claim, id string, body, cut []byte) replay.
 }
 
 // occurrence makes the key of an occurrence ID.
-func (k *keyer) occurrence(claim *schemes.Claim) replay.Key {
+func (k *keyer) occurrence(claim *schemes.SignedHeaders) replay.Key {
 	b := k.appendHead([]byte(occurrenceKind), claim)
 	return keyOf(append(b, claim.OccurrenceID.Value...))
 }
@@ -124,7 +124,7 @@ func (k *keyer) variant(content replay.Key, unsigned uint64) replay.Key {
 
 // fingerprint stands for what the provider sends and does not sign, how a signed
 // text is cut included. Absence is a value too.
-func fingerprint(claim *schemes.Claim, cut []byte) uint64 {
+func fingerprint(claim *schemes.SignedHeaders, cut []byte) uint64 {
 	if !claim.OccurrenceID.Sent && !claim.UnsignedEvent.Sent && len(cut) == 0 {
 		return 0
 	}

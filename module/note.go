@@ -129,7 +129,7 @@ func (d *delivery) logFields() []zap.Field {
 	}
 	if d.verified {
 		fields = append(fields, zap.String("webhook_id", d.id()))
-		if event := fit(d.facts.Event); event != "" {
+		if event := fit(d.facts.Type); event != "" {
 			fields = append(fields, zap.String("webhook_event", event))
 		}
 	}

@@ -17,7 +17,7 @@ func TestAccessLog(t *testing.T) {
 		want     map[string]any
 	}{
 		"accepted": {
-			&delivery{verdict: accepted, verified: true, idText: "evt_1", facts: schemes.Facts{Event: "booking.created"}},
+			&delivery{verdict: accepted, verified: true, idText: "evt_1", facts: schemes.Event{Type: "booking.created"}},
 			map[string]any{"webhook_verdict": "accepted", "webhook_id": "evt_1", "webhook_event": "booking.created"},
 		},
 		"without an event": {
@@ -25,7 +25,7 @@ func TestAccessLog(t *testing.T) {
 			map[string]any{"webhook_verdict": "accepted", "webhook_id": "evt_1"},
 		},
 		"forged": {
-			&delivery{verdict: rejected, reason: schemes.SignatureMismatch, facts: schemes.Facts{Event: "booking.created"}},
+			&delivery{verdict: rejected, reason: schemes.SignatureMismatch, facts: schemes.Event{Type: "booking.created"}},
 			map[string]any{"webhook_verdict": "rejected", "webhook_reason": "signature_mismatch"},
 		},
 	} {

@@ -117,7 +117,7 @@ func (h *Handler) verify(w http.ResponseWriter, r *http.Request, d *delivery) *r
 		return refused
 	}
 	defer verification.Close()
-	claim := &verification.Claim
+	claim := &verification.SignedHeaders
 
 	if refused := h.readBody(w, r, d, verification); refused != nil {
 		return refused
@@ -139,7 +139,7 @@ func (h *Handler) verify(w http.ResponseWriter, r *http.Request, d *delivery) *r
 	d.occurrence, d.unsigned = event.OccurrenceID, event.UnsignedType
 	d.sentAt, d.sentHeader, d.now = event.SentAt, h.scheme.Time == schemes.TimeInHeaders, event.JudgedAt
 	// Only now: a forgery is not worth a second pass over its body.
-	d.event = h.keyer.event(claim, d.facts.ID, verification.Content(), verification.Cut())
+	d.event = h.keyer.event(claim, d.facts.ID, verification.Content(), verification.Boundaries())
 	if h.signedHandshake() {
 		d.handshake, d.handshakeRefused = verification.Handshake()
 	}

@@ -32,11 +32,11 @@ func init() {
 	scheme, _ := schemes.Get("craneops")
 	own := *scheme
 	own.Name = moody
-	own.Open = func(r schemes.Request, c *schemes.Claim) error {
+	own.Begin = func(r schemes.Request, c *schemes.SignedHeaders) error {
 		if err, ok := moods[r.Header.Get("X-Mood")]; ok {
 			return err
 		}
-		return scheme.Open(r, c)
+		return scheme.Begin(r, c)
 	}
 	schemes.Register(&own)
 }

@@ -38,7 +38,7 @@ func TestVerifyAllocatesNothing(t *testing.T) {
 		for _, configured := range [][]string{secrets[:1], {secrets[1], secrets[0]}, secrets[1:2]} {
 			v, _ := s.NewVerifier(configured)
 			run := func(r Request) {
-				if d, err := v.Open(r); err == nil {
+				if d, err := v.Begin(r); err == nil {
 					d.Write(body)
 					d.Authenticate()
 					d.Close()
@@ -60,7 +60,7 @@ func TestVerifyAllocatesNothing(t *testing.T) {
 func TestTwilioFormAllocatesNothing(t *testing.T) {
 	body := []byte("To=%2B18005551212&From=%2B14158675309&Digits=1234&Body=Zo%C3%AB+%26+co&Empty=")
 	r := Request{Scheme: "https", Host: "hooks.example.com", URI: "/twilio"}
-	h, err := twilio.SignWith("token", Outgoing{Body: body, Request: r})
+	h, err := twilio.SignWith("token", Delivery{Body: body, Request: r})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +71,7 @@ func TestTwilioFormAllocatesNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		if n := testing.AllocsPerRun(100, func() {
-			if d, err := v.Open(r); err == nil {
+			if d, err := v.Begin(r); err == nil {
 				d.Write(body)
 				d.Authenticate()
 				d.Close()

@@ -19,7 +19,7 @@ func BenchmarkVerify(b *testing.B) {
 			}
 			b.ReportAllocs()
 			for b.Loop() {
-				d, err := v.Open(r)
+				d, err := v.Begin(r)
 				if err != nil {
 					b.Fatal(err)
 				}

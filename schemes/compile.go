@@ -68,7 +68,7 @@ func (c *defined) scheme(name string) *Scheme {
 		SecretForm:   c.secretForm(),
 		Keys:         c.keys,
 		SigningKey:   c.signingKey,
-		Open:         c.open,
+		Begin:        c.begin,
 		Read:         c.read,
 		Sign:         c.sign,
 		Handshake:    c.Handshake,

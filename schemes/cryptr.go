@@ -21,7 +21,7 @@ var cryptr = &Scheme{
 	Time:            TimeInHeaders,
 	SecretForm:      keyText,
 	Keys:            textKey,
-	Open:            openCryptr,
+	Begin:           openCryptr,
 	Read:            readCryptr,
 	Sign:            signCryptr,
 }
@@ -34,7 +34,7 @@ var cryptrRefusals = signatureRefusals("cryptr-signature",
 // openCryptr finds the elements by their names: the documentation's header has
 // commas between them, its code splits at blanks. An element that is there
 // twice is refused: one could be checked and the other one signed.
-func openCryptr(r Request, c *Claim) error {
+func openCryptr(r Request, c *SignedHeaders) error {
 	text, err := single(r.Header, cryptrSignature, &cryptrRefusals)
 	if err != nil {
 		return err
@@ -91,7 +91,7 @@ func cutName(element string) (name, value string) {
 }
 
 // setSeconds takes a send time in Unix seconds.
-func (c *Claim) setSeconds(text string) bool {
+func (c *SignedHeaders) setSeconds(text string) bool {
 	n, ok := number(text, maxSecondsDigits)
 	c.SentAt, c.SentAtText = time.Unix(n, 0), text
 	return ok
@@ -99,7 +99,7 @@ func (c *Claim) setSeconds(text string) bool {
 
 // addCryptrMAC decodes a MAC. The documentation shows hex in its headers and
 // base64url in its code; their lengths tell them apart.
-func (c *Claim) addCryptrMAC(text string) bool {
+func (c *SignedHeaders) addCryptrMAC(text string) bool {
 	const algorithm = "sha256."
 	if len(text) > len(algorithm) && text[:len(algorithm)] == algorithm {
 		text = text[len(algorithm):]
@@ -116,7 +116,7 @@ func (c *Claim) addCryptrMAC(text string) bool {
 
 var cryptrMembers = paths("code", "issued_at", "__domain__", "__environment__")
 
-func readCryptr(_ *Claim, body []byte) Event {
+func readCryptr(_ *SignedHeaders, body []byte) Event {
 	found, _ := members(body, cryptrMembers)
 	return Event{
 		Type: found[0].text(), OccurredAt: found[1].rfc3339(),
@@ -124,7 +124,7 @@ func readCryptr(_ *Claim, body []byte) Event {
 	}
 }
 
-func signCryptr(key Key, d Outgoing) (http.Header, error) {
+func signCryptr(key Key, d Delivery) (http.Header, error) {
 	switch {
 	case d.ID != "":
 		return nil, errNoID

@@ -44,7 +44,7 @@ func FuzzDefinition(f *testing.F) {
 			if err != nil {
 				continue
 			}
-			if d, err := v.Open(Request{Header: h, Method: "POST", Scheme: "https", Host: "a", URI: "/"}); err == nil {
+			if d, err := v.Begin(Request{Header: h, Method: "POST", Scheme: "https", Host: "a", URI: "/"}); err == nil {
 				d.Write(body)
 				if _, err := d.Authenticate(); err != nil && reasonOf(err) != "signature_mismatch" {
 					t.Fatal(err)
@@ -70,8 +70,8 @@ var fuzzed = []string{
 }
 
 // fuzzedSample is what the headers of one of them need.
-func fuzzedSample(s *Scheme) Outgoing {
-	out := Outgoing{Request: Request{Method: "POST", Scheme: "https", Host: "a", URI: "/b", Header: http.Header{"X-A": {"paid"}}}}
+func fuzzedSample(s *Scheme) Delivery {
+	out := Delivery{Request: Request{Method: "POST", Scheme: "https", Host: "a", URI: "/b", Header: http.Header{"X-A": {"paid"}}}}
 	if strings.Contains(s.SignedBytes, "{id}") {
 		out.ID = "e1"
 	}
@@ -90,7 +90,7 @@ func FuzzDefinedSchemes(f *testing.F) {
 		s := mustCompile(t, fuzzed[int(which)%len(fuzzed)])
 		at := time.UnixMilli(1760000000000)
 		r := Request{Method: "POST", Scheme: "https", Host: "a", URI: uri, Header: http.Header{"X-A": {value}}}
-		out := Outgoing{Body: body, At: at, Request: r}
+		out := Delivery{Body: body, At: at, Request: r}
 		if strings.Contains(s.SignedBytes, "{id}") {
 			out.ID = id
 		}

@@ -9,9 +9,9 @@ import (
 )
 
 // sign is Scheme.Sign of a definition, with the definition's own names.
-func (c *defined) sign(key Key, d Outgoing) (http.Header, error) {
+func (c *defined) sign(key Key, d Delivery) (http.Header, error) {
 	set := &c.sets[0]
-	if err := c.checkOutgoing(set, &d); err != nil {
+	if err := c.checkDelivery(set, &d); err != nil {
 		return nil, err
 	}
 	in := Request{Header: http.Header{}, Method: d.Request.Method, Scheme: d.Request.Scheme, Host: d.Request.Host, URI: d.Request.URI}
@@ -20,7 +20,7 @@ func (c *defined) sign(key Key, d Outgoing) (http.Header, error) {
 			in.Header[name] = []string{value}
 		}
 	}
-	claim := Claim{SentAtText: writeTime(d.At, c.Timestamp.Unit)}
+	claim := SignedHeaders{SentAtText: writeTime(d.At, c.Timestamp.Unit)}
 	if c.template.has(idVar) {
 		claim.ID = d.ID
 		put(set.id.name, d.ID)
@@ -43,8 +43,8 @@ func (c *defined) sign(key Key, d Outgoing) (http.Header, error) {
 	return in.Header, nil
 }
 
-// checkOutgoing says what is missing, or is not sent.
-func (c *defined) checkOutgoing(set *headerSet, d *Outgoing) error {
+// checkDelivery says what is missing, or is not sent.
+func (c *defined) checkDelivery(set *headerSet, d *Delivery) error {
 	signsID := c.template.has(idVar)
 	switch {
 	case signsID && !isID(d.ID):

@@ -92,7 +92,7 @@ func TestWhatIsSignedDecides(t *testing.T) {
 	at := time.Unix(1760000000, 0)
 	for _, c := range []struct {
 		name, definition string
-		out              Outgoing
+		out              Delivery
 		body             string
 		time             TimeSource
 		want             Event
@@ -101,16 +101,16 @@ func TestWhatIsSignedDecides(t *testing.T) {
 	}{
 		{
 			name: "an event header that is not signed", definition: `{"signature":{"header":"X-S"},"event":{"header":"X-E"}}`,
-			out: Outgoing{Event: "paid"}, unsignedEvent: "paid",
+			out: Delivery{Event: "paid"}, unsignedEvent: "paid",
 		}, {
 			name: "an event header that is signed", definition: `{"signature":{"header":"X-S"},"signed":"{header.X-E}\n{body}","event":{"header":"X-E"}}`,
-			out: Outgoing{Event: "paid"}, want: Event{Type: "paid"}, identity: "paid",
+			out: Delivery{Event: "paid"}, want: Event{Type: "paid"}, identity: "paid",
 		}, {
 			name: "a member of the body comes first", definition: `{"signature":{"header":"X-S"},"event":{"header":"X-E","body":"data.type"}}`,
-			out: Outgoing{Event: "paid"}, body: `{"data":{"type":"refunded"}}`, want: Event{Type: "refunded"}, unsignedEvent: "paid",
+			out: Delivery{Event: "paid"}, body: `{"data":{"type":"refunded"}}`, want: Event{Type: "refunded"}, unsignedEvent: "paid",
 		}, {
 			name: "a signed id is the identity", definition: `{"signature":{"header":"X-S"},"signed":"{id}.{body}","id":{"header":"X-I"}}`,
-			out: Outgoing{ID: "e-1"}, want: Event{ID: "e-1"},
+			out: Delivery{ID: "e-1"}, want: Event{ID: "e-1"},
 		}, {
 			name: "an id in the body", definition: `{"signature":{"header":"X-S"},"id":{"body":"data.id"}}`,
 			body: `{"data":{"id":"e-1"}}`, want: Event{ID: "e-1"},
@@ -128,7 +128,7 @@ func TestWhatIsSignedDecides(t *testing.T) {
 			body: `{"at":1760000000123}`, time: TimeInBody, want: Event{BodyTime: time.UnixMilli(1760000000123)},
 		}, {
 			name: "all that is signed is the identity, but the time", definition: `{"signature":{"header":"X-S"},"signed":"{timestamp}\n{method} {url}\n{header.X-A}\n{body}","timestamp":{"header":"X-T"}}`,
-			out:  Outgoing{Request: Request{Method: "POST", Scheme: "https", Host: "a", URI: "/b?c", Header: http.Header{"X-A": {"d"}}}},
+			out:  Delivery{Request: Request{Method: "POST", Scheme: "https", Host: "a", URI: "/b?c", Header: http.Header{"X-A": {"d"}}}},
 			time: TimeInHeaders, identity: "POST\x00https://a/b?c\x00d",
 		}, {
 			name: "whose event it is", definition: `{"signature":{"header":"X-S"},"tenant":"t.x","environment":"t.y","occurred_at":{"body":"at","unit":"rfc3339"}}`,
@@ -148,7 +148,7 @@ func TestWhatIsSignedDecides(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			d, err := v.Open(r)
+			d, err := v.Begin(r)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -165,11 +165,11 @@ func TestWhatIsSignedDecides(t *testing.T) {
 			if got != c.want || s.Time != c.time {
 				t.Errorf("%+v with the time %d, want %+v with %d", got, s.Time, c.want, c.time)
 			}
-			if string(d.Claim.Identity) != c.identity || d.Claim.UnsignedEvent.Value != c.unsignedEvent {
-				t.Errorf("identity %q, unsigned event %q", d.Claim.Identity, d.Claim.UnsignedEvent.Value)
+			if string(d.SignedHeaders.Identity) != c.identity || d.SignedHeaders.UnsignedEvent.Value != c.unsignedEvent {
+				t.Errorf("identity %q, unsigned event %q", d.SignedHeaders.Identity, d.SignedHeaders.UnsignedEvent.Value)
 			}
-			if c.time == TimeInHeaders && !d.Claim.SentAt.Equal(at) {
-				t.Errorf("sent at %v", d.Claim.SentAt)
+			if c.time == TimeInHeaders && !d.SignedHeaders.SentAt.Equal(at) {
+				t.Errorf("sent at %v", d.SignedHeaders.SentAt)
 			}
 		})
 	}
@@ -227,7 +227,7 @@ func TestEntriesWithoutAName(t *testing.T) {
 		`"signed":"{body}"`,
 	} {
 		s := mustCompile(t, `{"signature":{"header":"X-S","separator":",","names":["v1"]},`+signed+`}`)
-		out := Outgoing{Body: []byte("{}"), At: time.Unix(1760000000, 0)}
+		out := Delivery{Body: []byte("{}"), At: time.Unix(1760000000, 0)}
 		if s.SignsID && s.Time == NoTime {
 			out.ID = "i1"
 		}
@@ -240,13 +240,13 @@ func TestEntriesWithoutAName(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		d, err := v.Open(Request{Header: h})
+		d, err := v.Begin(Request{Header: h})
 		if err != nil {
 			t.Fatalf("%s: %v", signed, err)
 		}
 		d.Write(out.Body)
-		if _, err := d.Authenticate(); err != nil || d.event().ID != out.ID || d.Claim.SentAtText == "77" {
-			t.Errorf("%s: %v, id %q, sent at %q", signed, err, d.event().ID, d.Claim.SentAtText)
+		if _, err := d.Authenticate(); err != nil || d.event().ID != out.ID || d.SignedHeaders.SentAtText == "77" {
+			t.Errorf("%s: %v, id %q, sent at %q", signed, err, d.event().ID, d.SignedHeaders.SentAtText)
 		}
 		d.Close()
 	}

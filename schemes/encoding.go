@@ -14,8 +14,8 @@ var (
 	strictRawBase64URL = base64.RawURLEncoding.Strict()
 )
 
-// Signature is one that was sent, decoded. It is made by Claim.AddHex and
-// Claim.AddBase64.
+// Signature is one that was sent, decoded. It is made by SignedHeaders.AddHex and
+// SignedHeaders.AddBase64.
 type Signature struct {
 	variant int
 	size    int
@@ -38,7 +38,7 @@ const (
 
 // AddHex adds a signature in hex digits of either case. It reports whether the
 // text is one of the given size in bytes; size 0 is any.
-func (c *Claim) AddHex(text string, size, variant int) bool {
+func (c *SignedHeaders) AddHex(text string, size, variant int) bool {
 	if len(text)%2 != 0 || len(text) > maxSignatureText || len(c.Signatures) == MaxSignatures {
 		return false
 	}
@@ -52,7 +52,7 @@ func (c *Claim) AddHex(text string, size, variant int) bool {
 
 // AddBase64 adds a signature in an encoding, which must be a strict one: others
 // accept two texts for the same bytes. It reports as AddHex does.
-func (c *Claim) AddBase64(enc *base64.Encoding, text string, size, variant int) bool {
+func (c *SignedHeaders) AddBase64(enc *base64.Encoding, text string, size, variant int) bool {
 	// The decoder writes up to the decoded length of the whole text, which may
 	// be two bytes more than there are, and skips line breaks.
 	const most = (maxSignatureLen + 2) / 3 * 4
@@ -71,7 +71,7 @@ func (c *Claim) AddBase64(enc *base64.Encoding, text string, size, variant int) 
 }
 
 // add makes room for a signature.
-func (c *Claim) add(variant int) *Signature {
+func (c *SignedHeaders) add(variant int) *Signature {
 	if len(c.Signatures) < cap(c.Signatures) {
 		c.Signatures = c.Signatures[:len(c.Signatures)+1]
 	} else {

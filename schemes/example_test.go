@@ -38,7 +38,7 @@ func ExampleNewVerifier() {
 // A delivery is signed as the provider would sign it, for a test.
 func ExampleScheme_SignWith() {
 	stripe, _ := schemes.Get("stripe")
-	headers, err := stripe.SignWith("whsec_old", schemes.Outgoing{
+	headers, err := stripe.SignWith("whsec_old", schemes.Delivery{
 		Body: []byte(`{"id":"evt_1","type":"invoice.paid"}`), At: at(),
 	})
 	fmt.Println(headers.Get("Stripe-Signature"), err)
@@ -62,7 +62,7 @@ func ExampleDefinition() {
 		return
 	}
 	body := []byte(`{"type":"paid","data":{"id":"ev_1"}}`)
-	header, err := acme.SignWith("a secret", schemes.Outgoing{Body: body, At: at()})
+	header, err := acme.SignWith("a secret", schemes.Delivery{Body: body, At: at()})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -87,19 +87,19 @@ func ExampleDefinition() {
 }
 
 // A body is verified while it arrives.
-func ExampleVerifier_Open() {
+func ExampleVerifier_Begin() {
 	v, err := schemes.NewVerifier("github", []string{"a secret"})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	github, _ := schemes.Get("github")
-	header, err := github.SignWith("a secret", schemes.Outgoing{Body: []byte("[1,2]")})
+	header, err := github.SignWith("a secret", schemes.Delivery{Body: []byte("[1,2]")})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	delivery, err := v.Open(schemes.Request{Header: header})
+	delivery, err := v.Begin(schemes.Request{Header: header})
 	if err != nil {
 		fmt.Println(err) // before one byte of the body is read
 		return

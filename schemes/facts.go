@@ -48,7 +48,7 @@ func (c *defined) compileBody() error {
 }
 
 // read is Scheme.Read of a definition.
-func (c *defined) read(claim *Claim, body []byte) Event {
+func (c *defined) read(claim *SignedHeaders, body []byte) Event {
 	event := Event{ID: claim.ID, Type: claim.Event}
 	plan := &c.body
 	if len(plan.paths) == 0 {

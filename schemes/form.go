@@ -63,7 +63,7 @@ func (c *defined) compileForm() error {
 // openSignature reads the signature header. An entry that is of no use is
 // passed over, since it proves nothing either way; a header without any entry
 // of use is malformed, and missing only if it is absent or empty.
-func (c *defined) openSignature(h http.Header, set *headerSet, claim *Claim) error {
+func (c *defined) openSignature(h http.Header, set *headerSet, claim *SignedHeaders) error {
 	text, err := single(h, set.signature.name, &set.signature.refusals)
 	if err != nil {
 		return err
@@ -134,7 +134,7 @@ func (c *defined) kindOf(name string) int {
 }
 
 // addSignature decodes a signature of a kind.
-func (c *defined) addSignature(claim *Claim, kind int, text string) bool {
+func (c *defined) addSignature(claim *SignedHeaders, kind int, text string) bool {
 	text, ok := strings.CutPrefix(text, c.Signature.Prefix)
 	if !ok {
 		return false
@@ -154,7 +154,7 @@ func (c *defined) addSignature(claim *Claim, kind int, text string) bool {
 }
 
 // writeSignature writes the signature header.
-func (c *defined) writeSignature(kind int, signature []byte, claim *Claim) string {
+func (c *defined) writeSignature(kind int, signature []byte, claim *SignedHeaders) string {
 	f := &c.Signature
 	text := f.Prefix
 	switch f.Encoding {

@@ -30,7 +30,7 @@ func seedHeaders(f *testing.F, scheme, header string) {
 var fuzzVerifiers sync.Map
 
 // opened opens a claim and shows that a MAC that nobody made is not accepted.
-func opened(t *testing.T, s *Scheme, h http.Header) (*Claim, bool) {
+func opened(t *testing.T, s *Scheme, h http.Header) (*SignedHeaders, bool) {
 	known, ok := fuzzVerifiers.Load(s.Name)
 	if !ok {
 		v, err := s.NewVerifier([]string{"c2VjcmV0"})
@@ -39,7 +39,7 @@ func opened(t *testing.T, s *Scheme, h http.Header) (*Claim, bool) {
 		}
 		known, _ = fuzzVerifiers.LoadOrStore(s.Name, v)
 	}
-	d, err := known.(*Verifier).Open(Request{Header: h})
+	d, err := known.(*Verifier).Begin(Request{Header: h})
 	if err != nil {
 		if reason := reasonOf(err); !strings.HasPrefix(reason, "m") {
 			t.Fatalf("refused with %q", reason)
@@ -50,7 +50,7 @@ func opened(t *testing.T, s *Scheme, h http.Header) (*Claim, bool) {
 	if _, err := d.Authenticate(); err == nil {
 		t.Fatal("a MAC that nobody made was accepted")
 	}
-	return &d.Claim, true
+	return &d.SignedHeaders, true
 }
 
 var hexGrammar = regexp.MustCompile(`^[0-9A-Fa-f]{64}$`)

@@ -113,12 +113,12 @@ func TestHandshakeIsForAVerifiedDelivery(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h, err := zoom.SignWith("old", Outgoing{Body: body, At: time.Unix(1760000000, 0)})
+	h, err := zoom.SignWith("old", Delivery{Body: body, At: time.Unix(1760000000, 0)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for range 2 { // the second has the first one's memory
-		d, err := v.Open(Request{Header: h})
+		d, err := v.Begin(Request{Header: h})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -77,7 +77,7 @@ func TestEveryKeySignsWhatItVerifies(t *testing.T) {
 		for _, encoding := range []string{encodingHex, encodingBase64, encodingBase64URL} {
 			name := k.algorithm + " " + k.form + " " + encoding
 			s := mustCompile(t, definitionFor(k, encoding))
-			h, err := s.SignWith(k.private, Outgoing{Body: body, At: at, ID: "e1"})
+			h, err := s.SignWith(k.private, Delivery{Body: body, At: at, ID: "e1"})
 			if err != nil {
 				t.Errorf("%s: %v", name, err)
 				continue
@@ -87,7 +87,7 @@ func TestEveryKeySignsWhatItVerifies(t *testing.T) {
 				t.Errorf("%s: %v", name, err)
 				continue
 			}
-			d, err := v.Open(Request{Header: h})
+			d, err := v.Begin(Request{Header: h})
 			if err != nil {
 				t.Errorf("%s: %v", name, err)
 				continue
@@ -150,7 +150,7 @@ func TestKeyErrors(t *testing.T) {
 	} {
 		k := pairs[name]
 		s := mustCompile(t, definitionFor(k, ""))
-		if _, err := s.SignWith(k.public, Outgoing{At: time.Unix(1, 0), ID: "e"}); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := s.SignWith(k.public, Delivery{At: time.Unix(1, 0), ID: "e"}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: signed with a public key: %v", name, err)
 		}
 	}

@@ -20,7 +20,7 @@ func stripeDelivery(t *testing.T, at time.Time, body string) (*Verifier, *http.R
 		t.Fatal(err)
 	}
 	s, _ := Get("stripe")
-	h, err := s.SignWith("k", Outgoing{Body: []byte(body), At: at})
+	h, err := s.SignWith("k", Delivery{Body: []byte(body), At: at})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +89,7 @@ func TestEventIsOfWhatWasWritten(t *testing.T) {
 		}, false, ""},
 	} {
 		v, r := stripeDelivery(t, ownClock(), signed)
-		d, err := v.Open(Request{Header: r.Header})
+		d, err := v.Begin(Request{Header: r.Header})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -148,7 +148,7 @@ func TestEventIsOfWhatWasWritten(t *testing.T) {
 func TestAuthenticAndOld(t *testing.T) {
 	const body = `{"id":"evt_1"}`
 	v, r := stripeDelivery(t, time.Unix(1, 0), body)
-	d, err := v.Open(Request{Header: r.Header})
+	d, err := v.Begin(Request{Header: r.Header})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -216,9 +216,9 @@ func TestRefusalsOfOtherSchemes(t *testing.T) {
 		for _, late := range []bool{false, true} {
 			s := reversed(HMACSHA1)
 			if late {
-				s.SignedText = func([]byte, *Claim, []byte, int) ([]byte, error) { return nil, c.err }
+				s.SignedText = func([]byte, *SignedHeaders, []byte, int) ([]byte, error) { return nil, c.err }
 			} else {
-				s.Open = func(Request, *Claim) error { return c.err }
+				s.Begin = func(Request, *SignedHeaders) error { return c.err }
 			}
 			v, err := s.NewVerifier([]string{"k"})
 			if err != nil {
@@ -292,7 +292,7 @@ func TestBodyTimeIsJudgedIfAsked(t *testing.T) {
 		{`{}`, []Option{Tolerance(0, 0)}, ErrNoSignedTime},
 		{`{"timestamp":1760000000}`, []Option{Tolerance(0, 0)}, nil},
 	} {
-		h, err := s.SignWith("k", Outgoing{Body: []byte(c.body)})
+		h, err := s.SignWith("k", Delivery{Body: []byte(c.body)})
 		if err != nil {
 			t.Fatal(err)
 		}

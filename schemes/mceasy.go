@@ -27,7 +27,7 @@ var mceasy = &Scheme{
 	Time:             TimeInHeaders,
 	SecretForm:       keyBase64,
 	Keys:             mceasyKeys,
-	Open:             openMcEasy,
+	Begin:            openMcEasy,
 	Read:             readMcEasy,
 	Sign:             signMcEasy,
 }
@@ -68,7 +68,7 @@ func mceasyKeys(secret string) ([]Key, error) {
 	return keys, nil
 }
 
-func openMcEasy(r Request, c *Claim) error {
+func openMcEasy(r Request, c *SignedHeaders) error {
 	h := r.Header
 	text, err := single(h, mceasySignature, &mceasySignatureRefusals)
 	if err != nil {
@@ -137,7 +137,7 @@ var mceasyMembers = paths("event_type", "event_name")
 
 // readMcEasy names the event by type and name, such as alarm.harsh_braking,
 // since the signed event id is only a number; without both it is that number.
-func readMcEasy(c *Claim, body []byte) Event {
+func readMcEasy(c *SignedHeaders, body []byte) Event {
 	found, _ := members(body, mceasyMembers)
 	kind, name := found[0].text(), found[1].text()
 	if kind == "" || name == "" {
@@ -168,7 +168,7 @@ func identifier(s string) string {
 	return b.String()
 }
 
-func signMcEasy(key Key, d Outgoing) (http.Header, error) {
+func signMcEasy(key Key, d Delivery) (http.Header, error) {
 	event := d.Event
 	if event == "" {
 		found, _ := members(d.Body, paths("event_id"))

@@ -6,8 +6,8 @@ import "net/http"
 // headers that were not verified.
 var mixedHeaders = &Refusal{MalformedSignature, "it has signed headers under two sets of names"}
 
-// open is Scheme.Open of a definition.
-func (c *defined) open(r Request, claim *Claim) error {
+// begin is Scheme.Begin of a definition.
+func (c *defined) begin(r Request, claim *SignedHeaders) error {
 	set, err := c.setOf(r.Header)
 	if err != nil {
 		return err
@@ -60,14 +60,14 @@ func (c *defined) setOf(h http.Header) (*headerSet, error) {
 	return set, nil
 }
 
-func (c *defined) takeTime(claim *Claim) (ok bool) {
+func (c *defined) takeTime(claim *SignedHeaders) (ok bool) {
 	claim.SentAt, ok = signedTime(claim.SentAtText, c.Timestamp.Unit, c.fixedTime)
 	return ok
 }
 
 // fill makes what is signed around the body, and what of it is the identity of
 // a delivery that has no id.
-func (c *defined) fill(r *Request, set *headerSet, claim *Claim) error {
+func (c *defined) fill(r *Request, set *headerSet, claim *SignedHeaders) error {
 	text := &claim.Prefix
 	for i := range c.template.parts {
 		p := &c.template.parts[i]

@@ -64,7 +64,7 @@ func randomDelivery(t *testing.T, s *Scheme, bodies []string) func(t *testing.T,
 	return func(t *testing.T, r *mutator) bool {
 		body := []byte(s.BodyBegins + bodies[r.IntN(len(bodies))])
 		honest := requestOf(s, signSample(t, s, body, time.Unix(1e9+r.Int64N(1e9), 0)), body)
-		d, err := v.Open(honest)
+		d, err := v.Begin(honest)
 		if err != nil {
 			t.Fatalf("honest headers: %v", err)
 		}
@@ -93,7 +93,7 @@ func randomDelivery(t *testing.T, s *Scheme, bodies []string) func(t *testing.T,
 				sent.Header[name] = []string{r.change(sent.Header[name][0])}
 			}
 		}
-		d, err = v.Open(sent)
+		d, err = v.Begin(sent)
 		if err != nil {
 			return false
 		}

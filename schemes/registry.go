@@ -12,7 +12,7 @@ var registry = map[string]*Scheme{}
 // Register adds a copy of a scheme under its name. It is meant for init
 // functions and panics when the name is taken or the scheme lacks a part.
 func Register(s *Scheme) {
-	if s.Name == "" || s.SignatureHeader == "" || s.Keys == nil || s.Open == nil || s.Read == nil || s.Sign == nil {
+	if s.Name == "" || s.SignatureHeader == "" || s.Keys == nil || s.Begin == nil || s.Read == nil || s.Sign == nil {
 		panic(fmt.Sprintf("schemes: scheme %q is incomplete", s.Name))
 	}
 	if _, taken := registry[s.Name]; taken {

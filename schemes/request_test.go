@@ -8,7 +8,7 @@ func TestHostWithAPath(t *testing.T) {
 	for name, body := range map[string][]byte{"square": []byte(`{"a":1}`), "twilio": []byte("a=1")} {
 		scheme, _ := Get(name)
 		whole := Request{Method: "POST", Scheme: "https", Host: "h", URI: "/hooks/x"}
-		header, err := scheme.SignWith("secret", Outgoing{Body: body, Request: whole})
+		header, err := scheme.SignWith("secret", Delivery{Body: body, Request: whole})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -19,7 +19,7 @@ func TestHostWithAPath(t *testing.T) {
 		for _, r := range []Request{whole, {Host: "h/hooks", URI: "/x"}, {Host: "h/hooks/x", URI: ""}, {Host: "", URI: "h/hooks/x"}} {
 			r.Header, r.Method, r.Scheme = header, whole.Method, whole.Scheme
 			accepted := false
-			if d, err := verifier.Open(r); err == nil {
+			if d, err := verifier.Begin(r); err == nil {
 				_, _ = d.Write(body)
 				_, err = d.Authenticate()
 				accepted = err == nil

@@ -12,28 +12,28 @@ import (
 type sample struct {
 	secrets [3]string // the last two sign nothing
 	signing string    // the secret that signs; empty: the first
-	out     Outgoing  // what the provider's headers need
+	out     Delivery  // what the provider's headers need
 }
 
 // samples has the schemes for which the sample of all others will not do.
 var samples = map[string]sample{
-	"mceasy": {out: Outgoing{Event: "6"}},
+	"mceasy": {out: Delivery{Event: "6"}},
 	"standard": {
 		secrets: [3]string{
 			"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
 			"whsec_b3RoZXIgb3RoZXIgb3RoZXIgb3RoZXIu", "whsec_dGhpcmQgdGhpcmQgdGhpcmQgdGhpcmQg",
 		},
-		out: Outgoing{ID: "msg_1"},
+		out: Delivery{ID: "msg_1"},
 	},
 	"gitlab": {
 		secrets: [3]string{
 			"whsec_Z2l0bGFiIGdpdGxhYiBnaXRsYWIgZ2l0bGFi",
 			"whsec_b3RoZXIgb3RoZXIgb3RoZXIgb3RoZXIu", "whsec_dGhpcmQgdGhpcmQgdGhpcmQgdGhpcmQg",
 		},
-		out: Outgoing{ID: "908a6d9e-45fd-46c8-97e6-c4f350f219dd"},
+		out: Delivery{ID: "908a6d9e-45fd-46c8-97e6-c4f350f219dd"},
 	},
-	"square":   {out: Outgoing{Request: Request{Scheme: "https", Host: "hooks.example.com", URI: "/square?a=b"}}},
-	"twilio":   {out: Outgoing{Request: Request{Scheme: "https", Host: "hooks.example.com", URI: "/twilio"}}},
+	"square":   {out: Delivery{Request: Request{Scheme: "https", Host: "hooks.example.com", URI: "/square?a=b"}}},
+	"twilio":   {out: Delivery{Request: Request{Scheme: "https", Host: "hooks.example.com", URI: "/twilio"}}},
 	"discord":  publicSample("ed25519", keyHex),
 	"sendgrid": publicSample("ecdsa-p256", keySPKI),
 }

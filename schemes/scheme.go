@@ -9,7 +9,7 @@
 //	event, err := v.Verify(r, body)
 //	if errors.Is(err, schemes.ErrStale) { … }
 //
-// A program that verifies while a body arrives uses Verifier.Open. Neither keeps
+// A program that verifies while a body arrives uses Verifier.Begin. Neither keeps
 // a history: a program that must not process an event twice remembers the IDs
 // of events, or for schemes without ids the bodies.
 //
@@ -27,7 +27,7 @@
 // their texts' first word, Definition with its JSON, Define, Get, All, Names and
 // Scheme.SignWith. What a program needs that streams or that writes schemes in
 // Go may still change between minor versions: Verification, Scheme's function
-// fields, Claim, Key and Register.
+// fields, SignedHeaders, Key and Register.
 package schemes
 
 import (
@@ -79,7 +79,7 @@ type Scheme struct {
 	// identity. In the body it may be absent from some of them.
 	SignsID bool
 
-	// SignsRequest tells whether the method or the URL is signed, so that Open
+	// SignsRequest tells whether the method or the URL is signed, so that Begin
 	// and Sign need them.
 	SignsRequest bool
 
@@ -100,39 +100,39 @@ type Scheme struct {
 	// Keys.
 	SigningKey func(secret string) (Key, error)
 
-	// Open reads the claim from the headers, before the body is there. Its
-	// errors are *Refusal. The claim is empty when it is called.
-	Open func(r Request, c *Claim) error
+	// Begin reads the signed headers, before the body is there. Its errors are
+	// *Refusal. What it fills is empty when it is called.
+	Begin func(r Request, c *SignedHeaders) error
 
 	// SignedText appends to dst what is signed, for schemes where that is not
 	// Prefix, body and Suffix; the whole body is kept for it, and the text
 	// rather than the body is the identity of a delivery. Its errors are
 	// *Refusal. Nil: it is.
 	//
-	// Reading counts from 0 to Readings-1, for providers of which it cannot be
+	// Candidate counts from 0 to Candidates-1, for providers of which it cannot be
 	// told which one of several texts they have signed: any one may match.
-	SignedText func(dst []byte, c *Claim, body []byte, reading int) ([]byte, error)
+	SignedText func(dst []byte, c *SignedHeaders, body []byte, candidate int) ([]byte, error)
 
-	// Readings is how many texts SignedText makes of a delivery. Default: 1.
-	Readings int
+	// Candidates is how many texts SignedText makes of a delivery. Default: 1.
+	Candidates int
 
-	// Cut appends to dst what tells deliveries with one SignedText apart, for
+	// Boundaries appends to dst what tells deliveries with one SignedText apart, for
 	// schemes where that text leaves open where its parts end. It is not signed,
 	// but the same on every retry. Nil: the text does not.
-	Cut func(dst []byte, c *Claim, body []byte) []byte
+	Boundaries func(dst []byte, c *SignedHeaders, body []byte) []byte
 
 	// Handshake is what the provider asks before it delivers anything. Nil:
 	// nothing. It is answered only if the user asks for that.
 	Handshake *Handshake
 
 	// Read finds what the body tells. It is called once the signature is
-	// verified, with the claim and the whole body; a body that is not what
+	// verified, with the signed headers and the whole body; a body that is not what
 	// the provider documents yields an empty event and no error.
-	Read func(c *Claim, body []byte) Event
+	Read func(c *SignedHeaders, body []byte) Event
 
 	// Sign makes the headers of a delivery, as the provider would send them.
 	// Its errors say which input the scheme lacks or does not take.
-	Sign func(key Key, d Outgoing) (http.Header, error)
+	Sign func(key Key, d Delivery) (http.Header, error)
 }
 
 // The values of OnConflict.
@@ -174,10 +174,10 @@ func (s *Scheme) clone() *Scheme {
 	return &c
 }
 
-// Claim is what the headers of a delivery say before its body is known.
+// SignedHeaders is what the headers of a delivery say before its body is known.
 // Nothing in it may be believed until the signature is verified, and the
 // fields that are named unsigned not even then.
-type Claim struct {
+type SignedHeaders struct {
 	// Signatures are those that were sent, decoded; any one may match.
 	Signatures []Signature
 
@@ -216,9 +216,9 @@ type Unsigned struct {
 	Sent  bool
 }
 
-// reset empties the claim and keeps its memory.
-func (c *Claim) reset() {
-	*c = Claim{
+// reset empties them and keeps its memory.
+func (c *SignedHeaders) reset() {
+	*c = SignedHeaders{
 		Signatures: c.Signatures[:0], Prefix: c.Prefix[:0], Suffix: c.Suffix[:0], Identity: c.Identity[:0],
 		usable: c.usable,
 	}
@@ -254,8 +254,8 @@ type Event struct {
 	OccurrenceID, UnsignedType Unsigned
 }
 
-// Outgoing is a delivery to be signed.
-type Outgoing struct {
+// Delivery is a delivery to be signed.
+type Delivery struct {
 	// Body is sent and signed as it is.
 	Body []byte
 	// At is the send time.

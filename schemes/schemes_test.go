@@ -14,49 +14,49 @@ func TestFacts(t *testing.T) {
 	issued := time.Date(2023, 6, 6, 8, 49, 33, 75265000, time.UTC)
 	for _, c := range []struct {
 		scheme string
-		out    Outgoing
+		out    Delivery
 		body   string
 		want   Event
 	}{
-		{"craneops", Outgoing{Event: "unsigned"}, `{"event":"booking.created"}`, Event{Type: "booking.created"}},
-		{"craneops", Outgoing{Event: "unsigned"}, `{}`, Event{}},
-		{"easytools", Outgoing{}, `{"event":"product_assigned","timestamp":1741442518}`, Event{
+		{"craneops", Delivery{Event: "unsigned"}, `{"event":"booking.created"}`, Event{Type: "booking.created"}},
+		{"craneops", Delivery{Event: "unsigned"}, `{}`, Event{}},
+		{"easytools", Delivery{}, `{"event":"product_assigned","timestamp":1741442518}`, Event{
 			Type: "product_assigned", OccurredAt: time.Unix(1741442518, 0), BodyTime: time.Unix(1741442518, 0),
 		}},
-		{"cryptr", Outgoing{}, `{"__domain__":"acme","__environment__":"sandbox","code":"dir_sync.user.update.success","issued_at":"2023-06-06T08:49:33.075265Z"}`, Event{
+		{"cryptr", Delivery{}, `{"__domain__":"acme","__environment__":"sandbox","code":"dir_sync.user.update.success","issued_at":"2023-06-06T08:49:33.075265Z"}`, Event{
 			Type: "dir_sync.user.update.success", OccurredAt: issued, Tenant: "acme", Environment: "sandbox",
 		}},
-		{"cryptr", Outgoing{}, `{"issued_at":"2023-06-06 08:49"}`, Event{}},
-		{"mceasy", Outgoing{Event: "10"}, `{"event_type":"Alarm","event_name":"Harsh - Braking"}`, Event{Type: "alarm.harsh_braking"}},
-		{"mceasy", Outgoing{Event: "10"}, `{"event_type":"Alarm"}`, Event{Type: "10"}},
-		{"mceasy", Outgoing{}, `{"event_id":6}`, Event{Type: "6"}},
-		{"stripe", Outgoing{}, `{"id":"evt_1","type":"invoice.paid","created":1741442518}`, Event{
+		{"cryptr", Delivery{}, `{"issued_at":"2023-06-06 08:49"}`, Event{}},
+		{"mceasy", Delivery{Event: "10"}, `{"event_type":"Alarm","event_name":"Harsh - Braking"}`, Event{Type: "alarm.harsh_braking"}},
+		{"mceasy", Delivery{Event: "10"}, `{"event_type":"Alarm"}`, Event{Type: "10"}},
+		{"mceasy", Delivery{}, `{"event_id":6}`, Event{Type: "6"}},
+		{"stripe", Delivery{}, `{"id":"evt_1","type":"invoice.paid","created":1741442518}`, Event{
 			ID: "evt_1", Type: "invoice.paid", OccurredAt: time.Unix(1741442518, 0),
 		}},
-		{"slack", Outgoing{}, `{"team_id":"T1","event":{"type":"app_mention"},"type":"event_callback","event_id":"Ev08MFMKH6","event_time":1741442518}`, Event{
+		{"slack", Delivery{}, `{"team_id":"T1","event":{"type":"app_mention"},"type":"event_callback","event_id":"Ev08MFMKH6","event_time":1741442518}`, Event{
 			ID: "Ev08MFMKH6", Type: "app_mention", OccurredAt: time.Unix(1741442518, 0), Tenant: "T1",
 		}},
-		{"slack", Outgoing{}, `command=%2Fweather&team_id=T1`, Event{}},
-		{"shopify", Outgoing{Event: "orders/create", ID: "b54557e4"}, `{"id":820982911946154508,"topic":"no"}`, Event{}},
-		{"square", Outgoing{}, `{"merchant_id":"M1","type":"payment.updated","event_id":"ac3ac95b-f97d","created_at":"2023-06-06T08:49:33.075265Z"}`, Event{
+		{"slack", Delivery{}, `command=%2Fweather&team_id=T1`, Event{}},
+		{"shopify", Delivery{Event: "orders/create", ID: "b54557e4"}, `{"id":820982911946154508,"topic":"no"}`, Event{}},
+		{"square", Delivery{}, `{"merchant_id":"M1","type":"payment.updated","event_id":"ac3ac95b-f97d","created_at":"2023-06-06T08:49:33.075265Z"}`, Event{
 			ID: "ac3ac95b-f97d", Type: "payment.updated", OccurredAt: issued, Tenant: "M1",
 		}},
-		{"paddle", Outgoing{}, `{"event_id":"evt_01","notification_id":"ntf_01","event_type":"transaction.paid","occurred_at":"2023-06-06T08:49:33.075265Z"}`, Event{
+		{"paddle", Delivery{}, `{"event_id":"evt_01","notification_id":"ntf_01","event_type":"transaction.paid","occurred_at":"2023-06-06T08:49:33.075265Z"}`, Event{
 			ID: "evt_01", Type: "transaction.paid", OccurredAt: issued,
 		}},
-		{"meta", Outgoing{}, `{"object":"page","entry":[{"id":"0","time":1520383571}]}`, Event{Type: "page"}},
-		{"linear", Outgoing{Event: "unsigned"}, `{"action":"create","type":"Issue","createdAt":"2023-06-06T08:49:33.075265Z","organizationId":"o1","webhookTimestamp":1760000000123,"webhookId":"w1"}`, Event{
+		{"meta", Delivery{}, `{"object":"page","entry":[{"id":"0","time":1520383571}]}`, Event{Type: "page"}},
+		{"linear", Delivery{Event: "unsigned"}, `{"action":"create","type":"Issue","createdAt":"2023-06-06T08:49:33.075265Z","organizationId":"o1","webhookTimestamp":1760000000123,"webhookId":"w1"}`, Event{
 			Type: "Issue", OccurredAt: issued, BodyTime: at, Tenant: "o1",
 		}},
-		{"zoom", Outgoing{}, `{"event":"meeting.started","event_ts":1760000000123,"payload":{"account_id":"a1"}}`, Event{
+		{"zoom", Delivery{}, `{"event":"meeting.started","event_ts":1760000000123,"payload":{"account_id":"a1"}}`, Event{
 			Type: "meeting.started", OccurredAt: at, Tenant: "a1",
 		}},
-		{"gitlab", Outgoing{ID: "908a6d9e-45fd", Event: "Push Hook"}, `{"object_kind":"push"}`, Event{ID: "908a6d9e-45fd", Type: "push"}},
-		{"discord", Outgoing{}, `{"version":1,"type":1,"event":{"type":"APPLICATION_AUTHORIZED","timestamp":"2024-10-18T14:42:53.064834"}}`, Event{
+		{"gitlab", Delivery{ID: "908a6d9e-45fd", Event: "Push Hook"}, `{"object_kind":"push"}`, Event{ID: "908a6d9e-45fd", Type: "push"}},
+		{"discord", Delivery{}, `{"version":1,"type":1,"event":{"type":"APPLICATION_AUTHORIZED","timestamp":"2024-10-18T14:42:53.064834"}}`, Event{
 			Type: "APPLICATION_AUTHORIZED",
 		}},
-		{"sendgrid", Outgoing{}, `[{"event":"dropped","timestamp":1600112492}]`, Event{}},
-		{"twilio", Outgoing{ID: "token"}, `{"id":"e1","type":"x"}`, Event{}},
+		{"sendgrid", Delivery{}, `[{"event":"dropped","timestamp":1600112492}]`, Event{}},
+		{"twilio", Delivery{ID: "token"}, `{"id":"e1","type":"x"}`, Event{}},
 	} {
 		t.Run(c.scheme+" "+c.body, func(t *testing.T) {
 			s, _ := Get(c.scheme)
@@ -85,19 +85,19 @@ func TestFacts(t *testing.T) {
 func TestSignRefusesWhatTheProviderDoesNotSend(t *testing.T) {
 	for _, c := range []struct {
 		scheme string
-		out    Outgoing
+		out    Delivery
 		want   string
 	}{
-		{"cryptr", Outgoing{Event: "x"}, "event type in the body"},
-		{"cryptr", Outgoing{ID: "x"}, "no occurrence ID"},
-		{"easytools", Outgoing{Event: "x"}, "event type in the body"},
-		{"easytools", Outgoing{ID: "x"}, "no occurrence ID"},
-		{"craneops", Outgoing{ID: "x"}, "no occurrence ID"},
-		{"mceasy", Outgoing{}, "event id of 1 to 10 digits"},
-		{"mceasy", Outgoing{Event: "6|>7"}, "event id of 1 to 10 digits"},
-		{"gitlab", Outgoing{}, "signs an id of"},
-		{"discord", Outgoing{ID: "x"}, "no occurrence ID"},
-		{"square", Outgoing{}, "signs the URL; give it"},
+		{"cryptr", Delivery{Event: "x"}, "event type in the body"},
+		{"cryptr", Delivery{ID: "x"}, "no occurrence ID"},
+		{"easytools", Delivery{Event: "x"}, "event type in the body"},
+		{"easytools", Delivery{ID: "x"}, "no occurrence ID"},
+		{"craneops", Delivery{ID: "x"}, "no occurrence ID"},
+		{"mceasy", Delivery{}, "event id of 1 to 10 digits"},
+		{"mceasy", Delivery{Event: "6|>7"}, "event id of 1 to 10 digits"},
+		{"gitlab", Delivery{}, "signs an id of"},
+		{"discord", Delivery{ID: "x"}, "no occurrence ID"},
+		{"square", Delivery{}, "signs the URL; give it"},
 	} {
 		s, _ := Get(c.scheme)
 		if _, err := s.SignWith(sampleOf(s).signing, c.out); err == nil || !strings.Contains(err.Error(), c.want) {
@@ -149,7 +149,7 @@ func TestWhichSecretMatches(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			d, err := v.Open(r)
+			d, err := v.Begin(r)
 			if err != nil {
 				t.Fatal(err)
 			}

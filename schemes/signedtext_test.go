@@ -10,12 +10,12 @@ import (
 
 // reversed signs what no template can say: the body backwards behind the URL.
 func reversed(algorithm Algorithm) *Scheme {
-	text := func(dst []byte, c *Claim, body []byte, reading int) ([]byte, error) {
+	text := func(dst []byte, c *SignedHeaders, body []byte, candidate int) ([]byte, error) {
 		if len(body) == 0 {
 			return nil, &Refusal{SignatureMismatch, "nothing to turn round"}
 		}
 		dst = append(dst, c.Prefix...)
-		if reading == 1 {
+		if candidate == 1 {
 			return append(dst, body...), nil
 		}
 		for i := range body {
@@ -28,7 +28,7 @@ func reversed(algorithm Algorithm) *Scheme {
 		Keys: func(secret string) ([]Key, error) {
 			return []Key{{Algorithm: algorithm, Secret: []byte(secret)}}, nil
 		},
-		Open: func(r Request, c *Claim) error {
+		Begin: func(r Request, c *SignedHeaders) error {
 			c.Prefix = append(c.Prefix, r.URL()...)
 			if !c.AddHex(r.Header.Get("X-S"), algorithms[algorithm].size, 0) {
 				return &Refusal{MalformedSignature, "not hex"}
@@ -36,8 +36,8 @@ func reversed(algorithm Algorithm) *Scheme {
 			return nil
 		},
 		SignedText: text,
-		Read:       func(*Claim, []byte) Event { return Event{ID: "not an id"} },
-		Sign: func(key Key, d Outgoing) (http.Header, error) {
+		Read:       func(*SignedHeaders, []byte) Event { return Event{ID: "not an id"} },
+		Sign: func(key Key, d Delivery) (http.Header, error) {
 			return nil, errors.New("unused")
 		},
 	}
@@ -68,7 +68,7 @@ func TestSignedText(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, body := range []string{"abc", "xyz", "abc"} { // nothing of one delivery is left for the next
-		d, err := v.Open(r)
+		d, err := v.Begin(r)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -82,13 +82,13 @@ func TestSignedText(t *testing.T) {
 	}
 }
 
-// TestReadings: any one of the texts may have been signed, each is tried with
+// TestCandidates: any one of the texts may have been signed, each is tried with
 // each secret, and the one that matches is the identity.
-func TestReadings(t *testing.T) {
+func TestCandidates(t *testing.T) {
 	// printf 'https://a/babc' | openssl dgst -sha1 -hmac k
 	const turned, plain = "538eaf10a3bd1f513e23a633cead95e1c58acf71", "0df850d01b0b62270d484872a7b3ce74ae6da20b"
 	s := reversed(HMACSHA1)
-	s.Readings = 2
+	s.Candidates = 2
 	for _, secrets := range [][]string{{"k"}, {"other", "k"}} {
 		v, err := s.NewVerifier(secrets)
 		if err != nil {
@@ -100,7 +100,7 @@ func TestReadings(t *testing.T) {
 			{plain, "cba", "https://a/babc"},
 			{plain, "abd", ""},
 		} {
-			d, err := v.Open(Request{Scheme: "https", Host: "a", URI: "/b", Header: http.Header{"X-S": {c.mac}}})
+			d, err := v.Begin(Request{Scheme: "https", Host: "a", URI: "/b", Header: http.Header{"X-S": {c.mac}}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -123,7 +123,7 @@ func TestASecretWithoutKeys(t *testing.T) {
 	if _, err := s.NewVerifier([]string{"k"}); err == nil {
 		t.Error("a verifier without a key")
 	}
-	if _, err := s.SignWith("k", Outgoing{}); err == nil {
+	if _, err := s.SignWith("k", Delivery{}); err == nil {
 		t.Error("signed without a key")
 	}
 }

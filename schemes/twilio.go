@@ -39,11 +39,11 @@ var twilio = &Scheme{
 	SignsRequest:    true,
 	SecretForm:      keyText,
 	Keys:            twilioKeys,
-	Open:            openTwilio,
+	Begin:           openTwilio,
 	SignedText:      twilioText,
-	Cut:             twilioCut,
-	Readings:        2,
-	Read:            func(*Claim, []byte) Event { return Event{} },
+	Boundaries:      twilioBoundaries,
+	Candidates:      2,
+	Read:            func(*SignedHeaders, []byte) Event { return Event{} },
 	Sign:            signTwilio,
 }
 
@@ -65,7 +65,7 @@ func twilioKeys(secret string) ([]Key, error) {
 }
 
 // openTwilio keeps the two spellings of the URL, first the one that was received.
-func openTwilio(r Request, c *Claim) error {
+func openTwilio(r Request, c *SignedHeaders) error {
 	c.OccurrenceID = unsigned(r.Header, twilioOccurrence)
 	text, err := single(r.Header, twilioSignature, &twilioRefusals)
 	if err != nil {
@@ -90,9 +90,9 @@ func openTwilio(r Request, c *Claim) error {
 }
 
 // twilioText makes what is signed with one spelling of the URL.
-func twilioText(dst []byte, c *Claim, body []byte, reading int) ([]byte, error) {
+func twilioText(dst []byte, c *SignedHeaders, body []byte, candidate int) ([]byte, error) {
 	url := c.Prefix
-	if reading > 0 {
+	if candidate > 0 {
 		url = c.Suffix
 	}
 	dst = append(dst, url...)
@@ -109,9 +109,9 @@ func twilioText(dst []byte, c *Claim, body []byte, reading int) ([]byte, error) 
 	return dst, nil
 }
 
-// twilioCut writes path and query, and then the fields of a form, each with its
+// twilioBoundaries writes path and query, and then the fields of a form, each with its
 // length, in the order in which they are signed.
-func twilioCut(dst []byte, c *Claim, body []byte) []byte {
+func twilioBoundaries(dst []byte, c *SignedHeaders, body []byte) []byte {
 	_, rest, _ := bytes.Cut(c.Prefix, []byte("://"))
 	if slash := bytes.IndexByte(rest, '/'); slash >= 0 {
 		rest = rest[slash:]
@@ -148,14 +148,14 @@ func hexDigest(body []byte) (digest [2 * sha256.Size]byte) {
 	return digest
 }
 
-func signTwilio(key Key, d Outgoing) (http.Header, error) {
+func signTwilio(key Key, d Delivery) (http.Header, error) {
 	switch {
 	case d.Event != "":
 		return nil, errNoEvent
 	case d.Request.Host == "":
 		return nil, errors.New("this scheme signs the URL; give it")
 	}
-	claim := Claim{Prefix: d.Request.appendURL(nil)}
+	claim := SignedHeaders{Prefix: d.Request.appendURL(nil)}
 	if !isAll(urlGrammar, claim.Prefix) {
 		return nil, fmt.Errorf("signing: %w", malformedURL)
 	}

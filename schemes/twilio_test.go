@@ -101,7 +101,7 @@ func TestTwilioRecut(t *testing.T) {
 		{"a.example", "/b?c=1Body2From3", ""},
 		{"a.example:443", "/b?c=1", "From=3&Body=2"},
 	} {
-		d, err := v.Open(twilioRequest("https", c.host, c.uri, text))
+		d, err := v.Begin(twilioRequest("https", c.host, c.uri, text))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -109,8 +109,8 @@ func TestTwilioRecut(t *testing.T) {
 		if _, err := d.Authenticate(); err != nil {
 			t.Errorf("%+v: %v", c, err)
 		}
-		if got := string(d.Content()); got != text || len(d.Claim.Identity) > 0 {
-			t.Errorf("%+v: known by %q and %q", c, got, d.Claim.Identity)
+		if got := string(d.Content()); got != text || len(d.SignedHeaders.Identity) > 0 {
+			t.Errorf("%+v: known by %q and %q", c, got, d.SignedHeaders.Identity)
 		}
 		d.Close()
 	}
@@ -119,19 +119,19 @@ func TestTwilioRecut(t *testing.T) {
 func TestTwilioSigner(t *testing.T) {
 	to := Request{Scheme: "https", Host: "a.example", URI: "/b"}
 	for _, c := range []struct {
-		out  Outgoing
+		out  Delivery
 		want string
 	}{
-		{Outgoing{Body: []byte("A=1")}, "signs the URL; give it"},
-		{Outgoing{Body: []byte("A=1"), Request: to, Event: "x"}, "no event type"},
-		{Outgoing{Body: []byte("{}"), Request: to}, "end the URL with bodySHA256=44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"},
-		{Outgoing{Body: []byte("A=1"), Request: Request{Scheme: "https", Host: "a.example", URI: "/ "}}, "no URL has"},
+		{Delivery{Body: []byte("A=1")}, "signs the URL; give it"},
+		{Delivery{Body: []byte("A=1"), Request: to, Event: "x"}, "no event type"},
+		{Delivery{Body: []byte("{}"), Request: to}, "end the URL with bodySHA256=44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"},
+		{Delivery{Body: []byte("A=1"), Request: Request{Scheme: "https", Host: "a.example", URI: "/ "}}, "no URL has"},
 	} {
 		if _, err := twilio.SignWith(twilioToken, c.out); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%+v: %v, want %q", c.out, err, c.want)
 		}
 	}
-	h, err := twilio.SignWith(twilioToken, Outgoing{Body: []byte("A=1"), Request: to, ID: "token"})
+	h, err := twilio.SignWith(twilioToken, Delivery{Body: []byte("A=1"), Request: to, ID: "token"})
 	if err != nil || h.Get(twilioOccurrence) != "token" {
 		t.Errorf("%v, %v", h, err)
 	}

@@ -14,8 +14,8 @@ import (
 // decides over the bytes that were written, and Close ends it. It is not safe
 // for concurrent use.
 type Verification struct {
-	// Claim is what the headers say.
-	Claim Claim
+	// SignedHeaders is what the headers say.
+	SignedHeaders SignedHeaders
 
 	verifier *Verifier
 	shared   Body   // the caller's, nil if there is none
@@ -23,14 +23,14 @@ type Verification struct {
 	written  int    // bytes
 	strayed  bool   // the shared body is not what was written, or grew too late
 
-	hashers  []hasher
-	streams  bool // the first of them grows while the body arrives
-	reading  int  // which of the texts that can be signed is tried
-	decided  bool
-	matched  *verifierKey // once it is decided, nil if none does
-	refused  error        // then why
-	message  []byte       // what is signed, once it is needed as a whole
-	complete bool         // the message is
+	hashers   []hasher
+	streams   bool // the first of them grows while the body arrives
+	candidate int  // which of the texts that can be signed is tried
+	decided   bool
+	matched   *verifierKey // once it is decided, nil if none does
+	refused   error        // then why
+	message   []byte       // what is signed, once it is needed as a whole
+	complete  bool         // the message is
 }
 
 // Body is where a program keeps a body that it reads itself.
@@ -63,7 +63,7 @@ func (v *Verifier) newVerification() *Verification {
 	return d
 }
 
-// begin starts over with the claim.
+// begin starts over with new signed headers.
 func (d *Verification) begin(shared Body) {
 	d.shared, d.own = shared, d.own[:0]
 	d.written, d.strayed = 0, false
@@ -71,16 +71,16 @@ func (d *Verification) begin(shared Body) {
 	d.read(0)
 	if d.streams {
 		d.hashers[0].Reset()
-		d.hashers[0].Write(d.Claim.Prefix)
+		d.hashers[0].Write(d.SignedHeaders.Prefix)
 	}
 }
 
-// read turns to another reading of what is signed.
-func (d *Verification) read(reading int) {
+// read turns to another candidate for what is signed.
+func (d *Verification) read(candidate int) {
 	for i := range d.hashers {
 		d.hashers[i].complete = false
 	}
-	d.reading, d.complete = reading, false
+	d.candidate, d.complete = candidate, false
 }
 
 // errStrayed is for a program that holds Verification wrong. It never verifies.
@@ -134,10 +134,10 @@ func (d *Verification) Verify() (Event, error) {
 	v := d.verifier
 	event := d.event()
 	event.Secret, event.JudgedAt = secret, v.now()
-	event.OccurrenceID, event.UnsignedType = d.Claim.OccurrenceID, d.Claim.UnsignedEvent
+	event.OccurrenceID, event.UnsignedType = d.SignedHeaders.OccurrenceID, d.SignedHeaders.UnsignedEvent
 	switch {
 	case v.scheme.Time == TimeInHeaders:
-		event.SentAt = d.Claim.SentAt
+		event.SentAt = d.SignedHeaders.SentAt
 	case v.scheme.Time == TimeInBody && v.window.Judged:
 		event.SentAt = event.BodyTime
 	}
@@ -173,8 +173,8 @@ func (d *Verification) match() (*verifierKey, error) {
 	if !bytes.HasPrefix(body, d.verifier.bodyBegins) {
 		return nil, d.verifier.begins
 	}
-	for reading := range max(1, scheme.Readings) {
-		d.read(reading)
+	for candidate := range max(1, scheme.Candidates) {
+		d.read(candidate)
 		if scheme.SignedText != nil {
 			if _, err := d.Signed(); err != nil {
 				return nil, refusalOf(err)
@@ -191,8 +191,8 @@ func (d *Verification) match() (*verifierKey, error) {
 
 // matches tries a key on every signature of its variant.
 func (d *Verification) matches(k *verifierKey, body []byte) bool {
-	for i := range d.Claim.Signatures {
-		s := &d.Claim.Signatures[i]
+	for i := range d.SignedHeaders.Signatures {
+		s := &d.SignedHeaders.Signatures[i]
 		if s.variant != k.Variant {
 			continue
 		}
@@ -223,11 +223,11 @@ func (d *Verification) sum(at int, body []byte) []byte {
 			h.Write(d.message)
 		case at > 0:
 			h.Reset()
-			h.Write(d.Claim.Prefix)
+			h.Write(d.SignedHeaders.Prefix)
 			h.Write(body)
-			h.Write(d.Claim.Suffix)
+			h.Write(d.SignedHeaders.Suffix)
 		default:
-			h.Write(d.Claim.Suffix)
+			h.Write(d.SignedHeaders.Suffix)
 		}
 		h.Sum(h.sum[:0])
 		h.complete = true
@@ -236,7 +236,7 @@ func (d *Verification) sum(at int, body []byte) []byte {
 }
 
 // Signed returns what is signed of the body that has been written; its errors
-// are *Refusal. Where there are several readings it is the first, and after
+// are *Refusal. Where there are several candidates it is the first, and after
 // Verify the one that matches, or else the last. It is valid until Close.
 func (d *Verification) Signed() ([]byte, error) {
 	if d.complete {
@@ -244,20 +244,20 @@ func (d *Verification) Signed() ([]byte, error) {
 	}
 	d.message = d.message[:0]
 	if text := d.verifier.scheme.SignedText; text != nil {
-		message, err := text(d.message, &d.Claim, d.body(), d.reading)
+		message, err := text(d.message, &d.SignedHeaders, d.body(), d.candidate)
 		if err != nil {
 			return nil, err
 		}
 		d.message = message
 	} else {
-		d.message = append(append(append(d.message, d.Claim.Prefix...), d.body()...), d.Claim.Suffix...)
+		d.message = append(append(append(d.message, d.SignedHeaders.Prefix...), d.body()...), d.SignedHeaders.Suffix...)
 	}
 	d.complete = true
 	return d.message, nil
 }
 
 // Content returns what makes the identity of a verified delivery that has no
-// id, beside the claim's: the body, or the signed text where two bodies can have
+// id, beside the signed headers': the body, or the signed text where two bodies can have
 // the same. It is valid until Close.
 func (d *Verification) Content() []byte {
 	if d.verifier.scheme.SignedText != nil {
@@ -266,20 +266,20 @@ func (d *Verification) Content() []byte {
 	return d.body()
 }
 
-// Cut returns what is not signed and tells deliveries with one signed text
+// Boundaries returns what is not signed and tells deliveries with one signed text
 // apart, empty where nothing does.
-func (d *Verification) Cut() []byte {
-	if d.verifier.scheme.Cut == nil {
+func (d *Verification) Boundaries() []byte {
+	if d.verifier.scheme.Boundaries == nil {
 		return nil
 	}
-	return d.verifier.scheme.Cut(nil, &d.Claim, d.body())
+	return d.verifier.scheme.Boundaries(nil, &d.SignedHeaders, d.body())
 }
 
 // event reads what a verified delivery tells. Only what can be an id is one.
 func (d *Verification) event() Event {
-	event := d.verifier.scheme.Read(&d.Claim, d.body())
+	event := d.verifier.scheme.Read(&d.SignedHeaders, d.body())
 	if event.ID == "" {
-		event.ID = d.Claim.ID
+		event.ID = d.SignedHeaders.ID
 	}
 	if !isID(event.ID) {
 		event.ID = ""
@@ -301,7 +301,7 @@ func (d *Verification) Handshake() (*Reply, error) {
 // for the next one.
 const maxKept = 64 << 10
 
-// Close gives the verification back. Neither it nor its Claim may be used
+// Close gives the verification back. Neither it nor its SignedHeaders may be used
 // afterwards.
 func (d *Verification) Close() {
 	for i := range d.hashers {
@@ -314,8 +314,8 @@ func (d *Verification) Close() {
 	if cap(d.message) > maxKept {
 		d.message = nil
 	}
-	if cap(d.Claim.Prefix)+cap(d.Claim.Suffix) > maxKept {
-		d.Claim = Claim{}
+	if cap(d.SignedHeaders.Prefix)+cap(d.SignedHeaders.Suffix) > maxKept {
+		d.SignedHeaders = SignedHeaders{}
 	}
 	d.verifier.pool.Put(d)
 }

@@ -172,21 +172,21 @@ func (v *Verifier) Verify(r *http.Request, body []byte) (Event, error) {
 	return event, nil
 }
 
-// Open reads the claim of a delivery from its headers and begins to verify it.
+// Begin reads the signed headers of a delivery and begins to verify it.
 // The caller writes the body to the verification as it arrives, calls its
 // Verify, and closes it. The verification keeps a copy of the body. Errors are
 // *Refusal.
-func (v *Verifier) Open(r Request) (*Verification, error) { return v.BeginShared(r, nil) }
+func (v *Verifier) Begin(r Request) (*Verification, error) { return v.BeginShared(r, nil) }
 
-// BeginShared is Open for a caller that keeps the body anyway: each piece is in
+// BeginShared is Begin for a caller that keeps the body anyway: each piece is in
 // the body before it is written, and no copy is made.
 func (v *Verifier) BeginShared(r Request, body Body) (*Verification, error) {
 	d := v.pool.Get().(*Verification)
-	d.Claim.usable = v.usable
-	d.Claim.reset()
-	err := v.scheme.Open(r, &d.Claim)
+	d.SignedHeaders.usable = v.usable
+	d.SignedHeaders.reset()
+	err := v.scheme.Begin(r, &d.SignedHeaders)
 	if err == nil {
-		err = v.checkSignatures(d.Claim.Signatures)
+		err = v.checkSignatures(d.SignedHeaders.Signatures)
 	}
 	if err != nil {
 		v.pool.Put(d)
@@ -201,7 +201,7 @@ var (
 	tooManySignatures = &Refusal{MalformedSignature, fmt.Sprintf("more than %d signatures to be verified with a public key", MaxPublicSignatures)}
 )
 
-// checkSignatures refuses a claim before its body is read if no key is for any
+// checkSignatures refuses a delivery before its body is read if no key is for any
 // of its signatures, or if it has so many that they are there to cost time.
 func (v *Verifier) checkSignatures(sent []Signature) error {
 	usable, public := 0, 0
@@ -224,7 +224,7 @@ func (v *Verifier) checkSignatures(sent []Signature) error {
 
 // SignWith makes the headers of a delivery as the provider would send them, with
 // the likeliest key of the secret.
-func (s *Scheme) SignWith(secret string, d Outgoing) (http.Header, error) {
+func (s *Scheme) SignWith(secret string, d Delivery) (http.Header, error) {
 	key, err := s.signingKey(secret)
 	if err != nil {
 		return nil, &SecretError{Position: 1, Err: err}

@@ -23,7 +23,7 @@ func verifyBy(t testing.TB, s *Scheme, secrets []string, r Request, body []byte,
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := v.Open(r)
+	d, err := v.Begin(r)
 	if err != nil {
 		return Event{}, err
 	}
@@ -36,7 +36,7 @@ func verifyBy(t testing.TB, s *Scheme, secrets []string, r Request, body []byte,
 		return Event{}, err
 	}
 	if s.Time == TimeInHeaders {
-		switch age := at.Sub(d.Claim.SentAt); {
+		switch age := at.Sub(d.SignedHeaders.SentAt); {
 		case age > 5*time.Minute:
 			return Event{}, errStale
 		case age < -5*time.Minute:

@@ -97,7 +97,7 @@ func (s *signer) sign(cmd *cobra.Command, args []string) (*signed, error) {
 	if request.Header, err = s.headers.read(); err != nil {
 		return nil, err
 	}
-	d := schemes.Outgoing{Request: request, Event: s.event.text, ID: s.id.text}
+	d := schemes.Delivery{Request: request, Event: s.event.text, ID: s.id.text}
 	if !isFieldValue(d.Event) || !isFieldValue(d.ID) {
 		return nil, errors.New("--event and --id stand in headers; write them without control characters")
 	}
@@ -117,7 +117,7 @@ func (s *signer) sign(cmd *cobra.Command, args []string) (*signed, error) {
 
 // missing adds to what a scheme lacks the option that gives it. Which one that
 // is shows when the scheme no longer lacks it.
-func (s *signer) missing(err error, scheme *schemes.Scheme, secret string, d schemes.Outgoing) error {
+func (s *signer) missing(err error, scheme *schemes.Scheme, secret string, d schemes.Delivery) error {
 	lacksHeader := func(err error) bool {
 		refusal, ok := errors.AsType[*schemes.Refusal](err)
 		return ok && refusal.Reason == schemes.MissingSignedHeader

@@ -137,7 +137,7 @@ type result struct {
 // check does what the handler does with a delivery, without its history.
 func check(verifier *schemes.Verifier, fresh schemes.Window, now time.Time, request schemes.Request, body []byte) (result, error) {
 	r := result{scheme: verifier.Scheme(), now: now, judged: fresh.Judged}
-	d, err := verifier.Open(request)
+	d, err := verifier.Begin(request)
 	if err != nil {
 		if r.scheme.SignedBytes == signsBody {
 			r.known, r.signed = true, body
@@ -145,7 +145,7 @@ func check(verifier *schemes.Verifier, fresh schemes.Window, now time.Time, requ
 		return r, r.refuse(err)
 	}
 	defer d.Close()
-	r.sentAt, r.occurrenceID, r.unsignedEvent = d.Claim.SentAt, d.Claim.OccurrenceID, d.Claim.UnsignedEvent
+	r.sentAt, r.occurrenceID, r.unsignedEvent = d.SignedHeaders.SentAt, d.SignedHeaders.OccurrenceID, d.SignedHeaders.UnsignedEvent
 	_, _ = d.Write(body) // never fails
 	if signed, err := d.Signed(); err == nil {
 		r.known, r.signed = true, slices.Clone(signed)

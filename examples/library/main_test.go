@@ -34,7 +34,7 @@ func TestHook(t *testing.T) {
 	} {
 		var logged bytes.Buffer
 		log.SetOutput(&logged)
-		headers, err := stripe.SignWith("whsec_test", schemes.Outgoing{Body: []byte(body), At: c.at})
+		headers, err := stripe.SignWith("whsec_test", schemes.Delivery{Body: []byte(body), At: c.at})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -20,7 +20,7 @@ func Verify(v Vector) (Answer, error) {
 	if err != nil {
 		return Answer{}, err
 	}
-	d, err := verifier.Open(v.Request())
+	d, err := verifier.Begin(v.Request())
 	if err != nil {
 		return refusedWith(err)
 	}

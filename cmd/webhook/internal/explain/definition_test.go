@@ -271,7 +271,7 @@ func reasonOf(t *testing.T, d *Delivery) schemes.Reason {
 	if err != nil {
 		t.Fatal(err)
 	}
-	opened, err := v.Open(d.Request)
+	opened, err := v.Begin(d.Request)
 	if err == nil {
 		defer opened.Close()
 		_, _ = opened.Write(d.Body)

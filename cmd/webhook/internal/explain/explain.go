@@ -147,7 +147,7 @@ func match(v *schemes.Verifier, r schemes.Request, body []byte) int {
 	if v == nil {
 		return 0
 	}
-	d, err := v.Open(r)
+	d, err := v.Begin(r)
 	if err != nil {
 		return 0
 	}
@@ -162,10 +162,10 @@ func match(v *schemes.Verifier, r schemes.Request, body []byte) int {
 
 // opening is a scheme that changes what it reads from the headers. Only what
 // is around the body can be changed.
-func opening(scheme *schemes.Scheme, change func(*schemes.Claim)) *schemes.Scheme {
+func opening(scheme *schemes.Scheme, change func(*schemes.SignedHeaders)) *schemes.Scheme {
 	changed := *scheme
-	changed.Open = func(r schemes.Request, c *schemes.Claim) error {
-		err := scheme.Open(r, c)
+	changed.Begin = func(r schemes.Request, c *schemes.SignedHeaders) error {
+		err := scheme.Begin(r, c)
 		if err == nil {
 			change(c)
 		}

@@ -29,7 +29,7 @@ func TestNotThere(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		headers, err := scheme.SignWith(secret, schemes.Outgoing{Body: []byte(body)})
+		headers, err := scheme.SignWith(secret, schemes.Delivery{Body: []byte(body)})
 		if err != nil {
 			t.Fatal(err)
 		}

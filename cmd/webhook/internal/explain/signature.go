@@ -116,7 +116,7 @@ func (d *Delivery) signedWith(secret string, key schemes.Key, name, value string
 		requests = append(requests, r)
 	}
 	for _, r := range requests {
-		opened, err := v.Open(r)
+		opened, err := v.Begin(r)
 		if err != nil {
 			continue
 		}
@@ -133,7 +133,7 @@ func (d *Delivery) signedWith(secret string, key schemes.Key, name, value string
 // schemes that have nothing else in it.
 func (d *Delivery) resigned(secret string) (schemes.Request, bool) {
 	// The time is one that every unit can write.
-	out := schemes.Outgoing{Body: d.Body, Request: d.Request, Event: "1", At: time.Unix(1e9, 0)}
+	out := schemes.Delivery{Body: d.Body, Request: d.Request, Event: "1", At: time.Unix(1e9, 0)}
 	if d.Scheme.SignsID {
 		out.ID = "1"
 	}

@@ -17,7 +17,7 @@ import (
 // makes it.
 func (d *Delivery) signedText(t *testing.T) ([]byte, schemes.Key) {
 	t.Helper()
-	opened, err := d.verifier(d.Scheme).Open(d.Request)
+	opened, err := d.verifier(d.Scheme).Begin(d.Request)
 	if err != nil {
 		t.Fatal(err)
 	}

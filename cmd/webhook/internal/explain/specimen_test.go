@@ -98,7 +98,7 @@ func specimenOf(t *testing.T, scheme *schemes.Scheme) specimen {
 
 // signed is a delivery as the scheme signs it.
 func (s specimen) signed(secret, text string, r schemes.Request) (*Delivery, bool) {
-	h, err := s.scheme.SignWith(secret, schemes.Outgoing{Body: []byte(text), At: noon, Event: s.event, ID: s.id, Request: r})
+	h, err := s.scheme.SignWith(secret, schemes.Delivery{Body: []byte(text), At: noon, Event: s.event, ID: s.id, Request: r})
 	if err != nil {
 		return nil, false
 	}
@@ -152,7 +152,7 @@ func (d *Delivery) reason() schemes.Reason {
 	if err != nil {
 		return schemes.Reason(err.Error())
 	}
-	opened, err := v.Open(d.Request)
+	opened, err := v.Begin(d.Request)
 	if err == nil {
 		defer opened.Close()
 		opened.Write(d.Body)

@@ -57,7 +57,7 @@ const oneUnit = "have the sender write and sign the time as the scheme says, or 
 // has.
 func (d *Delivery) signedTime() []Finding {
 	for _, u := range units {
-		changed := opening(d.Scheme, func(c *schemes.Claim) {
+		changed := opening(d.Scheme, func(c *schemes.SignedHeaders) {
 			if at, ok := readTime(c.SentAtText); ok {
 				c.Prefix = bytes.Replace(c.Prefix, []byte(c.SentAtText), []byte(u.write(at)), 1)
 			}
@@ -84,7 +84,7 @@ func (d *Delivery) sentTime() []Finding {
 				read := u.write(moment)
 				r := d.Request
 				r.Header = replaced(r.Header, name, value[:at[0]]+read+value[at[1]:])
-				asSent := opening(d.Scheme, func(c *schemes.Claim) {
+				asSent := opening(d.Scheme, func(c *schemes.SignedHeaders) {
 					c.Prefix = bytes.Replace(c.Prefix, []byte(read), []byte(sent), 1)
 				})
 				for _, s := range []*schemes.Scheme{asSent, d.Scheme} {
@@ -108,7 +108,7 @@ func replaced(h http.Header, name, value string) http.Header {
 // bodyAlone looks for a signature that does not cover the time and what else
 // the scheme signs.
 func (d *Delivery) bodyAlone() []Finding {
-	alone := opening(d.Scheme, func(c *schemes.Claim) { c.Prefix, c.Suffix = nil, nil })
+	alone := opening(d.Scheme, func(c *schemes.SignedHeaders) { c.Prefix, c.Suffix = nil, nil })
 	if !matches(d.verifier(alone), d.Request, d.Body) {
 		return nil
 	}
