@@ -31,7 +31,7 @@ func TestVerifyAllocatesNothing(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if v.asymm != 0 {
+		if v.publicVariants != 0 {
 			continue
 		}
 		r := requestOf(s, signSample(t, s, body, time.Unix(1e9, 0)), body)

@@ -15,14 +15,14 @@ import (
 // Verifier verifies the deliveries of one scheme under one or more secrets.
 // It may be used by many goroutines at once.
 type Verifier struct {
-	scheme  *Scheme
-	window  Window
-	now     func() time.Time
-	public  PublicURL // if there is one
-	keys    []verifierKey
-	hashers []func() hash.Hash
-	usable  uint // the variants of the keys, as bits
-	asymm   uint // those of the public keys
+	scheme         *Scheme
+	window         Window
+	now            func() time.Time
+	public         PublicURL // if there is one
+	keys           []verifierKey
+	hashers        []func() hash.Hash
+	usable         uint // the variants of the keys, as bits
+	publicVariants uint // those of the public keys
 
 	bodyBegins []byte
 	begins     *Refusal  // of a body that begins otherwise
@@ -94,7 +94,7 @@ func (v *Verifier) add(key Key, secret int) {
 	k := verifierKey{Key: key, secret: secret, hasher: len(v.hashers)}
 	v.usable |= 1 << key.Variant
 	if key.Algorithm.public() {
-		v.asymm |= 1 << key.Variant
+		v.publicVariants |= 1 << key.Variant
 	}
 	switch key.Algorithm {
 	case Ed25519:
@@ -209,7 +209,7 @@ func (v *Verifier) checkSignatures(sent []Signature) error {
 		if v.usable&(1<<sent[i].variant) != 0 {
 			usable++
 		}
-		if v.asymm&(1<<sent[i].variant) != 0 {
+		if v.publicVariants&(1<<sent[i].variant) != 0 {
 			public++
 		}
 	}
