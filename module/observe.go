@@ -26,7 +26,11 @@ func (h *Handler) passOn(w http.ResponseWriter, r *http.Request, d *delivery, v 
 	}
 	switch {
 	case !d.arrived.IsZero():
-		r = d.body.request(d.body.lend(r.Context(), proxiesOf(r), nil), r)
+		// A reader that cannot have the whole body ends the handlers: with an
+		// error alone, Caddy's proxy would try again and mix its buffers.
+		ctx, cancel := context.WithCancel(r.Context())
+		defer cancel()
+		r = d.body.request(d.body.lend(ctx, proxiesOf(r), cancel), r)
 		return d.body.serve(func() error { return d.next.ServeHTTP(w, r) })
 	case d.unjudged != nil:
 		body := resume(&d.body.intake, d.unjudged, r.Body)
