@@ -46,8 +46,8 @@ type database struct {
 // lockWait is how long to wait for a process that is just ending.
 const lockWait = time.Second
 
-// open opens a file or makes it, and reads it through once: damage and missing
-// write permission surface at startup, not on the first delivery.
+// open opens a file or makes it, and reads it through once. What damages or
+// cannot be written shows now rather than when a delivery comes.
 func open(path string, now func() time.Time) (*database, error) {
 	d := &database{
 		path:      path,
@@ -98,9 +98,7 @@ func (d *database) inspect() error {
 	if err := d.openDB(true); err != nil {
 		return err
 	}
-	err := guarded(func() error {
-		return d.db.View(func(tx *bbolt.Tx) error { return check(tx, d.file) })
-	})
+	err := guarded(func() error { return checkStructure(d.file) })
 	_ = d.closeDB(false) // it was only read
 	return err
 }

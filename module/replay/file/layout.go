@@ -4,12 +4,8 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
-	"io"
-	"os"
 
 	"go.etcd.io/bbolt"
-
-	"github.com/hooklatch/hooklatch/module/replay"
 )
 
 // A file has a bucket about itself and one for each label.
@@ -57,44 +53,6 @@ func recognise(tx *bbolt.Tx) (seen int64, err error) {
 		return 0, err
 	}
 	return 0, about.Put(formatKey, format)
-}
-
-// check reads a file through. bbolt trusts its pages and panics on one that
-// cannot be right; guarded turns that into an error, at startup and not on a
-// delivery. A value that is damaged and well-formed is not found.
-func check(tx *bbolt.Tx, file *os.File) error {
-	info, err := file.Stat()
-	if err != nil {
-		return err
-	}
-	if size := tx.Size(); info.Size() < size {
-		return wrong("it is cut short: %d of %d bytes", info.Size(), size)
-	}
-	// Reading the file from its beginning is much faster than in the order of its
-	// tree, and a sector that cannot be read is an error here and a fault there.
-	if _, err := io.Copy(io.Discard, io.NewSectionReader(file, 0, tx.Size())); err != nil {
-		return err
-	}
-	return tx.ForEach(func(name []byte, bucket *bbolt.Bucket) error {
-		if bucket == nil {
-			return wrong("an entry that is in no bucket")
-		}
-		var last []byte
-		return bucket.ForEach(func(key, value []byte) error {
-			if last != nil && bytes.Compare(key, last) <= 0 {
-				return wrong("its keys are not in order")
-			}
-			last = key
-			if !bytes.HasPrefix(name, labelPrefix) {
-				return nil
-			}
-			if len(key) != len(replay.Key{}) {
-				return wrong("a key of %d bytes", len(key))
-			}
-			_, err := decode(value)
-			return err
-		})
-	})
 }
 
 // stamp notes the time.

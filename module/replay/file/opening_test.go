@@ -180,7 +180,7 @@ func TestDamagedFile(t *testing.T) {
 		}
 	}
 	r := rand.New(rand.NewPCG(1, 2))
-	const pageSize, pageHeader, elementSize = 4096, 16, 16
+	const pageSize = 4096
 	for page := 0; page < len(content); page += pageSize {
 		if len(bytes.Trim(content[page:min(page+pageSize, len(content))], "\x00")) == 0 {
 			continue

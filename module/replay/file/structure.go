@@ -1,0 +1,275 @@
+package file
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"hash/fnv"
+	"io"
+	"os"
+
+	"github.com/hooklatch/hooklatch/module/replay"
+)
+
+// checkStructure reads a file through and reports what would lead bbolt astray,
+// and values that cannot be entries. bbolt trusts its pages: on a damaged one it
+// may panic, also in a goroutine of its own, or follow a circle until the memory
+// is full. So does its own check. Keys and values have no checksum; damage that
+// leaves them well-formed is not found.
+//
+// The format: pages of one size, in the byte order of the machine. A page
+// begins with its number, its kind, the number of its elements and how many
+// more pages it takes. Pages 0 and 1 are the meta pages, of which the newer
+// valid one leads to the root of the tree and to the list of free pages.
+func checkStructure(file *os.File) error {
+	// One after the other is much faster than as the tree has them, and they
+	// are at hand then.
+	if _, err := io.Copy(io.Discard, io.NewSectionReader(file, 0, 1<<62)); err != nil {
+		return err
+	}
+	info, err := file.Stat()
+	if err != nil {
+		return err
+	}
+	m, err := newestMeta(file, info.Size())
+	if err != nil {
+		return err
+	}
+	c := &structure{file: file, meta: m, seen: make([]bool, m.pages)}
+	c.seen[0], c.seen[1] = true, true
+	if err := c.tree(m.root, false, nil, nil); err != nil {
+		return err
+	}
+	return c.freeList(m.freeList)
+}
+
+type structure struct {
+	file io.ReaderAt
+	meta
+	seen []bool // by page number
+}
+
+type meta struct {
+	pageSize              uint64
+	root, freeList, pages uint64 // page numbers, the last the first that is not used
+	transaction           uint64
+}
+
+const (
+	pageHeader  = 16
+	elementSize = 16
+
+	kindBranch   = 0x01
+	kindLeaf     = 0x02
+	kindFreeList = 0x10
+
+	noFreeList = ^uint64(0) // in place of its page
+
+	bucketElement = 0x01
+	bucketHeader  = 16
+)
+
+var order = binary.NativeEndian
+
+// newestMeta tries every page size that there may be for the second meta page.
+func newestMeta(file io.ReaderAt, size int64) (newest meta, err error) {
+	found := false
+	for at := int64(0); at < size && at <= 1<<24; at = max(2*at, 1<<10) {
+		m, ok := readMeta(file, at)
+		if ok && (!found || m.transaction > newest.transaction) {
+			newest, found = m, true
+		}
+	}
+	switch {
+	case !found:
+		return meta{}, wrong("neither of its two meta pages is valid")
+	case newest.pages > uint64(size)/newest.pageSize:
+		return meta{}, wrong("it is cut short: %d pages in %d bytes", newest.pages, size)
+	}
+	return newest, nil
+}
+
+func readMeta(file io.ReaderAt, at int64) (m meta, ok bool) {
+	const magic, version, summed = 0xED0CDAED, 2, 56
+	b := make([]byte, pageHeader+summed+8)
+	if _, err := file.ReadAt(b, at); err != nil {
+		return m, false
+	}
+	b = b[pageHeader:]
+	sum := fnv.New64a()
+	sum.Write(b[:summed])
+	m = meta{
+		pageSize: uint64(order.Uint32(b[8:])), root: order.Uint64(b[16:]), freeList: order.Uint64(b[32:]),
+		pages: order.Uint64(b[40:]), transaction: order.Uint64(b[48:]),
+	}
+	return m, order.Uint32(b) == magic && order.Uint32(b[4:]) == version && order.Uint64(b[summed:]) == sum.Sum64() &&
+		m.pageSize >= 1<<10 && (at == 0 || at == int64(m.pageSize))
+}
+
+// page reads a page with what it overflows into. No page is reached twice.
+func (c *structure) page(id uint64) ([]byte, error) {
+	if id >= c.pages || c.seen[id] {
+		return nil, wrong("page %d is out of place", id)
+	}
+	header := make([]byte, pageHeader)
+	if _, err := c.file.ReadAt(header, int64(id*c.pageSize)); err != nil {
+		return nil, err
+	}
+	more := uint64(order.Uint32(header[12:]))
+	if order.Uint64(header) != id || more >= c.pages-id {
+		return nil, wrong("page %d has the header of another", id)
+	}
+	for n := id; n <= id+more; n++ {
+		if c.seen[n] {
+			return nil, wrong("page %d is out of place", n)
+		}
+		c.seen[n] = true
+	}
+	page := make([]byte, (1+more)*c.pageSize)
+	_, err := c.file.ReadAt(page, int64(id*c.pageSize))
+	return page, err
+}
+
+// tree checks a page and what is below it: entries in a label's bucket. Its
+// keys are not below low, and below high if there is one.
+func (c *structure) tree(id uint64, label bool, low, high []byte) error {
+	page, err := c.page(id)
+	if err != nil {
+		return err
+	}
+	kind := order.Uint16(page[8:])
+	if kind != kindBranch && kind != kindLeaf {
+		return wrong("page %d is of the kind %#x", id, kind)
+	}
+	elements, err := split(page, kind == kindBranch)
+	if err != nil {
+		return fmt.Errorf("%w, page %d", err, id)
+	}
+	for i, e := range elements {
+		if bytes.Compare(e.key, low) < 0 || high != nil && bytes.Compare(e.key, high) >= 0 || i > 0 && bytes.Compare(e.key, elements[i-1].key) <= 0 {
+			return wrong("the keys of page %d are not in order", id)
+		}
+		switch {
+		case kind == kindBranch:
+			next := high
+			if i+1 < len(elements) {
+				next = elements[i+1].key
+			}
+			err = c.tree(e.child, label, e.key, next)
+		case e.bucket:
+			err = c.bucket(e)
+		case label:
+			err = checkEntry(e)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if kind == kindBranch && len(elements) == 0 {
+		return wrong("page %d leads nowhere", id)
+	}
+	return nil
+}
+
+// bucket checks a bucket: a tree of its own, or a small page in the value.
+func (c *structure) bucket(b element) error {
+	if len(b.value) < bucketHeader {
+		return wrong("a bucket of %d bytes", len(b.value))
+	}
+	label := bytes.HasPrefix(b.key, labelPrefix)
+	if root := order.Uint64(b.value); root != 0 {
+		return c.tree(root, label, nil, nil)
+	}
+	inline := b.value[bucketHeader:]
+	if len(inline) < pageHeader || order.Uint16(inline[8:]) != kindLeaf {
+		return wrong("a small bucket without a page")
+	}
+	elements, err := split(inline, false)
+	if err != nil {
+		return err
+	}
+	for i, e := range elements {
+		if e.bucket || i > 0 && bytes.Compare(e.key, elements[i-1].key) <= 0 {
+			return wrong("the keys of a small bucket are not in order")
+		}
+		if label {
+			if err := checkEntry(e); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func checkEntry(e element) error {
+	if len(e.key) != len(replay.Key{}) {
+		return wrong("a key of %d bytes", len(e.key))
+	}
+	_, err := decode(e.value)
+	return err
+}
+
+type element struct {
+	key, value []byte
+	bucket     bool
+	child      uint64
+}
+
+// split takes a page apart.
+func split(page []byte, branch bool) ([]element, error) {
+	count := int(order.Uint16(page[10:]))
+	if pageHeader+count*elementSize > len(page) {
+		return nil, wrong("%d elements are too many", count)
+	}
+	elements := make([]element, count)
+	end := uint64(pageHeader + count*elementSize) // what they say follows without gaps
+	for i := range elements {
+		begin := pageHeader + i*elementSize
+		b := page[begin : begin+elementSize]
+		word := func(at int) uint64 { return uint64(order.Uint32(b[at:])) }
+		e := &elements[i]
+		var at, keySize, valueSize uint64
+		if branch {
+			at, keySize, e.child = word(0), word(4), order.Uint64(b[8:])
+		} else {
+			at, keySize, valueSize, e.bucket = word(4), word(8), word(12), word(0) == bucketElement
+			if word(0) > bucketElement {
+				return nil, wrong("an element of the kind %#x", word(0))
+			}
+		}
+		at += uint64(begin)
+		if at != end || at+keySize+valueSize > uint64(len(page)) || keySize == 0 {
+			return nil, wrong("an element is out of place")
+		}
+		end = at + keySize + valueSize
+		e.key, e.value = page[at:at+keySize], page[at+keySize:at+keySize+valueSize]
+	}
+	return elements, nil
+}
+
+// freeList checks that no page is both free and in use: it would be
+// overwritten.
+func (c *structure) freeList(id uint64) error {
+	if id == noFreeList { // bbolt works it out
+		return nil
+	}
+	page, err := c.page(id)
+	if err != nil {
+		return err
+	}
+	count, ids := uint64(order.Uint16(page[10:])), page[pageHeader:]
+	if count == 0xFFFF { // then it is the first of them
+		count, ids = order.Uint64(ids), ids[8:]
+	}
+	if order.Uint16(page[8:]) != kindFreeList || count > uint64(len(ids))/8 {
+		return wrong("page %d is no list of free pages", id)
+	}
+	for i := range count {
+		free := order.Uint64(ids[8*i:])
+		if free >= c.pages || c.seen[free] {
+			return wrong("page %d is both free and in use", free)
+		}
+		c.seen[free] = true
+	}
+	return nil
+}
