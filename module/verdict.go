@@ -3,7 +3,6 @@ package module
 import (
 	"errors"
 	"net/http"
-	"regexp"
 	"sync"
 
 	"github.com/hooklatch/hooklatch/schemes"
@@ -86,8 +85,7 @@ func textFor(reason Reason) error {
 
 func errorFor(reason Reason) error { return errors.New("verify_webhook: " + string(reason)) }
 
-// otherReason stands for a scheme's own reason that cannot be the label of a
-// metric, or that comes after too many others.
+// otherReason stands for a scheme's own reason that comes after too many others.
 const otherReason Reason = "other"
 
 // ownReasons are the reasons that schemes written in Go made up themselves. A
@@ -100,8 +98,6 @@ var ownReasons = struct {
 
 const maxOwnReasons = 32
 
-var reasonForm = regexp.MustCompile(`^[a-z0-9_]{1,64}$`)
-
 // bounded returns the reason itself, or otherReason.
 func bounded(reason Reason) Reason {
 	if _, known := statuses[reason]; known {
@@ -112,7 +108,7 @@ func bounded(reason Reason) Reason {
 	switch {
 	case ownReasons.known[reason]:
 		return reason
-	case len(ownReasons.known) == maxOwnReasons || !reasonForm.MatchString(string(reason)):
+	case len(ownReasons.known) == maxOwnReasons:
 		return otherReason
 	}
 	ownReasons.known[reason] = true
@@ -137,9 +133,6 @@ func refuseFor(reason Reason, detail string) *refusal {
 // refusalOf takes over the reason and the detail of a scheme.
 func refusalOf(err error) *refusal {
 	if refused, ok := errors.AsType[*schemes.Refusal](err); ok {
-		if refused == nil {
-			return refuseFor(schemes.SignatureMismatch, "the scheme returned a refusal without a reason")
-		}
 		return refuseFor(bounded(refused.Reason), refused.Detail)
 	}
 	return refuseFor(schemes.SignatureMismatch, err.Error())

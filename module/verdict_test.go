@@ -49,8 +49,8 @@ func TestReasonsOfASchemeInGo(t *testing.T) {
 		reason string
 	}{
 		"own":        {http.StatusUnauthorized, "unknown_sender"},
-		"ill-formed": {http.StatusUnauthorized, "other"},
-		"empty":      {http.StatusUnauthorized, "other"},
+		"ill-formed": {http.StatusUnauthorized, "signature_mismatch"},
+		"empty":      {http.StatusUnauthorized, "signature_mismatch"},
 		"the gate's": {http.StatusConflict, "duplicate"},
 		"busy":       {http.StatusServiceUnavailable, "overloaded"},
 		"no answer":  {http.StatusUnauthorized, "no_answer"},

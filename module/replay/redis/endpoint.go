@@ -9,8 +9,6 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
-
-	"github.com/hooklatch/hooklatch/module/tokens"
 )
 
 // endpoint is where the URLs lead.
@@ -51,7 +49,7 @@ func parseURL(text string, i int) (*url.URL, error) {
 	}
 	for name := range query {
 		if !slices.Contains(parameters, name) {
-			return nil, fmt.Errorf("replay: url %d of redis has a parameter%s that is not known; write one of %s, and %%3F for a question mark that belongs to the password", i+1, tokens.Quoted(name, parameters...), strings.Join(parameters, ", "))
+			return nil, fmt.Errorf("replay: url %d of redis has a parameter that is not known; write one of %s, and %%3F for a question mark that belongs to the password", i+1, strings.Join(parameters, ", "))
 		}
 	}
 	if _, err := rueidis.ParseURL(text); err != nil {

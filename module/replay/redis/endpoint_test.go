@@ -56,7 +56,7 @@ func TestRefusedConfigurations(t *testing.T) {
 		"timeout of nothing":   {Store{URLs: []string{"redis://host"}, Lease: 5, Timeout: 1}, "timeout must be 1ms or more"},
 		"lease":                {Store{URLs: []string{"redis://host"}, Lease: -1}, "lease must be above zero"},
 		"lease and timeout":    {Store{URLs: []string{"redis://host"}, Lease: caddy.Duration(3 * time.Second), Timeout: caddy.Duration(time.Second)}, "at least four times"},
-		"on_error":             {Store{URLs: []string{"redis://host"}, OnError: "ignore"}, `on_error: "ignore" is not known; write refuse or forward`},
+		"on_error":             {Store{URLs: []string{"redis://host"}, OnError: "ignore"}, "on_error: this is not known; write refuse or forward"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := provisioned(&c.store)

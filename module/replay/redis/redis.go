@@ -139,7 +139,7 @@ func (s *Store) Validate() error {
 	case s.Lease/4 < s.Timeout:
 		return errors.New("replay: lease must be at least four times the timeout, so that it can be renewed in time; write a longer lease or a shorter timeout")
 	case s.OnError != ErrorRefuse && s.OnError != ErrorForward:
-		return fmt.Errorf("replay: on_error:%s is not known; write refuse or forward", tokens.Quoted(s.OnError, "refuse", "forward"))
+		return errors.New("replay: on_error: this is not known; write refuse or forward")
 	}
 	return nil
 }
