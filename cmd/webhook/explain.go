@@ -3,7 +3,7 @@ package webhook
 import (
 	"fmt"
 
-	"github.com/hooklatch/hooklatch/cmd/webhook/internal/explain"
+	"github.com/hooklatch/hooklatch/schemes/explain"
 )
 
 // explain finds the mistake behind a verdict.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/hooklatch/hooklatch/cmd/webhook/internal/explain"
+	"github.com/hooklatch/hooklatch/schemes/explain"
 	"github.com/hooklatch/hooklatch/schemes"
 )
 
