@@ -1,24 +1,22 @@
 package webhook
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/hooklatch/hooklatch/schemes/explain"
 )
 
 // explain finds the mistake behind a verdict.
-func (r *result) explain(d *explain.Delivery) {
+func (r *result) explain(ctx context.Context, d *explain.Delivery) {
 	if r.refusal == nil {
-		r.findings = d.Accepted()
+		r.explanation = explain.Explanation{Findings: d.Accepted(), Proven: true, Finished: true}
 		return
 	}
-	r.findings = d.Refused(r.refusal.Reason)
-	if r.findings == nil {
-		r.tried, r.lookAt = d.Unexplained(r.refusal.Reason)
-	}
+	r.explanation = d.Refused(ctx, r.refusal.Reason)
 }
 
-// withAdvice adds to an error what would mend it.
+// withAdvice adds to an error what would fix it.
 func withAdvice(err error, found []explain.Finding) error {
 	for _, f := range found {
 		err = fmt.Errorf("%w; %s: %s", err, f.What, f.Do)

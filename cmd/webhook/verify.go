@@ -73,7 +73,7 @@ func (v *verify) run(cmd *cobra.Command, args []string) error {
 	d := &explain.Delivery{Scheme: scheme, Definition: definition, Secrets: secrets}
 	verifier, err := scheme.NewVerifier(secrets...)
 	if err != nil {
-		return withAdvice(err, d.Unreadable(err))
+		return withAdvice(err, d.UnreadableSecret(err))
 	}
 	text, err := readFile(v.headers.text, maxInput)
 	if err != nil {
@@ -93,7 +93,7 @@ func (v *verify) run(cmd *cobra.Command, args []string) error {
 		return err
 	}
 	d.Request, d.Body = request, body
-	r.explain(d)
+	r.explain(cmd.Context(), d)
 	if err := write(cmd, r.report(len(secrets))); err != nil {
 		return err
 	}
@@ -129,9 +129,7 @@ type result struct {
 	sentAt                      time.Time // what the headers say
 	occurrenceID, unsignedEvent schemes.Unsigned
 
-	findings []explain.Finding // what explains the verdict and should be changed
-	tried    string            // what does not explain it
-	lookAt   string            // what to do then
+	explanation explain.Explanation // of the verdict
 }
 
 // check does what the handler does with a delivery, without its history.

@@ -2,15 +2,23 @@ package explain
 
 import (
 	"bytes"
-	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/hooklatch/hooklatch/schemes"
+)
+
+// keyKind says for which schemes a row's keys are.
+type keyKind bool
+
+const (
+	keyIsText    keyKind = true // the key is the text of the secret
+	keyIsDecoded keyKind = false
 )
 
 // keyTry is a key that a secret could have been meant to be.
@@ -19,181 +27,201 @@ type keyTry struct {
 	findings []Finding
 }
 
-type keyTries []keyTry
-
-// match finds the key that verifies a delivery.
-func (tries keyTries) match(scheme *schemes.Scheme, r schemes.Request, body []byte) *keyTry {
-	if len(tries) == 0 {
-		return nil
+// otherKeys looks for a key that verifies a candidate. The keys are tried by one
+// verifier, in batches that are small enough for the context to end the search.
+func (s *search) otherKeys(c candidate) []Finding {
+	if s.keysTried == nil {
+		s.keysTried = s.keys()
 	}
-	// Each key stands for a secret, so that the verifier says which matches.
-	trying := *scheme
-	trying.Keys = func(at string) ([]schemes.Key, error) {
-		n, err := strconv.Atoi(at)
-		return []schemes.Key{tries[n].key}, err
-	}
-	positions := make([]string, len(tries))
-	for i := range tries {
-		positions[i] = strconv.Itoa(i)
-	}
-	v, err := trying.NewVerifier(positions...)
-	if err != nil {
-		return nil
-	}
-	if n := match(v, r, body); n > 0 {
-		return &tries[n-1]
+	for tries := range slices.Chunk(s.keysTried, max(1, maxBatch/(len(c.body)+1))) {
+		s.left -= len(tries) * len(c.body)
+		if s.spend(0); s.stopped() {
+			return nil
+		}
+		// Each key stands for a secret, so that the verifier says which one matches.
+		trying := *c.scheme
+		trying.Keys = func(at string) ([]schemes.Key, error) {
+			n, err := strconv.Atoi(at)
+			return []schemes.Key{tries[n].key}, err
+		}
+		positions := make([]string, len(tries))
+		for i := range tries {
+			positions[i] = strconv.Itoa(i)
+		}
+		v, err := trying.NewVerifier(positions...)
+		if err != nil {
+			continue
+		}
+		if n := match(v, c.request, c.body); n > 0 {
+			for _, f := range tries[n-1].findings {
+				c.found = append(slices.Clip(c.found), undone{inSecret, f})
+			}
+			return c.findings()
+		}
 	}
 	return nil
 }
 
 // keys are the keys to try in place of the configured ones. There are none for
 // public keys: a mistake in how those are written shows when they are read.
-func (d *Delivery) keys() keyTries {
-	var tries keyTries
-	for i, secret := range d.Secrets {
-		own, err := d.Scheme.Keys(secret)
+func (s *search) keys() []keyTry {
+	all := []keyTry{}
+	for i, secret := range s.Secrets {
+		own, err := s.Scheme.Keys(secret)
 		if err != nil || len(own) == 0 || own[0].Public != nil {
 			continue
 		}
 		at := ""
-		if len(d.Secrets) > 1 {
+		if len(s.Secrets) > 1 {
 			at = fmt.Sprintf("secret %d: ", i+1)
 		}
-		tries = append(tries, keysOf(d.Scheme, secret, own, at)...)
+		all = append(all, s.keysOf(secret, own, at)...)
 	}
-	return tries
+	return all
 }
 
 // keysOf reads one secret in other ways: its text changed, what it stands for
 // changed, then both.
-func keysOf(scheme *schemes.Scheme, secret string, own []schemes.Key, at string) keyTries {
-	var tries keyTries
+func (s *search) keysOf(secret string, own []schemes.Key, at string) (tries []keyTry) {
 	seen := [][]byte{}
 	for i := range own {
 		seen = append(seen, own[i].Secret)
 	}
 	add := func(key []byte, found ...Finding) {
 		known := func(other []byte) bool { return bytes.Equal(other, key) }
-		if len(key) == 0 || slices.ContainsFunc(seen, known) {
+		if len(bytes.TrimSpace(bytes.Trim(key, "\x00"))) == 0 || slices.ContainsFunc(seen, known) {
 			return
 		}
 		seen = append(seen, key)
 		k := own[0]
 		k.Secret = key
-		found = slices.Clone(found)
 		found[0].What = at + found[0].What
 		tries = append(tries, keyTry{k, found})
 	}
-	isText := bytes.Equal(own[0].Secret, []byte(secret))
-	for _, r := range readings(secret, isText) {
-		add(r.key, r.finding)
-	}
-	for _, t := range texts(secret) {
-		if keys, err := scheme.Keys(t.text); err == nil {
+	isText := keyKind(bytes.Equal(own[0].Secret, []byte(secret)))
+	readings(s.rows, secret, isText, func(key []byte, f Finding) { add(key, f) })
+	texts(s.rows, secret, func(text string, f Finding) {
+		if keys, err := s.Scheme.Keys(text); err == nil {
 			for i := range keys {
-				add(keys[i].Secret, t.finding)
+				add(keys[i].Secret, f)
 			}
 		}
-		for _, r := range readings(t.text, isText) {
-			add(r.key, t.finding, r.finding)
+		readings(s.rows, text, isText, func(key []byte, reading Finding) { add(key, f, reading) })
+	})
+	return tries
+}
+
+// texts makes the other texts that a secret could have been meant to be.
+func texts(rows []row, secret string, yield func(text string, f Finding)) {
+	for _, r := range rows {
+		if r.text != nil {
+			r.text(secret, func(text string) {
+				if text != secret && text != "" {
+					yield(text, Finding{r.what, r.do})
+				}
+			})
 		}
 	}
-	return tries
+}
+
+// readings makes the keys that the text of a secret can stand for.
+func readings(rows []row, secret string, isText keyKind, yield func(key []byte, f Finding)) {
+	for _, r := range rows {
+		if r.key != nil && r.keys == isText {
+			r.key(secret, func(key []byte) { yield(key, Finding{r.what, r.do}) })
+		}
+	}
 }
 
 // whsec is what the secrets of Standard Webhooks and of Stripe begin with.
 const whsec = "whsec_"
 
-type textTry struct {
-	text    string
-	finding Finding
+// trim takes off what an editor can put around a secret.
+func trim(secret string) string { return strings.TrimSpace(strings.TrimPrefix(secret, byteOrderMark)) }
+
+func trimmedSecret(secret string, yield func(string)) { yield(trim(secret)) }
+
+func unquotedSecret(secret string, yield func(string)) {
+	text := trim(secret)
+	if n := len(text); n > 1 && (text[0] == '"' || text[0] == '\'') && text[n-1] == text[0] {
+		yield(strings.TrimSpace(text[1 : n-1]))
+	}
 }
 
-// texts are other texts that a secret could have been meant to be.
-func texts(secret string) []textTry {
-	var tries []textTry
-	add := func(text, what, do string) {
-		if text != secret && text != "" {
-			tries = append(tries, textTry{text, Finding{what, do}})
-		}
+func withoutWhsec(secret string, yield func(string)) {
+	if bare, ok := strings.CutPrefix(trim(secret), whsec); ok {
+		yield(bare)
 	}
-	trimmed := strings.TrimSpace(secret)
-	add(trimmed, "the secret has blanks or line ends around it",
-		"write it without them; only one line end at the end of a file is taken off")
-	if n := len(trimmed); n > 1 && (trimmed[0] == '"' || trimmed[0] == '\'') && trimmed[n-1] == trimmed[0] {
-		add(strings.TrimSpace(trimmed[1:n-1]), "the secret has quotes around it", "write it without the quotes")
-	}
-	if bare, ok := strings.CutPrefix(trimmed, whsec); ok {
-		add(bare, "the sender's key is the secret without the whsec_ in front of it",
-			"sign with the whole secret, or write it without whsec_ if the provider says so")
-	} else {
-		add(whsec+trimmed, "the secret lacks the whsec_ in front of it", "write the whole secret, as the provider shows it")
-	}
-	for _, end := range []string{"\n", "\r\n"} {
-		add(secret+end, "the sender's secret has a line end behind it",
-			"take it out of the sender's secret; until then configure a file with one more line end, of which one is taken off")
-	}
-	for _, quote := range []string{`"`, "'"} {
-		add(quote+trimmed+quote, "the sender's secret has quotes around it",
-			"take them out of the sender's secret; until then write them into the configured one, within quotes of the other kind")
-	}
-	return tries
 }
 
-type readingTry struct {
-	key     []byte
-	finding Finding
+func withWhsec(secret string, yield func(string)) {
+	if text := trim(secret); !strings.HasPrefix(text, whsec) {
+		yield(whsec + text)
+	}
 }
 
-// readings are the keys that the text of a secret can stand for. Those that are
-// the scheme's own reading of it are left out by who asks.
-func readings(secret string, isText bool) []readingTry {
-	var tries []readingTry
-	bare := strings.TrimPrefix(secret, whsec)
-	add := func(key []byte, encoding, command string) {
-		f := Finding{
-			"the sender decodes the secret from " + encoding + " before it signs, and this scheme's key is its text",
-			"have the sender sign with the text, or configure what it decodes to: {file.PATH} of a file that `" + command + "` writes",
-		}
-		if !isText {
-			f = Finding{
-				"the sender decodes the secret from " + encoding + ", and this scheme decodes it otherwise",
-				"have the sender decode it as this scheme does, or write a scheme_definition with key " + encoding,
-			}
-		}
-		tries = append(tries, readingTry{key, f})
-	}
-	if !isText {
-		const what, do = "the sender signs with the text of the secret, and this scheme's key is what it decodes to",
-			"have the sender decode the secret, or write a scheme_definition with key text"
-		tries = append(tries, readingTry{[]byte(secret), Finding{what, do}},
-			readingTry{[]byte(bare), Finding{what + "; it leaves out whsec_ too", do}})
-	}
-	for _, enc := range []*base64.Encoding{base64.StdEncoding, base64.RawStdEncoding, base64.URLEncoding, base64.RawURLEncoding} {
-		if key, err := enc.DecodeString(bare); err == nil {
-			add(key, "base64", "base64 -d")
-		}
-	}
-	if key, err := hex.DecodeString(bare); err == nil {
-		add(key, "hex", "xxd -r -p")
-	}
-	return tries
+func secretWithLineEnd(secret string, yield func(string)) {
+	yield(secret + "\n")
+	yield(secret + "\r\n")
 }
 
-// Unreadable says what is wrong with a secret that the scheme cannot read, if
-// it could be read otherwise.
-func (d *Delivery) Unreadable(err error) []Finding {
+func secretInQuotes(secret string, yield func(string)) {
+	yield(`"` + trim(secret) + `"`)
+	yield("'" + trim(secret) + "'")
+}
+
+func percentDecodedSecret(secret string, yield func(string)) {
+	if text, err := url.PathUnescape(secret); err == nil {
+		yield(text)
+	}
+}
+
+func secretInOtherCase(secret string, yield func(string)) {
+	yield(strings.ToLower(secret))
+	yield(strings.ToUpper(secret))
+}
+
+func textOfSecret(secret string, yield func([]byte)) {
+	yield([]byte(secret))
+	yield([]byte(strings.TrimPrefix(secret, whsec)))
+}
+
+func base64Key(secret string, yield func([]byte)) {
+	for _, enc := range base64s {
+		if key, err := enc.DecodeString(strings.TrimPrefix(secret, whsec)); err == nil {
+			yield(key)
+		}
+	}
+}
+
+func hexKey(secret string, yield func([]byte)) {
+	if key, err := hex.DecodeString(strings.TrimPrefix(secret, whsec)); err == nil {
+		yield(key)
+	}
+}
+
+// UnreadableSecret says what is wrong with a secret that the scheme cannot read,
+// if it could be read otherwise. The error is the one of NewVerifier.
+func (d *Delivery) UnreadableSecret(err error) []Finding {
 	wrong, ok := errors.AsType[*schemes.SecretError](err)
-	if !ok || wrong.Position > len(d.Secrets) {
+	if !ok || wrong.Position < 1 || wrong.Position > len(d.Secrets) {
 		return nil
 	}
 	if d.Definition != nil {
 		return d.otherKeyForms()
 	}
-	for _, t := range texts(d.Secrets[wrong.Position-1]) {
-		if _, err := d.Scheme.NewVerifier(t.text); err == nil {
-			return []Finding{t.finding}
+	secret := d.Secrets[wrong.Position-1]
+	var found []Finding
+	texts(table, secret, func(text string, f Finding) {
+		if _, err := d.Scheme.NewVerifier(text); found == nil && err == nil {
+			found = []Finding{f}
 		}
+	})
+	if found == nil && strings.HasPrefix(secret, whsec) {
+		return []Finding{{
+			"some senders use the text of such a secret as the key, and do not decode it",
+			"if this one does, write a scheme_definition with key text",
+		}}
 	}
-	return nil
+	return found
 }
