@@ -229,7 +229,7 @@ var table = []row{
 		what: "the body is compressed with {}, and was signed before it was compressed", do: "have the sender sign what it sends, or decompress the body before it is verified",
 	},
 	{
-		name: "signed compressed", part: inBody, try: onBody(compressed),
+		name: "signed compressed", part: inBody, try: onBody(compressed), alone: true,
 		what: "the body was signed compressed with {}, and is decompressed here", do: "something decompresses bodies on the way: " + asSent,
 	},
 
