@@ -139,7 +139,7 @@ func hasLostLetters(body []byte) bool {
 }
 
 // roundedNumber is a number as JavaScript writes large ones.
-var roundedNumber = regexp.MustCompile(`[:\[,]\s*-?(\d\.\d{14,}e\+\d+|\d{16}0+)\s*[,\]}]`)
+var roundedNumber = regexp.MustCompile(`[:\[,]\s*-?(\d\.\d{14,}e\+\d+|\d{16,17}00+)\s*[,\]}]`)
 
 // tried says what of the table was tried in vain, by the parts of a delivery.
 func (s *search) tried(reason schemes.Reason) string {

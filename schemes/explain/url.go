@@ -101,18 +101,20 @@ func otherPort(host string) []urlPart {
 }
 
 func otherURI(uri string) []urlPart {
-	uris := []urlPart{{uri, ""}}
 	path, query, asked := strings.Cut(uri, "?")
-	if asked {
-		uris = append(uris, urlPart{path, "without the query"})
-		query = "?" + query
-	}
+	slashed := urlPart{path + "/", "with a slash at the end of the path"}
 	if bare, slash := strings.CutSuffix(path, "/"); slash {
-		uris = append(uris, urlPart{bare + query, "without the slash at the end of the path"})
-	} else {
-		uris = append(uris, urlPart{path + "/" + query, "with a slash at the end of the path"})
+		slashed = urlPart{bare, "without the slash at the end of the path"}
 	}
-	return uris
+	if !asked {
+		return []urlPart{{uri, ""}, slashed}
+	}
+	return []urlPart{
+		{uri, ""},
+		{path, "without the query"},
+		{slashed.value + "?" + query, slashed.words},
+		{slashed.value, slashed.words + " and without the query"},
+	}
 }
 
 func webSocketURLs(r schemes.Request, try tryRequest) {
