@@ -31,7 +31,7 @@ type Refusal struct {
 // Error gives the reason and the detail.
 func (r *Refusal) Error() string { return string(r.Reason) + ": " + r.Detail }
 
-var mismatch = &Refusal{SignatureMismatch, "no configured secret makes the MAC that was sent"}
+var mismatch = &Refusal{SignatureMismatch, "none of the configured secrets produces this signature for this body"}
 
 // refusals are made once per header, so that refusing costs no memory.
 type refusals struct {

@@ -11,9 +11,6 @@ import (
 	"unicode/utf16"
 )
 
-// maxHeaders bounds a file of headers, in bytes. Servers take a fraction of it.
-const maxHeaders = 1 << 20
-
 // keptHeaders are the headers of a delivery that was kept, with what else of its
 // request stands beside them.
 type keptHeaders struct {

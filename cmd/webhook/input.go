@@ -12,7 +12,13 @@ import (
 	"github.com/spf13/cobra"
 )
 
-const maxInput = 64 << 20
+const (
+	// maxInput is the largest body, in bytes.
+	maxInput = 64 << 20
+	// maxHeaderBytes is the largest file of headers, in bytes. Caddy takes no
+	// more in a request.
+	maxHeaderBytes = 1 << 20
+)
 
 // oneFile allows for at most one argument, the file with the body.
 func oneFile(cmd *cobra.Command, args []string) error {

@@ -26,7 +26,7 @@ func TestWrongUsage(t *testing.T) {
 	broken := tempFile(t, []byte("POST / HTTP/1.1\nContent-Type: text/plain\nbroken line\n"))
 	object := tempFile(t, []byte("{\n \"A\": {\"b\": 1}\n}\n"))
 	control := tempFile(t, []byte("A: b\x00\n"))
-	large := tempFile(t, []byte(strings.Repeat("A: b\n", maxHeaders/4)))
+	large := tempFile(t, []byte(strings.Repeat("A: b\n", maxHeaderBytes/4)))
 
 	const (
 		sign   = "sign --scheme cryptr --secret " + canary + " "

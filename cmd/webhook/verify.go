@@ -71,7 +71,7 @@ func (v *verify) run(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return withAdvice(err, d.UnreadableSecret(err))
 	}
-	text, err := readFile(v.headers.text, maxHeaders)
+	text, err := readFile(v.headers.text, maxHeaderBytes)
 	if err != nil {
 		return fmt.Errorf("--headers cannot be read: %w; write the path of a file", err)
 	}

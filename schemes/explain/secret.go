@@ -210,18 +210,11 @@ func (d *Delivery) UnreadableSecret(err error) []Finding {
 	if d.Definition != nil {
 		return d.otherKeyForms()
 	}
-	secret := d.Secrets[wrong.Position-1]
 	var found []Finding
-	texts(table, secret, func(text string, f Finding) {
+	texts(table, d.Secrets[wrong.Position-1], func(text string, f Finding) {
 		if _, err := d.Scheme.NewVerifier(text); found == nil && err == nil {
 			found = []Finding{f}
 		}
 	})
-	if found == nil && strings.HasPrefix(secret, whsec) {
-		return []Finding{{
-			"some senders use the text of such a secret as the key, and do not decode it",
-			"if this one does, write a scheme_definition with key text",
-		}}
-	}
 	return found
 }

@@ -387,14 +387,3 @@ func TestPublicKeys(t *testing.T) {
 		}
 	})
 }
-
-// TestTextOfWhsec: a secret that is no base64 may be a key as it is.
-func TestTextOfWhsec(t *testing.T) {
-	standard, _ := schemes.Get("standard")
-	d := &Delivery{Scheme: standard, Secrets: []string{"whsec_polar_AbCdEfGh1234567890"}}
-	_, err := standard.NewVerifier(d.Secrets...)
-	found := d.UnreadableSecret(err)
-	if len(found) != 1 || !strings.Contains(found[0].What, "the text of such a secret as the key") || !strings.Contains(found[0].Do, "key text") {
-		t.Errorf("%v: %+v", err, found)
-	}
-}
