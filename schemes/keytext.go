@@ -137,7 +137,7 @@ func rawKey(form, secret string) ([]byte, error) {
 	case keyWhsec, keyWhpk:
 		text, ok := strings.CutPrefix(secret, form)
 		if !ok {
-			return nil, errors.New("does not begin with " + form + "; write the whole secret, with what it begins with"+textAdvice(form))
+			return nil, errors.New("does not begin with " + form + "; write the whole secret, with what it begins with" + textAdvice(form))
 		}
 		key, err := base64Key(text, "is not "+form+" with base64 behind it; write the whole secret"+textAdvice(form))
 		if err == nil && form == keyWhsec && (len(key) < minWhsec || len(key) > maxWhsec) {
