@@ -31,6 +31,7 @@ func onBody(change func(body []byte, try tryBody)) func(*search, candidate, func
 		s.spend(len(c.body))
 		going := true
 		change(c.body, func(b []byte, words string) bool {
+			s.left -= len(b)
 			if going && len(b) > 0 && !bytes.Equal(b, c.body) {
 				next := c
 				next.body = b
@@ -109,6 +110,32 @@ var escapers = func() (all []escaper) {
 	return all
 }()
 
+// escapersOf are the escapers that write some texts differently.
+func escapersOf(all ...field) (different []escaper) {
+	var there [256]bool
+	for _, f := range all {
+		for _, text := range []string{f.name, f.value} {
+			for i := range len(text) {
+				there[text[i]] = true
+			}
+		}
+	}
+	seen := map[string]bool{}
+	for _, e := range escapers {
+		var result strings.Builder
+		for ch := range there {
+			if there[ch] {
+				result.WriteString(e.escape(string([]byte{byte(ch)})))
+			}
+		}
+		if !seen[result.String()] {
+			seen[result.String()] = true
+			different = append(different, e)
+		}
+	}
+	return different
+}
+
 func (e escaper) escape(text string) string {
 	digits := "0123456789ABCDEF"
 	if e.lower {
@@ -130,21 +157,8 @@ func (e escaper) escape(text string) string {
 	return out.String()
 }
 
-// distinct passes on what was not passed on before.
-func distinct(try tryBody) tryBody {
-	seen := map[string]bool{}
-	return func(b []byte, words string) bool {
-		if seen[string(b)] {
-			return true
-		}
-		seen[string(b)] = true
-		return try(b, words)
-	}
-}
-
 func percentEncoded(body []byte, try tryBody) {
-	try = distinct(try)
-	for _, e := range escapers {
+	for _, e := range escapersOf(field{"", string(body)}) {
 		if !try([]byte(e.escape(string(body))), "") {
 			return
 		}
@@ -186,7 +200,7 @@ func fields(body []byte) (all []field) {
 
 // writeForm tries some fields as a form, by every encoder.
 func writeForm(all []field, try tryBody) bool {
-	for _, e := range escapers {
+	for _, e := range escapersOf(all...) {
 		var out []byte
 		for i, f := range all {
 			if i > 0 {
@@ -204,7 +218,7 @@ func writeForm(all []field, try tryBody) bool {
 func byName(a, b field) int { return strings.Compare(a.name, b.name) }
 
 func formAnew(body []byte, try tryBody) {
-	all, try := fields(body), distinct(try)
+	all := fields(body)
 	if all != nil && writeForm(all, try) {
 		slices.SortStableFunc(all, byName)
 		writeForm(all, try)
@@ -224,8 +238,7 @@ var fieldNames = []string{"payload", "data", "json", "body", "message", "event",
 
 func intoField(body []byte, try tryBody) {
 	for _, name := range fieldNames {
-		each := distinct(func(b []byte, _ string) bool { return try(b, name) })
-		if !writeForm([]field{{name, string(body)}}, each) {
+		if !writeForm([]field{{name, string(body)}}, func(b []byte, _ string) bool { return try(b, name) }) {
 			return
 		}
 	}
@@ -251,7 +264,7 @@ func jsonToForm(body []byte, try tryBody) {
 			all = append(all, field{m.name, v.value.text + v.value.literal})
 		}
 	}
-	if try = distinct(try); all != nil && writeForm(all, try) {
+	if all != nil && writeForm(all, try) {
 		slices.SortStableFunc(all, byName)
 		writeForm(all, try)
 	}
@@ -412,7 +425,6 @@ func fromBase64(body []byte, try tryBody) {
 }
 
 func intoBase64(body []byte, try tryBody) {
-	try = distinct(try)
 	for _, enc := range base64s {
 		if !try([]byte(enc.EncodeToString(body)), "") {
 			return

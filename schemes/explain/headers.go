@@ -164,6 +164,9 @@ const (
 // signed, one that the scheme can read is put in its place.
 func written(as writing) func(*search, candidate, func(candidate, string) bool) {
 	return func(s *search, c candidate, yield func(candidate, string) bool) {
+		if len(c.body) > maxCut {
+			return
+		}
 		name, value, sent := s.entries()
 		for _, secret := range s.Secrets {
 			keys, err := s.Scheme.Keys(secret)

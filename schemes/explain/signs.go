@@ -63,6 +63,9 @@ var signTable = []sign{
 
 // signs are those of the delivery.
 func (d *Delivery) signs() (found []Finding) {
+	if len(d.Body) > maxChanged {
+		return nil
+	}
 	for _, s := range signTable {
 		if words, ok := s.seen(d); ok {
 			found = append(found, Finding{strings.ReplaceAll(s.what, "{}", words), s.do})
@@ -96,7 +99,7 @@ func wasCompressed(d *Delivery) (string, bool) {
 // isBroken reports whether a body begins as JSON and ends too early.
 func isBroken(body []byte) bool {
 	text := bytes.TrimSpace(body)
-	if len(text) == 0 || text[0] != '{' && text[0] != '[' || len(text) > maxChanged {
+	if len(text) == 0 || text[0] != '{' && text[0] != '[' {
 		return false
 	}
 	dec := json.NewDecoder(bytes.NewReader(text))
@@ -132,7 +135,7 @@ var (
 // hasLostLetters reports whether ? stands where letters may have stood. A body
 // that has other letters than those of ASCII has not lost its own.
 func hasLostLetters(body []byte) bool {
-	if len(body) > maxChanged || hasLetters(body) {
+	if hasLetters(body) {
 		return false
 	}
 	return question.Match(aURL.ReplaceAll(body, nil))

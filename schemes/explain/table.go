@@ -139,7 +139,7 @@ var table = []row{
 
 	// What carries a body.
 	{
-		name: "form's field kept", part: inBody, try: onBody(intoField), many: true,
+		name: "form's field kept", part: inBody, try: onBody(intoField), many: true, most: maxPaired,
 		what: "the body was decoded from the form's field {}, and the form was signed", do: "keep the whole body of the request, and not the field's value: " + asSent,
 	},
 	{

@@ -387,3 +387,30 @@ func TestPublicKeys(t *testing.T) {
 		}
 	})
 }
+
+// TestNothingLeaks: neither a secret, nor what would be a signature, nor a piece
+// of the body is in what is said.
+func TestNothingLeaks(t *testing.T) {
+	for name, all := range mistakes() {
+		for _, d := range all {
+			text := fmt.Sprintf("%+v", d.Refused(context.Background(), d.reason()))
+			for _, secret := range d.Secrets {
+				if len(secret) > 8 && strings.Contains(text, strings.TrimSpace(secret)) {
+					t.Errorf("%s: the secret is in %s", name, text)
+				}
+			}
+			for _, key := range append(d.Secrets, tableSecret, string(rawKey), "k") {
+				for _, signed := range []string{string(d.Body), "{}", `{"a":1}`, "1769860800." + string(d.Body)} {
+					for _, enc := range encodings {
+						if strings.Contains(text, enc.write(macOf(key, signed))) {
+							t.Errorf("%s: a signature is in %s", name, text)
+						}
+					}
+				}
+			}
+			if len(d.Body) > 2 && strings.Contains(text, string(d.Body)) {
+				t.Errorf("%s: the body is in %s", name, text)
+			}
+		}
+	}
+}

@@ -142,9 +142,7 @@ func otherQueries(r schemes.Request, try tryRequest) {
 		return try(changed, words)
 	}
 	if all := fields([]byte(query)); all != nil {
-		again := distinct(func(b []byte, _ string) bool {
-			return with(string(b), "the same parameters, escaped otherwise")
-		})
+		again := func(b []byte, _ string) bool { return with(string(b), "the same parameters, escaped otherwise") }
 		if !writeForm(all, again) {
 			return
 		}
