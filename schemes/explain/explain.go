@@ -122,7 +122,7 @@ type search struct {
 	rows      []row
 	left      int // of the effort
 	cut       bool
-	keysTried []keyTry
+	keysMade  [2][]keyTry
 	verifiers map[*schemes.Scheme]*schemes.Verifier
 }
 
@@ -160,16 +160,16 @@ func (s *search) run() []Finding {
 
 // one looks for one mistake in a candidate.
 func (s *search) one(c candidate, wanted func(*row) bool) []Finding {
-	secretsTried := false
+	secrets := noKeys
 	for i := range s.rows {
 		r := &s.rows[i]
 		if !wanted(r) || !s.fits(r, c) {
 			continue
 		}
-		if r.secret() { // all of them at once, with the body hashed once for each key
-			if !secretsTried {
-				secretsTried = true
-				if found := s.otherKeys(c); found != nil {
+		if r.secret() { // several rows at once, so that the headers are read once
+			if wanted := s.keysFor(r); wanted > secrets {
+				secrets = wanted
+				if found := s.otherKeys(c, wanted); found != nil {
 					return found
 				}
 			}

@@ -130,7 +130,7 @@ func TestBounded(t *testing.T) {
 		t.Errorf("%d bodies are tried", n)
 	}
 	d := specimenOf(t, craneops).delivery(t)
-	if n := len((&search{Delivery: d, rows: table}).keys()); n == 0 || n > 50 {
+	if n := len((&search{Delivery: d, rows: table}).keys(fromAll)); n == 0 || n > 50 {
 		t.Errorf("%d keys are tried", n)
 	}
 	d.Request.Header.Set(craneops.SignatureHeader, strings.Repeat("1769860800 ", 1000))

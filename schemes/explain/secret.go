@@ -27,13 +27,32 @@ type keyTry struct {
 	findings []Finding
 }
 
+// keyScope says which rows for secrets are tried at once.
+type keyScope int
+
+const (
+	noKeys keyScope = iota
+	fromTexts
+	fromAll
+)
+
+// keysFor returns what is tried when the search comes to a row: all rows at
+// once, unless a definition is to be searched before what a secret stands for.
+func (s *search) keysFor(r *row) keyScope {
+	if s.Definition != nil && r.text != nil {
+		return fromTexts
+	}
+	return fromAll
+}
+
 // otherKeys looks for a key that verifies a candidate. The keys are tried by one
 // verifier, in batches that are small enough for the context to end the search.
-func (s *search) otherKeys(c candidate) []Finding {
-	if s.keysTried == nil {
-		s.keysTried = s.keys()
+func (s *search) otherKeys(c candidate, scope keyScope) []Finding {
+	made := &s.keysMade[scope-1]
+	if *made == nil {
+		*made = s.keys(scope)
 	}
-	for tries := range slices.Chunk(s.keysTried, max(1, maxBatch/(len(c.body)+1))) {
+	for tries := range slices.Chunk(*made, max(1, maxBatch/(len(c.body)+1))) {
 		s.left -= len(tries) * len(c.body)
 		if s.spend(0); s.stopped() {
 			return nil
@@ -64,7 +83,7 @@ func (s *search) otherKeys(c candidate) []Finding {
 
 // keys are the keys to try in place of the configured ones. There are none for
 // public keys: a mistake in how those are written shows when they are read.
-func (s *search) keys() []keyTry {
+func (s *search) keys(scope keyScope) []keyTry {
 	all := []keyTry{}
 	for i, secret := range s.Secrets {
 		own, err := s.Scheme.Keys(secret)
@@ -75,14 +94,14 @@ func (s *search) keys() []keyTry {
 		if len(s.Secrets) > 1 {
 			at = fmt.Sprintf("secret %d: ", i+1)
 		}
-		all = append(all, s.keysOf(secret, own, at)...)
+		all = append(all, s.keysOf(secret, own, at, scope)...)
 	}
 	return all
 }
 
 // keysOf reads one secret in other ways: its text changed, what it stands for
 // changed, then both.
-func (s *search) keysOf(secret string, own []schemes.Key, at string) (tries []keyTry) {
+func (s *search) keysOf(secret string, own []schemes.Key, at string, scope keyScope) (tries []keyTry) {
 	seen := [][]byte{}
 	for i := range own {
 		seen = append(seen, own[i].Secret)
@@ -99,14 +118,18 @@ func (s *search) keysOf(secret string, own []schemes.Key, at string) (tries []ke
 		tries = append(tries, keyTry{k, found})
 	}
 	isText := keyKind(bytes.Equal(own[0].Secret, []byte(secret)))
-	readings(s.rows, secret, isText, func(key []byte, f Finding) { add(key, f) })
-	texts(s.rows, secret, func(text string, f Finding) {
+	rows := s.rows
+	if scope == fromTexts {
+		rows = slices.DeleteFunc(slices.Clone(rows), func(r row) bool { return r.key != nil })
+	}
+	readings(rows, secret, isText, func(key []byte, f Finding) { add(key, f) })
+	texts(rows, secret, func(text string, f Finding) {
 		if keys, err := s.Scheme.Keys(text); err == nil {
 			for i := range keys {
 				add(keys[i].Secret, f)
 			}
 		}
-		readings(s.rows, text, isText, func(key []byte, reading Finding) { add(key, f, reading) })
+		readings(rows, text, isText, func(key []byte, reading Finding) { add(key, f, reading) })
 	})
 	return tries
 }

@@ -155,7 +155,7 @@ func (s *search) tried(reason schemes.Reason) string {
 			all = append(all, s.triedForDefinition()...)
 		case r.tried == "", !mismatch,
 			r.part == inBody && len(s.Body) > r.largest(),
-			r.part == inSecret && len(s.keys()) == 0,
+			r.part == inSecret && len(s.keys(fromAll)) == 0,
 			r.part == inURL && !s.Scheme.SignsRequest:
 		default:
 			all = append(all, r.tried)

@@ -261,9 +261,6 @@ var table = []row{
 		what: "the sender signed the method {}", do: "have it send with the method that it signs, or write --method {}",
 	},
 
-	// A definition of the user's own.
-	{name: "definition", part: inDefinition, try: otherDefinitions, alone: true},
-
 	// The text of a secret.
 	{
 		name: "white space around the secret", part: inSecret, text: trimmedSecret, tried: triedSecret,
@@ -297,6 +294,10 @@ var table = []row{
 		name: "secret's case", part: inSecret, text: secretInOtherCase,
 		what: "the secret is the sender's in other case", do: "write the secret in the same case as the sender has it",
 	},
+
+	// A definition of the user's own. The search takes long, and says how a key is
+	// written better than the rows after it.
+	{name: "definition", part: inDefinition, try: otherDefinitions, alone: true},
 
 	// What a secret stands for.
 	{
