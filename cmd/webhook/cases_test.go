@@ -3,6 +3,8 @@ package webhook
 import (
 	"bytes"
 	"compress/gzip"
+	"crypto/ed25519"
+	"encoding/hex"
 	"fmt"
 	"strings"
 	"testing"
@@ -107,5 +109,17 @@ func TestSignedOtherwise(t *testing.T) {
 				t.Errorf("status %d\n%s%swant %s", o.status, o.out, o.errOut, c.explained)
 			}
 		})
+	}
+}
+
+// TestNoMACWhereThereIsNone: the words fit Ed25519, which Discord signs with.
+func TestNoMACWhereThereIsNone(t *testing.T) {
+	seed := bytes.Repeat([]byte{7}, ed25519.SeedSize)
+	public := ed25519.NewKeyFromSeed(seed).Public().(ed25519.PublicKey)
+	signed := run(t, []byte("{}"), "sign", "--scheme", "discord", "--secret", hex.EncodeToString(seed))
+	o := run(t, []byte("{} and more"), "verify", "--scheme", "discord", "--secret", hex.EncodeToString(public), "--headers", tempFile(t, []byte(signed.out)))
+	if o.status != 1 || o.row("reason") != "signature_mismatch" || !strings.Contains(o.row("detail"), "signature") ||
+		strings.Contains(o.out, "MAC") || strings.Contains(o.row("tried"), "secret") {
+		t.Errorf("status %d\n%s%s%s", o.status, signed.errOut, o.out, o.errOut)
 	}
 }
