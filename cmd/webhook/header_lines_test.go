@@ -187,6 +187,9 @@ func FuzzReadHeaders(f *testing.F) {
 				if !isToken(name) || !isFieldValue(value) {
 					t.Fatalf("%q: %q", name, value)
 				}
+				if strings.ContainsAny(name, "'`") {
+					return // at the beginning, it is taken for a map's quote
+				}
 				fmt.Fprintf(&lines, "%s: %s\n", name, value)
 			}
 		}

@@ -9,7 +9,7 @@ import (
 func isObject(text []byte) bool {
 	s := string(text)
 	return strings.HasPrefix(s, "{") || strings.HasPrefix(s, "map[") || strings.HasPrefix(s, "http.Header{") ||
-		strings.HasPrefix(s, "Headers") && strings.Contains(s[:min(len(s), 20)], "{") ||
+		strings.HasPrefix(s, "Headers {") || strings.HasPrefix(s, "Headers({") ||
 		strings.HasPrefix(s, `"`) || strings.HasPrefix(s, "'")
 }
 
