@@ -103,7 +103,7 @@ func TestMismatchOfAURLSaysSo(t *testing.T) {
 	}{
 		"the URL is signed":     {map[string]any{"scheme": "test-request"}, "X-Request-Signature", "write public_url"},
 		"public_url is written": {map[string]any{"scheme": "test-request", "public_url": "https://a"}, "X-Request-Signature", "compare the one that the provider has with public_url"},
-		"it is not signed":      {nil, "X-Craneops-Signature", "no configured secret makes the MAC that was sent"},
+		"it is not signed":      {nil, "X-Craneops-Signature", "none of the configured secrets produces this signature for this body"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := newGateway(t, c.options, nil)

@@ -46,5 +46,5 @@ func (c *defined) kindOfSecret(secret string, mark func(form string) string) (in
 		}
 		marks = append(marks, m)
 	}
-	return 0, errors.New("begins with none of " + strings.Join(marks, ", ") + "; write the whole secret, as the provider shows it")
+	return 0, errors.New("begins with none of " + strings.Join(marks, ", ") + "; write the whole secret, with what it begins with" + textAdvice(marks[0]))
 }

@@ -64,14 +64,14 @@ func parseKey(a Algorithm, form, secret string) (Key, error) {
 	key := Key{Algorithm: a}
 	if form != keyPEM && form != keySPKI {
 		if len(raw) != ed25519.PublicKeySize {
-			return Key{}, errors.New("is not an ed25519 public key, which has 32 bytes; write the public key as the provider shows it")
+			return Key{}, errors.New("is not an ed25519 public key, which has 32 bytes; write the public key, and not the private one or a text around it")
 		}
 		key.Public = ed25519.PublicKey(raw)
 		return key, nil
 	}
 	key.Public, err = x509.ParsePKIXPublicKey(raw)
 	if err != nil || key.check() != nil {
-		return Key{}, errors.New("is not the public key (SPKI) of " + a.String() + "; write the public key as the provider shows it")
+		return Key{}, errors.New("is not the public key (SPKI) of " + a.String() + "; write the public key, whole and without a text around it")
 	}
 	return key, nil
 }
@@ -127,21 +127,21 @@ func parsePrivateKey(a Algorithm, form, secret string) (Key, error) {
 func rawKey(form, secret string) ([]byte, error) {
 	switch form {
 	case keyBase64:
-		return base64Key(secret, "is not base64; write the secret in base64, as the provider shows it")
+		return base64Key(secret, "is not base64; write the secret in base64, with its padding")
 	case keyHex:
 		key, err := hex.DecodeString(secret)
 		if err != nil {
-			return nil, errors.New("is not hex; write the secret in hex, as the provider shows it")
+			return nil, errors.New("is not hex; write the secret in hex, two digits for each byte")
 		}
 		return key, nil
 	case keyWhsec, keyWhpk:
 		text, ok := strings.CutPrefix(secret, form)
 		if !ok {
-			return nil, errors.New("does not begin with " + form + "; write the whole secret, as the provider shows it")
+			return nil, errors.New("does not begin with " + form + "; write the whole secret, with what it begins with" + textAdvice(form))
 		}
-		key, err := base64Key(text, "is not "+form+" with base64 behind it; write the secret as the provider shows it")
+		key, err := base64Key(text, "is not "+form+" with base64 behind it; write the whole secret"+textAdvice(form))
 		if err == nil && form == keyWhsec && (len(key) < minWhsec || len(key) > maxWhsec) {
-			err = errors.New("is not whsec_ with 24 to 64 bytes in base64 behind it; write the secret as the provider shows it")
+			err = errors.New("is not whsec_ with 24 to 64 bytes in base64 behind it; write the whole secret" + textAdvice(form))
 		}
 		return key, err
 	case keyPEM:
@@ -151,9 +151,18 @@ func rawKey(form, secret string) ([]byte, error) {
 		}
 		return block.Bytes, nil
 	case keySPKI:
-		return base64Key(secret, "is not base64; write the key's DER (SPKI) in base64, as the provider shows it")
+		return base64Key(secret, "is not base64; write the key's DER (SPKI) in base64, without the lines of PEM")
 	}
 	return []byte(secret), nil
+}
+
+// textAdvice says how to use the text of a secret that looks like base64 after
+// whsec_ and is none, as some senders have it.
+func textAdvice(form string) string {
+	if form != keyWhsec {
+		return ""
+	}
+	return "; where the provider uses the text itself as the key, write a scheme_definition with key text"
 }
 
 // base64Key decodes base64 with padding, in its only spelling.

@@ -75,7 +75,7 @@ func (r Reason) isWord() bool {
 	return r != "" && len(r) <= 64
 }
 
-var mismatch = &Refusal{SignatureMismatch, "no configured secret makes the MAC that was sent"}
+var mismatch = &Refusal{SignatureMismatch, "none of the configured secrets produces this signature for this body"}
 
 // refusals are made once per header, so that refusing costs no memory.
 type refusals struct {

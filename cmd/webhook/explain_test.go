@@ -83,33 +83,6 @@ func TestExplained(t *testing.T) {
 	}
 }
 
-// TestLargeBodyIsNotSearched for mistakes, which would take minutes and gigabytes,
-// and the report says so. It is verified all the same.
-func TestLargeBodyIsNotSearched(t *testing.T) {
-	for name, c := range map[string]struct {
-		size              int
-		explained, advice string
-	}{
-		"at the limit":    {maxExplained, "no common mistake", "look whether the secret"},
-		"above the limit": {maxExplained + 1, "nothing was tried, because the body is larger than 8 MiB", "verify a smaller delivery of the same webhook"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			body := bytes.Repeat([]byte{0xFF}, c.size)
-			verify := func(key string) outcome {
-				headers := fmt.Appendf(nil, "X-Webhook-Signature: %x\n", mac([]byte(key), string(body)))
-				return run(t, body, "verify", "--scheme", "easytools", "--secret", "the-secret", "--headers", tempFile(t, headers))
-			}
-			if o := verify("another"); o.status != 1 || o.row("reason") != "signature_mismatch" ||
-				!strings.HasPrefix(o.row("explained by"), c.explained) || !strings.HasPrefix(o.row("what to do"), c.advice) {
-				t.Errorf("status %d\n%s%s", o.status, o.out, o.errOut)
-			}
-			if o := verify("the-secret"); o.status != 0 || o.row("verdict") != "accepted" {
-				t.Errorf("status %d\n%s%s", o.status, o.out, o.errOut)
-			}
-		})
-	}
-}
-
 // TestLargeHeaders are not read: no server would have taken them.
 func TestLargeHeaders(t *testing.T) {
 	headers := bytes.Repeat([]byte("a:\n"), maxHeaderBytes/3+1)

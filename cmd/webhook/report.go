@@ -41,20 +41,36 @@ func (r *result) report(secrets int) string {
 	row("occurrence id", describeUnsigned(r.occurrenceID))
 	row("unsigned event", describeUnsigned(r.unsignedEvent))
 	row("signed bytes", r.describeSigned())
-	finding := "explained by"
-	if r.refusal == nil {
-		finding = "note"
+	r.reportExplanation(row)
+	return out.String()
+}
+
+// reportExplanation writes what explains the verdict. A sign is not called a
+// cause.
+func (r *result) reportExplanation(row func(name, text string)) {
+	e := r.explanation
+	name, doubt := "explained by", ""
+	switch {
+	case r.refusal == nil:
+		name = "note"
+	case !e.Proven:
+		doubt = "not proven, but seen: "
 	}
-	for _, f := range r.findings {
-		row(finding, f.What)
+	for _, f := range e.Findings {
+		row(name, doubt+f.What)
 		row("what to do", f.Do)
 	}
-	if r.tried != "" {
-		row("explained by", "no common mistake")
-		row("tried", r.tried)
-		row("what to do", r.lookAt)
+	if e.Tried == "" {
+		return
 	}
-	return out.String()
+	if e.Findings == nil {
+		row("explained by", "no common mistake")
+	}
+	if !e.Finished {
+		row("not finished", "the search came to its bounds before everything was tried")
+	}
+	row("tried", e.Tried)
+	row("what to do", e.Next)
 }
 
 // describeTime gives the signed time and its age, or says why there is none.

@@ -47,6 +47,22 @@ func (t target) request(scheme *schemes.Scheme, defaultURL string) (schemes.Requ
 	return r, err
 }
 
+// requestOf reads the options for a delivery that was kept. What the options do
+// not say, the lines beside its headers may say.
+func (t target) requestOf(scheme *schemes.Scheme, kept *keptHeaders) (schemes.Request, error) {
+	if scheme.SignsRequest && t.url.text == "" {
+		if err := kept.sentTo(); err != nil {
+			return schemes.Request{}, err
+		}
+	}
+	r, err := t.request(scheme, kept.url)
+	if scheme.SignsRequest && t.method.text == "" && kept.method != "" {
+		r.Method = kept.method
+	}
+	r.Header = kept.header
+	return r, err
+}
+
 // splitURL takes a URL apart without changing how it is written.
 func splitURL(text string) (schemes.Request, error) {
 	u, err := url.Parse(text)

@@ -36,21 +36,3 @@ func TestPlain(t *testing.T) {
 		}
 	}
 }
-
-func TestParseHeaders(t *testing.T) {
-	for name, text := range map[string]string{
-		"request":       "POST /a:b HTTP/1.1\r\nX-A: 1\r\nx-a:2\r\nB:\t\r\n\r\nC: 3\r\n",
-		"answer":        "HTTP/2 200\nX-A: 1\nX-A: 2\nB:\n\nC: 3\n",
-		"no first line": "X-A:1\nx-A: 2 \nb: ",
-	} {
-		h, err := parseHeaders([]byte(text))
-		if err != nil || len(h) != 2 || strings.Join(h["X-A"], ",") != "1,2" || strings.Join(h["B"], ",") != "" || len(h["B"]) != 1 {
-			t.Errorf("%s: %v, %v", name, h, err)
-		}
-	}
-	for _, text := range []string{"POST /\n", "no header\n", "A : b\n", ": b\n", "A: b\nPOST / HTTP/1.1\n", "> A: b\n"} {
-		if h, err := parseHeaders([]byte(text)); err == nil {
-			t.Errorf("%q: %v", text, h)
-		}
-	}
-}

@@ -23,9 +23,10 @@ func TestWrongUsage(t *testing.T) {
 	missing := filepath.Join(t.TempDir(), canary)
 	empty := tempFile(t, []byte("\r\n"))
 	headers := tempFile(t, []byte("X-CraneOps-Signature: 00\n"))
-	broken := tempFile(t, []byte("POST / HTTP/1.1\nContent-Type: text/plain\n"+canary+"\n"))
-	folded := tempFile(t, []byte("A: b\n "+canary+": c\n"))
-	control := tempFile(t, []byte("A: "+canary+"\x00\n"))
+	broken := tempFile(t, []byte("POST / HTTP/1.1\nContent-Type: text/plain\nbroken line\n"))
+	object := tempFile(t, []byte("{\n \"A\": {\"b\": 1}\n}\n"))
+	control := tempFile(t, []byte("A: b\x00\n"))
+	large := tempFile(t, []byte(strings.Repeat("A: b\n", maxHeaderBytes/4)))
 
 	const (
 		sign   = "sign --scheme cryptr --secret " + canary + " "
@@ -115,9 +116,10 @@ func TestWrongUsage(t *testing.T) {
 		{verify + "--event e", "unknown option --event"},
 		{verify + missing, "the body cannot be read: no such file or directory; write FILE, or - for standard input"},
 		{"verify --scheme cryptr --secret k --headers " + missing, "--headers cannot be read: no such file or directory; write the path of a file"},
-		{"verify --scheme cryptr --secret k --headers " + broken, "line 3 of the headers is not a header; write Name: value"},
-		{"verify --scheme cryptr --secret k --headers " + folded, "line 2 of the headers is not a header; write Name: value"},
-		{"verify --scheme cryptr --secret k --headers " + control, "line 1 of the headers has a control character in it; no server takes that"},
+		{"verify --scheme cryptr --secret k --headers " + broken, `line 3 of the headers is not a header; write Name: value: "broken line"`},
+		{"verify --scheme cryptr --secret k --headers " + object, `line 2 of the headers has no value in quotes; write "Name": "value": " \"A\": {\"b\": 1}"`},
+		{"verify --scheme cryptr --secret k --headers " + control, `line 1 of the headers has a control character in it; no server takes that: "b\x00"`},
+		{"verify --scheme cryptr --secret k --headers " + large, "--headers cannot be read: it is larger than 1 MiB; write the path of a file"},
 	} {
 		t.Run(test.args, func(t *testing.T) {
 			o := run(t, []byte("{}"), strings.Fields(test.args)...)

@@ -8,17 +8,17 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/hooklatch/hooklatch/cmd/webhook/internal/explain"
 	"github.com/hooklatch/hooklatch/schemes"
+	"github.com/hooklatch/hooklatch/schemes/explain"
 )
 
 func (c *command) verifyCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "verify (--scheme S | --definition FILE) --secret K --headers FILE [--at TIME] [--tolerance D] [--url URL] [--method METHOD] [FILE|-]",
 		Short: "Verifies a delivery that was kept",
-		Long: `Verifies a delivery that was kept: its headers in one file, one per line as
-they stand in a request, its body in another. Says which bytes are signed and,
-if the signature does not match, which common mistake explains it.`,
+		Long: `Verifies a delivery that was kept: its headers in one file, as tools, logs and
+providers' pages print them, its body in another. Says which bytes are signed
+and, if the signature does not match, which common mistake explains it.`,
 		Example: `  hooklatch webhook verify --scheme cryptr --secret env:CRYPTR_SIGNATURE_KEY --headers headers.txt body.json
   hooklatch webhook verify --scheme cryptr --secret file:new.txt --secret file:old.txt --headers headers.txt --at 2026-01-31T12:00:00Z body.json`,
 		Args:                  oneFile,
@@ -27,7 +27,7 @@ if the signature does not match, which common mistake explains it.`,
 	v := &verify{
 		command:   c,
 		choice:    newChoice(cmd),
-		headers:   newOption(cmd, "headers", "FILE", "the headers, one per line"),
+		headers:   newOption(cmd, "headers", "FILE", "the headers: lines, or the object of a language; Request URL and Request method serve as --url and --method"),
 		at:        newOption(cmd, "at", "TIME", "the time to judge the signed time by; default: now"),
 		tolerance: newOption(cmd, "tolerance", "D", "how old the signed time may be, or off; default: 5m, off where it is in the body"),
 	}
@@ -54,10 +54,6 @@ func (v *verify) run(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	request, err := v.target.request(scheme, "")
-	if err != nil {
-		return err
-	}
 	fresh, err := windowOf(scheme, v.tolerance)
 	if err != nil {
 		return err
@@ -73,13 +69,17 @@ func (v *verify) run(cmd *cobra.Command, args []string) error {
 	d := &explain.Delivery{Scheme: scheme, Definition: definition, Secrets: secrets}
 	verifier, err := scheme.NewVerifier(secrets)
 	if err != nil {
-		return withAdvice(err, d.Unreadable(err))
+		return withAdvice(err, d.UnreadableSecret(err))
 	}
 	text, err := readFile(v.headers.text, maxHeaderBytes)
 	if err != nil {
 		return fmt.Errorf("--headers cannot be read: %w; write the path of a file", err)
 	}
-	h, err := parseHeaders(text)
+	kept, err := readHeaders(text)
+	if err != nil {
+		return err
+	}
+	request, err := v.target.requestOf(scheme, kept)
 	if err != nil {
 		return err
 	}
@@ -87,13 +87,12 @@ func (v *verify) run(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	request.Header = h
 	r, err := check(verifier, fresh, now, request, body)
 	if err != nil {
 		return err
 	}
 	d.Request, d.Body = request, body
-	r.explain(d)
+	r.explain(cmd.Context(), d)
 	if err := write(cmd, r.report(len(secrets))); err != nil {
 		return err
 	}
@@ -129,9 +128,7 @@ type result struct {
 	sentAt                      time.Time // what the headers say
 	occurrenceID, unsignedEvent schemes.Unsigned
 
-	findings []explain.Finding // what explains the verdict and should be changed
-	tried    string            // what does not explain it
-	lookAt   string            // what to do then
+	explanation explain.Explanation // of the verdict
 }
 
 // check does what the handler does with a delivery, without its history.

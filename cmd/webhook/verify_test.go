@@ -57,7 +57,7 @@ signed bytes:   "1769860440.b" (12 bytes)
 			verifyCryptr(t, cryptrHeaders("k", noon+1, body), body, "--secret", "other"),
 			`verdict:        rejected
 reason:         signature_mismatch
-detail:         no configured secret makes the MAC that was sent
+detail:         none of the configured secrets produces this signature for this body
 scheme:         cryptr
 signed time:    2026-01-31T12:00:01Z, 1s ahead of the clock (what the header says, not verified)
 signed bytes:   "1769860801.` + body[:189] + `" ... 111 bytes ... "` + body[:200] + `" (511 bytes)

@@ -2,6 +2,7 @@ package explain
 
 import (
 	"bytes"
+	"context"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
@@ -12,6 +13,7 @@ import (
 	"encoding/hex"
 	"encoding/pem"
 	"fmt"
+	"iter"
 	"strings"
 	"testing"
 	"time"
@@ -164,6 +166,43 @@ func (d *Delivery) reason() schemes.Reason {
 	return err.(*schemes.Refusal).Reason //nolint:errorlint // exactly this type
 }
 
+// refused are the mistakes that explain a refusal.
+func (d *Delivery) refused(reason schemes.Reason) []Finding {
+	if e := d.Refused(context.Background(), reason); e.Proven {
+		return e.Findings
+	}
+	return nil
+}
+
+// unexplained says what was tried in vain.
+func (d *Delivery) unexplained(reason schemes.Reason) (tried, do string) {
+	e := d.Refused(context.Background(), reason)
+	return e.Tried, e.Next
+}
+
+// bodies are those that the rows of the table make of one.
+func bodies(body []byte) iter.Seq[undoneBody] {
+	craneops, _ := schemes.Get("craneops")
+	s := &search{Delivery: &Delivery{Scheme: craneops}, ctx: context.Background(), left: maxEffort}
+	return func(yield func(undoneBody) bool) {
+		c := candidate{scheme: craneops, body: body}
+		for i := range table {
+			if r := &table[i]; r.part == inBody && len(body) <= r.largest() {
+				for next := range s.apply(r, c) {
+					if !yield(undoneBody{next.body, next.found[0].Finding}) {
+						return
+					}
+				}
+			}
+		}
+	}
+}
+
+type undoneBody struct {
+	body    []byte
+	finding Finding
+}
+
 // expect explains a delivery and looks for words in what comes out, one text
 // a finding.
 func (d *Delivery) expect(t *testing.T, want ...string) {
@@ -172,7 +211,7 @@ func (d *Delivery) expect(t *testing.T, want ...string) {
 	if reason == "" {
 		t.Fatalf("%s: it is accepted; nothing is wrong with it", d.Scheme.Name)
 	}
-	found := d.Refused(reason)
+	found := d.refused(reason)
 	if len(found) != len(want) {
 		t.Fatalf("%s: %s: %d findings, want %d: %+v", d.Scheme.Name, reason, len(found), len(want), found)
 	}

@@ -10,37 +10,35 @@ import (
 	"github.com/hooklatch/hooklatch/schemes"
 )
 
-// definition looks for what a definition of the user's own says otherwise than
+// otherDefinitions undoes what a definition of the user's own says otherwise than
 // its provider does: key and algorithm, how the signature is written, where time
-// and id are, and which text is signed. What of the delivery then matches is
-// what to write.
-func (d *Delivery) definition() []Finding {
-	if d.Definition == nil {
-		return nil
+// and id are, and which text is signed. The first one that verifies is what to
+// write. The search has an effort of its own, so that what follows it is tried too.
+func otherDefinitions(s *search, c candidate, yield func(candidate, string) bool) {
+	if s.Definition == nil {
+		return
 	}
-	left := maxEffort
-	for changed := range d.candidates() {
-		if left -= costOfTry + len(d.Body); left < 0 {
-			return nil
+	left := s.left
+	defer func() { s.left = left }()
+	for changed := range s.candidates() {
+		if s.spend(costOfCompiling + len(c.body)); s.stopped() {
+			return
 		}
-		if d.isSignedBy(changed) {
-			return d.differences(changed)
+		scheme, err := changed.Compile(s.Scheme.Name)
+		if err != nil {
+			continue
+		}
+		next := c
+		next.scheme = scheme
+		next.details = func() []Finding { return s.differences(changed) }
+		if !yield(next, "") {
+			return
 		}
 	}
-	return nil
 }
 
-// maxEffort bounds the search, in bytes to hash: some seconds. To try once costs
-// as much as hashing costOfTry, besides the body.
-const (
-	maxEffort = 4 << 30
-	costOfTry = 20 << 10
-)
-
-func (d *Delivery) isSignedBy(definition *schemes.Definition) bool {
-	scheme, err := definition.Compile(d.Scheme.Name)
-	return err == nil && matches(d.verifier(scheme), d.Request, d.Body)
-}
+// costOfCompiling is what it costs to compile a definition, in bytes to hash.
+const costOfCompiling = 12 << 10
 
 // candidates are definitions by which the delivery may be signed. All begin with
 // what the user's own says, so that what is found first changes little.
@@ -72,7 +70,7 @@ func (d *Delivery) candidates() iter.Seq[*schemes.Definition] {
 	}
 }
 
-// endsAtObject tells whether what stands directly in front of the body ends
+// endsAtObject reports whether what stands directly before the body ends
 // where a JSON object begins, and not otherwise.
 func (d *Delivery) endsAtObject(signed string) bool {
 	return bytes.HasPrefix(d.Body, []byte("{")) &&
@@ -167,4 +165,87 @@ func placeText(p schemes.Place) string {
 		return "field " + p.Field
 	}
 	return "body " + p.Body
+}
+
+// keyForm is an algorithm with a way to read a secret, as a definition names
+// both.
+type keyForm struct{ algorithm, form string }
+
+// keyForms are those in which the configured secrets can be read, the
+// definition's own first.
+func (d *Delivery) keyForms() []keyForm {
+	own := keyForm{d.Definition.Algorithm, d.Definition.Key}
+	all := []keyForm{own}
+	if len(d.Definition.Variants) > 0 {
+		return all
+	}
+	said := own.said()
+	for algorithm := schemes.HMACSHA256; algorithm <= schemes.ECDSAP256; algorithm++ {
+		for _, form := range []string{"text", "hex", "base64", "whsec_", "whpk_", "pem", "spki"} {
+			k := keyForm{algorithm.String(), form}
+			if k == said || !d.reads(k) {
+				continue
+			}
+			// What the definition leaves unsaid stays so.
+			if k.algorithm == said.algorithm {
+				k.algorithm = own.algorithm
+			}
+			if k.form == said.form {
+				k.form = own.form
+			}
+			all = append(all, k)
+		}
+	}
+	return all
+}
+
+// otherKeyForms says how the secrets could be read in place of what the
+// definition says.
+func (d *Delivery) otherKeyForms() []Finding {
+	own := keyForm{d.Definition.Algorithm, d.Definition.Key}.said()
+	var forms []string
+	for _, k := range d.keyForms()[1:] {
+		if k := k.said(); k.algorithm == own.algorithm {
+			forms = append(forms, k.form)
+		}
+	}
+	if forms == nil {
+		return nil
+	}
+	return []Finding{{
+		"or the secret is right and has another form",
+		"write key " + strings.Join(forms, ", or key ") + " in the definition",
+	}}
+}
+
+// said is what it means where something is left out.
+func (k keyForm) said() keyForm {
+	k.algorithm = cmp.Or(k.algorithm, schemes.HMACSHA256.String())
+	switch k.algorithm {
+	case schemes.Ed25519.String():
+		k.form = cmp.Or(k.form, "hex")
+	case schemes.ECDSAP256.String():
+		k.form = cmp.Or(k.form, "pem")
+	}
+	k.form = cmp.Or(k.form, "text")
+	return k
+}
+
+// reads reports whether all secrets can be read so.
+func (d *Delivery) reads(k keyForm) bool {
+	scheme, err := schemes.Definition{
+		Algorithm: k.algorithm, Key: k.form, Signature: schemes.SignatureForm{Header: "X-Any"},
+	}.Compile(d.Scheme.Name)
+	if err != nil {
+		return false
+	}
+	_, err = scheme.NewVerifier(d.Secrets)
+	return err == nil
+}
+
+// canBe reports whether a signature of this algorithm has the form's size.
+func (f signatureForm) canBe(k keyForm) bool {
+	sizes := map[string]int{"hmac-sha256": 32, "hmac-sha1": 20, "hmac-sha384": 48, "hmac-sha512": 64, "ed25519": 64}
+	size, fixed := sizes[k.said().algorithm]
+	return f.size == 0 || f.size == size || !fixed
 }

@@ -79,7 +79,7 @@ func TestCutOff(t *testing.T) {
 		}
 		d := s.delivery(t)
 		d.put(strings.Repeat("A", 20))
-		if found := d.Refused(d.reason()); found != nil {
+		if found := d.refused(d.reason()); found != nil {
 			t.Errorf("the beginning of no signature: %+v", found)
 		}
 	})

@@ -12,9 +12,6 @@ import (
 	"unicode/utf8"
 )
 
-// maxRewritten bounds, in bytes, the bodies that are written anew.
-const maxRewritten = 1 << 20
-
 // maxGrowth bounds by how much a body may grow when it is written anew: indented,
 // a small one that is nested deeply would take gigabytes.
 const maxGrowth = 16
@@ -29,6 +26,7 @@ var layouts = []struct{ words, comma, colon, indent string }{
 	{"with a blank behind commas and colons, as Python's json.dumps writes it", ", ", ": ", ""},
 	{"indented by 2", ",", ": ", "  "},
 	{"indented by 4", ",", ": ", "    "},
+	{"indented by tabs", ",", ": ", "\t"},
 }
 
 // escapes are what encoders escape and need not.
@@ -43,15 +41,23 @@ var escapes = []struct {
 	}},
 }
 
-// rewritten are the bodies that the same JSON gives when it is written anew.
+// rewritten makes the bodies that the same JSON gives when it is written anew.
 func rewritten(body []byte, try tryBody) {
-	if len(body) > maxRewritten {
-		return
-	}
 	root, err := parse(bytes.TrimPrefix(body, []byte(byteOrderMark)))
 	if err != nil {
 		return
 	}
+	unescaped := bytes.Contains(body, []byte(`\`))
+	writeAnew(root, len(body), func(b []byte, words string) bool {
+		if unescaped && !strings.Contains(words, "escaped") && !strings.Contains(words, `\/`) {
+			words += ", with nothing escaped that need not be"
+		}
+		return try(b, words) && try(append(b, '\n'), words+" and a line end")
+	})
+}
+
+// writeAnew writes a value, made of a body of some size, in every way.
+func writeAnew(root *node, size int, try tryBody) {
 	special := root.special()
 	for _, sorted := range []bool{false, true} {
 		if sorted {
@@ -62,14 +68,9 @@ func rewritten(body []byte, try tryBody) {
 				continue // it makes no difference
 			}
 			for i := range layouts {
-				w := writer{layout: i, escaped: escaped, most: maxGrowth*len(body) + 4<<10}
+				w := writer{layout: i, escaped: escaped, most: maxGrowth*size + 4<<10}
 				w.value(root, 0)
-				if len(w.out) > w.most {
-					continue
-				}
-				words := w.words(body, sorted)
-				const do = "something parses the JSON and writes it anew, such as a framework, a proxy or a log: "
-				if !try(w.out, words, do+asSent) || !try(append(w.out, '\n'), words+" and a line end", do+asSent) {
+				if len(w.out) <= w.most && !try(w.out, w.words(sorted)) {
 					return
 				}
 			}
@@ -77,8 +78,8 @@ func rewritten(body []byte, try tryBody) {
 	}
 }
 
-func (w *writer) words(body []byte, sorted bool) string {
-	words := []string{"the signature is the one of the same JSON", layouts[w.layout].words}
+func (w *writer) words(sorted bool) string {
+	words := []string{layouts[w.layout].words}
 	if sorted {
 		words = append(words, "with its keys sorted")
 	}
@@ -86,9 +87,6 @@ func (w *writer) words(body []byte, sorted bool) string {
 		if w.escaped&(1<<i) != 0 {
 			words = append(words, e.words)
 		}
-	}
-	if w.escaped == 0 && bytes.Contains(body, []byte(`\`)) {
-		words = append(words, "with nothing escaped that need not be")
 	}
 	return strings.Join(words, ", ")
 }

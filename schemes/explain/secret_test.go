@@ -108,7 +108,7 @@ func TestUnreadable(t *testing.T) {
 		if err == nil {
 			t.Fatalf("%s reads %q", c.scheme, c.secret)
 		}
-		found := (&Delivery{Scheme: scheme, Secrets: secrets}).Unreadable(err)
+		found := (&Delivery{Scheme: scheme, Secrets: secrets}).UnreadableSecret(err)
 		if c.want == "" && found != nil || c.want != "" && (len(found) != 1 || !strings.HasPrefix(found[0].What, c.want)) {
 			t.Errorf("%s %q: %+v, want %q", c.scheme, c.secret, found, c.want)
 		}

@@ -20,7 +20,7 @@ func TestOtherScheme(t *testing.T) {
 				continue // the secret is not one of its, or it signs alike
 			}
 			tested++
-			found := d.Refused(d.reason())
+			found := d.refused(d.reason())
 			if len(found) != 1 || !strings.HasPrefix(found[0].What, "it is a delivery of another provider: as ") || !strings.Contains(found[0].Do, s.scheme.Name) {
 				t.Errorf("%s: %+v", other.Name, found)
 			}
@@ -28,7 +28,7 @@ func TestOtherScheme(t *testing.T) {
 			if d.Secrets[0] == s.secret || d.reason() != schemes.MissingSignature {
 				continue
 			}
-			found = d.Refused(schemes.MissingSignature)
+			found = d.refused(schemes.MissingSignature)
 			if len(found) != 1 || !strings.HasPrefix(found[0].What, "the headers are those of another provider: ") || !strings.Contains(found[0].Do, s.scheme.Name) {
 				t.Errorf("%s with its own secret: %+v", other.Name, found)
 			}
@@ -48,23 +48,23 @@ func TestUnexplained(t *testing.T) {
 		if reason := d.reason(); reason != schemes.SignatureMismatch {
 			t.Fatal(reason)
 		}
-		if found := d.Refused(schemes.SignatureMismatch); found != nil {
+		if found := d.refused(schemes.SignatureMismatch); found != nil {
 			t.Errorf("%+v", found)
 		}
-		tried, do := d.Unexplained(schemes.SignatureMismatch)
+		tried, do := d.unexplained(schemes.SignatureMismatch)
 		if strings.Contains(tried, "URL") != s.scheme.SignsRequest || !strings.Contains(tried, "JSON") || strings.Contains(do, "empty") {
 			t.Errorf("%s\n%s", tried, do)
 		}
 		d.Body = nil
-		if _, do := d.Unexplained(schemes.SignatureMismatch); !strings.Contains(do, "the body that was kept is empty") {
+		if _, do := d.unexplained(schemes.SignatureMismatch); !strings.Contains(do, "the body that was kept is empty") {
 			t.Error(do)
 		}
-		d.Body = make([]byte, maxRewritten+1)
-		if tried, _ := d.Unexplained(schemes.SignatureMismatch); strings.Contains(tried, "JSON") {
+		d.Body = make([]byte, maxChanged+1)
+		if tried, _ := d.unexplained(schemes.SignatureMismatch); strings.Contains(tried, "JSON") {
 			t.Error(tried)
 		}
 		for _, reason := range []schemes.Reason{schemes.Stale, schemes.Future, schemes.NoSignedTime} {
-			if found := d.Refused(reason); found != nil {
+			if found := d.refused(reason); found != nil {
 				t.Errorf("%s: %+v", reason, found)
 			}
 		}
