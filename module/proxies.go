@@ -112,7 +112,7 @@ type passage struct {
 }
 
 func (p *proxy) String() string {
-	var upstreams []string
+	upstreams := make([]string, 0, len(p.Upstreams))
 	for _, u := range p.Upstreams {
 		upstreams = append(upstreams, u.Dial)
 	}

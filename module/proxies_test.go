@@ -88,8 +88,10 @@ func loadJSON(t *testing.T, adapted []byte) (warnings []string, err error) {
 func TestProxiesThatCannotSendAgain(t *testing.T) {
 	const again, fastcgi = "tries POST again", "transport fastcgi\n"
 	for name, test := range map[string]struct{ site, refused string }{
-		"fewer bytes than max_body": {on("/hook", verify+proxy(retry+"request_buffers 64KiB")),
-			"the reverse_proxy to 127.0.0.1:3000 (server srv0, route 0 /hook, route 0) comes after verify_webhook and tries POST again, but buffers only 64 KiB of the body, so another attempt would not send all of it; take lb_retry_match out (lb_try_duration alone waits for an upstream that refuses connections), or write request_buffers above max_body, which is 5.0 MiB, or take request_buffers out (verify_webhook holds the body)"},
+		"fewer bytes than max_body": {
+			on("/hook", verify+proxy(retry+"request_buffers 64KiB")),
+			"the reverse_proxy to 127.0.0.1:3000 (server srv0, route 0 /hook, route 0) comes after verify_webhook and tries POST again, but buffers only 64 KiB of the body, so another attempt would not send all of it; take lb_retry_match out (lb_try_duration alone waits for an upstream that refuses connections), or write request_buffers above max_body, which is 5.0 MiB, or take request_buffers out (verify_webhook holds the body)",
+		},
 		"as many bytes as max_body":       {on("/hook", verify+proxy(retry+"request_buffers 5MiB")), again},
 		"one byte more than max_body":     {on("/hook", verify+proxy(retry+"request_buffers 5242881")), ""},
 		"unlimited":                       {on("/hook", verify+proxy(retry+"request_buffers unlimited")), ""},

@@ -214,7 +214,7 @@ func TestRefusalsOfOtherSchemes(t *testing.T) {
 		{"another error", errors.New("evil"), SignatureMismatch},
 	} {
 		for _, late := range []bool{false, true} {
-			s := reversed(HMACSHA1)
+			s := reversed()
 			if late {
 				s.SignedText = func([]byte, *SignedHeaders, []byte, int) ([]byte, error) { return nil, c.err }
 			} else {

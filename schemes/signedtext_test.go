@@ -9,7 +9,7 @@ import (
 )
 
 // reversed signs what no template can say: the body backwards behind the URL.
-func reversed(algorithm Algorithm) *Scheme {
+func reversed() *Scheme {
 	text := func(dst []byte, c *SignedHeaders, body []byte, candidate int) ([]byte, error) {
 		if len(body) == 0 {
 			return nil, &Refusal{SignatureMismatch, "nothing to turn round"}
@@ -26,11 +26,11 @@ func reversed(algorithm Algorithm) *Scheme {
 	return &Scheme{
 		Name: "reversed", SignatureHeader: "X-S", SignsRequest: true,
 		Keys: func(secret string) ([]Key, error) {
-			return []Key{{Algorithm: algorithm, Secret: []byte(secret)}}, nil
+			return []Key{{Algorithm: HMACSHA1, Secret: []byte(secret)}}, nil
 		},
 		Begin: func(r Request, c *SignedHeaders) error {
 			c.Prefix = append(c.Prefix, r.URL()...)
-			if !c.AddHex(r.Header.Get("X-S"), algorithms[algorithm].size, 0) {
+			if !c.AddHex(r.Header.Get("X-S"), algorithms[HMACSHA1].size, 0) {
 				return &Refusal{MalformedSignature, "not hex"}
 			}
 			return nil
@@ -46,7 +46,7 @@ func reversed(algorithm Algorithm) *Scheme {
 func TestSignedText(t *testing.T) {
 	// printf 'https://a/bcba' | openssl dgst -sha1 -hmac k
 	const mac = "538eaf10a3bd1f513e23a633cead95e1c58acf71"
-	s := reversed(HMACSHA1)
+	s := reversed()
 	r := Request{Scheme: "https", Host: "a", URI: "/b", Header: http.Header{"X-S": {mac}}}
 	for _, secrets := range [][]string{{"k"}, {"other", "k"}} {
 		facts, err := verifyBy(t, s, secrets, r, []byte("abc"), time.Time{})
@@ -87,7 +87,7 @@ func TestSignedText(t *testing.T) {
 func TestCandidates(t *testing.T) {
 	// printf 'https://a/babc' | openssl dgst -sha1 -hmac k
 	const turned, plain = "538eaf10a3bd1f513e23a633cead95e1c58acf71", "0df850d01b0b62270d484872a7b3ce74ae6da20b"
-	s := reversed(HMACSHA1)
+	s := reversed()
 	s.Candidates = 2
 	for _, secrets := range [][]string{{"k"}, {"other", "k"}} {
 		v, err := s.NewVerifier(secrets)
@@ -118,7 +118,7 @@ func TestCandidates(t *testing.T) {
 }
 
 func TestASecretWithoutKeys(t *testing.T) {
-	s := reversed(HMACSHA1)
+	s := reversed()
 	s.Keys = func(string) ([]Key, error) { return nil, nil }
 	if _, err := s.NewVerifier([]string{"k"}); err == nil {
 		t.Error("a verifier without a key")

@@ -135,8 +135,10 @@ func (s *sidecar) from(t *testing.T, network, url, step string) string {
 }
 
 func sending(url, step string) []string {
-	return []string{"webhook", "send", "--scheme", "cryptr", "--secret", "another", "--to", url,
-		"--header", stepHeader + ": " + step, "/etc/hosts"}
+	return []string{
+		"webhook", "send", "--scheme", "cryptr", "--secret", "another", "--to", url,
+		"--header", stepHeader + ": " + step, "/etc/hosts",
+	}
 }
 
 // within returns what a container on a network says. Its questions for names

@@ -103,9 +103,7 @@ type escaper struct {
 // escapers has those of Go, JavaScript, Java, PHP, Python and .NET.
 var escapers = func() (all []escaper) {
 	for _, kept := range []string{"-_.~", "-_.*", "-_.!~*'()", "-_.", "-_.!*()", "-_.~$&+,/:;=@"} {
-		for _, e := range []escaper{{kept, true, false}, {kept, false, false}, {kept, true, true}, {kept, false, true}} {
-			all = append(all, e)
-		}
+		all = append(all, escaper{kept, true, false}, escaper{kept, false, false}, escaper{kept, true, true}, escaper{kept, false, true})
 	}
 	return all
 }()
@@ -603,6 +601,7 @@ func intoUTF16(body []byte, try tryBody) {
 		}
 	}
 }
+
 func decodeUTF16(text []byte, big bool) string {
 	order := byteOrder(big)
 	units := make([]uint16, len(text)/2)

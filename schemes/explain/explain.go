@@ -104,7 +104,6 @@ type candidate struct {
 	scheme  *schemes.Scheme
 	request schemes.Request
 	body    []byte
-	keys    []keyTry         // in place of the secrets
 	proven  bool             // there is nothing left to verify
 	found   []undone         // what was undone
 	details func() []Finding // in place of the row's own sentence

@@ -5,7 +5,7 @@ import (
 	"compress/gzip"
 	"context"
 	"crypto/hmac"
-	"crypto/sha1" //nolint:gosec // what Twilio signs with
+	"crypto/sha1"
 	"crypto/sha256"
 	"crypto/sha512"
 	"encoding/base64"
