@@ -103,7 +103,10 @@ func (b *retryableBody) lend(ctx context.Context, proxied func() any, stop func(
 	b.ctx, b.proxied, b.stop = ctx, proxied, stop
 	b.reading.began = proxied()
 	b.trace = httptrace.ClientTrace{
-		// Not GetConn, which HTTP/2 calls with its pool of connections locked.
+		// A dial to a name may connect in goroutines of its own, but looks the
+		// name up in its caller's. Not GetConn, which HTTP/2 calls with its pool
+		// of connections locked.
+		DNSStart:             func(httptrace.DNSStartInfo) { b.dialing() },
 		ConnectStart:         func(string, string) { b.dialing() },
 		GotConn:              func(httptrace.GotConnInfo) { b.attempt() },
 		WroteHeaders:         b.writing,
@@ -248,7 +251,14 @@ func (b *retryableBody) fail(fault string) {
 // dialing is a new connection. Of those that are not announced otherwise,
 // FastCGI's, a second one is a second attempt, which cannot have what the
 // proxy has already taken from its copy of the beginning.
+//
+// A transport that announces its attempts dials in the background, and its dial
+// may come late: the attempt has then used another connection that became free,
+// and the next reader is at work. So only a handler's own dial counts.
 func (b *retryableBody) dialing() {
+	if !onStack(inHandlers) {
+		return
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := &b.reading

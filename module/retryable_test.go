@@ -29,6 +29,14 @@ func lend(ctx context.Context, b *retryableBody) context.Context {
 	return b.lend(ctx, func() any { return nil }, nil)
 }
 
+// dial is a dial of the handler that reads the body.
+func dial(b *retryableBody) {
+	_ = b.serve(func() error {
+		b.dialing()
+		return nil
+	})
+}
+
 // attempt sends a body as a proxy does, to an upstream of its own.
 func attempt(ctx context.Context, t *testing.T, b *retryableBody, upstream http.HandlerFunc) error {
 	t.Helper()
@@ -120,7 +128,7 @@ func TestReaderAfterAProxyThatFailed(t *testing.T) {
 	b := bodyOf([]byte("0123456789"))
 	b.lend(t.Context(), func() any { return returned }, nil)
 	_, _ = b.Read(make([]byte, 2)) // what the proxy buffers
-	b.dialing()
+	dial(b)
 	_, _ = b.Read(make([]byte, 4))
 	returned++
 	if got, err := io.ReadAll(b); err != nil || string(got) != "0123456789" || b.unsound() != "" {
@@ -136,9 +144,9 @@ func TestSecondAttemptWithoutAnAnnouncement(t *testing.T) {
 		stopped := false
 		b.lend(t.Context(), func() any { return nil }, func() { stopped = true })
 		_, _ = b.Read(make([]byte, 2))
-		b.dialing()
+		dial(b)
 		_, _ = b.Read(make([]byte, 4))
-		b.dialing()
+		dial(b)
 		if got, err := io.ReadAll(b); !errors.Is(err, errBodyInUse) || len(got) > 0 || b.unsound() != faultDialed || !stopped {
 			t.Errorf("%q %v %q, stopped %v", got, err, b.unsound(), stopped)
 		}
@@ -146,9 +154,9 @@ func TestSecondAttemptWithoutAnAnnouncement(t *testing.T) {
 	t.Run("after the end", func(t *testing.T) {
 		b := bodyOf([]byte("0123456789"))
 		lend(t.Context(), b)
-		b.dialing()
+		dial(b)
 		_, _ = io.ReadAll(b)
-		b.dialing() // and the proxy's own reader remembers the end
+		dial(b) // and the proxy's own reader remembers the end
 		if b.unsound() != faultDialed {
 			t.Errorf("%q", b.unsound())
 		}
@@ -161,8 +169,8 @@ func TestSecondAttemptWithoutAnAnnouncement(t *testing.T) {
 		lend(t.Context(), b)
 		_, _ = io.ReadAll(b)
 		b.Close()
-		b.dialing()
-		b.dialing()
+		dial(b)
+		dial(b)
 		if b.unsound() != "" {
 			t.Errorf("%q", b.unsound())
 		}
@@ -480,5 +488,71 @@ func TestNextProxyBeforeTheEndIsSeen(t *testing.T) {
 		if got, err := io.ReadAll(b); err != nil || string(got) != "0123456789" || b.unsound() != "" {
 			t.Errorf("%q %v %q", got, err, b.unsound())
 		}
+	})
+}
+
+// TestDialOfAnAttemptThatIsOver: a transport dials in the background and takes
+// another connection that becomes free meanwhile. Its late dial says nothing
+// about the proxy that reads by then.
+func TestDialOfAnAttemptThatIsOver(t *testing.T) {
+	busy, free := make(chan struct{}), make(chan struct{})
+	upstream := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodGet {
+			close(busy)
+			<-free
+		}
+		_, _ = io.Copy(io.Discard, r.Body)
+	}))
+	defer upstream.Close()
+	late, dialed := make(chan struct{}), make(chan struct{})
+	dials := 0
+	transport := &http.Transport{DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+		if dials++; dials == 2 { // as while a name is being resolved
+			close(free)
+			<-late
+			defer close(dialed)
+		}
+		return new(net.Dialer).DialContext(ctx, network, address)
+	}}
+	defer transport.CloseIdleConnections()
+	var other sync.WaitGroup
+	defer other.Wait()
+	other.Go(func() {
+		r, _ := http.NewRequestWithContext(context.Background(), http.MethodGet, upstream.URL, nil)
+		if res, err := transport.RoundTrip(r); err != nil {
+			t.Error(err)
+		} else {
+			res.Body.Close()
+		}
+	})
+	<-busy
+
+	b := bodyOf([]byte("0123456789"))
+	ctx := lend(context.Background(), b)
+	_ = b.serve(func() error {
+		r, _ := http.NewRequestWithContext(ctx, http.MethodPost, upstream.URL, b)
+		r.ContentLength = b.size()
+		res, err := transport.RoundTrip(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+
+		// As FastCGI does: it buffers the beginning, dials, and sends the rest.
+		first := make([]byte, 4)
+		_, _ = io.ReadFull(b, first[:2])
+		conn, err := new(net.Dialer).DialContext(ctx, "tcp", upstream.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		_, _ = io.ReadFull(b, first[2:])
+		close(late)
+		<-dialed
+		rest, err := io.ReadAll(b)
+		if string(first)+string(rest) != "0123456789" || err != nil || b.unsound() != "" {
+			t.Errorf("%q, %q %v: %s", first, rest, err, b.unsound())
+		}
+		return nil
 	})
 }
