@@ -131,14 +131,17 @@ const (
 // onStack reports whether a function is among the callers. It takes
 // microseconds, so it is asked only where nothing else tells.
 func onStack(function string) bool {
-	var callers [256]uintptr
-	frames := runtime.CallersFrames(callers[:runtime.Callers(2, callers[:])])
-	for {
-		frame, more := frames.Next()
-		if strings.HasSuffix(frame.Function, function) {
-			return true
+	var callers [128]uintptr
+	for skip := 2; ; skip += len(callers) { // many routes make a deep stack
+		n := runtime.Callers(skip, callers[:])
+		for frames, more := runtime.CallersFrames(callers[:n]), n > 0; more; {
+			var frame runtime.Frame
+			frame, more = frames.Next()
+			if strings.HasSuffix(frame.Function, function) {
+				return true
+			}
 		}
-		if !more {
+		if n < len(callers) {
 			return false
 		}
 	}

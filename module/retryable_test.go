@@ -556,3 +556,25 @@ func TestDialOfAnAttemptThatIsOver(t *testing.T) {
 		return nil
 	})
 }
+
+// TestDeepStack: a handler below hundreds of routes is still known for one.
+func TestDeepStack(t *testing.T) {
+	var below func(routes int) bool
+	below = func(routes int) bool {
+		if routes == 0 {
+			return onStack(inHandlers)
+		}
+		return below(routes - 1)
+	}
+	for _, routes := range []int{0, 100, 250, 251, 252, 253, 254, 255, 256, 257, 1000} {
+		_ = new(retryableBody).serve(func() error {
+			if !below(routes) {
+				t.Errorf("not found below %d", routes)
+			}
+			return nil
+		})
+		if below(routes) {
+			t.Errorf("found below %d, where no handler is", routes)
+		}
+	}
+}
