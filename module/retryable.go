@@ -43,6 +43,7 @@ type retryableBody struct {
 
 	reading reading
 	sending chan struct{} // closed when the announced attempt has been written; nil while none is being written
+	unheard bool          // an attempt was given up before it wrote, and may still say so
 
 	ended     bool // the buffer is given back
 	leaving   bool // the handlers have returned, and a transport still reads
@@ -60,7 +61,7 @@ type reading struct {
 	answered  bool  // the upstream has begun to answer
 	ahead     int64 // bytes that a handler read before the transport did
 	dialed    bool  // a transport that announces nothing has dialed
-	readSince bool  // and something has been read since
+	readSince bool  // something has been read since the transport began
 	closed    bool
 	suspect   string // a fault, unless more is read: a later reader seems to have found nothing
 }
@@ -77,6 +78,7 @@ const (
 	faultOverlap = "a handler read the body while an upstream that had already answered was still reading it; let that upstream read the whole body before it answers, or put the second reader before the first"
 	faultPrefix  = "a proxy that buffers only the beginning of a body (request_buffers) tried another upstream; raise request_buffers above max_body, or do not retry POST"
 	faultDialed  = "a proxy that cannot send a body again (FastCGI) tried another upstream; do not retry POST there"
+	faultLate    = "an upstream closed a kept connection when the delivery was about to be sent on it, so that two attempts could not be told apart; let the proxy's keepalive end before the upstream's"
 	faultHollow  = "request_body max_size stands between two handlers that read the body, so that the second one got nothing; put request_body before verify_webhook, or use max_body instead"
 )
 
@@ -290,12 +292,13 @@ func (b *retryableBody) attempt() {
 		return
 	}
 	now := &b.reading
+	b.unheard = b.unheard || now.announced && !now.written && !now.over
 	holds := !now.over && !b.returned() // the proxy that announces it holds the beginning
 	switch position := b.reader.Size() - int64(b.reader.Len()); {
 	case holds && !now.announced && now.dialed && now.readSince:
 		b.fail(faultDialed) // the beginning and more
 	case holds && !now.announced && position > 0:
-		now.announced, now.ahead, now.dialed = true, position, false
+		now.announced, now.ahead, now.dialed, now.readSince = true, position, false, false
 	case holds && now.announced && now.ahead > 0 && !now.written:
 		// The connection before was not used.
 	case holds && now.announced && now.ahead > 0, b.reading.ahead > 0 && !b.reading.atEnd && !b.returned():
@@ -309,6 +312,9 @@ func (b *retryableBody) attempt() {
 }
 
 // writing and wrote are the two ends of an announced attempt's use of the body.
+// They do not say which attempt they are of: the goroutine that writes to a
+// connection may speak only after the attempt was given up and the next one has
+// begun.
 func (b *retryableBody) writing() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -321,8 +327,14 @@ func (b *retryableBody) writing() {
 func (b *retryableBody) wrote() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.reading.announced {
-		b.reading.over = true
+	switch now := &b.reading; {
+	case !now.announced:
+	case !now.readSince:
+		now.written = false // the connection was not used
+	case b.unheard && !now.over:
+		b.fail(faultLate)
+	default:
+		now.over = true
 	}
 	if b.sending != nil {
 		close(b.sending)

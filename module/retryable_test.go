@@ -557,6 +557,54 @@ func TestDialOfAnAttemptThatIsOver(t *testing.T) {
 	})
 }
 
+// TestLateWordOfAnAttempt: a kept connection turns out to be closed, and the
+// goroutine that writes to it says so only when the next attempt has begun.
+func TestLateWordOfAnAttempt(t *testing.T) {
+	t.Run("before the next one reads", func(t *testing.T) {
+		b := bodyOf([]byte("0123456789"))
+		begin, writing, written := announced(t.Context(), b)
+		begin()
+		begin()
+		writing() // the first
+		written()
+		writing()
+		if got, err := io.ReadAll(b); err != nil || string(got) != "0123456789" || b.unsound() != "" {
+			t.Errorf("%q %v %s", got, err, b.unsound())
+		}
+		if !b.unanswered() {
+			t.Error("the attempt is no longer taken for one of a transport")
+		}
+	})
+	t.Run("while the next one reads", func(t *testing.T) {
+		b := bodyOf([]byte("0123456789"))
+		begin, writing, written := announced(t.Context(), b)
+		begin()
+		begin()
+		writing()
+		first := make([]byte, 4)
+		_, _ = io.ReadFull(b, first)
+		writing() // the first
+		written()
+		rest, err := io.ReadAll(b)
+		if string(first)+string(rest) != "0123456789" && (err == nil || b.unsound() == "") {
+			t.Errorf("the upstream gets %q and %q, %v: %q", first, rest, err, b.unsound())
+		}
+	})
+	t.Run("after what a proxy holds", func(t *testing.T) {
+		b := bodyOf([]byte("0123456789"))
+		begin, writing, written := announced(t.Context(), b)
+		_, _ = b.Read(make([]byte, 4))
+		begin()
+		writing()
+		written() // nothing could be written
+		begin()
+		writing()
+		if rest, err := io.ReadAll(b); err != nil || string(rest) != "456789" || b.unsound() != "" {
+			t.Errorf("%q %v %s", rest, err, b.unsound())
+		}
+	})
+}
+
 // TestDeepStack: a handler below hundreds of routes is still known for one.
 func TestDeepStack(t *testing.T) {
 	var below func(routes int) bool
