@@ -400,9 +400,15 @@ func (b *retryableBody) end() {
 	if b.ended || b.leaving {
 		return
 	}
-	// Where no upstream could be reached, nothing has begun to read.
-	begun := b.reading.announced || b.reading.read
-	if begun && (!b.reading.over || b.sending != nil) && b.intake.buffer != nil {
+	// A transport reads after the headers, and may never say that it gave up
+	// before them. A proxy that has returned reads no more by itself: what it
+	// buffered may have found no upstream.
+	now := &b.reading
+	begun := now.read && !b.returned()
+	if now.announced {
+		begun = now.written
+	}
+	if begun && (!now.over || b.sending != nil) && b.intake.buffer != nil {
 		b.leaving = true
 		b.abandoned = runtime.AddCleanup(b.intake.buffer, func(held hold) { held.giveBack() }, b.intake.hold)
 		return

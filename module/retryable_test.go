@@ -389,7 +389,7 @@ func TestBufferOfABodyThatIsStillSent(t *testing.T) {
 		reused bool
 	}{
 		"never used": {func(*retryableBody, func(), func(), func()) {}, true},
-		"begun":      {func(_ *retryableBody, begin, _, _ func()) { begin() }, false},
+		"begun":      {func(_ *retryableBody, begin, _, _ func()) { begin() }, true},
 		"being sent": {func(_ *retryableBody, begin, writing, _ func()) { begin(); writing() }, false},
 		"sent":       {func(_ *retryableBody, begin, writing, written func()) { begin(); writing(); written() }, true},
 		"half read":  {func(b *retryableBody, _, _, _ func()) { _, _ = b.Read(make([]byte, 10)) }, false},
@@ -407,6 +407,19 @@ func TestBufferOfABodyThatIsStillSent(t *testing.T) {
 				t.Errorf("a late reader got %q, %v", rest, err)
 			}
 		})
+	}
+}
+
+// TestBufferOfAProxyThatFoundNoUpstream: it read the beginning, and has returned.
+func TestBufferOfAProxyThatFoundNoUpstream(t *testing.T) {
+	returned := 0
+	b := bodyOf([]byte("0123456789"))
+	b.lend(t.Context(), func() any { return returned }, nil)
+	_, _ = b.Read(make([]byte, 4))
+	returned++
+	b.end()
+	if !b.ended {
+		t.Error("the buffer is not given back")
 	}
 }
 
