@@ -1,5 +1,5 @@
-// Package caddyfile registers the verify_webhook directive: it turns tokens
-// into the handler's struct and does nothing else.
+// Package caddyfile registers the verify_webhook directive. It turns tokens into
+// the handler's struct and does nothing else.
 package caddyfile
 
 import (
@@ -21,12 +21,12 @@ import (
 
 func init() {
 	httpcaddyfile.RegisterHandlerDirective("verify_webhook", parse)
-	// In front of whatever lets people in, and of what answers: a delivery is
-	// authenticated by its signature.
+	// The directive runs before authentication and before handlers that answer,
+	// because its signature authenticates a delivery.
 	httpcaddyfile.RegisterDirectiveOrder("verify_webhook", httpcaddyfile.Before, "basic_auth")
 }
 
-// parse reads the directive. Syntax:
+// parse reads the verify_webhook directive. Syntax:
 //
 //	verify_webhook [<matcher>] <scheme> [<secrets...>] {
 //	    secret        <secrets...>

@@ -1,6 +1,6 @@
 // Package module is the Caddy side of Hooklatch: the HTTP handler that
-// verifies deliveries, and the small app that holds what is one per
-// configuration.
+// verifies deliveries, and the small app that the handlers of one
+// configuration share.
 package module
 
 import (
@@ -19,35 +19,46 @@ import (
 
 func init() { caddy.RegisterModule(Handler{}) }
 
-// Handler verifies that a webhook delivery really comes from its provider.
+// Handler verifies webhook deliveries and passes only authentic ones on.
 //
-// It buffers the body, verifies the provider's signature over the bytes as
-// they were received, the signed time and the history of what has already been
-// delivered, and passes only authentic, fresh and new deliveries on: unchanged,
-// with the provider's headers translated into one set of `Webhook-` headers.
+// It buffers the body. Over the bytes as they were received, it verifies the
+// provider's signature. It then checks the signed send time and looks the
+// delivery up in the history. An authentic, fresh and new delivery goes on
+// unchanged, with the provider's headers translated into one common set,
+// `Webhook-…`.
 //
-// A delivery is recorded as delivered when the handlers behind this one answer
-// 2xx. Any other answer, an error or none at all releases it, so that the
-// provider's retry is forwarded.
+// If a later handler answers 2xx, the delivery is recorded as delivered. With
+// any other answer, an error or no answer, it is not recorded, so a retry is
+// forwarded.
 //
-// A refusal is an error that `handle_errors` can handle; by default its body is
-// empty. The statuses are 401 for everything about the signature and its time,
-// 405 (method), 408 (body too slow), 400 (body incomplete), 413 (body too
-// large), 409 (conflict), 503 with Retry-After (being handled right now, no
-// memory left for its body, or the history cannot be reached). A duplicate is answered with an empty 200, or 409
-// if so configured. A conflict is content that has been delivered and comes again
-// with another event type or ID, which are not signed: with `on_conflict ack` it
-// is answered with an empty 200 and logged as a warning, with `forward` it is an
-// event of its own. When nothing behind the handler answers, the sender gets
-// 502; when it does not answer in time, 503.
+// A rejection is an error that `handle_errors` can handle. By default its body
+// is empty. When no later handler answers, the sender gets 502; when the answer
+// does not begin in time, 503. The statuses of rejections are:
 //
-// These placeholders are set for later handlers, `handle_errors` and access
-// logs, those from `event` on once the signature is verified:
+// Status | Meaning
+// -------|--------
+// 400 | the body is incomplete
+// 401 | the signature, another signed header or the signed time is missing or wrong
+// 405 | the method is not allowed
+// 408 | the body arrived too slowly
+// 409 | conflict
+// 413 | the body is too large
+// 503 | with Retry-After: the same event is being handled right now, there is no memory for the body, or the history cannot be reached
+//
+// A duplicate is answered with an empty 200, or with 409 if so configured.
+//
+// A conflict is delivered content that comes again with another event type or
+// ID, which are not signed. With `on_conflict ack` it is answered with an empty
+// 200 and logged as a warning. With `on_conflict forward` it is an event of its
+// own.
+//
+// Later handlers, `handle_errors` and access logs can use these placeholders.
+// Those from `event` on are set once the signature is verified:
 //
 // Placeholder | Description
 // ------------|------------
 // `{http.verify_webhook.verdict}` | accepted, duplicate or rejected
-// `{http.verify_webhook.reason}` | why, if not accepted, or no_answer
+// `{http.verify_webhook.reason}` | the reason, if not accepted, or no_answer
 // `{http.verify_webhook.provider}` | the label
 // `{http.verify_webhook.event}` | the event type, only if it is signed
 // `{http.verify_webhook.id}` | the signed id, or sha256- and the replay key
@@ -55,95 +66,95 @@ func init() { caddy.RegisterModule(Handler{}) }
 // `{http.verify_webhook.unsigned_event}` | the event type that the provider sends and does not sign
 // `{http.verify_webhook.sent_at}` | the signed send time, RFC 3339
 // `{http.verify_webhook.age}` | its age in seconds
-// `{http.verify_webhook.key}` | which secret matches; the first is 1
+// `{http.verify_webhook.key}` | the number of the secret that matches; the first is 1
 //
-// It emits the events `webhook_accepted`, `webhook_duplicate` and
-// `webhook_rejected`, once all is settled: their handlers run beside, and no
-// delivery waits for them. Their data are `provider`, `reason`, and once the
-// signature is verified `id`, `key`, `event` and `age` (seconds), as far as
-// there are such.
+// The handler emits the events `webhook_accepted`, `webhook_duplicate` and
+// `webhook_rejected` after the delivery is recorded or released. Their handlers
+// run in the background, and no delivery waits for them. The data are
+// `provider` and `reason`, and once the signature is verified `id`, `key`,
+// `event` and `age` (seconds), where the delivery has them.
 //
-// With the handler `tracing` in front of it, a verification is a span.
+// After the handler `tracing`, each verification is a span.
 type Handler struct {
 	// How the provider signs: easytools, mceasy, cryptr, craneops, standard,
 	// github, stripe, slack, shopify, twilio, square, paddle, meta, linear, zoom,
 	// gitlab, discord or sendgrid.
 	Scheme string `json:"scheme,omitempty"`
 
-	// The scheme, if it is one of your own: how the provider signs, as data.
-	// `scheme` is the name that you give it.
+	// A scheme of your own: how the provider signs, as data. `scheme` is the name
+	// that you give it.
 	SchemeDefinition *schemes.Definition `json:"scheme_definition,omitempty"`
 
-	// The secrets, any one of which may match; the newest comes first.
-	// Placeholders such as {env.X} and {file.X} are resolved when the
-	// configuration is loaded.
+	// One or more secrets, the newest first. Any of them may match. Placeholders
+	// such as {env.X} and {file.X} are resolved when the configuration is loaded.
 	Secrets []string `json:"secrets,omitempty"`
 
 	// The label of the provider in headers, logs and the history: 1 to 64 of
 	// a-z, 0-9, _ and -. Default: the scheme.
 	Provider string `json:"provider,omitempty"`
 
-	// Where senders reach the gateway, for schemes that sign the URL, if
-	// something in front changes it: scheme, host and port as the provider has
-	// them, and the beginning of the path that is taken away in front, such as
+	// The address that senders use, for schemes that sign the URL, if a proxy
+	// before the handler changes it: scheme, host and port as the provider has
+	// them, and the prefix that the proxy removes from the path, such as
 	// https://example.com/hooks. Default: https if the request came over TLS,
-	// else http, and the request's Host; X-Forwarded headers do not count.
+	// otherwise http, and the request's Host; X-Forwarded headers do not count.
 	PublicURL string `json:"public_url,omitempty"`
 
-	// Answer what the provider asks before it delivers anything, for schemes
-	// that have such a handshake: discord, meta, slack and zoom. It is answered
-	// here and never forwarded. Default: it is not answered.
+	// Answer the request that a provider sends before its first delivery, for
+	// schemes with such a handshake: discord, meta, slack and zoom. The handler
+	// never forwards it. Default: it is not answered.
 	Handshake *Handshake `json:"handshake,omitempty"`
 
-	// The methods that deliveries come with. Default: POST.
+	// The allowed request methods. Default: POST.
 	Methods []string `json:"methods,omitempty"`
 
 	// How far the signed send time may be from the clock. Default: 5m past,
-	// 5m future; for schemes whose only time is in the body: not judged.
+	// 5m future; for schemes whose only time is in the body, no check.
 	Tolerance *Tolerance `json:"tolerance,omitempty"`
 
-	// The largest body, in bytes. Default: 5 MiB, or what max_buffered leaves for
+	// The largest body, in bytes. Default: 5 MiB, or the share of max_buffered for
 	// large bodies if that is less.
 	MaxBody int64 `json:"max_body,omitempty"`
 
-	// Within which time the whole body must arrive. Default: 10s.
+	// The time within which the whole body must arrive. Default: 10s.
 	BodyTimeout caddy.Duration `json:"body_timeout,omitempty"`
 
-	// Within which time the application must begin its answer. Default: 30s.
+	// The time within which the application must begin its answer. Default: 30s.
 	AnswerWithin caddy.Duration `json:"answer_within,omitempty"`
 
-	// The history of what has been delivered. Default: memory.
+	// The history of deliveries. Default: memory.
 	ReplayRaw json.RawMessage `json:"replay,omitempty" caddy:"namespace=http.verify_webhook.replay_stores inline_key=store"`
 
-	// The answer to what has already been delivered: ack (200) or reject
+	// The answer to an event that was already delivered: ack (200) or reject
 	// (409). Default: ack.
 	OnDuplicate string `json:"on_duplicate,omitempty"`
 
-	// What becomes of content that has been delivered and comes again with
-	// other values that are not signed: reject (409), ack (200, not forwarded)
-	// or forward (as an event of its own). Where occurrence IDs are unique, reject
-	// and ack answer 409 to new content under a delivered one. Another cut of a
-	// signed text that can be cut in several ways (Twilio) is always answered
-	// 409. Default: the scheme's, which is ack for github, forward for shopify
-	// and twilio, and reject for all others.
+	// How to handle delivered content that comes again with other unsigned
+	// values: reject (409), ack (200, not forwarded) or forward (as an event of
+	// its own). Where occurrence IDs are unique, reject and ack answer 409 to new
+	// content under a delivered ID. If the fields of a signed text are split
+	// differently (Twilio), the answer is always 409. Default: the scheme's, which
+	// is ack for github, forward for shopify and twilio, and reject for all
+	// others.
 	OnConflict string `json:"on_conflict,omitempty"`
 
 	// The Retry-After of every 503 that this handler answers. Default: 30s.
 	RetryAfter caddy.Duration `json:"retry_after,omitempty"`
 
-	// Which headers the application gets: `webhook`, `cloudevents`, or both;
+	// The headers that the application gets: `webhook`, `cloudevents`, or both;
 	// `none` alone for neither. Default: webhook.
 	Emit []string `json:"emit,omitempty"`
 
-	// The secrets under which deliveries are signed for the application, as
-	// Standard Webhooks 1.0.0 has it: `whsec_` and the base64 of 24 to 64
-	// bytes. There is one signature for each. Placeholders are resolved when
-	// the configuration is loaded. Default: they are not signed.
+	// The secrets with which the handler signs deliveries for the application, as
+	// Standard Webhooks 1.0.0 defines it: `whsec_` and the base64 of 24 to 64
+	// bytes. Each secret makes one signature. Placeholders are resolved when the
+	// configuration is loaded. Default: deliveries are not signed.
 	SignUpstream []string `json:"sign_upstream,omitempty"`
 
-	// Decide and report, but let everything through: the application gets what
-	// would be refused too, with the verdict in `Webhook-Verdict`. For a trial
-	// in front of an application that verifies by itself. Default: false.
+	// Verify and report, but let everything through. The application also gets
+	// deliveries that would be rejected, with the verdict in `Webhook-Verdict`.
+	// Use it for a trial with an application that verifies by itself. Default:
+	// false.
 	Observe bool `json:"observe,omitempty"`
 
 	store    replay.Store
@@ -190,8 +201,8 @@ func (Handler) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// Provision resolves the secrets and sets up the handler. It has no effect
-// outside of it: the history is opened when the configuration starts.
+// Provision resolves the secrets and sets up the handler. It changes nothing
+// outside the handler: the history opens when the configuration starts.
 func (h *Handler) Provision(ctx caddy.Context) error {
 	if err := h.provision(ctx); err != nil {
 		return fmt.Errorf("%s: %w", h.name(), err)
@@ -256,7 +267,7 @@ func (h *Handler) provision(ctx caddy.Context) error {
 	return err
 }
 
-// name is how errors call the handler before its defaults are set.
+// name returns the name of the handler in errors, before its defaults are set.
 func (h *Handler) name() string {
 	if tokens.IsLabel(h.Provider) {
 		return "verify_webhook " + h.Provider
@@ -267,10 +278,10 @@ func (h *Handler) name() string {
 	return "verify_webhook"
 }
 
-// label returns what the handler's metrics are labelled with.
+// label returns the labels of the handler's metrics.
 func (h *Handler) label() label { return label{provider: h.Provider, scheme: h.Scheme} }
 
-// loadStore loads the guest, memory if there is none.
+// loadStore loads the store of the history. The default is memory.
 func (h *Handler) loadStore(ctx caddy.Context) error {
 	if h.ReplayRaw == nil {
 		h.ReplayRaw = json.RawMessage(`{"store":"memory"}`)
@@ -284,7 +295,7 @@ func (h *Handler) loadStore(ctx caddy.Context) error {
 	return h.store.Settings().Check()
 }
 
-// compileSecrets resolves the secrets and prepares what uses them.
+// compileSecrets resolves the secrets and sets up handshake, verifier and signer.
 func (h *Handler) compileSecrets() error {
 	secrets, err := resolveSecrets(caddy.NewReplacer(), h.Secrets)
 	if err != nil {
