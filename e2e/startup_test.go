@@ -60,9 +60,9 @@ func misconfigurations() []misconfigured {
 
 		{name: "no scheme", site: "verify_webhook", line: true},
 		{name: "no secret", site: "verify_webhook craneops", saying: []string{"secret"}},
-		{name: "unknown scheme", site: "verify_webhook crnaeops {env.CANARY_SECRET}", line: true, saying: []string{"crnaeops", "craneops"}},
-		option("unknown option", "tolerate 5m", "tolerate"),
-		option("option not yet there", "sign_downstream x", "sign_downstream"),
+		{name: "unknown scheme", site: "verify_webhook crnaeops {env.CANARY_SECRET}", line: true, saying: []string{"unknown scheme", "craneops"}},
+		option("unknown option", "tolerate 5m", "tolerance"),
+		option("option not yet there", "sign_downstream x", "sign_upstream"),
 		option("option twice", "max_body 1MiB\nmax_body 2MiB", "max_body"),
 		option("provider twice", "provider a\nprovider b", "provider"),
 		option("missing argument", "max_body", "max_body"),
@@ -70,7 +70,7 @@ func misconfigurations() []misconfigured {
 		option("no size", "max_body lots", "max_body"),
 		option("no duration", "body_timeout soon", "body_timeout"),
 		option("unknown choice", "on_duplicate drop", "on_duplicate"),
-		option("unknown history option", "replay memory {\nentries 5\n}", "entries"),
+		option("unknown history option", "replay memory {\nentries 5\n}", "size, ttl, key"),
 	}
 }
 

@@ -356,7 +356,7 @@ func (b *retryableBody) Close() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := &b.reading
-	if now.over && (now.closed || now.dialed || b.returned()) && onStack(inMaxBytesReader) {
+	if now.over && (now.closed || now.dialed || b.returned()) && onStack(inMaxBytesReader) && onStack(inHandlers) {
 		now.suspect = faultHollow
 	}
 	switch {

@@ -194,11 +194,34 @@ func TestBodyBehindARememberedEnd(t *testing.T) {
 	if got, _ := io.ReadAll(limited); len(got) > 0 {
 		t.Fatalf("net/http has changed: %q", got)
 	}
-	limited.Close()
+	_ = b.serve(limited.Close)
 	begin()
 	writing()
 	written()
 	if b.unsound() != faultHollow {
+		t.Errorf("%q", b.unsound())
+	}
+}
+
+// TestLateCloseBehindARememberedEnd: an attempt that failed closes in the middle
+// of the next one, which has the whole body.
+func TestLateCloseBehindARememberedEnd(t *testing.T) {
+	b := bodyOf([]byte("0123456789"))
+	begin, writing, written := announced(t.Context(), b)
+	limited := http.MaxBytesReader(httptest.NewRecorder(), b, 100)
+	begin()
+	writing()
+	_, _ = limited.Read(make([]byte, 4))
+	written()
+	begin()
+	writing()
+	limited.Close() // the first attempt's
+	if got, err := io.ReadAll(limited); err != nil || string(got) != "0123456789" {
+		t.Errorf("%q %v", got, err)
+	}
+	limited.Close()
+	written()
+	if b.unsound() != "" {
 		t.Errorf("%q", b.unsound())
 	}
 }
