@@ -24,6 +24,7 @@ type bodyReader struct {
 	before string // before verify_webhook
 	around func(path, application string) string
 	texts  bool // it takes the application's answer for a template
+	once   bool // it remembers the end of the body, so that no second attempt gets any
 	keeps  bool // it may answer with the length or the body of the first answer
 }
 
@@ -80,6 +81,8 @@ func bodyReaders() []bodyReader {
 	agreedReading := []string{agreed[0], strings.Replace(agreed[1], "APPLICATION", "vars seen {http.request.body}\nAPPLICATION", 1)}
 	templates := reads("templates", "templates {\nmime text/plain\n}")
 	templates.texts = true
+	limited := reads("max_size-after", "request_body {\nmax_size 32MiB\n}")
+	limited.once = true
 	keeping := func(r bodyReader) bodyReader { r.keeps = true; return r }
 	twice := audits("audit-twice", "h1")
 	twice.around = func(path, application string) string {
@@ -111,8 +114,7 @@ func bodyReaders() []bodyReader {
 		reads("log_append-body", "log_append seen {http.request.body}"),
 		reads("log_append-late", "log_append seen \"body {http.request.body}\""),
 		reads("set-body", "request_body {\nset {http.request.body}\n}"),
-		// Caddy counts the bytes of every attempt.
-		reads("max_size-after", "request_body {\nmax_size 32MiB\n}"),
+		limited,
 		before("max_size-before", "request_body {\nmax_size 5MiB\n}"),
 		templates,
 		reads("encode", "request_header Accept-Encoding gzip\nencode {\ngzip\nminimum_length 1\n}"),

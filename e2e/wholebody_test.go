@@ -57,9 +57,9 @@ func (r row) mustArrive() bool {
 	case refuses:
 		return !r.atAudit && r.end.backup != "" && !r.end.readsOn
 	case resets, hangs:
-		return !r.atAudit && r.end.retries
+		return !r.atAudit && r.end.retries && !r.reader.once
 	case fails:
-		return !r.atAudit && r.end.statuses
+		return !r.atAudit && r.end.statuses && !r.reader.once
 	default:
 		return false
 	}
