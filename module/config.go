@@ -270,3 +270,62 @@ func (h *Handler) weakerChoices() []string {
 	}
 	return weaker
 }
+
+// findScheme finds the scheme by its name, or makes the user's own.
+func (h *Handler) findScheme() (*schemes.Scheme, error) {
+	known, ok := schemes.Get(h.Scheme)
+	switch {
+	case h.SchemeDefinition != nil && ok:
+		return nil, fmt.Errorf("scheme_definition: there is a scheme %s already, and only one of the two could apply; give yours another name, or leave the definition out", h.Scheme)
+	case h.SchemeDefinition != nil:
+		own, err := h.SchemeDefinition.Compile(h.Scheme)
+		if err != nil {
+			return nil, fmt.Errorf("scheme_definition: %w", err)
+		}
+		return own, nil
+	case !ok:
+		return nil, fmt.Errorf("unknown scheme; write one of %s, or describe one of your own with scheme_definition",
+			strings.Join(schemes.Names(), ", "))
+	}
+	return known, nil
+}
+
+// definitionText brings a definition into a form in which two of them can be
+// compared. Where it is taken from makes no difference.
+func definitionText(d *schemes.Definition) string {
+	if d == nil {
+		return ""
+	}
+	signs := *d
+	signs.Source = ""
+	text, _ := json.Marshal(signs) // nothing in it can fail
+	return string(text)
+}
+
+// windowOf compiles a tolerance, which may be nil. A time that is only in the
+// body need not be the time of sending, so it is judged only if asked for.
+func windowOf(scheme *schemes.Scheme, t *Tolerance) schemes.Window {
+	switch {
+	case scheme.Time == schemes.NoTime,
+		scheme.Time == schemes.TimeInBody && t == nil,
+		t != nil && t.Past == ToleranceOff:
+		return schemes.Window{}
+	case t == nil:
+		return schemes.NewWindow(0, 0)
+	}
+	return schemes.NewWindow(time.Duration(t.Past), time.Duration(t.Future))
+}
+
+// checkPublicURL refuses a URL that nothing depends on.
+func (h *Handler) checkPublicURL(scheme *schemes.Scheme) error {
+	if h.PublicURL == "" {
+		return nil
+	}
+	if !scheme.SignsRequest {
+		return fmt.Errorf("public_url: %s does not sign the URL, so nothing depends on it; leave public_url out", scheme.Name)
+	}
+	if _, err := schemes.ParsePublicURL(h.PublicURL); err != nil {
+		return fmt.Errorf("public_url: %w", err)
+	}
+	return nil
+}

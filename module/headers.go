@@ -1,11 +1,77 @@
 package module
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
 	"net/http"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/hooklatch/hooklatch/schemes"
 )
+
+// The values of Handler.Emit.
+const (
+	EmitWebhook     = "webhook"
+	EmitCloudEvents = "cloudevents"
+	EmitNone        = "none"
+)
+
+// emits are the headers that the application gets.
+type emits struct{ webhook, cloudEvents bool }
+
+// emitsOf compiles the option; without it the headers are Webhook-.
+func emitsOf(names []string) emits {
+	return emits{
+		webhook:     len(names) == 0 || slices.Contains(names, EmitWebhook),
+		cloudEvents: slices.Contains(names, EmitCloudEvents),
+	}
+}
+
+func checkEmit(names []string) error {
+	known := []string{EmitWebhook, EmitCloudEvents, EmitNone}
+	for i, name := range names {
+		switch {
+		case !slices.Contains(known, name):
+			return fmt.Errorf("emit: this is not known; write %s", strings.Join(known, ", "))
+		case slices.Contains(names[:i], name):
+			return fmt.Errorf("emit: %s is given twice; write it once", name)
+		case name == EmitNone && len(names) > 1:
+			return fmt.Errorf("emit none stands beside another emit; write none alone, or leave it out")
+		}
+	}
+	return nil
+}
+
+// emit writes the headers of a verified delivery, signed only if it is new. The
+// request no longer has any of them from its sender. The values are put behind
+// those given.
+func (h *Handler) emit(header http.Header, d *delivery, values []string) {
+	if h.emits.webhook {
+		d.setHeaders(header, values)
+	}
+	if h.emits.cloudEvents {
+		d.setCloudEvent(header)
+	}
+	if h.signer == nil {
+		return
+	}
+	// What the provider itself signed with these names, it signed for others.
+	delete(header, headerTimestamp)
+	delete(header, headerSignature)
+	if d.verdict == accepted {
+		h.signer.sign(header, d.id(), h.now(), d.body.intake.bytes())
+	}
+}
 
 // The headers that the application receives.
 const (
@@ -72,4 +138,131 @@ func fit(value string) string {
 		return ""
 	}
 	return value
+}
+
+// The attributes of a CloudEvent in HTTP's binary mode, version 1.0.2 of the
+// binding: github.com/cloudevents/spec, bindings/http-protocol-binding.md.
+const (
+	ceSpecVersion = "Ce-Specversion"
+	ceID          = "Ce-Id"
+	ceSource      = "Ce-Source"
+	ceType        = "Ce-Type"
+	ceTime        = "Ce-Time"
+)
+
+// ceUnknownType is the type of an event whose own is not signed: a CloudEvent
+// must have one.
+const ceUnknownType = "webhook.delivery"
+
+// setCloudEvent makes the request a CloudEvent whose data are the body. Its
+// time is the event's own or else the signed send time; without either it has
+// none.
+func (d *delivery) setCloudEvent(header http.Header) {
+	kind := fit(d.facts.Type)
+	if kind == "" {
+		kind = ceUnknownType
+	}
+	header[ceSpecVersion] = []string{"1.0"}
+	header[ceID] = []string{percentEncoded(d.id())}
+	header[ceSource] = []string{"urn:webhook:" + d.handler.Provider}
+	header[ceType] = []string{percentEncoded(kind)}
+	switch at := d.facts.OccurredAt; {
+	case !at.IsZero():
+		header[ceTime] = []string{at.UTC().Format(time.RFC3339Nano)}
+	case d.sentHeader:
+		header[ceTime] = []string{d.sentAt.UTC().Format(milliseconds)}
+	}
+}
+
+// percentEncoded writes a value as section 3.1.3.2 of the binding wants it in a
+// header: every byte is encoded that is not printable ASCII, and blank, quote
+// and percent sign too.
+func percentEncoded(value string) string {
+	const digits = "0123456789ABCDEF"
+	plain := func(b byte) bool { return b > ' ' && b < 0x7f && b != '"' && b != '%' }
+	var text strings.Builder
+	for i := range len(value) {
+		if b := value[i]; plain(b) {
+			text.WriteByte(b)
+		} else {
+			text.Write([]byte{'%', digits[b>>4], digits[b&0xf]})
+		}
+	}
+	return text.String()
+}
+
+// The headers that Standard Webhooks signs with, besides the id.
+const (
+	headerTimestamp = "Webhook-Timestamp"
+	headerSignature = "Webhook-Signature"
+)
+
+// signer signs what goes to the application, as Standard Webhooks 1.0.0 has it
+// for symmetric keys: HMAC-SHA256 over id, time and body with points between
+// them. (github.com/standard-webhooks/standard-webhooks,
+// spec/standard-webhooks.md)
+type signer struct{ keys [][]byte }
+
+// newSigner resolves the secrets of sign_upstream. Its errors never hold one.
+func newSigner(secrets []string) (*signer, error) {
+	if len(secrets) == 0 {
+		return nil, nil
+	}
+	resolved, err := resolveSecrets(caddy.NewReplacer(), secrets)
+	if err != nil {
+		return nil, fmt.Errorf("sign_upstream: %w", err)
+	}
+	s := &signer{}
+	for i, secret := range resolved {
+		key, err := signingKey(secret)
+		if err != nil {
+			return nil, fmt.Errorf("sign_upstream: secret %d %w", i+1, err)
+		}
+		s.keys = append(s.keys, key)
+	}
+	return s, nil
+}
+
+// checkSigning checks secrets as they are written; those with placeholders
+// show what they are when the configuration loads.
+func checkSigning(secrets []string) error {
+	for i, secret := range secrets {
+		err := checkSecret(secret)
+		if err == nil && !strings.Contains(secret, "{") {
+			_, err = signingKey(secret)
+		}
+		if err != nil {
+			return fmt.Errorf("sign_upstream: secret %d %w", i+1, err)
+		}
+	}
+	return nil
+}
+
+var errNoSigningKey = errors.New("is not a secret of Standard Webhooks; write whsec_ and behind it the base64 of 24 to 64 random bytes, such as `openssl rand -base64 32` makes")
+
+// signingKey reads a secret as the scheme of Standard Webhooks does. That also
+// knows public keys, which sign nothing.
+func signingKey(secret string) ([]byte, error) {
+	standard, _ := schemes.Get("standard")
+	keys, err := standard.Keys(secret)
+	if err != nil || keys[0].Algorithm != schemes.HMACSHA256 {
+		return nil, errNoSigningKey
+	}
+	return keys[0].Secret, nil
+}
+
+// sign writes id, time and a signature for each key.
+func (s *signer) sign(header http.Header, id string, at time.Time, body []byte) {
+	seconds := strconv.FormatInt(at.Unix(), 10)
+	head := []byte(id + "." + seconds + ".")
+	signatures := make([]string, len(s.keys))
+	for i, key := range s.keys {
+		mac := hmac.New(sha256.New, key)
+		mac.Write(head)
+		mac.Write(body)
+		signatures[i] = "v1," + base64.StdEncoding.EncodeToString(mac.Sum(nil))
+	}
+	header[headerID] = []string{id}
+	header[headerTimestamp] = []string{seconds}
+	header[headerSignature] = []string{strings.Join(signatures, " ")}
 }

@@ -2,9 +2,14 @@ package module
 
 import (
 	"errors"
+	"slices"
+	"strconv"
 	"sync"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/hooklatch/hooklatch/module/replay"
 )
 
 // series are the metrics of this process, in the registry of every
@@ -103,3 +108,193 @@ func (m *metrics) register(registry *prometheus.Registry) error {
 	}
 	return nil
 }
+
+// recorder counts what one handler does. Its counters are looked up once, when
+// the configuration loads: they are there from the beginning, so that the first
+// event of a kind is an increase, and counting is an addition. A nil recorder
+// counts nothing.
+type recorder struct {
+	requests *requestCounts
+	keys     []prometheus.Counter
+
+	verifyDuration, deliveryAge, bodyBytes histogram
+}
+
+// recorder returns the recorder of a handler with a number of secrets.
+func (m *metrics) recorder(l label, secrets int, observes bool) *recorder {
+	r := &recorder{
+		requests:       m.requests.of(requestLabel{l, observes}),
+		verifyDuration: lazily(m.verifyDuration, l.provider, l.scheme),
+		deliveryAge:    lazily(m.deliveryAge, l.provider, l.scheme),
+		bodyBytes:      lazily(m.bodyBytes, l.provider, l.scheme),
+	}
+	for i := range secrets {
+		r.keys = append(r.keys, m.keyMatches.WithLabelValues(l.provider, l.scheme, strconv.Itoa(i+1)))
+	}
+	return r
+}
+
+// ended counts a request by what became of it.
+func (r *recorder) ended(o result) {
+	if r != nil {
+		r.requests.add(o)
+	}
+}
+
+// arrived measures a body that is there whole.
+func (r *recorder) arrived(size int) {
+	if r != nil {
+		r.bodyBytes.observe(float64(size))
+	}
+}
+
+// verified counts the secret that matched, from 1, and measures the age of the
+// send time if there is one. What is ahead of the clock has no age: a negative
+// one would take from the sum, which only grows.
+func (r *recorder) verified(d *delivery) {
+	if r == nil {
+		return
+	}
+	r.keys[d.secret-1].Inc()
+	if !d.sentAt.IsZero() {
+		r.deliveryAge.observe(max(0, d.age()).Seconds())
+	}
+}
+
+// judged measures the time from the end of the body to the verdict, if there
+// was a body.
+func (r *recorder) judged(d *delivery, now func() time.Time) {
+	if r == nil || d.arrived.IsZero() {
+		return
+	}
+	if d.judged.IsZero() {
+		d.judged = now()
+	}
+	r.verifyDuration.observe(d.judged.Sub(d.arrived).Seconds())
+}
+
+// storeRecorder counts what the replay store of a handler does. A nil one
+// counts nothing.
+type storeRecorder struct {
+	metrics *metrics
+	label   label
+	store   string
+
+	duration histogram
+	errors   prometheus.Counter
+}
+
+// storeRecorder returns the recorder of a label's store, or nil for the store
+// none.
+func (m *metrics) storeRecorder(l label, store string) *storeRecorder {
+	if store == storeNone {
+		return nil
+	}
+	return &storeRecorder{
+		metrics: m, label: l, store: store,
+		duration: lazily(m.replayDuration, l.provider, l.scheme, store),
+		errors:   m.replayErrors.WithLabelValues(l.provider, l.scheme, store),
+	}
+}
+
+// used measures one use of the store and counts its failure.
+func (r *storeRecorder) used(took time.Duration, err error) {
+	if r == nil {
+		return
+	}
+	r.duration.observe(took.Seconds())
+	if err != nil {
+		r.errors.Inc()
+	}
+}
+
+// failed counts a failure that no request returns.
+func (r *storeRecorder) failed() {
+	if r != nil {
+		r.errors.Inc()
+	}
+}
+
+// evicted counts entries that made room before they expired.
+func (r *storeRecorder) evicted(entries int) {
+	if r != nil {
+		r.metrics.replayEvictions.WithLabelValues(r.label.provider, r.label.scheme, r.store).Add(float64(entries))
+	}
+}
+
+// watch shows how much a history holds until unwatch is called. What knows that
+// also knows when it makes room; Redis does so by itself, and nobody is told.
+func (r *storeRecorder) watch(history replay.History) (unwatch func()) {
+	measured, ok := history.(replay.EntryCounter)
+	if r == nil || !ok {
+		return func() {}
+	}
+	r.evicted(0)
+	open := openHistory{r.label, r.store, measured}
+	r.metrics.histories.add(open)
+	return func() { r.metrics.histories.remove(open) }
+}
+
+// openHistories shows how much the histories hold that are open now, asked for
+// at every scrape. During a reload the old configuration and the new one have
+// one and the same history open: the one that was opened last is asked.
+type openHistories struct {
+	entries *prometheus.Desc
+
+	mu   sync.Mutex
+	open []openHistory // in the order of their opening
+}
+
+type openHistory struct {
+	label   label
+	store   string
+	counter replay.EntryCounter
+}
+
+func newOpenHistories() *openHistories {
+	return &openHistories{entries: prometheus.NewDesc(
+		prometheus.BuildFQName(metricsNamespace, metricsSubsystem, "replay_entries"),
+		"Entries of delivered events in the replay history, with those that have expired and not been removed yet.",
+		[]string{"provider", "scheme", "store"}, nil)}
+}
+
+// add shows a history until remove is called.
+func (o *openHistories) add(h openHistory) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.open = append(o.open, h)
+}
+
+func (o *openHistories) remove(h openHistory) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if i := slices.Index(o.open, h); i >= 0 {
+		o.open = slices.Delete(o.open, i, i+1)
+	}
+}
+
+// Describe names the metric.
+func (o *openHistories) Describe(descs chan<- *prometheus.Desc) { descs <- o.entries }
+
+// Collect asks the histories. One that cannot say is left out.
+func (o *openHistories) Collect(collected chan<- prometheus.Metric) {
+	o.mu.Lock()
+	open := slices.Clone(o.open)
+	o.mu.Unlock()
+	type series struct {
+		label label
+		store string
+	}
+	asked := map[series]bool{}
+	for _, h := range slices.Backward(open) {
+		if s := (series{h.label, h.store}); !asked[s] {
+			asked[s] = true
+			if n, known := h.counter.Entries(); known {
+				collected <- prometheus.MustNewConstMetric(o.entries, prometheus.GaugeValue, float64(n), h.label.provider, h.label.scheme, h.store)
+			}
+		}
+	}
+}
+
+// Interface guards
+var _ prometheus.Collector = (*openHistories)(nil)

@@ -2,8 +2,14 @@ package module
 
 import (
 	"errors"
+	"io"
 	"net/http"
+	"strconv"
+	"strings"
 	"sync"
+	"time"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/hooklatch/hooklatch/schemes"
 )
@@ -136,4 +142,140 @@ func refusalOf(err error) *refusal {
 		return refuseFor(bounded(refused.Reason), refused.Detail)
 	}
 	return refuseFor(schemes.SignatureMismatch, err.Error())
+}
+
+func (h *Handler) refuseMethod(w http.ResponseWriter) *refusal {
+	if !h.Observe {
+		w.Header()["Allow"] = []string{h.allow}
+	}
+	return refuseFor(methodNotAllowed, "deliveries come with "+h.allow)
+}
+
+// answerDuplicate answers a delivery that comes again. By default it is
+// acknowledged, so that the provider stops sending it.
+func (h *Handler) answerDuplicate(w http.ResponseWriter, r *http.Request, d *delivery) error {
+	refused := refuseFor(duplicate, "it has been delivered")
+	if h.OnDuplicate == DuplicateReject {
+		return h.refuse(w, r, d, duplicateBefore, refused)
+	}
+	return h.acknowledge(w, r, d, refused)
+}
+
+// answerConflict refuses delivered content that comes again with other unsigned
+// values, or acknowledges it: the application has that content.
+func (h *Handler) answerConflict(w http.ResponseWriter, r *http.Request, d *delivery) error {
+	refused := refuseFor(conflict, "this content has been delivered with another occurrence ID or event type, which are not signed")
+	if h.onConflict != ConflictAck {
+		return h.reject(w, r, d, refused)
+	}
+	return h.acknowledge(w, r, d, refused)
+}
+
+// acknowledge answers 200 to content that has been delivered.
+func (h *Handler) acknowledge(w http.ResponseWriter, r *http.Request, d *delivery, refused *refusal) error {
+	if h.Observe {
+		return h.refuse(w, r, d, duplicateBefore, refused)
+	}
+	h.note(r, d, duplicateBefore, refused)
+	w.WriteHeader(http.StatusOK)
+	return nil
+}
+
+// reject is the way of every refusal but duplicates.
+func (h *Handler) reject(w http.ResponseWriter, r *http.Request, d *delivery, refused *refusal) error {
+	return h.refuse(w, r, d, rejected, refused)
+}
+
+// refuse logs, sets placeholders and makes the error that handle_errors sees.
+func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, d *delivery, v verdict, refused *refusal) error {
+	if h.Observe {
+		return h.passOn(w, r, d, v, refused)
+	}
+	if refused.unread {
+		h.drain(w, r, refused.asked)
+	}
+	h.emits.removeOurs(r.Header)
+	emptyBody(r)
+	h.note(r, d, v, refused)
+	status := statusFor(refused.reason)
+	if status == http.StatusServiceUnavailable {
+		h.setRetryAfter(w)
+	}
+	return caddyhttp.Error(status, textFor(refused.reason))
+}
+
+// setRetryAfter tells the sender when to try again, in whole seconds.
+func (h *Handler) setRetryAfter(w http.ResponseWriter) {
+	const second = time.Second
+	seconds := (time.Duration(h.RetryAfter) + second - 1) / second
+	w.Header()["Retry-After"] = []string{strconv.Itoa(int(seconds))}
+}
+
+// emptyBody leaves nothing of the body for handle_errors, which must not pass
+// on what was not verified.
+func emptyBody(r *http.Request) {
+	if r.Body != nil {
+		// Copies of the request that earlier handlers made have this body too.
+		_ = r.Body.Close()
+	}
+	r.Body = http.NoBody
+	r.ContentLength = 0
+	r.TransferEncoding = nil
+	dropTrailers(r)
+	delete(r.Header, "Expect")
+	r.Header["Content-Length"] = []string{"0"}
+}
+
+// maxDrain is how much of a refused body is read and dropped, in bytes.
+const maxDrain = 32 << 20
+
+// drain reads what is left of a refused body, within bounds, before the answer
+// is written. A sender that is still writing when its connection is closed may
+// never see the answer, and some providers take no answer for a reason never
+// to send an event again. Asked says that some of the body has been read, so that
+// a sender which waits to be asked for it waits no more.
+func (h *Handler) drain(w http.ResponseWriter, r *http.Request, asked bool) {
+	if r.Body == nil || r.Body == http.NoBody {
+		return
+	}
+	rc := http.NewResponseController(w)
+	if !asked && waitsForContinue(r) {
+		// The sender waits before it writes; reading would tell it to go on.
+		// A read that has already timed out keeps the server from reading too.
+		closeConnection(w, r)
+		_ = rc.SetReadDeadline(time.Unix(1, 0))
+		return
+	}
+	_ = rc.SetReadDeadline(time.Now().Add(time.Duration(h.BodyTimeout)))
+	if err := dropRest(r); err != nil {
+		// An expired deadline stays until the answer is written. What is still
+		// to come of this body must not be taken for the next request.
+		closeConnection(w, r)
+		return
+	}
+	_ = rc.SetReadDeadline(time.Time{})
+}
+
+// errTooMuch is a body whose rest is not worth reading.
+var errTooMuch = errors.New("more than is drained")
+
+// dropRest reads to the end of a body, or says why it could not.
+func dropRest(r *http.Request) error {
+	n, err := io.Copy(io.Discard, io.LimitReader(r.Body, maxDrain))
+	if err == nil && n == maxDrain {
+		err = errTooMuch
+	}
+	return err
+}
+
+func waitsForContinue(r *http.Request) bool {
+	return r.ProtoAtLeast(1, 1) && strings.EqualFold(r.Header.Get("Expect"), "100-continue")
+}
+
+// closeConnection ends an HTTP/1 connection with the answer: what follows on it
+// may be the rest of a body.
+func closeConnection(w http.ResponseWriter, r *http.Request) {
+	if r.ProtoMajor == 1 {
+		w.Header()["Connection"] = []string{"close"}
+	}
 }

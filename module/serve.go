@@ -3,7 +3,6 @@ package module
 import (
 	"context"
 	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -156,13 +155,6 @@ type arriving struct{ *intake }
 // Bytes returns what has arrived.
 func (a arriving) Bytes() []byte { return a.bytes() }
 
-func (h *Handler) refuseMethod(w http.ResponseWriter) *refusal {
-	if !h.Observe {
-		w.Header()["Allow"] = []string{h.allow}
-	}
-	return refuseFor(methodNotAllowed, "deliveries come with "+h.allow)
-}
-
 // age is how old the signed time is; it may be negative.
 func (d *delivery) age() time.Duration { return d.now.Sub(d.sentAt) }
 
@@ -236,62 +228,34 @@ func (h *Handler) unlessDelivered(ctx context.Context, history replay.History, k
 	return nil, status, err
 }
 
-// answerDuplicate answers a delivery that comes again. By default it is
-// acknowledged, so that the provider stops sending it.
-func (h *Handler) answerDuplicate(w http.ResponseWriter, r *http.Request, d *delivery) error {
-	refused := refuseFor(duplicate, "it has been delivered")
-	if h.OnDuplicate == DuplicateReject {
-		return h.refuse(w, r, d, duplicateBefore, refused)
+// received returns a request as its sender wrote it, for the scheme: handlers
+// before this one may have rewritten it. This is the one place that knows which
+// URL the provider has signed.
+func (h *Handler) received(r *http.Request) schemes.Request {
+	if !h.scheme.SignsRequest {
+		return schemes.Request{Header: r.Header}
 	}
-	return h.acknowledge(w, r, d, refused)
+	sent := *originalRequest(r)
+	sent.Header, sent.Host, sent.TLS = r.Header, r.Host, r.TLS
+	return schemes.RequestOf(&sent, h.publicURL)
 }
 
-// answerConflict refuses delivered content that comes again with other unsigned
-// values, or acknowledges it: the application has that content.
-func (h *Handler) answerConflict(w http.ResponseWriter, r *http.Request, d *delivery) error {
-	refused := refuseFor(conflict, "this content has been delivered with another occurrence ID or event type, which are not signed")
-	if h.onConflict != ConflictAck {
-		return h.reject(w, r, d, refused)
+// originalRequest is the request before any rewrite.
+func originalRequest(r *http.Request) *http.Request {
+	if original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok {
+		return &original
 	}
-	return h.acknowledge(w, r, d, refused)
+	return r
 }
 
-// acknowledge answers 200 to content that has been delivered.
-func (h *Handler) acknowledge(w http.ResponseWriter, r *http.Request, d *delivery, refused *refusal) error {
-	if h.Observe {
-		return h.refuse(w, r, d, duplicateBefore, refused)
+// explainURL says what else a mismatch may be where the URL is signed.
+func (h *Handler) explainURL(refused *refusal) *refusal {
+	switch {
+	case !h.scheme.SignsRequest || refused.reason != schemes.SignatureMismatch:
+	case h.PublicURL == "":
+		refused.detail += "; the URL is signed too, and was taken from the request: behind a proxy that changes scheme, host or path, write public_url"
+	default:
+		refused.detail += "; the URL is signed too: compare the one that the provider has with public_url and, behind it, path and query of the request"
 	}
-	h.note(r, d, duplicateBefore, refused)
-	w.WriteHeader(http.StatusOK)
-	return nil
-}
-
-// reject is the way of every refusal but duplicates.
-func (h *Handler) reject(w http.ResponseWriter, r *http.Request, d *delivery, refused *refusal) error {
-	return h.refuse(w, r, d, rejected, refused)
-}
-
-// refuse logs, sets placeholders and makes the error that handle_errors sees.
-func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, d *delivery, v verdict, refused *refusal) error {
-	if h.Observe {
-		return h.passOn(w, r, d, v, refused)
-	}
-	if refused.unread {
-		h.drain(w, r, refused.asked)
-	}
-	h.emits.removeOurs(r.Header)
-	emptyBody(r)
-	h.note(r, d, v, refused)
-	status := statusFor(refused.reason)
-	if status == http.StatusServiceUnavailable {
-		h.setRetryAfter(w)
-	}
-	return caddyhttp.Error(status, textFor(refused.reason))
-}
-
-// setRetryAfter tells the sender when to try again, in whole seconds.
-func (h *Handler) setRetryAfter(w http.ResponseWriter) {
-	const second = time.Second
-	seconds := (time.Duration(h.RetryAfter) + second - 1) / second
-	w.Header()["Retry-After"] = []string{strconv.Itoa(int(seconds))}
+	return refused
 }

@@ -99,18 +99,3 @@ func harmlessTokens(values []string) string {
 	}
 	return strings.Join(kept, ", ")
 }
-
-// emptyBody leaves nothing of the body for handle_errors, which must not pass
-// on what was not verified.
-func emptyBody(r *http.Request) {
-	if r.Body != nil {
-		// Copies of the request that earlier handlers made have this body too.
-		_ = r.Body.Close()
-	}
-	r.Body = http.NoBody
-	r.ContentLength = 0
-	r.TransferEncoding = nil
-	dropTrailers(r)
-	delete(r.Header, "Expect")
-	r.Header["Content-Length"] = []string{"0"}
-}
