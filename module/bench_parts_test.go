@@ -51,7 +51,7 @@ func BenchmarkHeaders(b *testing.B) {
 		}}
 		for b.Loop() {
 			r.Header["Webhook-Verdict"] = []string{"forged"}
-			stripForged(r, emits{}, nil)
+			stripForged(r, headerOptions{}, nil)
 		}
 	})
 	b.Run("set", func(b *testing.B) {

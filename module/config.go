@@ -88,7 +88,7 @@ func (h *Handler) Check() error {
 	if err := checkEmit(h.Emit); err != nil {
 		return err
 	}
-	if h.Observe && !emitsOf(h.Emit).webhook {
+	if h.Observe && !headerOptionsOf(h.Emit).webhook {
 		return errors.New("observe: the application would not be told the verdict; write emit webhook too, or take observe out")
 	}
 	if err := checkSigning(h.SignUpstream); err != nil {

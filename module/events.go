@@ -17,11 +17,11 @@ var eventNames = map[verdict]string{
 	rejected:        "webhook_rejected",
 }
 
-// emitter tells Caddy's event handlers what became of deliveries, once all is
-// settled: they change nothing any more. Caddy calls them one after the other
-// and waits for each, and no sender is to wait with it; so they run beside, a
-// bounded number at once, and events that find no place are dropped.
-type emitter struct {
+// eventEmitter tells Caddy's event handlers what became of deliveries, once all
+// is settled, so that they change nothing any more. Caddy calls them one after
+// the other and waits for each. No sender is to wait for them: they run in the
+// background, up to mostEvents at once, and further events are dropped.
+type eventEmitter struct {
 	app    *caddyevents.App
 	ctx    caddy.Context // of the configuration; its module is the events' origin
 	places chan struct{}
@@ -31,18 +31,18 @@ type emitter struct {
 // mostEvents is how many events are handled at once.
 const mostEvents = 64
 
-// newEmitter finds the events app, which is there in every configuration with
-// an HTTP server.
-func newEmitter(ctx caddy.Context, logger *zap.Logger) (*emitter, error) {
+// newEventEmitter finds the events app. Every configuration with an HTTP server
+// has one.
+func newEventEmitter(ctx caddy.Context, logger *zap.Logger) (*eventEmitter, error) {
 	app, err := ctx.App("events")
 	if err != nil {
 		return nil, fmt.Errorf("loading the events app: %w", err)
 	}
-	return &emitter{app: app.(*caddyevents.App), ctx: ctx, places: make(chan struct{}, mostEvents), logger: logger}, nil
+	return &eventEmitter{app: app.(*caddyevents.App), ctx: ctx, places: make(chan struct{}, mostEvents), logger: logger}, nil
 }
 
 // emit tells what became of a delivery, if anybody listens.
-func (e *emitter) emit(d *delivery) {
+func (e *eventEmitter) emit(d *delivery) {
 	name := eventNames[d.verdict]
 	if name == "" || !e.app.ShouldEmit(name) || e.ctx.Err() != nil {
 		return
@@ -56,7 +56,7 @@ func (e *emitter) emit(d *delivery) {
 	}
 }
 
-func (e *emitter) handle(name string, data map[string]any) {
+func (e *eventEmitter) handle(name string, data map[string]any) {
 	defer func() {
 		<-e.places
 		if p := recover(); p != nil {

@@ -52,8 +52,8 @@ type forwarding struct {
 // the status is there: the delivery is then recorded, or free for the retry.
 // Afterwards they end with the sender.
 func (h *Handler) forward(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, d *delivery, reservation replay.Reservation) error {
-	h.note(r, d, accepted, nil)
-	h.emit(r.Header, d, make([]string, 0, maxHeaders))
+	h.recordVerdict(r, d, accepted, nil)
+	h.setUpstreamHeaders(r.Header, d, make([]string, 0, maxHeaders))
 	f := &forwarding{handler: h, body: &d.body, reservation: reservation, sender: r.Context(), before: maps.Clone(w.Header())}
 	f.ctx, f.cancel = context.WithCancelCause(context.WithoutCancel(f.sender))
 	defer f.cancel(nil)
@@ -72,7 +72,7 @@ func (h *Handler) forward(w http.ResponseWriter, r *http.Request, next caddyhttp
 	// capture could otherwise reach an application after it again and again.
 	r.Body = arrived
 	emptyBody(r)
-	h.emits.removeOurs(r.Header)
+	h.headerOptions.removeOurs(r.Header)
 	if ended == endAnswered {
 		return err
 	}
@@ -93,7 +93,7 @@ func (h *Handler) forward(w http.ResponseWriter, r *http.Request, next caddyhttp
 		h.setRetryAfter(w)
 		return h.unanswered(r, d, http.StatusServiceUnavailable, "the proxy gave up before the application answered")
 	case err != nil:
-		h.note(r, d, accepted, refuseFor(noAnswer, "the handlers after verify_webhook returned an error; a retry is forwarded"))
+		h.recordVerdict(r, d, accepted, refuseFor(noAnswer, "the handlers after verify_webhook returned an error; a retry is forwarded"))
 		return err
 	}
 	f.restoreHeaders(w)
@@ -278,6 +278,6 @@ func storeContext(values context.Context) (context.Context, context.CancelFunc) 
 
 // unanswered is the error of a delivery that was forwarded to nobody's answer.
 func (h *Handler) unanswered(r *http.Request, d *delivery, status int, detail string) error {
-	h.note(r, d, accepted, refuseFor(noAnswer, detail))
+	h.recordVerdict(r, d, accepted, refuseFor(noAnswer, detail))
 	return caddyhttp.Error(status, texts[noAnswer])
 }

@@ -168,16 +168,16 @@ type Handler struct {
 	publicURL schemes.PublicURL // PublicURL, if there is one
 	tokens    tokenSums         // Handshake's
 
-	budget budget
-	window schemes.Window
-	ttl    time.Duration
-	allow  string // for the Allow header
-	emits  emits
-	signer *signer // nil without sign_upstream
+	budget        budget
+	window        schemes.Window
+	ttl           time.Duration
+	allow         string // for the Allow header
+	headerOptions headerOptions
+	signer        *signer // nil without sign_upstream
 
 	readNames, stayNames []string // the scheme's headers that look like this handler's, see ownNames
 
-	events        *emitter
+	events        *eventEmitter
 	recorder      *recorder
 	storeRecorder *storeRecorder
 	logger        *zap.Logger // sampled: a flood of forgeries must not fill a disk
@@ -232,15 +232,15 @@ func (h *Handler) provision(ctx caddy.Context) error {
 		return err
 	}
 	h.compileTimes()
-	h.emits = emitsOf(h.Emit)
-	h.readNames, h.stayNames = h.emits.ownNames(h.scheme)
+	h.headerOptions = headerOptionsOf(h.Emit)
+	h.readNames, h.stayNames = h.headerOptions.ownNames(h.scheme)
 	if err := h.compileSecrets(); err != nil {
 		return err
 	}
 	h.keyer = newKeyer(h.Provider, h.scheme, h.store.Settings().Key == replay.KeyDelivery)
 
 	var err error
-	if h.events, err = newEmitter(ctx, h.logger); err != nil {
+	if h.events, err = newEventEmitter(ctx, h.logger); err != nil {
 		return err
 	}
 	h.recorder = series.recorder(h.label(), len(h.Secrets), h.Observe)

@@ -26,12 +26,12 @@ const (
 	EmitNone        = "none"
 )
 
-// emits are the headers that the application gets.
-type emits struct{ webhook, cloudEvents bool }
+// headerOptions say which headers the application gets.
+type headerOptions struct{ webhook, cloudEvents bool }
 
-// emitsOf compiles the option; without it the headers are Webhook-.
-func emitsOf(names []string) emits {
-	return emits{
+// headerOptionsOf compiles the option; without it the headers are Webhook-.
+func headerOptionsOf(names []string) headerOptions {
+	return headerOptions{
 		webhook:     len(names) == 0 || slices.Contains(names, EmitWebhook),
 		cloudEvents: slices.Contains(names, EmitCloudEvents),
 	}
@@ -52,14 +52,14 @@ func checkEmit(names []string) error {
 	return nil
 }
 
-// emit writes the headers of a verified delivery, signed only if it is new. The
-// request no longer has any of them from its sender. The values are put behind
-// those given.
-func (h *Handler) emit(header http.Header, d *delivery, values []string) {
-	if h.emits.webhook {
+// setUpstreamHeaders writes the headers of a verified delivery. They are signed
+// only if the delivery is new. The request no longer has any of them from its
+// sender. The values are appended to those given.
+func (h *Handler) setUpstreamHeaders(header http.Header, d *delivery, values []string) {
+	if h.headerOptions.webhook {
 		d.setHeaders(header, values)
 	}
-	if h.emits.cloudEvents {
+	if h.headerOptions.cloudEvents {
 		d.setCloudEvent(header)
 	}
 	if h.signer == nil {

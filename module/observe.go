@@ -16,11 +16,11 @@ func (d *delivery) passedOn() bool { return d.handler.Observe && d.verdict != ac
 // request as it came, and is told the verdict. Only a duplicate, which is
 // verified, carries more than that, and never a new signature.
 func (h *Handler) passOn(w http.ResponseWriter, r *http.Request, d *delivery, v verdict, refused *refusal) error {
-	h.note(r, d, v, refused)
+	h.recordVerdict(r, d, v, refused)
 	if v == duplicateBefore {
-		h.emit(r.Header, d, make([]string, 0, maxHeaders))
+		h.setUpstreamHeaders(r.Header, d, make([]string, 0, maxHeaders))
 	} else {
-		h.emits.removeOurs(r.Header)
+		h.headerOptions.removeOurs(r.Header)
 		r.Header[headerVerdict] = []string{string(v) + "; reason=" + string(refused.reason)}
 		r.Header[headerProvider] = []string{h.Provider}
 	}

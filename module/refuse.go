@@ -176,7 +176,7 @@ func (h *Handler) acknowledge(w http.ResponseWriter, r *http.Request, d *deliver
 	if h.Observe {
 		return h.refuse(w, r, d, duplicateBefore, refused)
 	}
-	h.note(r, d, duplicateBefore, refused)
+	h.recordVerdict(r, d, duplicateBefore, refused)
 	w.WriteHeader(http.StatusOK)
 	return nil
 }
@@ -194,9 +194,9 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, d *delivery, v 
 	if refused.unread {
 		h.drain(w, r, refused.asked)
 	}
-	h.emits.removeOurs(r.Header)
+	h.headerOptions.removeOurs(r.Header)
 	emptyBody(r)
-	h.note(r, d, v, refused)
+	h.recordVerdict(r, d, v, refused)
 	status := statusFor(refused.reason)
 	if status == http.StatusServiceUnavailable {
 		h.setRetryAfter(w)

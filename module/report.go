@@ -18,10 +18,10 @@ import (
 
 const placeholder = "http.verify_webhook."
 
-// note makes a verdict visible: placeholders, fields of the access log, and a
-// log line for what is not forwarded. None of them holds a secret, a MAC or a
-// payload.
-func (h *Handler) note(r *http.Request, d *delivery, v verdict, refused *refusal) {
+// recordVerdict makes a verdict visible: in placeholders, in fields of the access
+// log, and in a log line if the delivery is not forwarded. None of them holds a
+// secret, a MAC or a payload.
+func (h *Handler) recordVerdict(r *http.Request, d *delivery, v verdict, refused *refusal) {
 	if d.verdict == "" {
 		h.recorder.judged(d, h.now)
 	}

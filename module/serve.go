@@ -15,7 +15,7 @@ import (
 // ServeHTTP takes a request on its way: refuse what the headers give away,
 // verify the body while it comes, judge time and history, hand it on.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	stripForged(r, h.emits, h.readNames)
+	stripForged(r, h.headerOptions, h.readNames)
 	d := &delivery{handler: h, next: next, span: startSpan(r.Context())}
 	defer d.end()
 	h.history.acquire()
@@ -131,7 +131,7 @@ func (h *Handler) verify(w http.ResponseWriter, r *http.Request, d *delivery) *r
 
 	d.verified, d.secret = true, event.Secret
 	if len(h.readNames) > 0 {
-		h.emits.removeOursBut(r.Header, h.stayNames)
+		h.headerOptions.removeOursBut(r.Header, h.stayNames)
 	}
 	d.facts = event
 	d.idText = d.facts.ID

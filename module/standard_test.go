@@ -141,7 +141,7 @@ func TestOwnNames(t *testing.T) {
 		"unsigned":   {schemes.Scheme{SignatureHeader: "X-S", UnsignedHeaders: []string{"Webhook-Id", "Webhook-Event"}}, "Webhook-Id Webhook-Event", ""},
 		"others":     {schemes.Scheme{SignatureHeader: "X-S", SignedHeaders: []string{"Webhook-Event"}}, "Webhook-Event", ""},
 	} {
-		read, stay := emits{}.ownNames(&c.scheme)
+		read, stay := headerOptions{}.ownNames(&c.scheme)
 		if strings.Join(read, " ") != c.read || strings.Join(stay, " ") != c.stay {
 			t.Errorf("%s: reads %q, and %q stay", name, read, stay)
 		}

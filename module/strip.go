@@ -13,8 +13,8 @@ import (
 // that look like this handler's own, trailers, which nobody signs, and all that
 // would open a tunnel or have a header deleted on the way. Those that the
 // scheme reads are left until it has judged them.
-func stripForged(r *http.Request, e emits, read []string) {
-	e.removeOursBut(r.Header, read)
+func stripForged(r *http.Request, o headerOptions, read []string) {
+	o.removeOursBut(r.Header, read)
 	dropTrailers(r)
 	delete(r.Header, "Upgrade")
 	delete(r.Header, "Http2-Settings")
@@ -29,12 +29,12 @@ func stripForged(r *http.Request, e emits, read []string) {
 }
 
 // removeOurs removes the headers that only this handler may write.
-func (e emits) removeOurs(header http.Header) { e.removeOursBut(header, nil) }
+func (o headerOptions) removeOurs(header http.Header) { o.removeOursBut(header, nil) }
 
 // removeOursBut removes them but for some names, in exactly this spelling.
-func (e emits) removeOursBut(header http.Header, kept []string) {
+func (o headerOptions) removeOursBut(header http.Header, kept []string) {
 	for name := range header {
-		if e.isOurs(name) && !slices.Contains(kept, name) {
+		if o.isOurs(name) && !slices.Contains(kept, name) {
 			delete(header, name)
 		}
 	}
@@ -47,10 +47,10 @@ var standardHeaders = []string{headerID, headerTimestamp, headerSignature}
 // ownNames finds the headers of a scheme that look like this handler's own:
 // those that it reads, and those of them that stay once verified. What is not
 // signed never stays.
-func (e emits) ownNames(s *schemes.Scheme) (read, stay []string) {
+func (o headerOptions) ownNames(s *schemes.Scheme) (read, stay []string) {
 	signed := slices.Concat([]string{s.SignatureHeader}, s.SignedHeaders, s.AliasHeaders)
 	for _, name := range slices.Concat(signed, s.UnsignedHeaders) {
-		if !e.isOurs(name) {
+		if !o.isOurs(name) {
 			continue
 		}
 		read = append(read, name)
@@ -63,8 +63,8 @@ func (e emits) ownNames(s *schemes.Scheme) (read, stay []string) {
 
 // isOurs recognises this handler's prefixes. Names of CloudEvents are anybody's
 // as long as it does not write them.
-func (e emits) isOurs(name string) bool {
-	return begins(name, "webhook") || e.cloudEvents && begins(name, "ce")
+func (o headerOptions) isOurs(name string) bool {
+	return begins(name, "webhook") || o.cloudEvents && begins(name, "ce")
 }
 
 // begins recognises a prefix in any spelling that an application may take for
