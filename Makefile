@@ -126,7 +126,7 @@ reliability: build ## puts the gateway under load and faults for about half an h
 
 bench: build ## measures what a delivery costs beside a plain proxy, and then its parts
 	cd e2e && go run ./bench -binary ../$(BIN) -rounds $(ROUNDS)
-	go test -run '^$$' -bench 'Verify|Body|Headers|Serve|Pairs' ./schemes ./module ./module/replay/memory
+	go test -run '^$$' -bench 'Verify|Body|Headers|Serve|Pairs' ./schemes ./module ./module/internal/bodies ./module/replay/memory
 
 # Verbose, because it prints what it measures.
 container: ## tests the container image and examples/sidecar

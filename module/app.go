@@ -11,6 +11,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
+	"github.com/hooklatch/hooklatch/module/internal/bodies"
 	"github.com/hooklatch/hooklatch/module/replay"
 )
 
@@ -30,7 +31,7 @@ type App struct {
 
 	ctx       caddy.Context
 	logger    *zap.Logger
-	budget    budget
+	budget    bodies.Budget
 	histories map[string]*sharedHistory
 }
 
@@ -49,7 +50,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 	}
 	a.ctx = ctx
 	a.logger = ctx.Logger()
-	a.budget = newBudget(a.MaxBuffered)
+	a.budget = bodies.NewBudget(a.MaxBuffered)
 	a.histories = map[string]*sharedHistory{}
 	return series.register(ctx.GetMetricsRegistry())
 }

@@ -8,12 +8,9 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-)
 
-// firstRead is how many bytes of a body are made room for before any has
-// arrived: a Content-Length is only a claim. It is less than what a connection
-// that sends nothing costs anyway.
-const firstRead = smallestBuffer
+	"github.com/hooklatch/hooklatch/module/internal/bodies"
+)
 
 // readBody reads the whole body within the limits and hands every piece to the
 // sink while it is still in the processor's cache. Where it refuses, it has
@@ -33,13 +30,13 @@ func (h *Handler) readBody(w http.ResponseWriter, r *http.Request, d *delivery, 
 	rc := http.NewResponseController(w)
 	_ = rc.SetReadDeadline(time.Now().Add(time.Duration(h.BodyTimeout)))
 
-	err := d.body.intake.readAll(r.Body, h.limits(r), sink)
+	err := d.body.Buffer.ReadAll(r.Body, h.limits(r), sink)
 	dropTrailers(r)
 	if err == nil {
 		_ = rc.SetReadDeadline(time.Time{})
 		return nil
 	}
-	d.body.intake.giveBack()
+	d.body.Buffer.GiveBack()
 	refused := bodyRefusal(err)
 	if refused.reason == bodyTimeout || refused.reason == bodyIncomplete {
 		// The deadline stays: it also bounds what the server reads after us.
@@ -49,18 +46,18 @@ func (h *Handler) readBody(w http.ResponseWriter, r *http.Request, d *delivery, 
 }
 
 // limits are those of the body of a request.
-func (h *Handler) limits(r *http.Request) limits {
-	return limits{declared: r.ContentLength, most: h.MaxBody, budget: h.budget}
+func (h *Handler) limits(r *http.Request) bodies.Limits {
+	return bodies.Limits{Declared: r.ContentLength, Most: h.MaxBody, Budget: h.budget}
 }
 
 // bodyRefusal says what an error of reading a body means.
 func bodyRefusal(err error) *refusal {
 	var refused *refusal
 	switch {
-	case errors.Is(err, errTooLarge):
+	case errors.Is(err, bodies.ErrTooLarge):
 		refused = tooLarge()
 		refused.unread, refused.asked = true, true
-	case errors.Is(err, errOverloaded):
+	case errors.Is(err, bodies.ErrOverloaded):
 		refused = refuseFor(overloaded, "bodies take all the memory that max_buffered allows")
 		refused.unread, refused.asked = true, true
 	case isTooLarge(err):
@@ -74,11 +71,6 @@ func bodyRefusal(err error) *refusal {
 }
 
 func tooLarge() *refusal { return refuseFor(bodyTooLarge, "the body is larger than max_body allows") }
-
-var (
-	errTooLarge   = errors.New("body too large")
-	errOverloaded = errors.New("no room for the body")
-)
 
 // isTooLarge recognises the limit of a handler in front of this one.
 func isTooLarge(err error) bool {

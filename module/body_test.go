@@ -5,11 +5,15 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
+
+	"github.com/hooklatch/hooklatch/module/internal/bodies"
 )
 
 func TestBodyTooLarge(t *testing.T) {
@@ -180,6 +184,109 @@ func TestKeptConnection(t *testing.T) {
 		res.Body.Close()
 		if res.StatusCode != want {
 			t.Errorf("answer %d: %d, want %d", i, res.StatusCode, want)
+		}
+	}
+}
+
+func TestMaxBodyFitsTheBudget(t *testing.T) {
+	for _, c := range []struct {
+		buffered, body, want int64
+		err                  string
+	}{
+		{8 << 20, 0, 5 << 20, ""},
+		{4 << 20, 0, 3584 << 10, ""}, // the default shrinks
+		{4 << 20, 3584 << 10, 3584 << 10, ""},
+		{4 << 20, 3584<<10 + 1, 0, "max_body: 3670017B is more than max_buffered leaves for large bodies; write max_body 3584KiB or less, or a max_buffered of at least 4097KiB in the global option verify_webhook"},
+		{64 << 10, 0, 64 << 10, ""}, // small bodies may use all
+		{32 << 10, 64 << 10, 0, "write max_body 32KiB or less"},
+		{1 << 30, math.MaxInt64, 0, "write max_body 896MiB or less"},
+	} {
+		h := &Handler{MaxBody: c.body}
+		err := h.fitBudget(bodies.NewBudget(c.buffered))
+		if c.err == "" && (err != nil || h.MaxBody != c.want) || c.err != "" && (err == nil || !strings.Contains(err.Error(), c.err)) {
+			t.Errorf("%d of %d: %d, %v", c.body, c.buffered, h.MaxBody, err)
+		}
+	}
+}
+
+// holding is an application that answers when it is told to.
+func holding() (app application, arrived chan struct{}, release func()) {
+	arrived, over := make(chan struct{}, 16), make(chan struct{})
+	return func(w http.ResponseWriter, _ *http.Request) error {
+		arrived <- struct{}{}
+		<-over
+		w.WriteHeader(http.StatusNoContent)
+		return nil
+	}, arrived, func() { close(over) }
+}
+
+func TestOverloaded(t *testing.T) {
+	expectNothingBuffered(t) // of tests before this one
+	app, arrived, release := holding()
+	g := newGateway(t, map[string]any{"max_buffered": 512 << 10, "max_body": 448 << 10}, app)
+	first, second := strings.Repeat("a", 300<<10), strings.Repeat("b", 200<<10)
+	small := strings.Repeat("c", 64<<10)
+	answers := make(chan answerOf, 2)
+	go func() { answers <- g.send(t, craneops(first), first) }()
+	<-arrived
+
+	a := g.send(t, craneops(second), second)
+	expect(t, a, http.StatusServiceUnavailable, "rejected overloaded")
+	if a.header.Get("Retry-After") != "30" {
+		t.Errorf("Retry-After %q", a.header.Get("Retry-After"))
+	}
+	go func() { answers <- g.send(t, craneops(small), small) }()
+	<-arrived // a small one still has a share
+
+	release()
+	for range 2 {
+		expect(t, <-answers, http.StatusNoContent, "")
+	}
+	expect(t, g.send(t, craneops(second), second), http.StatusNoContent, "")
+	g.expectDelivered(t, first, small, second)
+	expectNothingBuffered(t)
+}
+
+// TestClaimsCostNothing: only bytes that have arrived count.
+func TestClaimsCostNothing(t *testing.T) {
+	expectNothingBuffered(t)
+	g := newGateway(t, map[string]any{"max_buffered": 512 << 10, "max_body": 448 << 10, "body_timeout": "1h"}, nil)
+	for range 20 {
+		g.raw(t, head(craneops(body), "Content-Length: 458000\r\n"))
+	}
+	whole := strings.Repeat("a", 400<<10)
+	expect(t, g.send(t, craneops(whole), whole), http.StatusNoContent, "")
+
+	part := strings.Repeat("b", 300<<10)
+	conn, _ := g.raw(t, head(craneops(whole), "Content-Length: 409600\r\n")+part)
+	waitUntil(t, func() bool { return bodies.InUse().Large == int64(len(part)) })
+	expect(t, g.send(t, craneops(whole), whole), http.StatusServiceUnavailable, "rejected overloaded")
+	conn.Close()
+	waitUntil(t, func() bool { return bodies.InUse().Large == 0 })
+	other := strings.Repeat("c", 400<<10)
+	expect(t, g.send(t, craneops(other), other), http.StatusNoContent, "")
+	g.expectDelivered(t, whole, other)
+}
+
+// TestBodiesNeverMix sends many deliveries at once through pooled buffers.
+func TestBodiesNeverMix(t *testing.T) {
+	g := newGateway(t, map[string]any{"replay": map[string]any{"store": "none"}}, nil)
+	var group sync.WaitGroup
+	for i := range 8 {
+		group.Go(func() {
+			for n := range 40 {
+				body := strings.Repeat(string(rune('a'+i)), 3000+n*997)
+				a, err := g.try(g.request(t, craneops(body), strings.NewReader(body)))
+				if err != nil || a.status != http.StatusNoContent {
+					t.Errorf("%d %v", a.status, err)
+				}
+			}
+		})
+	}
+	group.Wait()
+	for _, got := range g.delivered() {
+		if strings.Trim(got.body, got.body[:1]) != "" {
+			t.Fatalf("bodies mixed: %.100q", got.body)
 		}
 	}
 }

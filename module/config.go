@@ -12,6 +12,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/hooklatch/hooklatch/module/internal/bodies"
 	"github.com/hooklatch/hooklatch/module/replay"
 	"github.com/hooklatch/hooklatch/module/tokens"
 	"github.com/hooklatch/hooklatch/schemes"
@@ -218,12 +219,12 @@ func (h *Handler) setDefaults(scheme *schemes.Scheme) {
 }
 
 // fitBudget holds max_body against what the process may hold at once.
-func (h *Handler) fitBudget(b budget) error {
+func (h *Handler) fitBudget(b bodies.Budget) error {
 	h.budget = b
 	if h.MaxBody == 0 {
-		h.MaxBody = min(defaultMaxBody, b.largestBody())
+		h.MaxBody = min(defaultMaxBody, b.LargestBody())
 	}
-	return b.checkMaxBody(h.MaxBody)
+	return b.CheckMaxBody(h.MaxBody)
 }
 
 // compileTimes works out the window of send times and the time to live.

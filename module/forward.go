@@ -15,6 +15,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/hooklatch/hooklatch/module/internal/bodies"
 	"github.com/hooklatch/hooklatch/module/replay"
 )
 
@@ -36,7 +37,7 @@ const statusClientClosed = 499
 // forwarding is a delivery on its way through the handlers after this one.
 type forwarding struct {
 	handler     *Handler
-	body        *retryableBody
+	body        *bodies.Retryable
 	sender      context.Context // ends when the sender goes away
 	ctx         context.Context // that of the handlers after this one
 	cancel      context.CancelCauseFunc
@@ -62,8 +63,8 @@ func (h *Handler) forward(w http.ResponseWriter, r *http.Request, next caddyhttp
 	defer f.end()
 
 	arrived := r.Body
-	ctx := d.body.lend(f.ctx, proxiesOf(r), func() { f.cancel(errNoAnswer) })
-	err := h.callNext(next, f, d.body.request(ctx, r))
+	ctx := d.body.Lend(f.ctx, proxiesOf(r), func() { f.cancel(errNoAnswer) })
+	err := h.callNext(next, f, requestWith(ctx, r, &d.body))
 	ended := f.answer.end()
 	if ended == endAnswered && err == nil {
 		return nil
@@ -77,7 +78,7 @@ func (h *Handler) forward(w http.ResponseWriter, r *http.Request, next caddyhttp
 		return err
 	}
 	h.release(f.ctx, reservation)
-	if fault := d.body.unsound(); fault != "" {
+	if fault := d.body.Fault(); fault != "" {
 		h.logger.Error("a handler after verify_webhook could not read the whole body; the delivery does not count, and its retry is forwarded",
 			zap.String("provider", h.Provider), zap.String("detail", fault))
 		f.restoreHeaders(w)
@@ -146,20 +147,20 @@ func (f *forwarding) end() {
 	}
 }
 
-// request returns the request for the handlers after this one, with the verified
-// body and its exact length. Caddy's placeholders read the request that the
-// server made, so that one has the body too.
-func (b *retryableBody) request(ctx context.Context, r *http.Request) *http.Request {
+// requestWith returns the request for the handlers after this one, with the
+// verified body and its exact length. Caddy's placeholders read the request that
+// the server made, so that one has the body too.
+func requestWith(ctx context.Context, r *http.Request, b *bodies.Retryable) *http.Request {
 	r.Body = http.NoBody
-	if b.size() > 0 {
+	if b.Size() > 0 {
 		r.Body = b
 	}
 	// The body is here; asking an upstream whether to send it is in vain.
 	delete(r.Header, "Expect")
-	if length := r.Header["Content-Length"]; r.ContentLength != b.size() || len(length) != 1 {
-		r.Header["Content-Length"] = []string{strconv.FormatInt(b.size(), 10)}
+	if length := r.Header["Content-Length"]; r.ContentLength != b.Size() || len(length) != 1 {
+		r.Header["Content-Length"] = []string{strconv.FormatInt(b.Size(), 10)}
 	}
-	r.ContentLength = b.size()
+	r.ContentLength = b.Size()
 	r.TransferEncoding = nil
 	if repl, ok := ctx.Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok && !reads(repl, r) {
 		repl.Set("http.request.body", bodyText{b})
@@ -183,13 +184,13 @@ func reads(repl *caddy.Replacer, r *http.Request) bool {
 // bodyText and bodyBase64 are placeholders that copy the body when they are
 // asked for, and are empty once it is gone.
 type (
-	bodyText   struct{ body *retryableBody }
-	bodyBase64 struct{ body *retryableBody }
+	bodyText   struct{ body *bodies.Retryable }
+	bodyBase64 struct{ body *bodies.Retryable }
 )
 
-func (t bodyText) String() string { return string(t.body.copied()) }
+func (t bodyText) String() string { return string(t.body.Copy()) }
 
-func (t bodyBase64) String() string { return base64.StdEncoding.EncodeToString(t.body.copied()) }
+func (t bodyBase64) String() string { return base64.StdEncoding.EncodeToString(t.body.Copy()) }
 
 // errPanicked is what becomes of a panic.
 var errPanicked = errors.New("verify_webhook: the handlers behind panicked")
@@ -223,7 +224,7 @@ func (h *Handler) callNext(next caddyhttp.Handler, f *forwarding, r *http.Reques
 			panic(http.ErrAbortHandler)
 		}
 	}()
-	err = f.body.serve(func() error { return next.ServeHTTP(&f.answer, r) })
+	err = f.body.Serve(func() error { return next.ServeHTTP(&f.answer, r) })
 	returned = true
 	return err
 }
@@ -233,9 +234,9 @@ func (h *Handler) callNext(next caddyhttp.Handler, f *forwarding, r *http.Reques
 func (f *forwarding) settle(status int) int32 {
 	h := f.handler
 	switch {
-	case f.body.unsound() != "":
+	case f.body.Fault() != "":
 		return endUnsound
-	case status == statusClientClosed && f.sender.Err() == nil && f.body.unanswered():
+	case status == statusClientClosed && f.sender.Err() == nil && f.body.Unanswered():
 		return endCancelled
 	case status < 200 || status > 299:
 		h.release(f.ctx, f.reservation)

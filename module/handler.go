@@ -12,6 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/hooklatch/hooklatch/module/internal/bodies"
 	"github.com/hooklatch/hooklatch/module/replay"
 	"github.com/hooklatch/hooklatch/module/tokens"
 	"github.com/hooklatch/hooklatch/schemes"
@@ -168,7 +169,7 @@ type Handler struct {
 	publicURL schemes.PublicURL // PublicURL, if there is one
 	tokens    tokenSums         // Handshake's
 
-	budget        budget
+	budget        bodies.Budget
 	window        schemes.Window
 	ttl           time.Duration
 	allow         string // for the Allow header

@@ -69,7 +69,7 @@ func (h *Handler) setUpstreamHeaders(header http.Header, d *delivery, values []s
 	delete(header, headerTimestamp)
 	delete(header, headerSignature)
 	if d.verdict == accepted {
-		h.signer.sign(header, d.id(), h.now(), d.body.intake.bytes())
+		h.signer.sign(header, d.id(), h.now(), d.body.Buffer.Bytes())
 	}
 }
 

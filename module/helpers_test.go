@@ -2,8 +2,12 @@ package module
 
 import (
 	"io"
+	"runtime"
 	"strconv"
+	"testing"
 	"time"
+
+	"github.com/hooklatch/hooklatch/module/internal/bodies"
 )
 
 func formatSeconds(at time.Time) string { return strconv.FormatInt(at.Unix(), 10) }
@@ -13,16 +17,26 @@ type readCloser struct{ io.Reader }
 
 func (readCloser) Close() error { return nil }
 
-// inPieces reads up to seven bytes at a time.
-type inPieces struct{ r io.Reader }
-
-func (o inPieces) Read(p []byte) (int, error) {
-	if len(p) > 7 {
-		p = p[:7]
-	}
-	return o.r.Read(p)
-}
-
 // patience bounds every wait for what happens at once on an idle machine. It is
 // long, because only a failing test waits to its end.
 const patience = time.Minute
+
+// waitUntil waits for what another goroutine does.
+func waitUntil(t *testing.T, over func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); !over(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("it did not happen in %v", patience)
+		}
+	}
+}
+
+// expectNothingBuffered is what must be left once all is over, which may be a
+// moment after a sender has read its answer.
+func expectNothingBuffered(t *testing.T) {
+	t.Helper()
+	waitUntil(t, func() bool {
+		runtime.GC() // some may be left to the collector
+		return bodies.InUse() == bodies.Usage{}
+	})
+}

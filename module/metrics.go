@@ -9,6 +9,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/hooklatch/hooklatch/module/internal/bodies"
 	"github.com/hooklatch/hooklatch/module/replay"
 )
 
@@ -80,7 +81,7 @@ func newMetrics() *metrics {
 		bufferedBytes: prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Namespace: metricsNamespace, Subsystem: metricsSubsystem, Name: "buffered_bytes",
 			Help: "Bytes of bodies that the process holds; max_buffered limits them.",
-		}, func() float64 { return float64(bufferedBytes()) }),
+		}, func() float64 { return float64(bodies.InUse().Bodies) }),
 		replayEvictions: counter("replay_evictions_total",
 			"Entries of delivered events that made room in a full history before they expired.", "provider", "scheme", "store"),
 		replayErrors: counter("replay_errors_total",

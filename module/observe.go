@@ -4,6 +4,9 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"time"
+
+	"github.com/hooklatch/hooklatch/module/internal/bodies"
 )
 
 // observed is how metrics call a verdict that was reported and not enforced.
@@ -30,11 +33,11 @@ func (h *Handler) passOn(w http.ResponseWriter, r *http.Request, d *delivery, v 
 		// error alone, Caddy's proxy would try again and mix its buffers.
 		ctx, cancel := context.WithCancel(r.Context())
 		defer cancel()
-		r = d.body.request(d.body.lend(ctx, proxiesOf(r), cancel), r)
-		return d.body.serve(func() error { return d.next.ServeHTTP(w, r) })
+		r = requestWith(d.body.Lend(ctx, proxiesOf(r), cancel), r, &d.body)
+		return d.body.Serve(func() error { return d.next.ServeHTTP(w, r) })
 	case d.unjudged != nil:
-		body := resume(&d.body.intake, d.unjudged, r.Body)
-		defer body.end()
+		body := bodies.NewPrefixed(&d.body.Buffer, d.unjudged, r.Body)
+		defer body.End()
 		if r.Context().Err() != nil {
 			// The sender's going away has ended it, and the application is to
 			// see how far the sender came.
@@ -56,10 +59,10 @@ func withoutTrailers(r *http.Request, body io.ReadCloser) *http.Request {
 // overhear reads a body as readBody does, but so that whoever is next can go on
 // where it stops.
 func (h *Handler) overhear(r *http.Request, d *delivery, sink io.Writer) *refusal {
-	d.unjudged = newPausable(r.Body)
-	defer d.unjudged.patient()
-	d.unjudged.impatient(h.BodyTimeout)
-	if err := d.body.intake.readAll(d.unjudged, h.limits(r), sink); err != nil {
+	d.unjudged = bodies.NewTimeoutReader(r.Body)
+	defer d.unjudged.ClearTimeout()
+	d.unjudged.SetTimeout(time.Duration(h.BodyTimeout))
+	if err := d.body.Buffer.ReadAll(d.unjudged, h.limits(r), sink); err != nil {
 		return bodyRefusal(err)
 	}
 	dropTrailers(r)

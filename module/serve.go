@@ -8,6 +8,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/hooklatch/hooklatch/module/internal/bodies"
 	"github.com/hooklatch/hooklatch/module/replay"
 	"github.com/hooklatch/hooklatch/schemes"
 )
@@ -63,9 +64,9 @@ type delivery struct {
 	mapped  bool // the placeholders are asked for here
 	verdict verdict
 	reason  Reason
-	body    retryableBody
+	body    bodies.Retryable
 	// unjudged is a body that could not be read to its end, with observe.
-	unjudged *pausable
+	unjudged *bodies.TimeoutReader
 	arrived  time.Time  // when the body was there whole
 	judged   time.Time  // when the history had answered
 	span     trace.Span // of the verification; nil if nobody traces, and once it has ended
@@ -96,7 +97,7 @@ func (d *delivery) id() string {
 // end gives back what the delivery holds, once nothing behind needs it, and
 // tells what became of it.
 func (d *delivery) end() {
-	d.body.end()
+	d.body.End()
 	d.endSpan() // if nothing was judged
 	d.handler.recorder.ended(result{d.verdict, d.reason})
 	d.handler.events.emit(d)
@@ -109,7 +110,7 @@ func (h *Handler) verify(w http.ResponseWriter, r *http.Request, d *delivery) *r
 		refused.unread = true
 		return refused
 	}
-	verification, err := h.verifier.BeginShared(h.received(r), arriving{&d.body.intake})
+	verification, err := h.verifier.BeginShared(h.received(r), &d.body.Buffer)
 	if err != nil {
 		refused := refusalOf(err)
 		refused.unread = true
@@ -121,9 +122,9 @@ func (h *Handler) verify(w http.ResponseWriter, r *http.Request, d *delivery) *r
 	if refused := h.readBody(w, r, d, verification); refused != nil {
 		return refused
 	}
-	d.body.arrived()
+	d.body.Arrived()
 	d.arrived = h.now()
-	h.recorder.arrived(len(d.body.intake.bytes()))
+	h.recorder.arrived(len(d.body.Buffer.Bytes()))
 	event, err := verification.Verify()
 	if event.Secret == 0 {
 		return h.explainURL(refusalOf(err))
@@ -148,12 +149,6 @@ func (h *Handler) verify(w http.ResponseWriter, r *http.Request, d *delivery) *r
 	}
 	return nil
 }
-
-// arriving is a body that is being read, as the verification sees it.
-type arriving struct{ *intake }
-
-// Bytes returns what has arrived.
-func (a arriving) Bytes() []byte { return a.bytes() }
 
 // age is how old the signed time is; it may be negative.
 func (d *delivery) age() time.Duration { return d.now.Sub(d.sentAt) }

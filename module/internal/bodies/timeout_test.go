@@ -1,4 +1,4 @@
-package module
+package bodies
 
 import (
 	"errors"
@@ -8,51 +8,49 @@ import (
 	"testing"
 	"testing/iotest"
 	"time"
-
-	"github.com/caddyserver/caddy/v2"
 )
 
-func TestPausableReadsAll(t *testing.T) {
+func TestTimeoutReaderReadsAll(t *testing.T) {
 	content := strings.Repeat("0123456789", 4000) // more than is read at once
 	for name, from := range map[string]io.Reader{
 		"whole":          strings.NewReader(content),
 		"in pieces":      &inPieces{strings.NewReader(content)},
 		"end with bytes": iotest.DataErrReader(strings.NewReader(content)),
 	} {
-		if err := iotest.TestReader(newPausable(from), []byte(content)); err != nil {
+		if err := iotest.TestReader(NewTimeoutReader(from), []byte(content)); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
 
-func TestPausableKeepsAnError(t *testing.T) {
-	p := newPausable(io.MultiReader(strings.NewReader("ab"), iotest.ErrReader(errStore)))
-	if got, err := io.ReadAll(p); string(got) != "ab" || !errors.Is(err, errStore) {
+func TestTimeoutReaderKeepsAnError(t *testing.T) {
+	p := NewTimeoutReader(io.MultiReader(strings.NewReader("ab"), iotest.ErrReader(errBroken)))
+	if got, err := io.ReadAll(p); string(got) != "ab" || !errors.Is(err, errBroken) {
 		t.Errorf("%q %v", got, err)
 	}
-	if n, err := p.Read(make([]byte, 1)); n != 0 || !errors.Is(err, errStore) {
+	if n, err := p.Read(make([]byte, 1)); n != 0 || !errors.Is(err, errBroken) {
 		t.Errorf("again: %d %v", n, err)
 	}
 }
 
-// TestPausableLosesNothing: the read that is under way when the time is over is
+// TestTimeoutReaderLosesNothing: the read that is under way when the time is over is
 // the next reader's.
-func TestPausableLosesNothing(t *testing.T) {
+func TestTimeoutReaderLosesNothing(t *testing.T) {
 	from, to := io.Pipe()
-	p := newPausable(from)
-	p.impatient(caddy.Duration(time.Millisecond))
+	p := NewTimeoutReader(from)
+	p.SetTimeout(time.Millisecond)
 	for range 2 { // also for whoever asks again
 		p.timer.Reset(time.Millisecond)
 		if n, err := p.Read(make([]byte, 5)); n != 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Fatalf("%d %v", n, err)
 		}
 	}
-	p.patient()
+	p.ClearTimeout()
 	go func() {
 		_, _ = io.WriteString(to, "late")
-		_ = to.CloseWithError(errStore)
+		_ = to.CloseWithError(errBroken)
 	}()
-	if got, err := io.ReadAll(p); string(got) != "late" || !errors.Is(err, errStore) {
+	if got, err := io.ReadAll(p); string(got) != "late" || !errors.Is(err, errBroken) {
 		t.Errorf("%q %v", got, err)
 	}
 }
@@ -61,7 +59,7 @@ func TestPausableLosesNothing(t *testing.T) {
 // sender's by then.
 func TestLateReaderOfAResumedBody(t *testing.T) {
 	closed := false
-	b := resume(&intake{buffer: &buffer{[]byte("read")}}, strings.NewReader("rest"), closing(func() error { closed = true; return nil }))
+	b := NewPrefixed(&Buffer{pooled: &pooledBuffer{[]byte("read")}}, strings.NewReader("rest"), closing(func() error { closed = true; return nil }))
 	first := make([]byte, 2)
 	if _, err := io.ReadFull(b, first); err != nil || string(first) != "re" {
 		t.Fatalf("%q %v", first, err)
@@ -69,7 +67,7 @@ func TestLateReaderOfAResumedBody(t *testing.T) {
 	if err := b.Close(); err != nil || !closed {
 		t.Errorf("%v, closed: %v", err, closed)
 	}
-	b.end()
+	b.End()
 	if got, err := io.ReadAll(b); len(got) != 0 || !errors.Is(err, io.ErrClosedPipe) {
 		t.Errorf("%q %v", got, err)
 	}
@@ -79,15 +77,15 @@ func TestLateReaderOfAResumedBody(t *testing.T) {
 // may take as long as the sender likes.
 func TestResumedBodyIsNotHeld(t *testing.T) {
 	expectNothingBuffered(t)
-	var in intake
-	if err := in.readAll(strings.NewReader("read"), limits{declared: -1, most: 10, budget: free}, io.Discard); err != nil {
+	var in Buffer
+	if err := in.ReadAll(strings.NewReader("read"), Limits{Declared: -1, Most: 10, Budget: free}, io.Discard); err != nil {
 		t.Fatal(err)
 	}
 	rest, sender := io.Pipe()
-	b := resume(&in, rest, rest)
+	b := NewPrefixed(&in, rest, rest)
 	first := make([]byte, 4)
-	if _, err := io.ReadFull(b, first); err != nil || string(first) != "read" || bufferedBytes() != 0 {
-		t.Errorf("%q %v, and %d bytes are counted", first, err, bufferedBytes())
+	if _, err := io.ReadFull(b, first); err != nil || string(first) != "read" || InUse().Bodies != 0 {
+		t.Errorf("%q %v, and %d bytes are counted", first, err, InUse().Bodies)
 	}
 	go func() {
 		_, _ = io.WriteString(sender, "rest")
@@ -96,7 +94,7 @@ func TestResumedBodyIsNotHeld(t *testing.T) {
 	if got, err := io.ReadAll(b); string(got) != "rest" || err != nil {
 		t.Errorf("%q %v", got, err)
 	}
-	b.end()
+	b.End()
 	expectNothingBuffered(t)
 }
 

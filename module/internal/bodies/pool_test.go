@@ -1,4 +1,4 @@
-package module
+package bodies
 
 import "testing"
 
@@ -33,8 +33,8 @@ func TestBuffersAreReused(t *testing.T) {
 		}
 		putBuffer(b)
 	}
-	putBuffer(&buffer{})
-	putBuffer(&buffer{make([]byte, 0, 5001)}) // no class has this size
+	putBuffer(&pooledBuffer{})
+	putBuffer(&pooledBuffer{make([]byte, 0, 5001)}) // no class has this size
 	if b := getBuffer(5001); cap(b.bytes) == 5001 {
 		t.Error("a buffer of no class was pooled")
 	}

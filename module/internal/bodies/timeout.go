@@ -1,4 +1,4 @@
-package module
+package bodies
 
 import (
 	"bytes"
@@ -6,16 +6,14 @@ import (
 	"os"
 	"sync"
 	"time"
-
-	"github.com/caddyserver/caddy/v2"
 )
 
-// pausable is a body whose reading can be given up after some time and gone on
-// with by somebody else. A read deadline of the connection would not do: what
-// net/http has failed to read once, it may never read again. So each read runs
-// beside, and the one that is under way when the time is over is waited for by
-// whoever reads next.
-type pausable struct {
+// TimeoutReader reads a body and can stop after some time, so that another reader
+// continues where it stopped. A read deadline of the connection would not do:
+// after net/http has failed to read once, it may never read again. So each read
+// runs in a goroutine, and the next reader waits for the one that is under way
+// when the time is over.
+type TimeoutReader struct {
 	from    io.Reader
 	timer   *time.Timer
 	expired <-chan time.Time // nil while there is no limit
@@ -23,29 +21,31 @@ type pausable struct {
 
 	// What the last read gave, and has not been handed out. While there is one
 	// under way, it is that one's.
-	buffer [pausableRead]byte
+	buffer [readSize]byte
 	left   []byte
 	err    error // behind what is left; it stays
 }
 
-// pausableRead is how much is read at once, in bytes.
-const pausableRead = 16 << 10
+// readSize is how much is read at once, in bytes.
+const readSize = 16 << 10
 
-func newPausable(from io.Reader) *pausable { return &pausable{from: from} }
+// NewTimeoutReader returns a reader without a timeout.
+func NewTimeoutReader(from io.Reader) *TimeoutReader { return &TimeoutReader{from: from} }
 
-// impatient limits the time for all that is read, until patient lifts that.
-func (p *pausable) impatient(within caddy.Duration) {
-	p.timer = time.NewTimer(time.Duration(within))
+// SetTimeout limits the time for everything that is read until ClearTimeout.
+func (p *TimeoutReader) SetTimeout(within time.Duration) {
+	p.timer = time.NewTimer(within)
 	p.expired = p.timer.C
 }
 
-func (p *pausable) patient() {
+// ClearTimeout ends what SetTimeout began.
+func (p *TimeoutReader) ClearTimeout() {
 	p.timer.Stop()
 	p.expired = nil
 }
 
-// Read gives os.ErrDeadlineExceeded when the time is over; nothing is lost then.
-func (p *pausable) Read(b []byte) (int, error) {
+// Read returns os.ErrDeadlineExceeded when the time is over. Nothing is lost then.
+func (p *TimeoutReader) Read(b []byte) (int, error) {
 	if p.reading == nil && len(p.left) == 0 && p.err == nil {
 		p.begin()
 	}
@@ -65,7 +65,7 @@ func (p *pausable) Read(b []byte) (int, error) {
 	return n, nil
 }
 
-func (p *pausable) begin() {
+func (p *TimeoutReader) begin() {
 	reading := make(chan struct{})
 	p.reading = reading
 	go func() {
@@ -75,32 +75,32 @@ func (p *pausable) begin() {
 	}()
 }
 
-// resumedBody is a body of which a part has been read: that part, and the rest
+// Prefixed is a body of which a part has been read: that part, and the rest
 // of the stream with the error it may end with. The part counts against the
 // budget no longer than until it has been passed on, since the rest may take as
 // long as the sender likes. Once the handlers have returned a transport may still
 // hold the body, and must not read from a buffer that is another sender's by
 // then.
-type resumedBody struct {
+type Prefixed struct {
 	mu     sync.Mutex
-	intake intake // the part that has been read
+	part   Buffer // what has been read
 	read   bytes.Reader
 	ended  bool
 	rest   io.Reader
 	closer io.Closer
 }
 
-// resume takes over what has been read.
-func resume(in *intake, rest io.Reader, closer io.Closer) *resumedBody {
-	b := &resumedBody{intake: *in, rest: rest, closer: closer}
-	*in = intake{}
-	b.read.Reset(b.intake.bytes())
+// NewPrefixed takes over what has been read, and leaves in empty.
+func NewPrefixed(in *Buffer, rest io.Reader, closer io.Closer) *Prefixed {
+	b := &Prefixed{part: *in, rest: rest, closer: closer}
+	*in = Buffer{}
+	b.read.Reset(b.part.Bytes())
 	return b
 }
 
 // Read copies under the lock; the rest is the connection's, and waits for the
 // sender.
-func (b *resumedBody) Read(p []byte) (int, error) {
+func (b *Prefixed) Read(p []byte) (int, error) {
 	if n, done, err := b.readPart(p); done {
 		return n, err
 	}
@@ -108,7 +108,7 @@ func (b *resumedBody) Read(p []byte) (int, error) {
 }
 
 // readPart reads from the part, while there is some of it.
-func (b *resumedBody) readPart(p []byte) (n int, done bool, err error) {
+func (b *Prefixed) readPart(p []byte) (n int, done bool, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.ended {
@@ -125,16 +125,16 @@ func (b *resumedBody) readPart(p []byte) (n int, done bool, err error) {
 	return n, true, err
 }
 
-func (b *resumedBody) giveBack() {
+func (b *Prefixed) giveBack() {
 	b.read.Reset(nil)
-	b.intake.giveBack()
+	b.part.GiveBack()
 }
 
 // Close closes the sender's body.
-func (b *resumedBody) Close() error { return b.closer.Close() }
+func (b *Prefixed) Close() error { return b.closer.Close() }
 
-// end keeps late readers out.
-func (b *resumedBody) end() {
+// End keeps late readers out and gives back what is held.
+func (b *Prefixed) End() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.ended = true

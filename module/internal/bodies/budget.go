@@ -1,4 +1,4 @@
-package module
+package bodies
 
 import (
 	"fmt"
@@ -31,19 +31,28 @@ var buffered struct {
 	room  atomic.Int64 // what the buffers take that hold them
 }
 
-// bufferedBytes is how many bytes of bodies the process holds.
-func bufferedBytes() int64 { return buffered.total.Load() }
+// Usage is what the bodies take that the process holds, in bytes.
+type Usage struct {
+	Bodies int64 // all of them
+	Large  int64 // those above the size that has a reserved share
+	Room   int64 // the buffers that hold them
+}
 
-// budget is what a configuration lets the process hold, in bytes. An eighth is
+// InUse returns what the process holds now.
+func InUse() Usage {
+	return Usage{Bodies: buffered.total.Load(), Large: buffered.large.Load(), Room: buffered.room.Load()}
+}
+
+// Budget is what a configuration lets the process hold, in bytes. An eighth is
 // kept free for bodies up to smallBody, so that large ones cannot keep out what
 // most providers send.
-type budget struct {
+type Budget struct {
 	total, large int64
 }
 
-// newBudget makes a budget; zero is the default: a quarter of the memory limit
-// that the Go runtime knows, at most defaultMaxBuffered.
-func newBudget(total int64) budget {
+// NewBudget returns a budget of so many bytes. Zero is the default: a quarter of
+// the memory limit that the Go runtime knows, at most defaultMaxBuffered.
+func NewBudget(total int64) Budget {
 	if total == 0 {
 		total = defaultMaxBuffered
 		const onlyAsk = -1
@@ -51,15 +60,15 @@ func newBudget(total int64) budget {
 			total = max(min(total, limit/4), 1)
 		}
 	}
-	return budget{total: total, large: total - total/8}
+	return Budget{total: total, large: total - total/8}
 }
 
-// largestBody is the largest max_body that fits into the budget.
-func (b budget) largestBody() int64 { return max(b.large, min(b.total, smallBody)) }
+// LargestBody returns the largest max_body that fits into the budget.
+func (b Budget) LargestBody() int64 { return max(b.large, min(b.total, smallBody)) }
 
-// checkMaxBody refuses a limit that no body could ever reach.
-func (b budget) checkMaxBody(maxBody int64) error {
-	most := b.largestBody()
+// CheckMaxBody returns an error for a max_body that no body could ever reach.
+func (b Budget) CheckMaxBody(maxBody int64) error {
+	most := b.LargestBody()
 	if maxBody <= most {
 		return nil
 	}
@@ -80,16 +89,16 @@ func sizeText(n uint64) string {
 	return strconv.FormatUint(n, 10) + []string{"B", "KiB", "MiB", "GiB"}[unit]
 }
 
-// believes reports whether a declared length may be made room for before it has
+// fits reports whether a declared length may be made room for before it has
 // arrived: it may while all buffers together stay within the budget, and then a
-// body is not copied as it grows. Otherwise a buffer at most doubles what has
+// body is not Copy as it grows. Otherwise a buffer at most doubles what has
 // arrived, so that claims cost others no more than that.
-func (b budget) believes(declared int64) bool {
+func (b Budget) fits(declared int64) bool {
 	return buffered.room.Load()+declared <= b.total
 }
 
-// hold is the part of the budget that one body has.
-type hold struct {
+// quota is the part of the budget that one body has.
+type quota struct {
 	bytes int64
 	room  int64
 	large bool
@@ -97,14 +106,14 @@ type hold struct {
 
 // take adds bytes that have arrived, or reports that there is no room for them
 // and adds nothing.
-func (h *hold) take(n int64, b budget) bool {
-	large := h.large || h.bytes+n > smallBody
+func (q *quota) take(n int64, b Budget) bool {
+	large := q.large || q.bytes+n > smallBody
 	var toLarge int64 // all of a body that becomes large
 	switch {
-	case h.large:
+	case q.large:
 		toLarge = n
 	case large:
-		toLarge = h.bytes + n
+		toLarge = q.bytes + n
 	}
 	buffered.taking.Lock()
 	defer buffered.taking.Unlock()
@@ -113,23 +122,23 @@ func (h *hold) take(n int64, b budget) bool {
 	}
 	buffered.total.Add(n)
 	buffered.large.Add(toLarge)
-	h.bytes += n
-	h.large = large
+	q.bytes += n
+	q.large = large
 	return true
 }
 
 // makeRoom counts the memory of the buffer that the body is in now.
-func (h *hold) makeRoom(size int) {
-	buffered.room.Add(int64(size) - h.room)
-	h.room = int64(size)
+func (q *quota) makeRoom(size int) {
+	buffered.room.Add(int64(size) - q.room)
+	q.room = int64(size)
 }
 
 // giveBack returns all of it.
-func (h *hold) giveBack() {
-	if h.large {
-		buffered.large.Add(-h.bytes)
+func (q *quota) giveBack() {
+	if q.large {
+		buffered.large.Add(-q.bytes)
 	}
-	buffered.total.Add(-h.bytes)
-	buffered.room.Add(-h.room)
-	*h = hold{}
+	buffered.total.Add(-q.bytes)
+	buffered.room.Add(-q.room)
+	*q = quota{}
 }

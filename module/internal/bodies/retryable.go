@@ -1,4 +1,4 @@
-package module
+package bodies
 
 import (
 	"bytes"
@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// retryableBody is a verified body on its way to the application. Handlers may
+// Retryable is a verified body on its way to the application. Handlers may
 // read it one after the other, and a proxy may send it to several upstreams:
 // each reader gets all of it, from the first byte.
 //
@@ -31,10 +31,12 @@ import (
 //
 // A reader that cannot have the whole body gets an error, and the body has a
 // fault from then on: no answer to it counts as a delivery.
-type retryableBody struct {
+type Retryable struct {
+	// Buffer holds the body. The caller fills it and then calls Arrived.
+	Buffer Buffer
+
 	mu      sync.Mutex
 	reader  bytes.Reader
-	intake  intake // where it came from, and what holds it
 	trace   httptrace.ClientTrace
 	ctx     context.Context // of the handlers that read it
 	stop    func()          // ends that context; nil if nothing may
@@ -70,8 +72,8 @@ type reading struct {
 // connection of that one is closed by then, so it ends as soon as it writes.
 const lastAttempt = time.Second
 
-// errBodyInUse is what a reader gets that cannot have the whole body.
-var errBodyInUse = errors.New("the body of the delivery cannot be read from its beginning by this handler")
+// errInUse is what a reader gets that cannot have the whole body.
+var errInUse = errors.New("the body of the delivery cannot be read from its beginning by this handler")
 
 // The faults of a body, as an operator reads them: each says what to change.
 const (
@@ -82,26 +84,26 @@ const (
 	faultHollow  = "request_body max_size stands between two handlers that read the body, so that the second one got nothing; put request_body before verify_webhook, or use max_body instead"
 )
 
-// arrived readies the body for its way, once it is there and verified.
-func (b *retryableBody) arrived() { b.reader.Reset(b.intake.bytes()) }
+// Arrived readies the body for its readers, once all of it is in the buffer.
+func (b *Retryable) Arrived() { b.reader.Reset(b.Buffer.Bytes()) }
 
-// size is the length of the body in bytes.
-func (b *retryableBody) size() int64 { return b.reader.Size() }
+// Size returns the length of the body in bytes.
+func (b *Retryable) Size() int64 { return b.reader.Size() }
 
-// copied returns a copy of the body, or nothing once it is gone.
-func (b *retryableBody) copied() []byte {
+// Copy returns a copy of the body, or nothing once it is gone.
+func (b *Retryable) Copy() []byte {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.ended {
 		return nil
 	}
-	return bytes.Clone(b.intake.bytes())
+	return bytes.Clone(b.Buffer.Bytes())
 }
 
-// lend readies the body for the handlers that run in the returned context. Proxied
-// returns a value that changes whenever a proxy among them returns. Stop ends
-// the context, and may be nil.
-func (b *retryableBody) lend(ctx context.Context, proxied func() any, stop func()) context.Context {
+// Lend readies the body for the handlers that run in the returned context.
+// proxied returns a value that changes whenever a proxy among them returns. stop
+// ends the context, and may be nil.
+func (b *Retryable) Lend(ctx context.Context, proxied func() any, stop func()) context.Context {
 	b.ctx, b.proxied, b.stop = ctx, proxied, stop
 	b.reading.began = proxied()
 	b.trace = httptrace.ClientTrace{
@@ -118,15 +120,15 @@ func (b *retryableBody) lend(ctx context.Context, proxied func() any, stop func(
 	return httptrace.WithClientTrace(ctx, &b.trace)
 }
 
-// serve calls the handlers that the body is lent to. A Read below it, on the
+// Serve calls the handlers that the body is lent to. A Read below it, on the
 // same goroutine, is a handler's own and never that of an announced transport.
 //
 //go:noinline
-func (b *retryableBody) serve(handlers func() error) error { return handlers() }
+func (b *Retryable) Serve(handlers func() error) error { return handlers() }
 
 // Where a call comes from, for onStack.
 const (
-	inHandlers       = ".(*retryableBody).serve"
+	inHandlers       = "/bodies.(*Retryable).Serve"
 	inMaxBytesReader = "net/http.(*maxBytesReader).Close"
 )
 
@@ -149,9 +151,9 @@ func onStack(function string) bool {
 	}
 }
 
-// Read copies under the lock, so that no reader is left with a part of the
-// buffer itself.
-func (b *retryableBody) Read(p []byte) (int, error) {
+// Read reads the body, each reader from the first byte. It copies under the lock,
+// so that no reader is left with a part of the buffer itself.
+func (b *Retryable) Read(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
@@ -161,7 +163,7 @@ func (b *retryableBody) Read(p []byte) (int, error) {
 		return 0, io.ErrClosedPipe
 	}
 	if !b.enter() {
-		return 0, errBodyInUse
+		return 0, errInUse
 	}
 	n, err := b.reader.Read(p)
 	b.reading.read, b.reading.readSince, b.reading.suspect = true, true, ""
@@ -173,7 +175,7 @@ func (b *retryableBody) Read(p []byte) (int, error) {
 
 // enter finds out whose Read this is, and begins a reading for a new reader. It
 // reports false if that one cannot have the whole body.
-func (b *retryableBody) enter() bool {
+func (b *Retryable) enter() bool {
 	switch {
 	case b.fault != "":
 		return false
@@ -196,11 +198,11 @@ func (b *retryableBody) enter() bool {
 
 // returned reports whether the proxy that was reading has returned, so that
 // whatever reads now is another reader.
-func (b *retryableBody) returned() bool { return b.proxied() != b.reading.began }
+func (b *Retryable) returned() bool { return b.proxied() != b.reading.began }
 
 // restart begins a reading at the first byte. It reports false if a transport
 // does not end the one before.
-func (b *retryableBody) restart() bool {
+func (b *Retryable) restart() bool {
 	if !b.sent() {
 		b.fail(faultOverlap)
 		return false
@@ -215,7 +217,7 @@ func (b *retryableBody) restart() bool {
 
 // sent waits until no announced attempt is being written, and reports whether
 // it is so. The lock is not held meanwhile.
-func (b *retryableBody) sent() bool {
+func (b *Retryable) sent() bool {
 	for b.sending != nil && !b.ended {
 		sending := b.sending
 		b.mu.Unlock()
@@ -243,7 +245,7 @@ func wait(ctx context.Context, sent <-chan struct{}) bool {
 
 // fail gives the body a fault. No answer counts from now on, so the handlers
 // are ended: a transport may otherwise write what a proxy holds of the body.
-func (b *retryableBody) fail(fault string) {
+func (b *Retryable) fail(fault string) {
 	if b.fault != "" {
 		return
 	}
@@ -260,7 +262,7 @@ func (b *retryableBody) fail(fault string) {
 // A transport that announces its attempts dials in the background, and its dial
 // may come late: the attempt has then used another connection that became free,
 // and the next reader is at work. So only a handler's own dial counts.
-func (b *retryableBody) dialing() {
+func (b *Retryable) dialing() {
 	if !onStack(inHandlers) {
 		return
 	}
@@ -281,7 +283,7 @@ func (b *retryableBody) dialing() {
 }
 
 // attempt is the beginning of an announced attempt.
-func (b *retryableBody) attempt() {
+func (b *Retryable) attempt() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	// The upstream may have all of the body before the transport has seen its end.
@@ -315,7 +317,7 @@ func (b *retryableBody) attempt() {
 // They do not say which attempt they are of: the goroutine that writes to a
 // connection may speak only after the attempt was given up and the next one has
 // begun.
-func (b *retryableBody) writing() {
+func (b *Retryable) writing() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.reading.written = true
@@ -324,7 +326,7 @@ func (b *retryableBody) writing() {
 	}
 }
 
-func (b *retryableBody) wrote() {
+func (b *Retryable) wrote() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch now := &b.reading; {
@@ -344,7 +346,7 @@ func (b *retryableBody) wrote() {
 }
 
 // answering is the first byte of an upstream's answer.
-func (b *retryableBody) answering() {
+func (b *Retryable) answering() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.reading.answered = true
@@ -352,7 +354,7 @@ func (b *retryableBody) answering() {
 
 // Close ends a reading that was not announced. A transport that announces its
 // attempts may close late, in the middle of the next reading.
-func (b *retryableBody) Close() error {
+func (b *Retryable) Close() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := &b.reading
@@ -371,8 +373,8 @@ func (b *retryableBody) Close() error {
 	return nil
 }
 
-// unsound returns why an answer does not count as a delivery, or nothing.
-func (b *retryableBody) unsound() string {
+// Fault returns why an answer does not count as a delivery, or nothing.
+func (b *Retryable) Fault() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.fault == "" && b.sending == nil {
@@ -381,20 +383,20 @@ func (b *retryableBody) unsound() string {
 	return b.fault
 }
 
-// unanswered reports whether an announced attempt has had no answer: a status
+// Unanswered reports whether an announced attempt has had no answer: a status
 // is then the proxy's own.
-func (b *retryableBody) unanswered() bool {
+func (b *Retryable) Unanswered() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.reading.announced && !b.reading.answered
 }
 
-// end gives the buffer back once the handlers have returned. If a transport is
+// End gives the buffer back once the handlers have returned. If a transport is
 // still sending it to an upstream that answered early, that happens as soon as
 // the transport is done. A transport that never says so leaves the buffer to
 // the garbage collector, and it counts until then. A reader that comes later
 // gets an error and never another sender's body.
-func (b *retryableBody) end() {
+func (b *Retryable) End() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.ended || b.leaving {
@@ -408,9 +410,9 @@ func (b *retryableBody) end() {
 	if now.announced {
 		begun = now.written
 	}
-	if begun && (!now.over || b.sending != nil) && b.intake.buffer != nil {
+	if begun && (!now.over || b.sending != nil) && b.Buffer.pooled != nil {
 		b.leaving = true
-		b.abandoned = runtime.AddCleanup(b.intake.buffer, func(held hold) { held.giveBack() }, b.intake.hold)
+		b.abandoned = runtime.AddCleanup(b.Buffer.pooled, func(held quota) { held.giveBack() }, b.Buffer.quota)
 		return
 	}
 	b.giveBack()
@@ -418,7 +420,7 @@ func (b *retryableBody) end() {
 
 // left gives the buffer back if the handlers have returned before the transport
 // was done.
-func (b *retryableBody) left() {
+func (b *Retryable) left() {
 	if b.leaving && b.reading.over && b.sending == nil {
 		b.leaving = false
 		b.abandoned.Stop()
@@ -426,8 +428,8 @@ func (b *retryableBody) left() {
 	}
 }
 
-func (b *retryableBody) giveBack() {
+func (b *Retryable) giveBack() {
 	b.ended = true
 	b.reader.Reset(nil)
-	b.intake.giveBack()
+	b.Buffer.GiveBack()
 }

@@ -1,4 +1,4 @@
-package module
+package bodies
 
 import (
 	"bytes"
@@ -18,27 +18,27 @@ import (
 )
 
 // bodyOf is a body that has arrived.
-func bodyOf(bytes []byte) *retryableBody {
-	b := &retryableBody{intake: intake{buffer: &buffer{bytes}}}
-	b.arrived()
+func bodyOf(bytes []byte) *Retryable {
+	b := &Retryable{Buffer: Buffer{pooled: &pooledBuffer{bytes}}}
+	b.Arrived()
 	return b
 }
 
 // lend lends a body to handlers of which no proxy returns.
-func lend(ctx context.Context, b *retryableBody) context.Context {
-	return b.lend(ctx, func() any { return nil }, nil)
+func lend(ctx context.Context, b *Retryable) context.Context {
+	return b.Lend(ctx, func() any { return nil }, nil)
 }
 
 // dial is a dial of the handler that reads the body.
-func dial(b *retryableBody) {
-	_ = b.serve(func() error {
+func dial(b *Retryable) {
+	_ = b.Serve(func() error {
 		b.dialing()
 		return nil
 	})
 }
 
 // attempt sends a body as a proxy does, to an upstream of its own.
-func attempt(ctx context.Context, t *testing.T, b *retryableBody, upstream http.HandlerFunc) error {
+func attempt(ctx context.Context, t *testing.T, b *Retryable, upstream http.HandlerFunc) error {
 	t.Helper()
 	server := httptest.NewServer(upstream)
 	defer server.Close()
@@ -46,7 +46,7 @@ func attempt(ctx context.Context, t *testing.T, b *retryableBody, upstream http.
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.ContentLength = b.size()
+	r.ContentLength = b.Size()
 	transport := &http.Transport{DisableKeepAlives: true}
 	res, err := transport.RoundTrip(r)
 	if err == nil {
@@ -88,7 +88,7 @@ func TestEveryAttemptSendsTheWholeBody(t *testing.T) {
 				if string(got) != string(body) {
 					t.Fatalf("%d of %d bytes, or others than were signed", len(got), size)
 				}
-				b.end()
+				b.End()
 			}
 		})
 	}
@@ -97,11 +97,11 @@ func TestEveryAttemptSendsTheWholeBody(t *testing.T) {
 // TestEveryReaderBeginsAtTheFirstByte: readers that announce nothing, one after
 // the other.
 func TestEveryReaderBeginsAtTheFirstByte(t *testing.T) {
-	for name, between := range map[string]func(b *retryableBody){
-		"closed":     func(b *retryableBody) { b.Close() },
-		"not closed": func(*retryableBody) {},
-		"closed before its end": func(b *retryableBody) {
-			_ = b.serve(func() error {
+	for name, between := range map[string]func(b *Retryable){
+		"closed":     func(b *Retryable) { b.Close() },
+		"not closed": func(*Retryable) {},
+		"closed before its end": func(b *Retryable) {
+			_ = b.Serve(func() error {
 				_, _ = b.Read(make([]byte, 3))
 				return b.Close()
 			})
@@ -114,8 +114,8 @@ func TestEveryReaderBeginsAtTheFirstByte(t *testing.T) {
 				t.Fatalf("%q %v", first, err)
 			}
 			between(b)
-			if second, err := io.ReadAll(b); err != nil || string(second) != "abcdef" || b.unsound() != "" {
-				t.Errorf("a second reader got %q: %v %s", second, err, b.unsound())
+			if second, err := io.ReadAll(b); err != nil || string(second) != "abcdef" || b.Fault() != "" {
+				t.Errorf("a second reader got %q: %v %s", second, err, b.Fault())
 			}
 		})
 	}
@@ -126,13 +126,13 @@ func TestEveryReaderBeginsAtTheFirstByte(t *testing.T) {
 func TestReaderAfterAProxyThatFailed(t *testing.T) {
 	returned := 0
 	b := bodyOf([]byte("0123456789"))
-	b.lend(t.Context(), func() any { return returned }, nil)
+	b.Lend(t.Context(), func() any { return returned }, nil)
 	_, _ = b.Read(make([]byte, 2)) // what the proxy buffers
 	dial(b)
 	_, _ = b.Read(make([]byte, 4))
 	returned++
-	if got, err := io.ReadAll(b); err != nil || string(got) != "0123456789" || b.unsound() != "" {
-		t.Errorf("%q %v %s", got, err, b.unsound())
+	if got, err := io.ReadAll(b); err != nil || string(got) != "0123456789" || b.Fault() != "" {
+		t.Errorf("%q %v %s", got, err, b.Fault())
 	}
 }
 
@@ -142,13 +142,13 @@ func TestSecondAttemptWithoutAnAnnouncement(t *testing.T) {
 	t.Run("after the beginning", func(t *testing.T) {
 		b := bodyOf([]byte("0123456789"))
 		stopped := false
-		b.lend(t.Context(), func() any { return nil }, func() { stopped = true })
+		b.Lend(t.Context(), func() any { return nil }, func() { stopped = true })
 		_, _ = b.Read(make([]byte, 2))
 		dial(b)
 		_, _ = b.Read(make([]byte, 4))
 		dial(b)
-		if got, err := io.ReadAll(b); !errors.Is(err, errBodyInUse) || len(got) > 0 || b.unsound() != faultDialed || !stopped {
-			t.Errorf("%q %v %q, stopped %v", got, err, b.unsound(), stopped)
+		if got, err := io.ReadAll(b); !errors.Is(err, errInUse) || len(got) > 0 || b.Fault() != faultDialed || !stopped {
+			t.Errorf("%q %v %q, stopped %v", got, err, b.Fault(), stopped)
 		}
 	})
 	t.Run("after the end", func(t *testing.T) {
@@ -157,11 +157,11 @@ func TestSecondAttemptWithoutAnAnnouncement(t *testing.T) {
 		dial(b)
 		_, _ = io.ReadAll(b)
 		dial(b) // and the proxy's own reader remembers the end
-		if b.unsound() != faultDialed {
-			t.Errorf("%q", b.unsound())
+		if b.Fault() != faultDialed {
+			t.Errorf("%q", b.Fault())
 		}
-		if got, err := io.ReadAll(b); err != nil || string(got) != "0123456789" || b.unsound() != "" {
-			t.Errorf("another reader got %q %v %q", got, err, b.unsound())
+		if got, err := io.ReadAll(b); err != nil || string(got) != "0123456789" || b.Fault() != "" {
+			t.Errorf("another reader got %q %v %q", got, err, b.Fault())
 		}
 	})
 	t.Run("of a copy", func(t *testing.T) {
@@ -171,8 +171,8 @@ func TestSecondAttemptWithoutAnAnnouncement(t *testing.T) {
 		b.Close()
 		dial(b)
 		dial(b)
-		if b.unsound() != "" {
-			t.Errorf("%q", b.unsound())
+		if b.Fault() != "" {
+			t.Errorf("%q", b.Fault())
 		}
 	})
 }
@@ -188,18 +188,18 @@ func TestBodyBehindARememberedEnd(t *testing.T) {
 	_, _ = io.ReadAll(limited)
 	limited.Close()
 	written()
-	if b.unsound() != "" {
-		t.Fatalf("%q", b.unsound())
+	if b.Fault() != "" {
+		t.Fatalf("%q", b.Fault())
 	}
 	if got, _ := io.ReadAll(limited); len(got) > 0 {
 		t.Fatalf("net/http has changed: %q", got)
 	}
-	_ = b.serve(limited.Close)
+	_ = b.Serve(limited.Close)
 	begin()
 	writing()
 	written()
-	if b.unsound() != faultHollow {
-		t.Errorf("%q", b.unsound())
+	if b.Fault() != faultHollow {
+		t.Errorf("%q", b.Fault())
 	}
 }
 
@@ -221,8 +221,8 @@ func TestLateCloseBehindARememberedEnd(t *testing.T) {
 	}
 	limited.Close()
 	written()
-	if b.unsound() != "" {
-		t.Errorf("%q", b.unsound())
+	if b.Fault() != "" {
+		t.Errorf("%q", b.Fault())
 	}
 }
 
@@ -243,7 +243,7 @@ func TestReaderWhileAnUpstreamStillReads(t *testing.T) {
 			time.Sleep(lastAttempt / 2)
 			written()
 		}()
-		_ = b.serve(func() error {
+		_ = b.Serve(func() error {
 			if got, err := io.ReadAll(b); err != nil || string(got) != "0123456789" {
 				t.Errorf("%q %v", got, err)
 			}
@@ -254,20 +254,20 @@ func TestReaderWhileAnUpstreamStillReads(t *testing.T) {
 		begin()
 		writing()
 		b.answering()
-		_ = b.serve(func() error {
-			if got, err := io.ReadAll(b); !errors.Is(err, errBodyInUse) || len(got) > 0 {
+		_ = b.Serve(func() error {
+			if got, err := io.ReadAll(b); !errors.Is(err, errInUse) || len(got) > 0 {
 				t.Errorf("%q %v", got, err)
 			}
 			return nil
 		})
-		if b.unsound() != faultOverlap {
-			t.Errorf("%q", b.unsound())
+		if b.Fault() != faultOverlap {
+			t.Errorf("%q", b.Fault())
 		}
 	})
 }
 
 // announced is the trace by which a transport speaks of its attempts.
-func announced(ctx context.Context, b *retryableBody) (begin, writing, written func()) {
+func announced(ctx context.Context, b *Retryable) (begin, writing, written func()) {
 	trace := httptrace.ContextClientTrace(lend(ctx, b))
 	return func() { trace.GotConn(httptrace.GotConnInfo{}) },
 		trace.WroteHeaders,
@@ -288,7 +288,7 @@ func TestAttemptThatNeverEnds(t *testing.T) {
 	if waited := time.Since(began); waited >= lastAttempt {
 		t.Errorf("waited %v although the time for an answer was over", waited)
 	}
-	if got, err := io.ReadAll(b); !errors.Is(err, errBodyInUse) {
+	if got, err := io.ReadAll(b); !errors.Is(err, errInUse) {
 		t.Errorf("read %q: %v", got, err)
 	}
 }
@@ -330,7 +330,7 @@ func TestConnectionThatWasNotUsed(t *testing.T) {
 // TestReadAhead: a handler has read the beginning of the body and puts it in
 // front of the rest, before a transport announces anything.
 func TestReadAhead(t *testing.T) {
-	open := func(t *testing.T) (begin, writing, written func(), body io.Reader, rest *retryableBody) {
+	open := func(t *testing.T) (begin, writing, written func(), body io.Reader, rest *Retryable) {
 		t.Helper()
 		rest = bodyOf([]byte("0123456789"))
 		begin, writing, written = announced(t.Context(), rest)
@@ -366,10 +366,10 @@ func TestReadAhead(t *testing.T) {
 		}
 		written()
 		begin()
-		if got, err := io.ReadAll(rest); !errors.Is(err, errBodyInUse) {
+		if got, err := io.ReadAll(rest); !errors.Is(err, errInUse) {
 			t.Errorf("the second upstream gets %q, %v", got, err)
 		}
-		rest.end()
+		rest.End()
 		if !rest.ended {
 			t.Error("the buffer is not given back")
 		}
@@ -381,48 +381,48 @@ func TestReadAhead(t *testing.T) {
 func TestBufferOfAnAttemptThatNeverEnds(t *testing.T) {
 	expectNothingBuffered(t)
 	func() {
-		b := &retryableBody{}
-		if err := b.intake.readAll(strings.NewReader(strings.Repeat("x", 5000)), limits{declared: -1, most: 10000, budget: free}, io.Discard); err != nil {
+		b := &Retryable{}
+		if err := b.Buffer.ReadAll(strings.NewReader(strings.Repeat("x", 5000)), Limits{Declared: -1, Most: 10000, Budget: free}, io.Discard); err != nil {
 			t.Fatal(err)
 		}
-		b.arrived()
+		b.Arrived()
 		ctx, cancel := context.WithCancel(t.Context())
 		begin, writing, _ := announced(ctx, b)
 		begin()
 		writing()
 		cancel()
 		begin() // it gives up on the one before, which says nothing
-		b.end()
+		b.End()
 	}()
 	for range 100 {
-		if bufferedBytes() == 0 {
+		if InUse().Bodies == 0 {
 			return
 		}
 		runtime.GC()
 		time.Sleep(time.Millisecond) // cleanups run beside
 	}
-	t.Errorf("%d bytes are counted for ever", bufferedBytes())
+	t.Errorf("%d bytes are counted for ever", InUse().Bodies)
 }
 
 // TestBufferOfABodyThatIsStillSent is not given to the next sender.
 func TestBufferOfABodyThatIsStillSent(t *testing.T) {
 	mark := strings.Repeat("A", 5000)
 	for name, c := range map[string]struct {
-		use    func(b *retryableBody, begin, writing, written func())
+		use    func(b *Retryable, begin, writing, written func())
 		reused bool
 	}{
-		"never used": {func(*retryableBody, func(), func(), func()) {}, true},
-		"begun":      {func(_ *retryableBody, begin, _, _ func()) { begin() }, true},
-		"being sent": {func(_ *retryableBody, begin, writing, _ func()) { begin(); writing() }, false},
-		"sent":       {func(_ *retryableBody, begin, writing, written func()) { begin(); writing(); written() }, true},
-		"half read":  {func(b *retryableBody, _, _, _ func()) { _, _ = b.Read(make([]byte, 10)) }, false},
-		"read":       {func(b *retryableBody, _, _, _ func()) { _, _ = io.ReadAll(b) }, true},
+		"never used": {func(*Retryable, func(), func(), func()) {}, true},
+		"begun":      {func(_ *Retryable, begin, _, _ func()) { begin() }, true},
+		"being sent": {func(_ *Retryable, begin, writing, _ func()) { begin(); writing() }, false},
+		"sent":       {func(_ *Retryable, begin, writing, written func()) { begin(); writing(); written() }, true},
+		"half read":  {func(b *Retryable, _, _, _ func()) { _, _ = b.Read(make([]byte, 10)) }, false},
+		"read":       {func(b *Retryable, _, _, _ func()) { _, _ = io.ReadAll(b) }, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := bodyOf([]byte(mark))
 			begin, writing, written := announced(context.Background(), b)
 			c.use(b, begin, writing, written)
-			b.end()
+			b.End()
 			if b.ended != c.reused {
 				t.Errorf("given back: %v", b.ended)
 			}
@@ -437,10 +437,10 @@ func TestBufferOfABodyThatIsStillSent(t *testing.T) {
 func TestBufferOfAProxyThatFoundNoUpstream(t *testing.T) {
 	returned := 0
 	b := bodyOf([]byte("0123456789"))
-	b.lend(t.Context(), func() any { return returned }, nil)
+	b.Lend(t.Context(), func() any { return returned }, nil)
 	_, _ = b.Read(make([]byte, 4))
 	returned++
-	b.end()
+	b.End()
 	if !b.ended {
 		t.Error("the buffer is not given back")
 	}
@@ -455,53 +455,30 @@ func TestUpstreamThatCannotBeReached(t *testing.T) {
 		t.Fatal(err)
 	}
 	listener.Close() // nobody listens there now
-	b := &retryableBody{}
-	if err := b.intake.readAll(strings.NewReader("abcdef"), limits{declared: -1, most: 10, budget: free}, io.Discard); err != nil {
+	b := &Retryable{}
+	if err := b.Buffer.ReadAll(strings.NewReader("abcdef"), Limits{Declared: -1, Most: 10, Budget: free}, io.Discard); err != nil {
 		t.Fatal(err)
 	}
-	b.arrived()
+	b.Arrived()
 	r, err := http.NewRequestWithContext(lend(t.Context(), b), http.MethodPost, "http://"+listener.Addr().String(), keptOpen{b})
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.ContentLength = b.size()
+	r.ContentLength = b.Size()
 	if res, err := http.DefaultTransport.RoundTrip(r); err == nil {
 		res.Body.Close()
 		t.Fatal("an answer")
 	}
-	b.end()
-	if n := bufferedBytes(); n != 0 {
+	b.End()
+	if n := InUse().Bodies; n != 0 {
 		t.Errorf("%d bytes are still counted although nobody can read them", n)
 	}
 }
 
 // keptOpen is a body whose end is not passed on.
-type keptOpen struct{ *retryableBody }
+type keptOpen struct{ *Retryable }
 
 func (keptOpen) Close() error { return nil }
-
-// TestBodiesNeverMix sends many deliveries at once through pooled buffers.
-func TestBodiesNeverMix(t *testing.T) {
-	g := newGateway(t, map[string]any{"replay": map[string]any{"store": "none"}}, nil)
-	var group sync.WaitGroup
-	for i := range 8 {
-		group.Go(func() {
-			for n := range 40 {
-				body := strings.Repeat(string(rune('a'+i)), 3000+n*997)
-				a, err := g.try(g.request(t, craneops(body), strings.NewReader(body)))
-				if err != nil || a.status != http.StatusNoContent {
-					t.Errorf("%d %v", a.status, err)
-				}
-			}
-		})
-	}
-	group.Wait()
-	for _, got := range g.delivered() {
-		if strings.Trim(got.body, got.body[:1]) != "" {
-			t.Fatalf("bodies mixed: %.100q", got.body)
-		}
-	}
-}
 
 // TestNextProxyBeforeTheEndIsSeen: an upstream that has the declared length
 // answers, and the next proxy begins, before the transport has seen the end.
@@ -521,8 +498,8 @@ func TestNextProxyBeforeTheEndIsSeen(t *testing.T) {
 		}()
 		begin()
 		writing()
-		if got, err := io.ReadAll(b); err != nil || string(got) != "0123456789" || b.unsound() != "" {
-			t.Errorf("%q %v %q", got, err, b.unsound())
+		if got, err := io.ReadAll(b); err != nil || string(got) != "0123456789" || b.Fault() != "" {
+			t.Errorf("%q %v %q", got, err, b.Fault())
 		}
 	})
 }
@@ -565,9 +542,9 @@ func TestDialOfAnAttemptThatIsOver(t *testing.T) {
 
 	b := bodyOf([]byte("0123456789"))
 	ctx := lend(context.Background(), b)
-	_ = b.serve(func() error {
+	_ = b.Serve(func() error {
 		r, _ := http.NewRequestWithContext(ctx, http.MethodPost, upstream.URL, b)
-		r.ContentLength = b.size()
+		r.ContentLength = b.Size()
 		res, err := transport.RoundTrip(r)
 		if err != nil {
 			t.Fatal(err)
@@ -586,8 +563,8 @@ func TestDialOfAnAttemptThatIsOver(t *testing.T) {
 		close(late)
 		<-dialed
 		rest, err := io.ReadAll(b)
-		if string(first)+string(rest) != "0123456789" || err != nil || b.unsound() != "" {
-			t.Errorf("%q, %q %v: %s", first, rest, err, b.unsound())
+		if string(first)+string(rest) != "0123456789" || err != nil || b.Fault() != "" {
+			t.Errorf("%q, %q %v: %s", first, rest, err, b.Fault())
 		}
 		return nil
 	})
@@ -604,10 +581,10 @@ func TestLateWordOfAnAttempt(t *testing.T) {
 		writing() // the first
 		written()
 		writing()
-		if got, err := io.ReadAll(b); err != nil || string(got) != "0123456789" || b.unsound() != "" {
-			t.Errorf("%q %v %s", got, err, b.unsound())
+		if got, err := io.ReadAll(b); err != nil || string(got) != "0123456789" || b.Fault() != "" {
+			t.Errorf("%q %v %s", got, err, b.Fault())
 		}
-		if !b.unanswered() {
+		if !b.Unanswered() {
 			t.Error("the attempt is no longer taken for one of a transport")
 		}
 	})
@@ -622,8 +599,8 @@ func TestLateWordOfAnAttempt(t *testing.T) {
 		writing() // the first
 		written()
 		rest, err := io.ReadAll(b)
-		if string(first)+string(rest) != "0123456789" && (err == nil || b.unsound() == "") {
-			t.Errorf("the upstream gets %q and %q, %v: %q", first, rest, err, b.unsound())
+		if string(first)+string(rest) != "0123456789" && (err == nil || b.Fault() == "") {
+			t.Errorf("the upstream gets %q and %q, %v: %q", first, rest, err, b.Fault())
 		}
 	})
 	t.Run("after what a proxy holds", func(t *testing.T) {
@@ -635,8 +612,8 @@ func TestLateWordOfAnAttempt(t *testing.T) {
 		written() // nothing could be written
 		begin()
 		writing()
-		if rest, err := io.ReadAll(b); err != nil || string(rest) != "456789" || b.unsound() != "" {
-			t.Errorf("%q %v %s", rest, err, b.unsound())
+		if rest, err := io.ReadAll(b); err != nil || string(rest) != "456789" || b.Fault() != "" {
+			t.Errorf("%q %v %s", rest, err, b.Fault())
 		}
 	})
 }
@@ -651,7 +628,7 @@ func TestDeepStack(t *testing.T) {
 		return below(routes - 1)
 	}
 	for _, routes := range []int{0, 100, 250, 251, 252, 253, 254, 255, 256, 257, 1000} {
-		_ = new(retryableBody).serve(func() error {
+		_ = new(Retryable).Serve(func() error {
 			if !below(routes) {
 				t.Errorf("not found below %d", routes)
 			}

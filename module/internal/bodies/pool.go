@@ -1,4 +1,4 @@
-package module
+package bodies
 
 import (
 	"math/bits"
@@ -13,11 +13,11 @@ const (
 	largestPooled  = 16 << 20
 )
 
-// buffer is what a body is in. It is passed on as a pointer, so that pooling it
+// pooledBuffer is what a body is in. It is passed on as a pointer, so that pooling it
 // makes no garbage either.
-type buffer struct{ bytes []byte }
+type pooledBuffer struct{ bytes []byte }
 
-var bufferPools [64]sync.Pool // of *buffer, by class
+var bufferPools [64]sync.Pool // of *pooledBuffer, by class
 
 // classOf gives the class of the smallest buffer that holds n bytes, and its
 // size in bytes.
@@ -35,20 +35,20 @@ func classOf(n int) (class, size int) {
 
 // getBuffer gives an empty buffer with room for n bytes or a little more. What
 // is larger than the largest pooled one is made to measure.
-func getBuffer(n int) *buffer {
+func getBuffer(n int) *pooledBuffer {
 	if n > largestPooled {
-		return &buffer{make([]byte, 0, n)}
+		return &pooledBuffer{make([]byte, 0, n)}
 	}
 	class, size := classOf(n)
-	if pooled, ok := bufferPools[class].Get().(*buffer); ok {
+	if pooled, ok := bufferPools[class].Get().(*pooledBuffer); ok {
 		return pooled
 	}
-	return &buffer{make([]byte, 0, size)}
+	return &pooledBuffer{make([]byte, 0, size)}
 }
 
 // putBuffer takes a buffer back. Nothing may read it any more: the next sender's
 // body will be in it.
-func putBuffer(b *buffer) {
+func putBuffer(b *pooledBuffer) {
 	size := cap(b.bytes)
 	if size < smallestBuffer || size > largestPooled {
 		return
