@@ -7,7 +7,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
-	"github.com/hooklatch/hooklatch/module/tokens"
+	"github.com/hooklatch/hooklatch/module/args"
 	"github.com/hooklatch/hooklatch/schemes"
 )
 
@@ -53,10 +53,10 @@ type definitionBlock struct {
 //	}
 func readDefinition(d *caddyfile.Dispenser) (*schemes.Definition, error) {
 	b := &definitionBlock{Dispenser: d, begin: *d, options: map[string]caddyfile.Dispenser{}}
-	if err := tokens.None(d); err != nil {
+	if err := args.None(d); err != nil {
 		return nil, err
 	}
-	if err := tokens.Block(d, b.read, "variant", "alias"); err != nil {
+	if err := args.Block(d, b.read, "variant", "alias"); err != nil {
 		return nil, err
 	}
 	if _, err := b.Compile("own"); err != nil {
@@ -101,7 +101,7 @@ func (b *definitionBlock) read(option string) (known bool, err error) {
 		err = b.readTemplate()
 	case "json_object":
 		b.JSONObject = true
-		err = tokens.None(b.Dispenser)
+		err = args.None(b.Dispenser)
 	case "timestamp":
 		t := &b.Timestamp
 		err = b.pairs(placeWords+" "+unitWords, append(place(&t.Place), pair{"unit", &t.Unit})...)
@@ -121,7 +121,7 @@ func (b *definitionBlock) read(option string) (known bool, err error) {
 	case "alias":
 		err = b.readAlias()
 	default:
-		return false, tokens.Unknown(b.Dispenser,
+		return false, args.Unknown(b.Dispenser,
 			"source", "algorithm", "key", "signature", "variant", "signed", "json_object", "timestamp", "id",
 			"event", "occurrence_id", "occurred_at", "tenant", "environment", "alias")
 	}
@@ -135,7 +135,7 @@ func (b *definitionBlock) readSignature() error {
 	if err := b.pairs("header <name>", pair{"header", &f.Header}); err != nil {
 		return err
 	}
-	return tokens.Block(b.Dispenser, func(option string) (known bool, err error) {
+	return args.Block(b.Dispenser, func(option string) (known bool, err error) {
 		switch option {
 		case "encoding":
 			err = b.one(&f.Encoding, "hex | base64 | base64url")
@@ -146,9 +146,9 @@ func (b *definitionBlock) readSignature() error {
 		case "assign":
 			err = b.one(&f.Assign, "<text>")
 		case "names":
-			f.Names, err = tokens.Some(b.Dispenser, "<name...>")
+			f.Names, err = args.Some(b.Dispenser, "<name...>")
 		default:
-			return false, tokens.Unknown(b.Dispenser, "encoding", "prefix", "separator", "assign", "names")
+			return false, args.Unknown(b.Dispenser, "encoding", "prefix", "separator", "assign", "names")
 		}
 		return true, err
 	})
@@ -156,28 +156,28 @@ func (b *definitionBlock) readSignature() error {
 
 // readOccurrence reads a header, and whether its value is unique.
 func (b *definitionBlock) readOccurrence() error {
-	args := b.RemainingArgs()
-	b.OccurrenceIDUnique = len(args) == 2 && args[1] == "unique"
-	if len(args) == 0 || args[0] == "" || len(args) > 1 && !b.OccurrenceIDUnique {
+	values := b.RemainingArgs()
+	b.OccurrenceIDUnique = len(values) == 2 && values[1] == "unique"
+	if len(values) == 0 || values[0] == "" || len(values) > 1 && !b.OccurrenceIDUnique {
 		return b.Err("occurrence_id takes a header, and after it the word unique if the provider documents the ID as unique for each event: occurrence_id <header> [unique]")
 	}
-	b.OccurrenceID = args[0]
+	b.OccurrenceID = values[0]
 	return nil
 }
 
 // readAlias reads a block of other names.
 func (b *definitionBlock) readAlias() error {
-	if err := tokens.None(b.Dispenser); err != nil {
+	if err := args.None(b.Dispenser); err != nil {
 		return err
 	}
 	alias := map[string]string{}
 	for nesting := b.Nesting(); b.NextBlock(nesting); {
 		name := b.Val()
-		args := b.RemainingArgs()
-		if len(args) != 1 || args[0] == "" || name == "{" || alias[name] != "" {
+		values := b.RemainingArgs()
+		if len(values) != 1 || values[0] == "" || name == "{" || alias[name] != "" {
 			return b.Err("alias takes one header and its other name a line, each header once: <header> <other name>")
 		}
-		alias[name] = args[0]
+		alias[name] = values[0]
 	}
 	b.Aliases = append(b.Aliases, alias)
 	return nil
@@ -186,7 +186,7 @@ func (b *definitionBlock) readAlias() error {
 // one reads one argument that is not empty.
 func (b *definitionBlock) one(into *string, what string) (err error) {
 	option := b.Val()
-	if *into, err = tokens.One(b.Dispenser, what); err == nil && *into == "" {
+	if *into, err = args.One(b.Dispenser, what); err == nil && *into == "" {
 		err = b.Errf("%s is empty; write %s %s, or leave it out", option, option, what)
 	}
 	return err
@@ -228,25 +228,25 @@ func place(p *schemes.Place) []pair {
 // pairs reads words in pairs, such as `header X-Time unit ms`.
 func (b *definitionBlock) pairs(form string, known ...pair) error {
 	option := b.Val()
-	args := b.RemainingArgs()
+	values := b.RemainingArgs()
 	malformed := func(what string) error {
 		return b.Errf("%s %s; write %s %s", option, what, option, form)
 	}
-	if len(args) == 0 || len(args)%2 != 0 {
+	if len(values) == 0 || len(values)%2 != 0 {
 		return malformed("takes words in pairs")
 	}
-	for i := 0; i < len(args); i += 2 {
+	for i := 0; i < len(values); i += 2 {
 		found := false
 		for _, p := range known {
 			switch {
-			case p.name != args[i]:
+			case p.name != values[i]:
 				continue
 			case *p.into != "":
 				return malformed("has " + p.name + " twice")
-			case args[i+1] == "":
+			case values[i+1] == "":
 				return malformed("has an empty " + p.name)
 			}
-			*p.into, found = args[i+1], true
+			*p.into, found = values[i+1], true
 		}
 		if !found {
 			return malformed("has a word that is not known")

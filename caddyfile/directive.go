@@ -14,8 +14,8 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/hooklatch/hooklatch/module"
+	"github.com/hooklatch/hooklatch/module/args"
 	"github.com/hooklatch/hooklatch/module/replay"
-	"github.com/hooklatch/hooklatch/module/tokens"
 	"github.com/hooklatch/hooklatch/schemes"
 )
 
@@ -63,7 +63,7 @@ func parse(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 	if err := checkNoMatcher(d, handler.Secrets); err != nil {
 		return nil, err
 	}
-	if err := tokens.Block(d, func(option string) (bool, error) { return readOption(d, handler, option) }, "secret", "emit"); err != nil {
+	if err := args.Block(d, func(option string) (bool, error) { return readOption(d, handler, option) }, "secret", "emit"); err != nil {
 		return nil, err
 	}
 	if d.Next() { // Caddy leaves unread what follows the brace of an empty block
@@ -79,49 +79,49 @@ func readOption(d *caddyfile.Dispenser, h *module.Handler, option string) (known
 	switch option {
 	case "secret":
 		var secrets []string
-		if secrets, err = tokens.Some(d, "<secrets...>"); err == nil {
+		if secrets, err = args.Some(d, "<secrets...>"); err == nil {
 			err = checkSecrets(d, secrets)
 		}
 		h.Secrets = append(h.Secrets, secrets...)
 	case "provider":
-		h.Provider, err = tokens.Label(d)
+		h.Provider, err = args.Label(d)
 	case "public_url":
 		h.PublicURL, err = readPublicURL(d)
 	case "handshake":
 		h.Handshake = &module.Handshake{VerifyTokens: d.RemainingArgs()}
 		err = checkSecrets(d, h.Handshake.VerifyTokens)
 	case "methods":
-		h.Methods, err = tokens.Methods(d)
+		h.Methods, err = args.Methods(d)
 	case "tolerance":
 		h.Tolerance, err = readTolerance(d)
 	case "max_body":
-		h.MaxBody, err = tokens.Size(d)
+		h.MaxBody, err = args.Size(d)
 	case "body_timeout":
-		h.BodyTimeout, err = tokens.Duration(d)
+		h.BodyTimeout, err = args.Duration(d)
 	case "answer_within":
-		h.AnswerWithin, err = tokens.Duration(d)
+		h.AnswerWithin, err = args.Duration(d)
 	case "replay":
 		h.ReplayRaw, err = readReplay(d)
 	case "on_duplicate":
-		h.OnDuplicate, err = tokens.OneOf(d, module.DuplicateAck, module.DuplicateReject)
+		h.OnDuplicate, err = args.OneOf(d, module.DuplicateAck, module.DuplicateReject)
 	case "on_conflict":
-		h.OnConflict, err = tokens.OneOf(d, module.ConflictReject, module.ConflictAck, module.ConflictForward)
+		h.OnConflict, err = args.OneOf(d, module.ConflictReject, module.ConflictAck, module.ConflictForward)
 	case "retry_after":
-		h.RetryAfter, err = tokens.Duration(d)
+		h.RetryAfter, err = args.Duration(d)
 	case "emit":
 		var names []string
-		names, err = tokens.Some(d, "webhook or cloudevents or none")
+		names, err = args.Some(d, "webhook or cloudevents or none")
 		h.Emit = append(h.Emit, names...)
 	case "sign_upstream":
-		if h.SignUpstream, err = tokens.Some(d, "<secrets...>"); err == nil {
+		if h.SignUpstream, err = args.Some(d, "<secrets...>"); err == nil {
 			err = checkSecrets(d, h.SignUpstream)
 		}
 	case "observe":
-		h.Observe, err = true, tokens.None(d)
+		h.Observe, err = true, args.None(d)
 	case definitionOption:
 		h.SchemeDefinition, err = readDefinition(d)
 	default:
-		return false, tokens.Unknown(d, options...)
+		return false, args.Unknown(d, options...)
 	}
 	return true, err
 }
@@ -157,7 +157,7 @@ func checkNoMatcher(d *caddyfile.Dispenser, secrets []string) error {
 
 // readPublicURL reads one URL; what is in it, the handler checks.
 func readPublicURL(d *caddyfile.Dispenser) (string, error) {
-	text, err := tokens.One(d, "<scheme://host[:port][/prefix]>")
+	text, err := args.One(d, "<scheme://host[:port][/prefix]>")
 	if err == nil && text == "" {
 		err = d.Err("public_url is empty; write one such as https://hooks.example.com, or leave it out")
 	}
@@ -169,22 +169,22 @@ const off = "off"
 
 // readTolerance reads one duration or two, or the word off.
 func readTolerance(d *caddyfile.Dispenser) (*module.Tolerance, error) {
-	args := d.RemainingArgs()
+	values := d.RemainingArgs()
 	switch {
-	case len(args) == 1 && args[0] == off:
+	case len(values) == 1 && values[0] == off:
 		return &module.Tolerance{Past: module.ToleranceOff}, nil
-	case len(args) != 1 && len(args) != 2:
+	case len(values) != 1 && len(values) != 2:
 		return nil, d.Err("tolerance takes one or two arguments: tolerance <past> [<future>], or tolerance off")
-	case slices.Contains(args, off):
+	case slices.Contains(values, off):
 		return nil, d.Err("tolerance off takes no duration; write off alone, or durations alone")
 	}
 	var t module.Tolerance
 	var err error
-	if t.Past, err = tokens.ParseDuration(d, "tolerance", args[0]); err != nil {
+	if t.Past, err = args.ParseDuration(d, "tolerance", values[0]); err != nil {
 		return nil, err
 	}
-	if len(args) == 2 {
-		t.Future, err = tokens.ParseDuration(d, "tolerance", args[1])
+	if len(values) == 2 {
+		t.Future, err = args.ParseDuration(d, "tolerance", values[1])
 	}
 	return &t, err
 }

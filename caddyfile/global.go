@@ -6,7 +6,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 
 	"github.com/hooklatch/hooklatch/module"
-	"github.com/hooklatch/hooklatch/module/tokens"
+	"github.com/hooklatch/hooklatch/module/args"
 )
 
 func init() { httpcaddyfile.RegisterGlobalOption("verify_webhook", parseGlobal) }
@@ -21,15 +21,15 @@ func parseGlobal(d *caddyfile.Dispenser, existing any) (any, error) {
 	if existing != nil {
 		return nil, d.Err("the global option verify_webhook is given twice; write one block")
 	}
-	if err := tokens.None(d); err != nil {
+	if err := args.None(d); err != nil {
 		return nil, err
 	}
 	app := new(module.App)
-	err := tokens.Block(d, func(option string) (known bool, err error) {
+	err := args.Block(d, func(option string) (known bool, err error) {
 		if option != "max_buffered" {
-			return false, tokens.Unknown(d, "max_buffered")
+			return false, args.Unknown(d, "max_buffered")
 		}
-		app.MaxBuffered, err = tokens.Size(d)
+		app.MaxBuffered, err = args.Size(d)
 		return true, err
 	})
 	if err != nil {

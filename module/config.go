@@ -14,7 +14,7 @@ import (
 
 	"github.com/hooklatch/hooklatch/module/internal/bodies"
 	"github.com/hooklatch/hooklatch/module/replay"
-	"github.com/hooklatch/hooklatch/module/tokens"
+	"github.com/hooklatch/hooklatch/module/args"
 	"github.com/hooklatch/hooklatch/schemes"
 )
 
@@ -60,7 +60,7 @@ func (h *Handler) Check() error {
 			return fmt.Errorf("secret %d %w", i+1, err)
 		}
 	}
-	if h.Provider != "" && !tokens.IsLabel(h.Provider) {
+	if h.Provider != "" && !args.IsLabel(h.Provider) {
 		return errors.New("provider: this is not a label; write 1 to 64 of a-z, 0-9, _ and -")
 	}
 	if err := h.checkPublicURL(scheme); err != nil {
@@ -70,7 +70,7 @@ func (h *Handler) Check() error {
 		return err
 	}
 	for _, method := range h.Methods {
-		if !tokens.IsMethod(method) {
+		if !args.IsMethod(method) {
 			return errors.New("methods: one of them is not a method of a delivery; write methods such as POST, in upper case")
 		}
 	}

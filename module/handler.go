@@ -12,9 +12,9 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/hooklatch/hooklatch/module/args"
 	"github.com/hooklatch/hooklatch/module/internal/bodies"
 	"github.com/hooklatch/hooklatch/module/replay"
-	"github.com/hooklatch/hooklatch/module/tokens"
 	"github.com/hooklatch/hooklatch/schemes"
 )
 
@@ -166,8 +166,8 @@ type Handler struct {
 
 	onConflict string // OnConflict, or the scheme's default
 
-	publicURL schemes.PublicURL // PublicURL, if there is one
-	tokens    tokenSums         // Handshake's
+	publicURL    schemes.PublicURL // PublicURL, if there is one
+	verifyTokens tokenSums         // Handshake's
 
 	budget        bodies.Budget
 	window        schemes.Window
@@ -270,7 +270,7 @@ func (h *Handler) provision(ctx caddy.Context) error {
 
 // name returns the name of the handler in errors, before its defaults are set.
 func (h *Handler) name() string {
-	if tokens.IsLabel(h.Provider) {
+	if args.IsLabel(h.Provider) {
 		return "verify_webhook " + h.Provider
 	}
 	if _, err := h.findScheme(); err == nil {

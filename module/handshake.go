@@ -79,7 +79,7 @@ func (h *Handler) compileHandshake() error {
 		return fmt.Errorf("handshake: %w", err)
 	}
 	for _, token := range resolved {
-		h.tokens = append(h.tokens, sha256.Sum256([]byte(token)))
+		h.verifyTokens = append(h.verifyTokens, sha256.Sum256([]byte(token)))
 	}
 	return nil
 }
@@ -100,7 +100,7 @@ func (h *Handler) meetQuery(w http.ResponseWriter, r *http.Request, d *delivery)
 	if h.Handshake == nil || h.scheme.Handshake.Query == nil || r.Method != http.MethodGet {
 		return false, nil
 	}
-	reply, err := h.scheme.Handshake.Query(originalRequest(r).URL.Query(), h.tokens.known)
+	reply, err := h.scheme.Handshake.Query(originalRequest(r).URL.Query(), h.verifyTokens.known)
 	switch {
 	case err != nil:
 		refused := refusalOf(err)

@@ -7,7 +7,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
-	"github.com/hooklatch/hooklatch/module/tokens"
+	"github.com/hooklatch/hooklatch/module/args"
 )
 
 // Options is what every store has; stores embed it.
@@ -57,9 +57,9 @@ func (o Options) Check() error {
 func (o *Options) UnmarshalOption(d *caddyfile.Dispenser) (known bool, err error) {
 	switch d.Val() {
 	case "ttl":
-		o.TTL, err = tokens.Duration(d)
+		o.TTL, err = args.Duration(d)
 	case "key":
-		o.Key, err = tokens.OneOf(d, KeyContent, KeyDelivery)
+		o.Key, err = args.OneOf(d, KeyContent, KeyDelivery)
 	default:
 		return false, nil
 	}

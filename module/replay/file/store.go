@@ -11,7 +11,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/hooklatch/hooklatch/module/replay"
-	"github.com/hooklatch/hooklatch/module/tokens"
+	"github.com/hooklatch/hooklatch/module/args"
 )
 
 func init() { caddy.RegisterModule(Store{}) }
@@ -72,16 +72,16 @@ func (s *Store) Provision(caddy.Context) error {
 //	}
 func (s *Store) UnmarshalCaddyfile(d *caddyfile.Dispenser) (err error) {
 	d.Next() // the store's name
-	if s.Path, err = tokens.One(d, "<path>"); err != nil {
+	if s.Path, err = args.One(d, "<path>"); err != nil {
 		return err
 	}
 	if s.Path == "" {
 		return d.Err("file: the path is empty; write replay file <path>")
 	}
-	return tokens.Block(d, func(string) (known bool, err error) {
+	return args.Block(d, func(string) (known bool, err error) {
 		known, err = s.UnmarshalOption(d)
 		if err == nil && !known {
-			err = tokens.Unknown(d, "ttl", "key")
+			err = args.Unknown(d, "ttl", "key")
 		}
 		return known, err
 	})

@@ -9,7 +9,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/hooklatch/hooklatch/module/replay"
-	"github.com/hooklatch/hooklatch/module/tokens"
+	"github.com/hooklatch/hooklatch/module/args"
 )
 
 func init() { caddy.RegisterModule(Store{}) }
@@ -70,17 +70,17 @@ func (s *Store) Validate() error {
 //	}
 func (s *Store) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // the store's name
-	if err := tokens.None(d); err != nil {
+	if err := args.None(d); err != nil {
 		return err
 	}
-	return tokens.Block(d, func(option string) (known bool, err error) {
+	return args.Block(d, func(option string) (known bool, err error) {
 		if option == "size" {
-			s.Size, err = tokens.Count(d)
+			s.Size, err = args.Count(d)
 			return true, err
 		}
 		known, err = s.UnmarshalOption(d)
 		if err == nil && !known {
-			err = tokens.Unknown(d, "size", "ttl", "key")
+			err = args.Unknown(d, "size", "ttl", "key")
 		}
 		return known, err
 	})

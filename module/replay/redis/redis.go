@@ -12,7 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/hooklatch/hooklatch/module/replay"
-	"github.com/hooklatch/hooklatch/module/tokens"
+	"github.com/hooklatch/hooklatch/module/args"
 )
 
 func init() { caddy.RegisterModule(Store{}) }
@@ -177,23 +177,23 @@ func (s *Store) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			return d.WrapErr(err)
 		}
 	}
-	return tokens.Block(d, func(option string) (known bool, err error) {
+	return args.Block(d, func(option string) (known bool, err error) {
 		switch option {
 		case "prefix":
-			s.Prefix, err = tokens.One(d, "<text>")
+			s.Prefix, err = args.One(d, "<text>")
 			if err == nil && s.Prefix == "" {
 				err = d.Err("prefix is empty; write a text, or leave it out for " + defaultPrefix)
 			}
 		case "timeout":
-			s.Timeout, err = tokens.Duration(d)
+			s.Timeout, err = args.Duration(d)
 		case "lease":
-			s.Lease, err = tokens.Duration(d)
+			s.Lease, err = args.Duration(d)
 		case "on_error":
-			s.OnError, err = tokens.OneOf(d, ErrorRefuse, ErrorForward)
+			s.OnError, err = args.OneOf(d, ErrorRefuse, ErrorForward)
 		default:
 			known, err = s.UnmarshalOption(d)
 			if err == nil && !known {
-				err = tokens.Unknown(d, "prefix", "timeout", "lease", "on_error", "ttl", "key")
+				err = args.Unknown(d, "prefix", "timeout", "lease", "on_error", "ttl", "key")
 			}
 			return known, err
 		}

@@ -1,7 +1,8 @@
-// Package tokens reads option values from a Caddyfile. Every error names file
-// and line, as the dispenser does, and what to write instead. None repeats the
-// word that is wrong, because any word may be a secret in the wrong place.
-package tokens
+// Package args reads the arguments of options in a Caddyfile, for the directive
+// and for the stores, which parse their own blocks. Every error names file and
+// line, as the dispenser does, and what to write instead. None repeats the word
+// that is wrong, because any word may be a secret in the wrong place.
+package args
 
 import (
 	"math"
