@@ -53,7 +53,8 @@ reproducible: ## builds the last commit in two places and compares
 	diff "$$place/one/dist/SHA256SUMS" "$$place/at/another/dist/SHA256SUMS"; \
 	echo 'the same twice:'; cat "$$place/one/dist/SHA256SUMS"
 
-docs: ## writes docs/reference.md from the comments in the code
+docs: ## writes docs/reference.md, docs/providers.md and the table in the README from the code
+	go run ./schemes/schemestest/providers
 	cd e2e && go run ./reference
 
 test: $(PARTS) ## runs everything; what needs a missing program is skipped and named, and with CI=true it fails

@@ -77,9 +77,8 @@ func init() { caddy.RegisterModule(Handler{}) }
 //
 // After the handler `tracing`, each verification is a span.
 type Handler struct {
-	// How the provider signs: easytools, mceasy, cryptr, craneops, standard,
-	// github, stripe, slack, shopify, twilio, square, paddle, meta, linear, zoom,
-	// gitlab, discord or sendgrid.
+	// How the provider signs: the name of a scheme, such as stripe. The command
+	// `webhook schemes` lists them.
 	Scheme string `json:"scheme,omitempty"`
 
 	// A scheme of your own: how the provider signs, as data. `scheme` is the name

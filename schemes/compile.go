@@ -55,6 +55,8 @@ func (c *defined) scheme(name string) *Scheme {
 	s := &Scheme{
 		Name:            name,
 		Source:          c.Source,
+		Witness:         c.Witness,
+		Description:     c.describe(),
 		SignatureHeader: own.signature.name,
 		SignedHeaders:   own.signed(),
 		UnsignedHeaders: own.unsigned(),

@@ -64,6 +64,11 @@ func TestConformanceIsWhole(t *testing.T) {
 		for _, v := range vectors[s.Name] {
 			has[v.Kind] = true
 		}
+		published := slices.ContainsFunc(vectors[s.Name], func(v schemestest.Vector) bool { return v.Source != "" })
+		if published != (s.Witness.Published != "") {
+			t.Errorf("%s: a vector has the source of a published signature: %t; its Witness names one: %t",
+				s.Name, published, !published)
+		}
 		for _, kind := range needed(t, s, vectors[s.Name]) {
 			if !has[kind] {
 				t.Errorf("%s has no vector of kind %s", s.Name, kind)

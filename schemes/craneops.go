@@ -5,6 +5,7 @@ package schemes
 func init() {
 	Define("craneops", Definition{
 		Source:    "CraneOps dashboard, API & Webhooks: Webhook Security",
+		Witness:   Witness{Note: "The samples on the provider's page agree."},
 		Signature: SignatureForm{Header: "X-CraneOps-Signature"},
 		Event:     EventPlace{Header: "X-CraneOps-Event", Body: "event"},
 	})

@@ -14,8 +14,21 @@ func init() { Register(cryptr) }
 // cryptr signs the send time and the body. After a change of the key it signs
 // with the previous one too (v0), so that nothing is refused in between.
 var cryptr = &Scheme{
-	Name:            "cryptr",
-	Source:          "Cryptr documentation, Deploy your first Webhook: Webhook Security",
+	Name:   "cryptr",
+	Source: "Cryptr documentation, Deploy your first Webhook: Webhook Security",
+	Witness: Witness{
+		Note: "The samples on the provider's page agree once fixed. The signature that it has published cannot be reproduced.",
+	},
+	Description: Description{
+		Signature:   "`cryptr-signature`",
+		Algorithm:   HMACSHA256.String(),
+		Encoding:    "hex or base64url, entries `v1` and `v0`",
+		Time:        "`t` in the signature header, seconds",
+		Event:       "`code`",
+		OccurredAt:  "`issued_at`, RFC 3339",
+		Tenant:      "`__domain__`",
+		Environment: "`__environment__`",
+	},
 	SignatureHeader: cryptrSignature,
 	SignedBytes:     "t . body",
 	Time:            TimeInHeaders,

@@ -87,6 +87,13 @@ type Definition struct {
 	// schemes have another default than ConflictReject.
 	OnConflict string `json:"-"`
 
+	// ConflictReason says why. It is only shown.
+	ConflictReason string `json:"-"`
+
+	// Witness is what has shown that a built-in scheme is right. It is only
+	// shown.
+	Witness Witness `json:"-"`
+
 	// Handshake is what the provider asks before it delivers anything. It is
 	// code, so only a definition in Go can have it.
 	Handshake *Handshake `json:"-"`

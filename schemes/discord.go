@@ -7,6 +7,7 @@ package schemes
 func init() {
 	Define("discord", Definition{
 		Source:    "docs.discord.com: Interactions Overview, Validating Security Request Headers; Webhook Events",
+		Witness:   Witness{Verifies: "discord-interactions 4.4.0"},
 		Algorithm: Ed25519.String(),
 		Signature: SignatureForm{Header: "X-Signature-Ed25519"},
 		Timestamp: TimePlace{Place: Place{Header: "X-Signature-Timestamp"}},

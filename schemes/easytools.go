@@ -5,6 +5,7 @@ package schemes
 func init() {
 	Define("easytools", Definition{
 		Source:     "Easytools help, Generate webhook signing key; easy.tools/docs/list-of-webhook-events",
+		Witness:    Witness{Note: "The samples on the provider's page agree."},
 		Signature:  SignatureForm{Header: "X-Webhook-Signature"},
 		Timestamp:  TimePlace{Place: Place{Body: "timestamp"}},
 		Event:      EventPlace{Body: "event"},

@@ -7,10 +7,16 @@ package schemes
 // again by itself, so a conflict is acknowledged.
 func init() {
 	Define("github", Definition{
-		Source:       "docs.github.com, Webhooks: Validating webhook deliveries",
-		Signature:    SignatureForm{Header: "X-Hub-Signature-256", Prefix: "sha256="},
-		Event:        EventPlace{Header: "X-GitHub-Event"},
-		OccurrenceID: "X-GitHub-Delivery",
-		OnConflict:   ConflictAck,
+		Source: "docs.github.com, Webhooks: Validating webhook deliveries",
+		Witness: Witness{
+			Published: "docs.github.com, Validating webhook deliveries",
+			Signs:     "@octokit/webhooks-methods 6.0.0",
+			Verifies:  "@octokit/webhooks-methods 6.0.0",
+		},
+		Signature:      SignatureForm{Header: "X-Hub-Signature-256", Prefix: "sha256="},
+		Event:          EventPlace{Header: "X-GitHub-Event"},
+		OccurrenceID:   "X-GitHub-Delivery",
+		OnConflict:     ConflictAck,
+		ConflictReason: "An organization's and a repository's webhook on one URL send one body under two `X-GitHub-Delivery`, and GitHub does not send a failed delivery again.",
 	})
 }

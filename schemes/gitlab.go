@@ -6,6 +6,12 @@ package schemes
 func init() {
 	Define("gitlab", Definition{
 		Source: "gitlab.com/gitlab-org/gitlab, merge requests 230944 and 231325: webhook signing token",
+		Witness: Witness{
+			Published: "Standard Webhooks, specification 1.0.0, which GitLab names",
+			Signs:     "standardwebhooks 1.1.1 (Node), standard-webhooks/libraries v0.0.1, svix 1.99.1 (Node)",
+			Verifies:  "standardwebhooks 1.1.1 (Node), standard-webhooks/libraries v0.0.1, svix 1.99.1 (Node)",
+			Note:      "The libraries are those of Standard Webhooks.",
+		},
 		Signature: SignatureForm{
 			Header: "webhook-signature", Encoding: encodingBase64, Separator: " ", Assign: ",", Names: []string{"v1"},
 		},

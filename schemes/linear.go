@@ -6,6 +6,7 @@ package schemes
 func init() {
 	Define("linear", Definition{
 		Source:       "linear.app/developers/webhooks: Securing webhooks",
+		Witness:      Witness{Verifies: "@linear/sdk 98.0.0"},
 		Signature:    SignatureForm{Header: "Linear-Signature"},
 		Timestamp:    TimePlace{Place: Place{Body: "webhookTimestamp"}, Unit: unitMillis},
 		Event:        EventPlace{Header: "Linear-Event", Body: "type"},

@@ -16,8 +16,19 @@ func init() { Register(mceasy) }
 // The join alone is ambiguous; only because time and event id are nothing but
 // digits can a valid delivery not be re-cut into another one.
 var mceasy = &Scheme{
-	Name:            "mceasy",
-	Source:          "McEasy documentation, Webhook: Security; docs.mceasy.com/guide/webhook",
+	Name:   "mceasy",
+	Source: "McEasy documentation, Webhook: Security; docs.mceasy.com/guide/webhook",
+	Witness: Witness{
+		Note: "The samples on the provider's page agree once fixed. The signature that it has published cannot be reproduced.",
+	},
+	Description: Description{
+		Signature:    "`X-McEasyWebhook-Signature`",
+		Algorithm:    HMACSHA256.String(),
+		Encoding:     "base64, after `v1.N:`",
+		Time:         "`X-McEasyWebhook-Timestamp`, milliseconds",
+		Event:        "`event_type` and `event_name`, such as alarm.harsh_braking, else `X-McEasyWebhook-Event`",
+		OccurrenceID: "`X-McEasyWebhook-Occurrence-ID`",
+	},
 	SignatureHeader: mceasySignature,
 	SignedHeaders:   []string{mceasyTime, mceasyEvent},
 	UnsignedHeaders: []string{mceasyOccurrence},

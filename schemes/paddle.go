@@ -6,6 +6,7 @@ package schemes
 func init() {
 	Define("paddle", Definition{
 		Source:     "developer.paddle.com: Verify webhook signatures; How webhooks work",
+		Witness:    Witness{Verifies: "@paddle/paddle-node-sdk 3.10.0, paddle-go-sdk v4.1.0"},
 		Signature:  SignatureForm{Header: "Paddle-Signature", Separator: ";", Names: []string{"h1"}},
 		Timestamp:  TimePlace{Place: Place{Field: "ts"}},
 		Signed:     "{timestamp}:{body}",

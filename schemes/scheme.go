@@ -45,6 +45,12 @@ type Scheme struct {
 	// Source names the documentation that the rules are taken from.
 	Source string
 
+	// Witness is what has shown that the rules are right.
+	Witness Witness
+
+	// Description says in words where deliveries have what.
+	Description Description
+
 	// SignatureHeader is the header that holds the signature.
 	SignatureHeader string
 

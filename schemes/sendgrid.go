@@ -5,7 +5,11 @@ package schemes
 // is a list of events, so nothing in it stands for the delivery.
 func init() {
 	Define("sendgrid", Definition{
-		Source:    "twilio.com/docs/sendgrid: Event Webhook Security Features; sendgrid-go, helpers/eventwebhook",
+		Source: "twilio.com/docs/sendgrid: Event Webhook Security Features; sendgrid-go, helpers/eventwebhook",
+		Witness: Witness{
+			Published: "sendgrid-go, helpers/eventwebhook",
+			Verifies:  "@sendgrid/eventwebhook 8.0.0, sendgrid-go v3.16.1",
+		},
 		Algorithm: ECDSAP256.String(),
 		Key:       keySPKI,
 		Signature: SignatureForm{Header: "X-Twilio-Email-Event-Webhook-Signature", Encoding: encodingBase64},

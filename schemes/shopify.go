@@ -7,17 +7,19 @@ package schemes
 // Events, its newer kind of subscription, has the same headers without the X.
 func init() {
 	Define("shopify", Definition{
-		Source: "shopify.dev: Verify webhook deliveries; Verify Events deliveries",
+		Source:  "shopify.dev: Verify webhook deliveries; Verify Events deliveries",
+		Witness: Witness{Verifies: "@shopify/shopify-api 13.1.0"},
 		Signature: SignatureForm{
-			Header: "X-Shopify-Hmac-Sha256", Encoding: encodingBase64,
+			Header: "X-Shopify-Hmac-SHA256", Encoding: encodingBase64,
 		},
 		Event:        EventPlace{Header: "X-Shopify-Topic"},
 		OccurrenceID: "X-Shopify-Webhook-Id",
 		Aliases: []map[string]string{{
-			"X-Shopify-Hmac-Sha256": "Shopify-Hmac-Sha256",
+			"X-Shopify-Hmac-SHA256": "Shopify-Hmac-SHA256",
 			"X-Shopify-Topic":       "Shopify-Topic",
 			"X-Shopify-Webhook-Id":  "Shopify-Webhook-Id",
 		}},
-		OnConflict: ConflictForward,
+		OnConflict:     ConflictForward,
+		ConflictReason: "One body is sent under several topics, each with an `X-Shopify-Webhook-Id` of its own.",
 	})
 }

@@ -6,6 +6,7 @@ package schemes
 func init() {
 	Define("slack", Definition{
 		Source:     "docs.slack.dev: Verifying requests from Slack; Event object",
+		Witness:    Witness{Published: "docs.slack.dev, Verifying requests from Slack", Verifies: "@slack/bolt 5.1.0"},
 		Signature:  SignatureForm{Header: "X-Slack-Signature", Prefix: "v0="},
 		Timestamp:  TimePlace{Place: Place{Header: "X-Slack-Request-Timestamp"}},
 		Signed:     "v0:{timestamp}:{body}",

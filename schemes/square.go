@@ -5,8 +5,12 @@ package schemes
 // to recognise repetitions by.
 func init() {
 	Define("square", Definition{
-		Source:     "developer.squareup.com: Verify and validate an event notification; Webhook requirements",
-		Signature:  SignatureForm{Header: "X-Square-Hmacsha256-Signature", Encoding: encodingBase64},
+		Source: "developer.squareup.com: Verify and validate an event notification; Webhook requirements",
+		Witness: Witness{
+			Published: "developer.squareup.com, Verify and validate an event notification",
+			Verifies:  "square 46.0.0 (Node)",
+		},
+		Signature:  SignatureForm{Header: "x-square-hmacsha256-signature", Encoding: encodingBase64},
 		Signed:     "{url}{body}",
 		JSONObject: true,
 		ID:         Place{Body: "event_id"},

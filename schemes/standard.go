@@ -7,6 +7,12 @@ func init() { Define("standard", standardWebhooks) }
 
 var standardWebhooks = Definition{
 	Source: "Standard Webhooks, specification 1.0.0 (github.com/standard-webhooks/standard-webhooks)",
+	Witness: Witness{
+		Published: "Standard Webhooks, specification 1.0.0",
+		Signs:     "standardwebhooks 1.1.1 (Node), standard-webhooks/libraries v0.0.1, svix 1.99.1 (Node)",
+		Verifies:  "standardwebhooks 1.1.1 (Node), standard-webhooks/libraries v0.0.1, svix 1.99.1 (Node)",
+		Note:      "The libraries have no `v1a`. Svix is tried under its own names of the headers.",
+	},
 	Signature: SignatureForm{
 		Header: "webhook-signature", Encoding: encodingBase64, Separator: " ", Assign: ",",
 	},

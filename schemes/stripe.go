@@ -5,7 +5,11 @@ package schemes
 // and all.
 func init() {
 	Define("stripe", Definition{
-		Source:     "docs.stripe.com/webhooks, Verify webhook signatures manually; stripe-go",
+		Source: "docs.stripe.com/webhooks, Verify webhook signatures manually; stripe-go",
+		Witness: Witness{
+			Signs:    "stripe 23.1.0 (Node), stripe-go v83.2.1",
+			Verifies: "stripe 23.1.0 (Node), stripe-go v83.2.1",
+		},
 		Signature:  SignatureForm{Header: "Stripe-Signature", Separator: ",", Names: []string{"v1"}},
 		Timestamp:  TimePlace{Place: Place{Field: "t"}},
 		Signed:     "{timestamp}.{body}",

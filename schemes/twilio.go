@@ -30,8 +30,21 @@ func init() { Register(twilio) }
 // Its libraries try the URL with a port and without one, because Twilio is not
 // consistent in that. The port decides nothing about where a delivery went.
 var twilio = &Scheme{
-	Name:            "twilio",
-	Source:          "twilio.com/docs/usage/webhooks/webhooks-security; twilio-node 6.2.0, lib/webhooks",
+	Name:   "twilio",
+	Source: "twilio.com/docs/usage/webhooks/webhooks-security; twilio-node 6.2.0, lib/webhooks",
+	Witness: Witness{
+		Published: "twilio.com/docs/usage/webhooks/webhooks-security",
+		Signs:     "twilio 6.2.0 (Node)",
+		Verifies:  "twilio 6.2.0 (Node), twilio-go v1.31.0",
+		Note:      "The published signature is of a form.",
+	},
+	Description: Description{
+		Signature:    "`X-Twilio-Signature`",
+		Algorithm:    HMACSHA1.String(),
+		Encoding:     "base64",
+		OccurrenceID: "`I-Twilio-Idempotency-Token`",
+		Conflict:     "Two requests of a call can have equal fields and differ only in `I-Twilio-Idempotency-Token`.",
+	},
 	SignatureHeader: twilioSignature,
 	UnsignedHeaders: []string{twilioOccurrence},
 	SignedBytes:     "URL, sorted form fields",

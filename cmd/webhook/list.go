@@ -57,6 +57,9 @@ func table(list []*schemes.Scheme) string {
 		if s.Source != "" {
 			fmt.Fprintf(&out, "    %s\n", plain(s.Source))
 		}
+		if _, registered := schemes.Get(s.Name); registered {
+			fmt.Fprintf(&out, "    witness: %s\n", s.Witness)
+		}
 	}
 	return out.String()
 }

@@ -1,0 +1,203 @@
+// Command providers writes what the documentation says about each provider from
+// the registry: docs/providers.md, and the table in the README.
+//
+//	go run ./schemes/schemestest/providers
+package main
+
+import (
+	"errors"
+	"log"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/hooklatch/hooklatch/schemes"
+)
+
+func main() {
+	log.SetFlags(0)
+	if err := writeAll("."); err != nil {
+		log.Fatal(err)
+	}
+}
+
+// writeAll brings the pages of the repository at root up to date.
+func writeAll(root string) error {
+	for path, update := range pages {
+		path = filepath.Join(root, path)
+		old, err := os.ReadFile(path)
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+		text, err := update(string(old), schemes.All())
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil { //nolint:gosec // it is documentation
+			return err
+		}
+	}
+	return nil
+}
+
+// pages says how each page follows from what it was and from the schemes.
+var pages = map[string]func(old string, all []*schemes.Scheme) (string, error){
+	"README.md":         readme,
+	"docs/providers.md": func(_ string, all []*schemes.Scheme) (string, error) { return providersPage(all), nil },
+}
+
+// The marks in the README between which the table stands.
+const (
+	beginMark = "<!-- BEGIN providers: written by make docs -->\n"
+	endMark   = "<!-- END providers -->\n"
+)
+
+// readme exchanges the table of the README.
+func readme(old string, all []*schemes.Scheme) (string, error) {
+	before, rest, begins := strings.Cut(old, beginMark)
+	_, after, ends := strings.Cut(rest, endMark)
+	if !begins || !ends {
+		return "", errors.New("the README lacks the comments BEGIN providers and END providers")
+	}
+	t := newTable("scheme", "signature", "algorithm", "signed", "encoding", "send time", "not signed")
+	for _, s := range all {
+		d := s.Description
+		t.row(name(s), d.Signature, d.Algorithm, signedText(s), d.Encoding, orNone(d.Time), join(d.UnsignedEvent, d.OccurrenceID))
+	}
+	return before + beginMark + "\n" + t.String() + "\n" + endMark + after, nil
+}
+
+const introduction = `# Providers
+
+Made from the code by ` + "`make docs`" + `. ` + "`hooklatch webhook schemes`" + ` lists the same schemes.
+
+## How they sign
+
+Where an id is signed, a delivery is known by it, otherwise by its content. An id
+in the body may be absent from some deliveries.
+`
+
+const facts = `
+## What deliveries tell
+
+Event, time and tenant are members of the body unless a header is named. They are
+passed on only once they are verified. What is not signed is passed on under names
+that say so.
+`
+
+const conflicts = `
+## Conflicts
+
+Only an occurrence ID that the provider documents as unique for each event decides
+about new content; the others are information. Where delivered content comes again
+under another ID or event type, [` + "`on_conflict`" + `](../README.md#conflicts) decides. Its
+default is ` + "`reject`" + `, unless the provider sends such deliveries itself.
+`
+
+const witnesses = `
+## What shows that they are right
+
+No real delivery of any provider was at hand. Each scheme follows the provider's
+own documentation, and is compared with what else could be had: a signature that
+the provider has published, and the provider's own libraries, in these versions.
+A test lets the libraries that sign make deliveries, which must be accepted, and
+altered ones, which must be refused. The libraries that verify must say the same
+of every one of them. Where no library signs, a test signs as the documentation
+says, and the library that verifies says whether rightly.
+
+The published signatures, and what is to be refused, are in
+[` + "`schemes/testdata`" + `](../schemes/testdata), in a form that any implementation can
+be tried with.
+`
+
+// providersPage is docs/providers.md.
+func providersPage(all []*schemes.Scheme) string {
+	var page strings.Builder
+	signing := newTable("scheme", "signature header", "algorithm", "secret", "signed", "encoding", "send time", "id")
+	telling := newTable("scheme", "event", "event's own time", "tenant", "environment", "event, not signed", "occurrence ID, not signed")
+	conflict := newTable("scheme", "occurrence ID", "default of `on_conflict`", "because")
+	known := newTable("scheme", "witness", "published signature", "library that signs", "library that verifies", "source", "note")
+	for _, s := range all {
+		d, w := s.Description, s.Witness
+		signing.row(name(s), d.Signature, d.Algorithm, s.SecretForm, signedText(s), d.Encoding, orNone(d.Time), orNone(d.ID))
+		telling.row(name(s), orNone(d.Event), d.OccurredAt, d.Tenant, d.Environment, d.UnsignedEvent, d.OccurrenceID)
+		if s.UniqueOccurrence || s.OnConflict != "" {
+			conflict.row(name(s), uniqueness(s), "`"+onConflict(s)+"`", d.Conflict)
+		}
+		known.row(name(s), w.String(), orNone(w.Published), orNone(w.Signs), orNone(w.Verifies), s.Source, w.Note)
+	}
+	for _, part := range []string{
+		introduction, signing.String(), facts, telling.String(), conflicts, conflict.String(), witnesses, known.String(),
+	} {
+		page.WriteString(part)
+		if strings.HasSuffix(part, ".\n") {
+			page.WriteString("\n")
+		}
+	}
+	return page.String()
+}
+
+func name(s *schemes.Scheme) string { return "`" + s.Name + "`" }
+
+// signedText is a template as code, and what is said in words as it is.
+func signedText(s *schemes.Scheme) string {
+	if strings.ContainsAny(s.SignedBytes, "{|") {
+		return "`" + s.SignedBytes + "`"
+	}
+	return s.SignedBytes
+}
+
+func uniqueness(s *schemes.Scheme) string {
+	switch {
+	case s.UniqueOccurrence:
+		return "unique for each event"
+	case s.Description.OccurrenceID == "":
+		return "none"
+	}
+	return "information"
+}
+
+func onConflict(s *schemes.Scheme) string {
+	if s.OnConflict == "" {
+		return schemes.ConflictReject
+	}
+	return s.OnConflict
+}
+
+func orNone(text string) string {
+	if text == "" {
+		return "none"
+	}
+	return text
+}
+
+// join lists what is not empty.
+func join(texts ...string) string {
+	var list []string
+	for _, text := range texts {
+		if text != "" {
+			list = append(list, text)
+		}
+	}
+	return strings.Join(list, ", ")
+}
+
+// table is one in Markdown.
+type table struct{ strings.Builder }
+
+func newTable(columns ...string) *table {
+	t := &table{}
+	t.row(columns...)
+	t.WriteString(strings.Repeat("| --- ", len(columns)) + "|\n")
+	return t
+}
+
+func (t *table) row(cells ...string) {
+	for _, cell := range cells {
+		if t.WriteString("|"); cell != "" {
+			t.WriteString(" " + strings.ReplaceAll(cell, "|", `\|`))
+		}
+		t.WriteString(" ")
+	}
+	t.WriteString("|\n")
+}
