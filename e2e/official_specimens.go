@@ -80,15 +80,6 @@ func (s specimen) request(c content, path string) delivery {
 	}
 }
 
-// withoutLibrary are the schemes whose provider publishes no library that signs
-// or verifies webhooks.
-var withoutLibrary = map[string]string{
-	"craneops":  "CraneOps publishes no library",
-	"cryptr":    "Cryptr's libraries have nothing for webhooks",
-	"easytools": "Easytools publishes samples, which signers/ follows, and no library",
-	"mceasy":    "McEasy publishes no library",
-}
-
 // specimens are the same all through a run: some have keys of their own.
 var specimens = sync.OnceValue(func() []specimen {
 	standard := func(name, scheme, prefix string) specimen {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -33,27 +34,40 @@ func TestOfficialLibraries(t *testing.T) {
 	}
 }
 
+// TestOfficialWitness: the schemes whose Witness names a library are those that
+// are tried with one. It needs neither the binary nor the libraries, which take
+// minutes to build and install.
+func TestOfficialWitness(t *testing.T) {
+	t.Parallel()
+	covered := map[string]bool{}
+	for _, s := range specimens() {
+		covered[s.scheme] = true
+	}
+	tried := witnessedByLibrary(t)
+	for scheme := range vectorSchemes(t) {
+		if named, ok := tried[scheme]; !ok {
+			t.Errorf("docs/providers.md has no %s; run make docs", scheme)
+		} else if named != covered[scheme] {
+			t.Errorf("%s: its Witness names a library: %t; it has a specimen: %t", scheme, named, covered[scheme])
+		}
+	}
+}
+
+// vectorSchemes are the schemes that have vectors.
+func vectorSchemes(t *testing.T) map[string]bool {
+	t.Helper()
+	known := map[string]bool{}
+	for _, v := range loadVectors(t) {
+		known[v.Scheme] = true
+	}
+	return known
+}
+
 // TestOfficialCoverage: no scheme is left to our own signer alone without a
 // reason, and our own does not stand in where a library signs.
 func TestOfficialCoverage(t *testing.T) {
 	t.Parallel()
-	// The vectors name the schemes too. Reading them takes no time; the binary and
-	// the libraries take minutes to build and install.
-	covered, known := map[string]bool{}, map[string]bool{}
-	for _, s := range specimens() {
-		covered[s.scheme] = true
-	}
-	for _, v := range loadVectors(t) {
-		known[v.Scheme] = true
-	}
-	for scheme := range known {
-		if covered[scheme] == (withoutLibrary[scheme] != "") {
-			t.Errorf("%s belongs either to the specimens or to those without a library", scheme)
-		}
-	}
-	if t.Failed() {
-		return
-	}
+	known := vectorSchemes(t)
 	if listed := listedSchemes(t); !maps.Equal(listed, known) {
 		t.Errorf("the binary has %v, and there are vectors for %v", listed, known)
 	}
@@ -79,6 +93,19 @@ func TestOfficialCoverage(t *testing.T) {
 			t.Errorf("%v signs for %s, of which there is no specimen", l, l.Scheme)
 		}
 	}
+}
+
+var witnessRow = regexp.MustCompile("(?m)^\\| `([a-z0-9_-]+)` \\| (?:documentation only|published signature|(.*?official library)) \\|")
+
+// witnessedByLibrary reports of each scheme of docs/providers.md, which is made
+// from the code, whether its Witness names a library that signs or verifies.
+func witnessedByLibrary(t *testing.T) map[string]bool {
+	t.Helper()
+	tried := map[string]bool{}
+	for _, row := range witnessRow.FindAllStringSubmatch(contents(t, "../docs/providers.md"), -1) {
+		tried[row[1]] = row[2] != ""
+	}
+	return tried
 }
 
 // listedSchemes are those that the binary has. What it says about each stands

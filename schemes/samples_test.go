@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 )
@@ -15,27 +16,19 @@ type sample struct {
 	out     Delivery  // what the provider's headers need
 }
 
-// samples has the schemes for which the sample of all others will not do.
-var samples = map[string]sample{
-	"mceasy": {out: Delivery{Event: "6"}},
-	"standard": {
-		secrets: [3]string{
-			"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
-			"whsec_b3RoZXIgb3RoZXIgb3RoZXIgb3RoZXIu", "whsec_dGhpcmQgdGhpcmQgdGhpcmQgdGhpcmQg",
-		},
-		out: Delivery{ID: "msg_1"},
+// samples are those that have been made, and those of schemes that need another
+// than sampleOf makes.
+var samples = map[string]sample{}
+
+// secretSamples are secrets by the form in which they are written.
+var secretSamples = map[string][3]string{
+	keyText:   {"c2VjcmV0", "b3RoZXI=", "dGhpcmQ="},
+	keyBase64: {"c2VjcmV0", "b3RoZXI=", "dGhpcmQ="},
+	keyHex:    {"736563726574", "6f74686572", "7468697264"},
+	keyWhsec: {
+		"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+		"whsec_b3RoZXIgb3RoZXIgb3RoZXIgb3RoZXIu", "whsec_dGhpcmQgdGhpcmQgdGhpcmQgdGhpcmQg",
 	},
-	"gitlab": {
-		secrets: [3]string{
-			"whsec_Z2l0bGFiIGdpdGxhYiBnaXRsYWIgZ2l0bGFi",
-			"whsec_b3RoZXIgb3RoZXIgb3RoZXIgb3RoZXIu", "whsec_dGhpcmQgdGhpcmQgdGhpcmQgdGhpcmQg",
-		},
-		out: Delivery{ID: "908a6d9e-45fd-46c8-97e6-c4f350f219dd"},
-	},
-	"square":   {out: Delivery{Request: Request{Scheme: "https", Host: "hooks.example.com", URI: "/square?a=b"}}},
-	"twilio":   {out: Delivery{Request: Request{Scheme: "https", Host: "hooks.example.com", URI: "/twilio"}}},
-	"discord":  publicSample("ed25519", keyHex),
-	"sendgrid": publicSample("ecdsa-p256", keySPKI),
 }
 
 // publicSample is a sample of a scheme with public keys.
@@ -53,15 +46,43 @@ func publicSample(algorithm, form string) (s sample) {
 	return s
 }
 
+// sampleOf follows from what the scheme says of itself, so that a new one needs
+// none of its own.
 func sampleOf(s *Scheme) sample {
 	found := samples[s.Name]
-	if found.secrets[0] == "" {
-		found.secrets = [3]string{"c2VjcmV0", "b3RoZXI=", "dGhpcmQ="}
-	}
-	if found.signing == "" {
+	form, _, _ := strings.Cut(s.SecretForm, " or ")
+	algorithm, _, _ := strings.Cut(s.Description.Algorithm, " or ")
+	switch {
+	case found.secrets[0] != "":
+		return found
+	case algorithm == Ed25519.String() || algorithm == ECDSAP256.String():
+		out := found.out
+		found = publicSample(algorithm, form)
+		found.out = out
+	default:
+		found.secrets = secretSamples[form]
 		found.signing = found.secrets[0]
 	}
+	if _, given := samples[s.Name]; !given {
+		found.out = deliverySample(s, found.signing)
+	}
+	samples[s.Name] = found
 	return found
+}
+
+// deliverySample is the least that the provider's headers need.
+func deliverySample(s *Scheme, secret string) Delivery {
+	var request Request
+	if s.SignsRequest {
+		request = Request{Method: http.MethodPost, Scheme: "https", Host: "hooks.example.com", URI: "/hook?a=b"}
+	}
+	for _, out := range []Delivery{{}, {ID: "msg_1"}, {Event: "6"}} {
+		out.At, out.Request = time.Unix(1e9, 0), request
+		if _, err := s.SignWith(secret, out); err == nil || s.SignedText != nil {
+			return out
+		}
+	}
+	panic(s.Name + ": none of these deliveries can be signed; add one that can")
 }
 
 // signSample signs a body as the provider does.
@@ -91,7 +112,7 @@ func uriOf(s *Scheme, body []byte) string {
 	uri := sampleOf(s).out.Request.URI
 	if s.Name == twilio.Name {
 		digest := sha256.Sum256(body)
-		uri += "?bodySHA256=" + hex.EncodeToString(digest[:])
+		uri += "&bodySHA256=" + hex.EncodeToString(digest[:])
 	}
 	return uri
 }
