@@ -12,9 +12,9 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/hooklatch/hooklatch/module/args"
 	"github.com/hooklatch/hooklatch/module/internal/bodies"
 	"github.com/hooklatch/hooklatch/module/replay"
-	"github.com/hooklatch/hooklatch/module/args"
 	"github.com/hooklatch/hooklatch/schemes"
 )
 

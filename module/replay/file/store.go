@@ -10,8 +10,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
-	"github.com/hooklatch/hooklatch/module/replay"
 	"github.com/hooklatch/hooklatch/module/args"
+	"github.com/hooklatch/hooklatch/module/replay"
 )
 
 func init() { caddy.RegisterModule(Store{}) }
