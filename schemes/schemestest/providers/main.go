@@ -25,7 +25,7 @@ func main() {
 func writeAll(root string) error {
 	for path, update := range pages {
 		path = filepath.Join(root, path)
-		old, err := os.ReadFile(path)
+		old, err := os.ReadFile(path) //nolint:gosec // it is one of pages
 		if err != nil && !errors.Is(err, os.ErrNotExist) {
 			return err
 		}

@@ -37,7 +37,7 @@ func TestWitnessVersions(t *testing.T) {
 		pinned = append(pinned, string(text))
 	}
 	for _, s := range schemes.All() {
-		for _, library := range strings.Split(join(s.Witness.Signs, s.Witness.Verifies), ", ") {
+		for library := range strings.SplitSeq(join(s.Witness.Signs, s.Witness.Verifies), ", ") {
 			words := strings.Fields(library)
 			if library == "" {
 				continue

@@ -1,0 +1,112 @@
+// Command make writes the vectors of a new scheme. It reads a few lines that say
+// how the provider signs, from the provider's documentation rather than from our
+// definition, and signs with Node's crypto:
+//
+//	go run ./schemes/schemestest/make < acme.json > schemes/testdata/acme.json
+//
+// where acme.json is, for instance
+//
+//	{
+//	  "scheme": "acme",
+//	  "signed": "{timestamp}.{body}",
+//	  "headers": [["X-Acme-Signature", "t={timestamp},v1={signature}"]],
+//	  "separator": ",",
+//	  "unsigned": [["X-Acme-Event", "order.created"]]
+//	}
+//
+// The vectors have every kind that a scheme of this form needs. What the provider
+// has published is added to them by hand.
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log"
+	"os"
+
+	"github.com/hooklatch/hooklatch/schemes/schemestest"
+)
+
+func main() {
+	log.SetFlags(0)
+	text, err := io.ReadAll(os.Stdin)
+	if err != nil {
+		log.Fatal(err)
+	}
+	vectors, err := vectorsOf(text)
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := write(os.Stdout, vectors); err != nil {
+		log.Fatal(err)
+	}
+}
+
+// input is how a provider signs.
+type input struct {
+	Scheme string `json:"scheme"`
+
+	// Algorithm and Key are words of the definition language; hmac-sha256 and
+	// text unless given. Secret is written as Key says. For a public key there
+	// is none: keys are made.
+	Algorithm string `json:"algorithm"`
+	Key       string `json:"key"`
+	Secret    string `json:"secret"`
+
+	// Signed has {timestamp}, {id}, {url} and {body}; {body} unless given.
+	Signed string `json:"signed"`
+	// Headers have {signature}, {timestamp} and {id}.
+	Headers [][2]string `json:"headers"`
+	// Encoding of the signature is hex, base64 or base64url; hex unless given.
+	Encoding string `json:"encoding"`
+	// Separator stands between several signatures, if there may be several.
+	Separator string `json:"separator"`
+	// Unsigned are headers that are sent and not signed.
+	Unsigned [][2]string `json:"unsigned"`
+
+	// Body, with {timestamp} if the time is in it; URL and ID as they are sent.
+	Body string `json:"body"`
+	URL  string `json:"url"`
+	ID   string `json:"id"`
+	// Time is the verifier's clock in Unix seconds, Unit how a time is written:
+	// s or ms; s unless given.
+	Time int64  `json:"time"`
+	Unit string `json:"unit"`
+}
+
+// vectorsOf makes the vectors of an input.
+func vectorsOf(text []byte) (vectors []schemestest.Vector, err error) {
+	in := input{
+		Algorithm: "hmac-sha256", Key: "text", Signed: "{body}", Encoding: "hex", Unit: "s", ID: "msg_17", Time: 1760000000,
+		Body: `{"event":"order.created","data":{"id":"n17","name":"Zoë 😀"}}`,
+	}
+	dec := json.NewDecoder(bytes.NewReader(text))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&in); err != nil {
+		return nil, fmt.Errorf("reading how the provider signs: %w", err)
+	}
+	s, err := startSigner()
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if closing := s.close(); err == nil {
+			err = closing
+		}
+	}()
+	m := &maker{input: in, signer: s}
+	if err := m.make(); err != nil {
+		return nil, err
+	}
+	return m.vectors, nil
+}
+
+// write writes the vectors as the others are written.
+func write(w io.Writer, vectors []schemestest.Vector) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", " ")
+	return enc.Encode(vectors)
+}
