@@ -253,7 +253,7 @@ func TestOptions(t *testing.T) {
 		{"stripe", Clock(nil), "clock: it is nil"},
 		{"stripe", WithPublicURL("https://a"), "stripe does not sign the URL"},
 		{"square", WithPublicURL("hooks.example.com"), "not the beginning of a URL"},
-		{"nobody", IgnoreTime(), "no scheme has this name; write one of craneops"},
+		{"nobody", IgnoreTime(), "no scheme has this name; write one of " + strings.Join(Names(), ", ")},
 	} {
 		_, err := NewVerifier(c.scheme, []string{"k"}, c.option)
 		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {

@@ -20,7 +20,7 @@ func TestSchemes(t *testing.T) {
 	// As words, because the columns are as wide as the widest of all schemes.
 	said := strings.Join(strings.Fields(o.out), " ")
 	for _, entry := range []string{
-		"SCHEME SIGNATURE HEADER SECRET SIGNED TIME craneops",
+		"SCHEME SIGNATURE HEADER SECRET SIGNED TIME " + schemes.Names()[0],
 		"craneops X-Craneops-Signature text none signs body CraneOps dashboard, API & Webhooks: Webhook Security witness: documentation only",
 		"cryptr Cryptr-Signature text headers signs t . body Cryptr documentation, Deploy your first Webhook: Webhook Security",
 		"easytools X-Webhook-Signature text body, if a tolerance is set signs body Easytools help, Generate webhook signing key; easy.tools/docs/list-of-webhook-events",
