@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/http/httptrace"
 	"runtime"
 	"strings"
 	"sync"
@@ -343,4 +344,44 @@ func TestStoreContext(t *testing.T) {
 			t.Error(ctx.Err())
 		}
 	})
+}
+
+// TestProxyThatGivesUp: reverse_proxy writes 499 by itself when its attempt is
+// cancelled, as a shared dial over HTTP/3 is by another delivery. The sender is
+// still there, so that is no answer. A 499 of the application is one.
+func TestProxyThatGivesUp(t *testing.T) {
+	gives499 := func(answers bool) application {
+		return func(w http.ResponseWriter, r *http.Request) error {
+			trace := httptrace.ContextClientTrace(r.Context())
+			trace.GotConn(httptrace.GotConnInfo{})
+			trace.WroteHeaders()
+			_, _ = io.Copy(io.Discard, r.Body)
+			trace.WroteRequest(httptrace.WroteRequestInfo{})
+			if answers {
+				trace.GotFirstResponseByte()
+			}
+			w.WriteHeader(499)
+			return nil
+		}
+	}
+	for name, c := range map[string]struct {
+		answers bool
+		status  int
+		reason  string
+		retry   string
+	}{
+		"by itself":              {false, http.StatusServiceUnavailable, "accepted no_answer", "2"},
+		"because an application": {true, 499, "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := newGateway(t, map[string]any{"retry_after": "2s"}, once(gives499(c.answers)))
+			a := g.send(t, craneops(body), body)
+			expect(t, a, c.status, c.reason)
+			if got := a.header.Get("Retry-After"); got != c.retry {
+				t.Errorf("Retry-After %q", got)
+			}
+			expect(t, g.send(t, craneops(body), body), http.StatusNoContent, "")
+			g.expectDelivered(t, body, body)
+		})
+	}
 }
