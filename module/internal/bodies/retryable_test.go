@@ -639,3 +639,19 @@ func TestDeepStack(t *testing.T) {
 		}
 	}
 }
+
+// BenchmarkAttempt is what the readers of a body of 2 KiB are kept apart for: one
+// attempt of a transport that announces it.
+func BenchmarkAttempt(b *testing.B) {
+	body, piece := make([]byte, 2048), make([]byte, 4096)
+	for b.Loop() {
+		r := bodyOf(body)
+		trace := httptrace.ContextClientTrace(lend(context.Background(), r))
+		trace.GotConn(httptrace.GotConnInfo{})
+		trace.WroteHeaders()
+		_, _ = r.Read(piece)
+		_, _ = r.Read(piece)
+		trace.WroteRequest(httptrace.WroteRequestInfo{})
+		r.End()
+	}
+}
