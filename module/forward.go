@@ -203,7 +203,7 @@ func (h *Handler) callNext(next caddyhttp.Handler, f *forwarding, r *http.Reques
 	defer func() {
 		p := recover()
 		if p == nil {
-			if !returned && f.answer.end() == endUnanswered { // runtime.Goexit
+			if !returned && f.answer.end() != endAnswered { // runtime.Goexit
 				h.release(r.Context(), f.reservation)
 			}
 			return
