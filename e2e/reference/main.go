@@ -1,6 +1,6 @@
-// Command reference writes docs/reference.md from the comments in the code:
-// those of the structs that a configuration is decoded into, and the Syntax
-// blocks of what reads a Caddyfile.
+// Command reference writes the second half of docs/reference.md from the
+// comments in the code: those of the structs that a configuration is decoded
+// into, and the Syntax blocks of what reads a Caddyfile.
 //
 //	cd e2e && go run ./reference
 package main
@@ -18,17 +18,36 @@ const root = ".."
 
 func main() {
 	log.SetFlags(0)
-	text, err := page(root)
+	path := filepath.Join(root, "docs", "reference.md")
+	old, err := os.ReadFile(path)
 	if err != nil {
 		log.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(root, "docs", "reference.md"), []byte(text), 0o644); err != nil {
+	text, err := page(root, string(old))
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 		log.Fatal(err)
 	}
 }
 
-// page is the whole of docs/reference.md.
-func page(root string) (string, error) {
+// generatedMark is the line of docs/reference.md after which everything is
+// written from the code. People write what stands before it.
+const generatedMark = "<!-- GENERATED from here on: written by make docs -->\n"
+
+// page returns docs/reference.md as it should be, from what it is now.
+func page(root, old string) (string, error) {
+	written, _, found := strings.Cut(old, generatedMark)
+	if !found {
+		return "", fmt.Errorf("docs/reference.md lacks the line %q", strings.TrimSpace(generatedMark))
+	}
+	generated, err := generate(root)
+	return written + generatedMark + "\n" + generated, err
+}
+
+// generate makes the part that comes from the code.
+func generate(root string) (string, error) {
 	s := &source{root: root, packages: map[string]*pkg{}}
 	directives, err := s.load("caddyfile")
 	if err != nil {
@@ -43,8 +62,6 @@ func page(root string) (string, error) {
 		return "", err
 	}
 	w := &writer{source: s}
-	w.line("# Configuration reference")
-	w.line("Made from the comments in the code by `make docs`. `hooklatch adapt` shows a\nCaddyfile's JSON.")
 	w.line("## The handler")
 	w.line(prose(handler.types["Handler"].doc))
 	w.line("### Caddyfile")

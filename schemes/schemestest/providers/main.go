@@ -1,5 +1,5 @@
 // Command providers writes what the documentation says about each provider from
-// the registry: docs/providers.md, and the table in the README.
+// the registry: docs/providers.md, and the names in the README.
 //
 //	go run ./schemes/schemestest/providers
 package main
@@ -46,25 +46,44 @@ var pages = map[string]func(old string, all []*schemes.Scheme) (string, error){
 	"docs/providers.md": func(_ string, all []*schemes.Scheme) (string, error) { return providersPage(all), nil },
 }
 
-// The marks in the README between which the table stands.
+// The marks in the README between which the names stand.
 const (
 	beginMark = "<!-- BEGIN providers: written by make docs -->\n"
 	endMark   = "<!-- END providers -->\n"
 )
 
-// readme exchanges the table of the README.
+// readme exchanges the names in the README.
 func readme(old string, all []*schemes.Scheme) (string, error) {
 	before, rest, begins := strings.Cut(old, beginMark)
 	_, after, ends := strings.Cut(rest, endMark)
 	if !begins || !ends {
 		return "", errors.New("the README lacks the comments BEGIN providers and END providers")
 	}
-	t := newTable("scheme", "signature", "algorithm", "signed", "encoding", "send time", "not signed")
-	for _, s := range all {
-		d := s.Description
-		t.row(name(s), d.Signature, d.Algorithm, signedText(s), d.Encoding, orNone(d.Time), join(d.UnsignedEvent, d.OccurrenceID))
+	names := make([]string, len(all))
+	for i, s := range all {
+		names[i] = name(s)
 	}
-	return before + beginMark + "\n" + t.String() + "\n" + endMark + after, nil
+	return before + beginMark + "\n" + wrap(strings.Join(names, ", ")+".") + "\n" + endMark + after, nil
+}
+
+// wrap breaks a text into lines of at most 80 characters.
+func wrap(text string) string {
+	var out strings.Builder
+	column := 0
+	for i, word := range strings.Fields(text) {
+		switch {
+		case i == 0:
+		case column+1+len(word) > 80:
+			out.WriteByte('\n')
+			column = 0
+		default:
+			out.WriteByte(' ')
+			column++
+		}
+		out.WriteString(word)
+		column += len(word)
+	}
+	return out.String() + "\n"
 }
 
 const introduction = `# Providers
@@ -90,7 +109,7 @@ const conflicts = `
 
 Only an occurrence ID that the provider documents as unique for each event decides
 about new content; the others are information. Where delivered content comes again
-under another ID or event type, [` + "`on_conflict`" + `](../README.md#conflicts) decides. Its
+under another ID or event type, [` + "`on_conflict`" + `](reference.md#conflicts) decides. Its
 default is ` + "`reject`" + `, unless the provider sends such deliveries itself.
 `
 
