@@ -96,6 +96,21 @@ Where an id is signed, a delivery is known by it, otherwise by its content. An i
 in the body may be absent from some deliveries.
 `
 
+const secrets = `
+## Their secrets
+
+The secret of a scheme with a public key is that key: ` + "`discord`" + `'s is the
+application's public key, ` + "`sendgrid`" + `'s the verification key that it shows.
+` + "`standard`" + ` ([Standard Webhooks](https://www.standardwebhooks.com)) uses Ed25519
+if the secret is a public key, ` + "`whpk_…`" + `. Write McEasy's secret in base64, as
+McEasy shows it. Write all other secrets as they are.
+
+The rules come from the providers' own pages. Where a page contradicts itself
+(McEasy's key as bytes or as text, Cryptr's hex or base64url), Hooklatch accepts
+both readings of the one secret. McEasy and GitLab send without a signature if no
+secret is set there: Hooklatch rejects such deliveries.
+`
+
 const facts = `
 ## What deliveries tell
 
@@ -146,7 +161,7 @@ func providersPage(all []*schemes.Scheme) string {
 		known.row(name(s), w.String(), orNone(w.Published), orNone(w.Signs), orNone(w.Verifies), s.Source, w.Note)
 	}
 	for _, part := range []string{
-		introduction, signing.String(), facts, telling.String(), conflicts, conflict.String(), witnesses, known.String(),
+		introduction, signing.String(), secrets, facts, telling.String(), conflicts, conflict.String(), witnesses, known.String(),
 	} {
 		page.WriteString(part)
 		if strings.HasSuffix(part, ".\n") {
