@@ -108,8 +108,7 @@ McEasy shows it. Write all other secrets as they are.
 The rules come from the providers' own pages. Where a page contradicts itself
 (McEasy's key as bytes or as text, Cryptr's hex or base64url), Hooklatch accepts
 both readings of the one secret. McEasy and GitLab send without a signature if no
-secret is set there: Hooklatch rejects such deliveries.
-`
+secret is set there: Hooklatch rejects such deliveries.`
 
 const facts = `
 ## What deliveries tell
