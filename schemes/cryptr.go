@@ -64,13 +64,13 @@ func openCryptr(r Request, c *SignedHeaders) error {
 		switch name, value := cutName(element); name {
 		case "t":
 			once, seen.t = !seen.t, true
-			ok = c.setSeconds(value)
+			ok = setSeconds(c, value)
 		case "v1":
 			once, seen.v1 = !seen.v1, true
-			ok = c.addCryptrMAC(value)
+			ok = addCryptrMAC(c, value)
 		case "v0":
 			once, seen.v0 = !seen.v0, true
-			ok = c.addCryptrMAC(value)
+			ok = addCryptrMAC(c, value)
 		}
 		if !once || !ok {
 			return cryptrRefusals.malformed
@@ -104,7 +104,7 @@ func cutName(element string) (name, value string) {
 }
 
 // setSeconds takes a send time in Unix seconds.
-func (c *SignedHeaders) setSeconds(text string) bool {
+func setSeconds(c *SignedHeaders, text string) bool {
 	n, ok := number(text, maxSecondsDigits)
 	c.SentAt, c.SentAtText = time.Unix(n, 0), text
 	return ok
@@ -112,7 +112,7 @@ func (c *SignedHeaders) setSeconds(text string) bool {
 
 // addCryptrMAC decodes a MAC. The documentation shows hex in its headers and
 // base64url in its code; their lengths tell them apart.
-func (c *SignedHeaders) addCryptrMAC(text string) bool {
+func addCryptrMAC(c *SignedHeaders, text string) bool {
 	const algorithm = "sha256."
 	if len(text) > len(algorithm) && text[:len(algorithm)] == algorithm {
 		text = text[len(algorithm):]

@@ -1,5 +1,7 @@
 package schemes
 
+import "net/http"
+
 // discord signs the send time and directly behind it the body, with a private
 // key of its own; the secret here is the application's public key. It sends
 // wrong signatures now and then, and expects a 401. Only webhook events name
@@ -16,3 +18,21 @@ func init() {
 		Handshake: discordHandshake,
 	})
 }
+
+// discordHandshake are the PINGs of interactions (type 1) and of webhook events
+// (type 0; docs.discord.com). There type 1 is an event, which a PING has not.
+var discordHandshake = &Handshake{Signed: func(_ Key, body []byte) (*Reply, error) {
+	found, ok := members(body, discordMembers)
+	if !ok || found[1].raw != "" {
+		return nil, nil
+	}
+	switch found[0].raw {
+	case "0":
+		return &Reply{Status: http.StatusNoContent, ContentType: jsonType}, nil
+	case "1":
+		return &Reply{ContentType: jsonType, Body: []byte(`{"type":1}`)}, nil
+	}
+	return nil, nil
+}}
+
+var discordMembers = paths("type", "event")

@@ -1,9 +1,7 @@
 package schemes
 
 import (
-	"encoding/hex"
 	"fmt"
-	"net/http"
 	"net/url"
 )
 
@@ -58,79 +56,3 @@ func twoTexts(body []byte, paths []path) (first, second string) {
 	}
 	return first, second
 }
-
-// slackHandshake is the Events API's url_verification (docs.slack.dev).
-var slackHandshake = &Handshake{Signed: func(_ Key, body []byte) (*Reply, error) {
-	kind, challenge := twoTexts(body, slackMembers)
-	switch {
-	case kind != "url_verification":
-		return nil, nil
-	case !isChallenge(challenge):
-		return nil, refuseChallenge("challenge")
-	}
-	return &Reply{ContentType: plainText, Body: []byte(challenge)}, nil
-}}
-
-var slackMembers = paths("type", "challenge")
-
-// zoomHandshake is endpoint.url_validation (developers.zoom.us), which Zoom
-// repeats every 72 hours. The answer is signed with the key of the deliveries;
-// what those sign has colons, which no challenge has.
-var zoomHandshake = &Handshake{Signed: func(key Key, body []byte) (*Reply, error) {
-	event, token := twoTexts(body, zoomMembers)
-	switch {
-	case event != "endpoint.url_validation":
-		return nil, nil
-	case !isChallenge(token):
-		return nil, refuseChallenge("plainToken")
-	}
-	mac, err := key.sign([]byte(token))
-	if err != nil {
-		return nil, err
-	}
-	return &Reply{ContentType: jsonType, Body: fmt.Appendf(nil,
-		`{"plainToken":"%s","encryptedToken":"%s"}`, token, hex.EncodeToString(mac))}, nil
-}}
-
-var zoomMembers = paths("event", "payload.plainToken")
-
-// discordHandshake are the PINGs of interactions (type 1) and of webhook events
-// (type 0; docs.discord.com). There type 1 is an event, which a PING has not.
-var discordHandshake = &Handshake{Signed: func(_ Key, body []byte) (*Reply, error) {
-	found, ok := members(body, discordMembers)
-	if !ok || found[1].raw != "" {
-		return nil, nil
-	}
-	switch found[0].raw {
-	case "0":
-		return &Reply{Status: http.StatusNoContent, ContentType: jsonType}, nil
-	case "1":
-		return &Reply{ContentType: jsonType, Body: []byte(`{"type":1}`)}, nil
-	}
-	return nil, nil
-}}
-
-var discordMembers = paths("type", "event")
-
-// metaHandshake is the verification request of the Graph API's webhooks
-// (developers.facebook.com), as WebSub has it.
-var metaHandshake = &Handshake{Query: func(query url.Values, known func(string) bool) (*Reply, error) {
-	const mode, token, challenge = "hub.mode", "hub.verify_token", "hub.challenge"
-	if _, asked := query[mode]; !asked {
-		return nil, nil
-	}
-	for _, name := range []string{mode, token, challenge} {
-		if len(query[name]) != 1 {
-			return nil, &Refusal{MalformedSignature, "the handshake's query does not have " + name + " once"}
-		}
-	}
-	switch {
-	case query.Get(mode) != "subscribe":
-		return nil, &Refusal{MalformedSignature, "the handshake's hub.mode is not subscribe"}
-	case !known(query.Get(token)):
-		return nil, &Refusal{SignatureMismatch, "the handshake's hub.verify_token is not the one that is configured"}
-	case !isChallenge(query.Get(challenge)):
-		return nil, refuseChallenge(challenge)
-	}
-	return &Reply{ContentType: plainText, Body: []byte(query.Get(challenge))}, nil
-}}

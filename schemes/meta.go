@@ -1,5 +1,7 @@
 package schemes
 
+import "net/url"
+
 // meta is Facebook, Instagram, Messenger and WhatsApp: they sign the body alone,
 // with the app secret. A body has changes to several objects of one kind, and
 // that kind is all that can be called its event.
@@ -16,3 +18,26 @@ func init() {
 		Handshake: metaHandshake,
 	})
 }
+
+// metaHandshake is the verification request of the Graph API's webhooks
+// (developers.facebook.com), as WebSub has it.
+var metaHandshake = &Handshake{Query: func(query url.Values, known func(string) bool) (*Reply, error) {
+	const mode, token, challenge = "hub.mode", "hub.verify_token", "hub.challenge"
+	if _, asked := query[mode]; !asked {
+		return nil, nil
+	}
+	for _, name := range []string{mode, token, challenge} {
+		if len(query[name]) != 1 {
+			return nil, &Refusal{MalformedSignature, "the handshake's query does not have " + name + " once"}
+		}
+	}
+	switch {
+	case query.Get(mode) != "subscribe":
+		return nil, &Refusal{MalformedSignature, "the handshake's hub.mode is not subscribe"}
+	case !known(query.Get(token)):
+		return nil, &Refusal{SignatureMismatch, "the handshake's hub.verify_token is not the one that is configured"}
+	case !isChallenge(query.Get(challenge)):
+		return nil, refuseChallenge(challenge)
+	}
+	return &Reply{ContentType: plainText, Body: []byte(query.Get(challenge))}, nil
+}}

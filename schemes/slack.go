@@ -17,3 +17,17 @@ func init() {
 		Handshake:  slackHandshake,
 	})
 }
+
+// slackHandshake is the Events API's url_verification (docs.slack.dev).
+var slackHandshake = &Handshake{Signed: func(_ Key, body []byte) (*Reply, error) {
+	kind, challenge := twoTexts(body, slackMembers)
+	switch {
+	case kind != "url_verification":
+		return nil, nil
+	case !isChallenge(challenge):
+		return nil, refuseChallenge("challenge")
+	}
+	return &Reply{ContentType: plainText, Body: []byte(challenge)}, nil
+}}
+
+var slackMembers = paths("type", "challenge")

@@ -1,5 +1,10 @@
 package schemes
 
+import (
+	"encoding/hex"
+	"fmt"
+)
+
 // zoom signs a version, the send time and the body, with the app's secret token.
 // Nothing that is sent identifies the event.
 func init() {
@@ -15,3 +20,24 @@ func init() {
 		Handshake:  zoomHandshake,
 	})
 }
+
+// zoomHandshake is endpoint.url_validation (developers.zoom.us), which Zoom
+// repeats every 72 hours. The answer is signed with the key of the deliveries;
+// what those sign has colons, which no challenge has.
+var zoomHandshake = &Handshake{Signed: func(key Key, body []byte) (*Reply, error) {
+	event, token := twoTexts(body, zoomMembers)
+	switch {
+	case event != "endpoint.url_validation":
+		return nil, nil
+	case !isChallenge(token):
+		return nil, refuseChallenge("plainToken")
+	}
+	mac, err := key.sign([]byte(token))
+	if err != nil {
+		return nil, err
+	}
+	return &Reply{ContentType: jsonType, Body: fmt.Appendf(nil,
+		`{"plainToken":"%s","encryptedToken":"%s"}`, token, hex.EncodeToString(mac))}, nil
+}}
+
+var zoomMembers = paths("event", "payload.plainToken")
