@@ -27,12 +27,8 @@ func TestVerifyAllocatesNothing(t *testing.T) {
 	}
 	for _, s := range all {
 		secrets := sampleOf(s).secrets
-		v, err := s.NewVerifier(secrets[:])
-		if err != nil {
-			t.Fatal(err)
-		}
-		if v.publicVariants != 0 {
-			continue
+		if sampleOf(s).signing != secrets[0] {
+			continue // a public key verifies
 		}
 		r := requestOf(s, signSample(t, s, body, time.Unix(1e9, 0)), body)
 		for _, configured := range [][]string{secrets[:1], {secrets[1], secrets[0]}, secrets[1:2]} {
@@ -58,6 +54,7 @@ func TestVerifyAllocatesNothing(t *testing.T) {
 
 // TestTwilioFormAllocatesNothing is for the forms, which are sorted.
 func TestTwilioFormAllocatesNothing(t *testing.T) {
+	twilio := mustGet(t, "twilio")
 	body := []byte("To=%2B18005551212&From=%2B14158675309&Digits=1234&Body=Zo%C3%AB+%26+co&Empty=")
 	r := Request{Scheme: "https", Host: "hooks.example.com", URI: "/twilio"}
 	h, err := twilio.SignWith("token", Delivery{Body: body, Request: r})

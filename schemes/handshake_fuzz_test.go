@@ -3,8 +3,11 @@ package schemes
 import (
 	"encoding/json"
 	"net/url"
+	"regexp"
 	"testing"
 )
+
+var harmless = regexp.MustCompile(`^[A-Za-z0-9+/=_-]{1,128}$`)
 
 // FuzzHandshakes: what is echoed or signed is never more than a challenge, and
 // nothing else of what was sent gets into an answer.
@@ -19,14 +22,14 @@ func FuzzHandshakes(f *testing.F) {
 			if err != nil && (reply != nil || reasonOf(err) == "") {
 				t.Fatalf("%s: %v %v", name, reply, err)
 			}
-			if reply != nil && !isChallenge(challenge(reply)) {
+			if reply != nil && !harmless.MatchString(challenge(reply)) {
 				t.Fatalf("%s answers %q", name, reply.Body)
 			}
 		}
 		whole := func(r *Reply) string { return string(r.Body) }
-		reply, err := slackHandshake.Signed(key, body)
+		reply, err := mustGet(t, "slack").Handshake.Signed(key, body)
 		check("slack", reply, err, whole)
-		reply, err = zoomHandshake.Signed(key, body)
+		reply, err = mustGet(t, "zoom").Handshake.Signed(key, body)
 		check("zoom", reply, err, func(r *Reply) string {
 			var answer struct{ PlainToken, EncryptedToken string }
 			if err := json.Unmarshal(r.Body, &answer); err != nil || len(answer.EncryptedToken) != 64 {
@@ -34,7 +37,7 @@ func FuzzHandshakes(f *testing.F) {
 			}
 			return answer.PlainToken
 		})
-		reply, err = discordHandshake.Signed(key, body)
+		reply, err = mustGet(t, "discord").Handshake.Signed(key, body)
 		check("discord", reply, err, func(r *Reply) string {
 			if string(r.Body) != "" && string(r.Body) != `{"type":1}` {
 				t.Fatalf("discord answers %q", r.Body)
@@ -42,7 +45,7 @@ func FuzzHandshakes(f *testing.F) {
 			return "fixed"
 		})
 		values, _ := url.ParseQuery(query)
-		reply, err = metaHandshake.Query(values, func(token string) bool { return token == "t" })
+		reply, err = mustGet(t, "meta").Handshake.Query(values, func(token string) bool { return token == "t" })
 		check("meta", reply, err, whole)
 		if reply != nil && values.Get("hub.verify_token") != "t" {
 			t.Fatal("meta answers without the token")

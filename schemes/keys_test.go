@@ -25,7 +25,7 @@ func keyPairs(t testing.TB) []keyPair {
 	bytes := []byte("0123456789abcdef01234567")
 	var pairs []keyPair
 	for a := HMACSHA256; a <= HMACSHA512; a++ {
-		for form, secret := range map[string]string{keyText: "secret", keyBase64: b64(bytes), keyHex: hex.EncodeToString(bytes), keyWhsec: keyWhsec + b64(bytes)} {
+		for form, secret := range map[string]string{"text": "secret", "base64": b64(bytes), "hex": hex.EncodeToString(bytes), "whsec_": "whsec_" + b64(bytes)} {
 			pairs = append(pairs, keyPair{a.String(), form, secret, secret})
 		}
 	}
@@ -42,8 +42,8 @@ func keyPairs(t testing.TB) []keyPair {
 			t.Fatal(err)
 		}
 		pairs = append(pairs,
-			keyPair{algorithm, keyPEM, block("PUBLIC KEY", spki), block("PRIVATE KEY", pkcs8)},
-			keyPair{algorithm, keySPKI, b64(spki), b64(pkcs8)})
+			keyPair{algorithm, "pem", block("PUBLIC KEY", spki), block("PRIVATE KEY", pkcs8)},
+			keyPair{algorithm, "spki", b64(spki), b64(pkcs8)})
 	}
 	public, private, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
@@ -51,9 +51,9 @@ func keyPairs(t testing.TB) []keyPair {
 	}
 	both("ed25519", public, private)
 	pairs = append(pairs,
-		keyPair{"ed25519", keyHex, hex.EncodeToString(public), hex.EncodeToString(private.Seed())},
-		keyPair{"ed25519", keyBase64, b64(public), b64(private)},
-		keyPair{"ed25519", keyWhpk, keyWhpk + b64(public), keyWhsk + b64(private.Seed())})
+		keyPair{"ed25519", "hex", hex.EncodeToString(public), hex.EncodeToString(private.Seed())},
+		keyPair{"ed25519", "base64", b64(public), b64(private)},
+		keyPair{"ed25519", "whpk_", "whpk_" + b64(public), "whsk_" + b64(private.Seed())})
 	curve, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -74,7 +74,7 @@ func TestEveryKeySignsWhatItVerifies(t *testing.T) {
 	body, at := []byte(`{"a":1}`), time.Unix(1760000000, 0)
 	pairs := keyPairs(t)
 	for i, k := range pairs {
-		for _, encoding := range []string{encodingHex, encodingBase64, encodingBase64URL} {
+		for _, encoding := range []string{"hex", "base64", "base64url"} {
 			name := k.algorithm + " " + k.form + " " + encoding
 			s := mustCompile(t, definitionFor(k, encoding))
 			h, err := s.SignWith(k.private, Delivery{Body: body, At: at, ID: "e1"})

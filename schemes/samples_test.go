@@ -22,10 +22,10 @@ var samples = map[string]sample{}
 
 // secretSamples are secrets by the form in which they are written.
 var secretSamples = map[string][3]string{
-	keyText:   {"c2VjcmV0", "b3RoZXI=", "dGhpcmQ="},
-	keyBase64: {"c2VjcmV0", "b3RoZXI=", "dGhpcmQ="},
-	keyHex:    {"736563726574", "6f74686572", "7468697264"},
-	keyWhsec: {
+	"text":   {"c2VjcmV0", "b3RoZXI=", "dGhpcmQ="},
+	"base64": {"c2VjcmV0", "b3RoZXI=", "dGhpcmQ="},
+	"hex":    {"736563726574", "6f74686572", "7468697264"},
+	"whsec_": {
 		"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
 		"whsec_b3RoZXIgb3RoZXIgb3RoZXIgb3RoZXIu", "whsec_dGhpcmQgdGhpcmQgdGhpcmQgdGhpcmQg",
 	},
@@ -110,7 +110,7 @@ func requestOf(s *Scheme, h http.Header, body []byte) Request {
 // no form.
 func uriOf(s *Scheme, body []byte) string {
 	uri := sampleOf(s).out.Request.URI
-	if s.Name == twilio.Name {
+	if s.Name == "twilio" {
 		digest := sha256.Sum256(body)
 		uri += "&bodySHA256=" + hex.EncodeToString(digest[:])
 	}

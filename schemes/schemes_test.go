@@ -182,7 +182,7 @@ func TestRegistry(t *testing.T) {
 			}
 		}
 	}
-	for name, s := range map[string]*Scheme{"incomplete": {Name: "new"}, "twice": mceasy} {
+	for name, s := range map[string]*Scheme{"incomplete": {Name: "new"}, "twice": mustGet(t, "mceasy")} {
 		func() {
 			defer func() {
 				if recover() == nil {

@@ -2,6 +2,7 @@ package schemes
 
 import (
 	"bytes"
+	"crypto/sha1"
 	"errors"
 	"net/http"
 	"testing"
@@ -30,7 +31,7 @@ func reversed() *Scheme {
 		},
 		Begin: func(r Request, c *SignedHeaders) error {
 			c.Prefix = append(c.Prefix, r.URL()...)
-			if !c.AddHex(r.Header.Get("X-S"), algorithms[HMACSHA1].size, 0) {
+			if !c.AddHex(r.Header.Get("X-S"), sha1.Size, 0) {
 				return &Refusal{MalformedSignature, "not hex"}
 			}
 			return nil
