@@ -32,8 +32,8 @@ var cryptr = &Scheme{
 	SignatureHeader: cryptrSignature,
 	SignedBytes:     "t . body",
 	Time:            TimeInHeaders,
-	SecretForm:      keyText,
-	Keys:            textKey,
+	SecretForm:      "text",
+	Keys:            TextKey,
 	Begin:           openCryptr,
 	Read:            readCryptr,
 	Sign:            signCryptr,
@@ -41,19 +41,19 @@ var cryptr = &Scheme{
 
 const cryptrSignature = "Cryptr-Signature"
 
-var cryptrRefusals = signatureRefusals("cryptr-signature",
+var cryptrRefusals = SignatureRefusals("cryptr-signature",
 	"t=<1 to 10 digits> with v1=<MAC>, v0=<MAC> or both, each once, a MAC being 64 hex digits or 32 bytes in base64url after an optional sha256.")
 
 // openCryptr finds the elements by their names: the documentation's header has
 // commas between them, its code splits at blanks. An element that is there
 // twice is refused: one could be checked and the other one signed.
 func openCryptr(r Request, c *SignedHeaders) error {
-	text, err := single(r.Header, cryptrSignature, &cryptrRefusals)
+	text, err := Single(r.Header, cryptrSignature, &cryptrRefusals)
 	if err != nil {
 		return err
 	}
-	if len(text) > maxSignatureHeader {
-		return cryptrRefusals.malformed
+	if len(text) > MaxHeader {
+		return cryptrRefusals.Malformed
 	}
 	var seen struct{ t, v1, v0 bool }
 	for rest := text; rest != ""; {
@@ -73,11 +73,11 @@ func openCryptr(r Request, c *SignedHeaders) error {
 			ok = addCryptrMAC(c, value)
 		}
 		if !once || !ok {
-			return cryptrRefusals.malformed
+			return cryptrRefusals.Malformed
 		}
 	}
 	if !seen.t || len(c.Signatures) == 0 {
-		return cryptrRefusals.malformed
+		return cryptrRefusals.Malformed
 	}
 	c.Prefix = append(append(c.Prefix, c.SentAtText...), '.')
 	return nil
@@ -105,7 +105,7 @@ func cutName(element string) (name, value string) {
 
 // setSeconds takes a send time in Unix seconds.
 func setSeconds(c *SignedHeaders, text string) bool {
-	n, ok := number(text, maxSecondsDigits)
+	n, ok := Number(text, MaxSecondsDigits)
 	c.SentAt, c.SentAtText = time.Unix(n, 0), text
 	return ok
 }
@@ -121,31 +121,31 @@ func addCryptrMAC(c *SignedHeaders, text string) bool {
 	case len(text) == 2*sha256.Size:
 		return c.AddHex(text, sha256.Size, 0)
 	case strings.HasSuffix(text, "="):
-		return c.AddBase64(strictBase64URL, text, sha256.Size, 0)
+		return c.AddBase64(StrictBase64URL, text, sha256.Size, 0)
 	default:
-		return c.AddBase64(strictRawBase64URL, text, sha256.Size, 0)
+		return c.AddBase64(StrictRawBase64URL, text, sha256.Size, 0)
 	}
 }
 
-var cryptrMembers = paths("code", "issued_at", "__domain__", "__environment__")
+var cryptrMembers = Paths("code", "issued_at", "__domain__", "__environment__")
 
 func readCryptr(_ *SignedHeaders, body []byte) Event {
-	found, _ := members(body, cryptrMembers)
+	found, _ := Members(body, cryptrMembers)
 	return Event{
-		Type: found[0].text(), OccurredAt: found[1].rfc3339(),
-		Tenant: found[2].text(), Environment: found[3].text(),
+		Type: found[0].Text(), OccurredAt: found[1].RFC3339(),
+		Tenant: found[2].Text(), Environment: found[3].Text(),
 	}
 }
 
 func signCryptr(key Key, d Delivery) (http.Header, error) {
 	switch {
 	case d.ID != "":
-		return nil, errNoID
+		return nil, ErrNoID
 	case d.Event != "":
-		return nil, errEventInBody
+		return nil, ErrEventInBody
 	}
 	t := strconv.FormatInt(d.At.Unix(), 10)
-	mac, err := key.sign([]byte(t+"."), d.Body)
+	mac, err := key.Sign([]byte(t+"."), d.Body)
 	if err != nil {
 		return nil, err
 	}

@@ -35,7 +35,7 @@ func (c *defined) sign(key Key, d Delivery) (http.Header, error) {
 	if err := c.fill(&in, set, &claim); err != nil {
 		return nil, fmt.Errorf("signing: %w", err)
 	}
-	signature, err := key.sign(claim.Prefix, d.Body, claim.Suffix)
+	signature, err := key.Sign(claim.Prefix, d.Body, claim.Suffix)
 	if err != nil {
 		return nil, err
 	}
@@ -50,11 +50,11 @@ func (c *defined) checkDelivery(set *headerSet, d *Delivery) error {
 	case signsID && !isID(d.ID):
 		return errors.New("this scheme signs " + idWords + "; give one as the ID")
 	case !signsID && d.ID != "" && set.occurrence == "":
-		return errNoID
+		return ErrNoID
 	case d.Event != "" && set.event == "" && c.Event.Body != "":
-		return errEventInBody
+		return ErrEventInBody
 	case d.Event != "" && set.event == "":
-		return errNoEvent
+		return ErrNoEvent
 	case c.template.has(urlVar) && d.Request.Host == "":
 		return errors.New("this scheme signs the URL; give it")
 	case c.template.has(methodVar) && d.Request.Method == "":

@@ -22,17 +22,17 @@ func init() {
 // discordHandshake are the PINGs of interactions (type 1) and of webhook events
 // (type 0; docs.discord.com). There type 1 is an event, which a PING has not.
 var discordHandshake = &Handshake{Signed: func(_ Key, body []byte) (*Reply, error) {
-	found, ok := members(body, discordMembers)
-	if !ok || found[1].raw != "" {
+	found, ok := Members(body, discordMembers)
+	if !ok || found[1].Raw != "" {
 		return nil, nil
 	}
-	switch found[0].raw {
+	switch found[0].Raw {
 	case "0":
-		return &Reply{Status: http.StatusNoContent, ContentType: jsonType}, nil
+		return &Reply{Status: http.StatusNoContent, ContentType: ContentTypeJSON}, nil
 	case "1":
-		return &Reply{ContentType: jsonType, Body: []byte(`{"type":1}`)}, nil
+		return &Reply{ContentType: ContentTypeJSON, Body: []byte(`{"type":1}`)}, nil
 	}
 	return nil, nil
 }}
 
-var discordMembers = paths("type", "event")
+var discordMembers = Paths("type", "event")

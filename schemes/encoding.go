@@ -8,10 +8,11 @@ import (
 // Signatures are decoded to bytes before they are compared. Every decoder here
 // takes only one spelling of the bytes, but for the case of hex digits.
 
+// The base64 encodings that signatures are in.
 var (
-	strictBase64       = base64.StdEncoding.Strict()
-	strictBase64URL    = base64.URLEncoding.Strict()
-	strictRawBase64URL = base64.RawURLEncoding.Strict()
+	StrictBase64       = base64.StdEncoding.Strict()
+	StrictBase64URL    = base64.URLEncoding.Strict()
+	StrictRawBase64URL = base64.RawURLEncoding.Strict()
 )
 
 // Signature is one that was sent, decoded. It is made by SignedHeaders.AddHex and

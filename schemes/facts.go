@@ -8,7 +8,7 @@ import (
 
 // bodyPlan says which members of a body a definition asks for.
 type bodyPlan struct {
-	paths                                        []path
+	paths                                        []Path
 	names                                        []string // the paths as written, to ask for each once
 	event, id, at, occurred, tenant, environment int      // positions among the paths, -1 if not asked for
 }
@@ -43,7 +43,7 @@ func (c *defined) compileBody() error {
 			plan.names = append(plan.names, m.path)
 		}
 	}
-	plan.paths = paths(plan.names...)
+	plan.paths = Paths(plan.names...)
 	return nil
 }
 
@@ -54,7 +54,7 @@ func (c *defined) read(claim *SignedHeaders, body []byte) Event {
 	if len(plan.paths) == 0 {
 		return event
 	}
-	found, ok := members(body, plan.paths)
+	found, ok := Members(body, plan.paths)
 	if !ok {
 		return event
 	}
@@ -62,7 +62,7 @@ func (c *defined) read(claim *SignedHeaders, body []byte) Event {
 		if at < 0 {
 			return ""
 		}
-		return found[at].text()
+		return found[at].Text()
 	}
 	moment := func(at int, unit string) time.Time {
 		if at < 0 {
@@ -83,12 +83,12 @@ func (c *defined) read(claim *SignedHeaders, body []byte) Event {
 }
 
 // time reads a time that is written in a unit, or gives the zero time.
-func (v value) time(unit string) time.Time {
+func (v Value) time(unit string) time.Time {
 	switch unit {
 	case unitMillis:
 		return v.unixMillis()
 	case unitRFC3339:
-		return v.rfc3339()
+		return v.RFC3339()
 	}
 	return v.unixSeconds()
 }

@@ -13,9 +13,9 @@ import (
 // What a definition says about the signature header: read, held against a
 // request, and written.
 
-// maxSignatureHeader bounds a signature header in bytes, and every header that
-// is signed. Real ones have a few hundred.
-const maxSignatureHeader = 4096
+// MaxHeader bounds a signature header in bytes, and every header that is signed.
+// Real ones have a few hundred.
+const MaxHeader = 4096
 
 // compileForm reads what is inside of the signature header.
 func (c *defined) compileForm() error {
@@ -64,12 +64,12 @@ func (c *defined) compileForm() error {
 // passed over, since it proves nothing either way; a header without any entry
 // of use is malformed, and missing only if it is absent or empty.
 func (c *defined) openSignature(h http.Header, set *headerSet, claim *SignedHeaders) error {
-	text, err := single(h, set.signature.name, &set.signature.refusals)
+	text, err := Single(h, set.signature.name, &set.signature.Refusals)
 	if err != nil {
 		return err
 	}
-	malformed := set.signature.malformed
-	if len(text) > maxSignatureHeader {
+	malformed := set.signature.Malformed
+	if len(text) > MaxHeader {
 		return malformed
 	}
 	if c.single {
@@ -142,11 +142,11 @@ func (c *defined) addSignature(claim *SignedHeaders, kind int, text string) bool
 	size := algorithms[c.kinds[kind].algorithm].size
 	switch c.Signature.Encoding {
 	case encodingBase64:
-		return claim.AddBase64(strictBase64, text, size, kind)
+		return claim.AddBase64(StrictBase64, text, size, kind)
 	case encodingBase64URL:
-		enc := strictRawBase64URL
+		enc := StrictRawBase64URL
 		if strings.HasSuffix(text, "=") {
-			enc = strictBase64URL
+			enc = StrictBase64URL
 		}
 		return claim.AddBase64(enc, text, size, kind)
 	}
@@ -159,9 +159,9 @@ func (c *defined) writeSignature(kind int, signature []byte, claim *SignedHeader
 	text := f.Prefix
 	switch f.Encoding {
 	case encodingBase64:
-		text += strictBase64.EncodeToString(signature)
+		text += StrictBase64.EncodeToString(signature)
 	case encodingBase64URL:
-		text += strictRawBase64URL.EncodeToString(signature)
+		text += StrictRawBase64URL.EncodeToString(signature)
 	default:
 		text += hex.EncodeToString(signature)
 	}

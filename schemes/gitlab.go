@@ -13,9 +13,9 @@ func init() {
 			Note:      "The libraries are those of Standard Webhooks.",
 		},
 		Signature: SignatureForm{
-			Header: "webhook-signature", Encoding: encodingBase64, Separator: " ", Assign: ",", Names: []string{"v1"},
+			Header: "webhook-signature", Encoding: "base64", Separator: " ", Assign: ",", Names: []string{"v1"},
 		},
-		Key:       keyWhsec,
+		Key:       "whsec_",
 		Signed:    "{id}.{timestamp}.{body}",
 		ID:        Place{Header: "webhook-id"},
 		Timestamp: TimePlace{Place: Place{Header: "webhook-timestamp"}},

@@ -68,13 +68,13 @@ func isID(s string) bool { return len(s) <= maxIDLen && isAll(idGrammar, s) }
 func signedTime(text, unit string, fixed bool) (time.Time, bool) {
 	switch unit {
 	case unitMillis:
-		n, ok := number(text, maxMillisDigits)
-		return time.UnixMilli(n), ok && len(text) == maxMillisDigits
+		n, ok := Number(text, MaxMillisDigits)
+		return time.UnixMilli(n), ok && len(text) == MaxMillisDigits
 	case unitRFC3339:
 		return strictRFC3339(text)
 	}
-	n, ok := number(text, maxSecondsDigits)
-	return time.Unix(n, 0), ok && (!fixed || len(text) == maxSecondsDigits)
+	n, ok := Number(text, MaxSecondsDigits)
+	return time.Unix(n, 0), ok && (!fixed || len(text) == MaxSecondsDigits)
 }
 
 // strictRFC3339 reads a time with no other spelling than the standard's: the

@@ -29,12 +29,13 @@ type Reply struct {
 	Body        []byte
 }
 
+// The content types of replies.
 const (
-	plainText = "text/plain; charset=utf-8"
-	jsonType  = "application/json"
-
-	maxChallenge = 128
+	ContentTypeText = "text/plain; charset=utf-8"
+	ContentTypeJSON = "application/json"
 )
+
+const maxChallenge = 128
 
 // challengeGrammar is what may be echoed, or signed: base64 in either alphabet.
 // It is nothing that a browser would take for a page.
@@ -42,17 +43,10 @@ var challengeGrammar = grammar{holds: func(ch byte) bool {
 	return isIDByte(ch) || ch == '+' || ch == '/' || ch == '='
 }}
 
-func isChallenge(s string) bool { return len(s) <= maxChallenge && isAll(challengeGrammar, s) }
+// IsChallenge reports whether a text may be echoed, or signed.
+func IsChallenge(s string) bool { return len(s) <= maxChallenge && isAll(challengeGrammar, s) }
 
-// refuseChallenge is for a text that is not echoed.
-func refuseChallenge(name string) *Refusal {
+// RefuseChallenge is for a text that is not echoed.
+func RefuseChallenge(name string) *Refusal {
 	return &Refusal{MalformedSignature, fmt.Sprintf("the handshake's %s is not 1 to %d of A-Z, a-z, 0-9, +, /, =, _ and -", name, maxChallenge)}
-}
-
-// twoTexts gives two members of a body as text, those that are missing empty.
-func twoTexts(body []byte, paths []path) (first, second string) {
-	if found, ok := members(body, paths); ok {
-		first, second = found[0].text(), found[1].text()
-	}
-	return first, second
 }

@@ -5,30 +5,30 @@ import (
 	"strings"
 )
 
-// single gives the value of a header that must be there exactly once. Which
+// Single gives the value of a header that must be there exactly once. Which
 // one of several was signed, and which one another hop would read, is
 // ambiguous. The name is in canonical form.
-func single(h http.Header, name string, refuse *refusals) (string, error) {
+func Single(h http.Header, name string, refuse *Refusals) (string, error) {
 	values := h[name]
 	switch {
 	case len(values) > 1:
-		return "", refuse.repeated
+		return "", refuse.Repeated
 	case len(values) == 0 || values[0] == "":
-		return "", refuse.missing
+		return "", refuse.Missing
 	}
 	return values[0], nil
 }
 
-// unsigned gives the value of a header that is not signed.
-func unsigned(h http.Header, name string) Unsigned {
+// UnsignedValue gives the value of a header that is not signed.
+func UnsignedValue(h http.Header, name string) Unsigned {
 	values := h[name]
 	return Unsigned{Value: strings.Join(values, ","), Sent: len(values) > 0}
 }
 
-// number reads 1 to max ASCII digits. Fields that are joined into the signed
+// Number reads 1 to max ASCII digits. Fields that are joined into the signed
 // text must not be able to hold anything else, or a valid delivery could be
 // cut into another one; parsers of the standard library take signs too.
-func number(s string, max int) (int64, bool) {
+func Number(s string, max int) (int64, bool) {
 	if len(s) == 0 || len(s) > max {
 		return 0, false
 	}
@@ -42,9 +42,9 @@ func number(s string, max int) (int64, bool) {
 	return n, true
 }
 
-// maxSecondsDigits bounds a Unix time in seconds: until the year 2286, and
+// MaxSecondsDigits bounds a Unix time in seconds: until the year 2286, and
 // never a number of milliseconds of our days.
-const maxSecondsDigits = 10
+const MaxSecondsDigits = 10
 
-// maxMillisDigits bounds one in milliseconds, until the same year.
-const maxMillisDigits = 13
+// MaxMillisDigits bounds one in milliseconds, until the same year.
+const MaxMillisDigits = 13

@@ -18,7 +18,7 @@ type headerSet struct {
 // is empty if the value is elsewhere.
 type signedHeader struct {
 	name string
-	refusals
+	Refusals
 }
 
 // headerSet makes the set with other names for the definition's. Refusals have
@@ -29,14 +29,14 @@ func (c *defined) headerSet(rename func(string) string) headerSet {
 			return signedHeader{}
 		}
 		name = rename(name)
-		return signedHeader{http.CanonicalHeaderKey(name), signedHeaderRefusals(name, grammar)}
+		return signedHeader{http.CanonicalHeaderKey(name), SignedHeaderRefusals(name, grammar)}
 	}
 	set := headerSet{
 		time: header(c.Timestamp.Header, timeGrammars[c.Timestamp.Unit]),
 		id:   header(c.ID.Header, idWords),
 	}
 	signature := rename(c.Signature.Header)
-	set.signature = signedHeader{http.CanonicalHeaderKey(signature), signatureRefusals(signature, c.describeForm())}
+	set.signature = signedHeader{http.CanonicalHeaderKey(signature), SignatureRefusals(signature, c.describeForm())}
 	for _, name := range c.template.headers {
 		set.values = append(set.values, header(name, "a text of up to 4096 bytes without control characters"))
 	}

@@ -16,13 +16,13 @@ const (
 	maxSteps   = 8
 )
 
-// path leads to a member: its name, behind the names of the objects that it is
+// Path leads to a member: its name, behind the names of the objects that it is
 // in.
-type path []string
+type Path []string
 
-// paths reads dotted names.
-func paths(names ...string) []path {
-	all := make([]path, len(names))
+// Paths reads dotted names.
+func Paths(names ...string) []Path {
+	all := make([]Path, len(names))
 	for i, name := range names {
 		all[i] = strings.Split(name, ".")
 	}
@@ -34,11 +34,11 @@ func paths(names ...string) []path {
 // that is passed on may have.
 const maxTextLen = 6*256 + 2
 
-// value is a member of a JSON object as it stands in the body, and is good as
+// Value is a member of a JSON object as it stands in the body, and is good as
 // long as the body is. The zero value is a member that is absent or repeated:
 // parsers differ in which one of two they take, so neither is believed.
-type value struct {
-	raw string
+type Value struct {
+	Raw string // as it is written; empty if the member is absent or repeated
 }
 
 // readWhole is the size, in bytes, up to which a body is checked to be JSON and
@@ -47,11 +47,11 @@ type value struct {
 // than to hash the body.
 const readWhole = 16 << 10
 
-// members finds members of the JSON object that the body is, and reports
+// Members finds members of the JSON object that the body is, and reports
 // whether it is an object. It compares names rather than hand paths to gjson,
 // which would take signs in a name for queries and modifiers, and would return
 // the first of several members of one name.
-func members(body []byte, paths []path) (found [maxMembers]value, ok bool) {
+func Members(body []byte, paths []Path) (found [maxMembers]Value, ok bool) {
 	// gjson checks by recursion, so only a small body may be checked.
 	if len(body) <= readWhole && !gjson.ValidBytes(body) {
 		return found, false
@@ -68,8 +68,8 @@ func members(body []byte, paths []path) (found [maxMembers]value, ok bool) {
 
 // finder is one search for members.
 type finder struct {
-	paths []path
-	found [maxMembers]value
+	paths []Path
+	found [maxMembers]Value
 	kept  uint // the paths whose member is found, as bits
 	whole bool // the body is read to its end
 }
@@ -87,9 +87,9 @@ func (f *finder) object(object gjson.Result, steps int, open uint) (more bool) {
 			case open&bit == 0 || name.Str != path[steps]:
 				continue
 			case seen&bit != 0:
-				f.found[i], f.kept = value{}, f.kept&^bit
+				f.found[i], f.kept = Value{}, f.kept&^bit
 			case len(path) == steps+1:
-				f.found[i], f.kept = value{member.Raw}, f.kept|bit
+				f.found[i], f.kept = Value{member.Raw}, f.kept|bit
 			default:
 				inner |= bit
 			}
@@ -104,12 +104,12 @@ func (f *finder) object(object gjson.Result, steps int, open uint) (more bool) {
 	return more
 }
 
-// text returns the value of a string. It returns nothing for what is no string,
+// Text returns the value of a string. It returns nothing for what is no string,
 // is longer than anything that is passed on, is not UTF-8, or has half of a
 // surrogate pair: every decoder makes U+FFFD of that, so two values that are
 // signed would look alike.
-func (v value) text() string {
-	raw := v.raw
+func (v Value) Text() string {
+	raw := v.Raw
 	if raw == "" || raw[0] != '"' || len(raw) > maxTextLen || !utf8.ValidString(raw) || !gjson.Valid(raw) {
 		return ""
 	}
@@ -123,21 +123,21 @@ func (v value) text() string {
 // replacement is what decoders write for what they cannot decode.
 const replacement = string(utf8.RuneError)
 
-// digits returns a number or a string that is nothing but digits.
-func (v value) digits() string {
-	raw := v.raw
+// Digits returns a number or a string that is nothing but digits.
+func (v Value) Digits() string {
+	raw := v.Raw
 	if len(raw) > 2 && raw[0] == '"' {
 		raw = raw[1 : len(raw)-1]
 	}
-	if _, ok := number(raw, len(raw)); !ok {
+	if _, ok := Number(raw, len(raw)); !ok {
 		return ""
 	}
 	return raw
 }
 
 // unixSeconds gives a Unix time in seconds, or the zero time.
-func (v value) unixSeconds() time.Time {
-	n, ok := number(v.digits(), maxSecondsDigits)
+func (v Value) unixSeconds() time.Time {
+	n, ok := Number(v.Digits(), MaxSecondsDigits)
 	if !ok {
 		return time.Time{}
 	}
@@ -145,17 +145,17 @@ func (v value) unixSeconds() time.Time {
 }
 
 // unixMillis gives a Unix time in milliseconds, or the zero time.
-func (v value) unixMillis() time.Time {
-	n, ok := number(v.digits(), maxMillisDigits)
+func (v Value) unixMillis() time.Time {
+	n, ok := Number(v.Digits(), MaxMillisDigits)
 	if !ok {
 		return time.Time{}
 	}
 	return time.UnixMilli(n)
 }
 
-// rfc3339 returns a time that is written so, or the zero time.
-func (v value) rfc3339() time.Time {
-	at, ok := strictRFC3339(v.text())
+// RFC3339 returns a time that is written so, or the zero time.
+func (v Value) RFC3339() time.Time {
+	at, ok := strictRFC3339(v.Text())
 	if !ok {
 		return time.Time{}
 	}

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -11,7 +13,7 @@ import (
 )
 
 func TestMembers(t *testing.T) {
-	names := paths("event", "timestamp")
+	names := Paths("event", "timestamp")
 	for _, c := range []struct {
 		name, body, event string
 		seconds           int64
@@ -50,8 +52,8 @@ func TestMembers(t *testing.T) {
 		{"leading zero", `{"event":"paid","x":01}`, "", 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			found, _ := members([]byte(c.body), names)
-			if got := found[0].text(); got != c.event {
+			found, _ := Members([]byte(c.body), names)
+			if got := found[0].Text(); got != c.event {
 				t.Errorf("event %q, want %q", got, c.event)
 			}
 			var want time.Time
@@ -74,13 +76,13 @@ func TestMembersOfADeepBody(t *testing.T) {
 			{"objects", strings.Repeat(`{"a":`, n) + "1", strings.Repeat("}", n)},
 		} {
 			body := []byte(`{"event":"paid","x":` + c.open + c.close + `}`)
-			found, ok := members(body, paths("event", "timestamp"))
-			if !ok || found[0].text() != "paid" {
-				t.Errorf("%s, %d levels: %v %q", c.name, n, ok, found[0].text())
+			found, ok := Members(body, Paths("event", "timestamp"))
+			if !ok || found[0].Text() != "paid" {
+				t.Errorf("%s, %d levels: %v %q", c.name, n, ok, found[0].Text())
 			}
 			body = []byte(`{"x":` + c.open)
-			if found, _ := members(body, paths("x.y", "event")); found[0].raw != "" {
-				t.Errorf("%s, %d levels that do not end: %.20q", c.name, n, found[0].raw)
+			if found, _ := Members(body, Paths("x.y", "event")); found[0].Raw != "" {
+				t.Errorf("%s, %d levels that do not end: %.20q", c.name, n, found[0].Raw)
 			}
 		}
 	}
@@ -90,23 +92,23 @@ func TestMembersOfADeepBody(t *testing.T) {
 // in a name.
 func TestNamesAreLiteral(t *testing.T) {
 	for _, name := range []string{"*", "ev*", "event?", "#", "@this", "@keys", "@values|0", "!\"made up\"", "{event}", "[event]", `e\vent`, "event|@this", "..0", "~true", "\"event\"", "", "0"} {
-		way := []path{{name}, {"x", name}}
+		way := []Path{{name}, {"x", name}}
 		quoted, err := json.Marshal(name)
 		if err != nil {
 			t.Fatal(err)
 		}
 		there := `{"event":"other","x":{"event":"other"}}`
-		if found, ok := members([]byte(there), way); !ok || found[0].raw != "" || found[1].raw != "" {
+		if found, ok := Members([]byte(there), way); !ok || found[0].Raw != "" || found[1].Raw != "" {
 			t.Errorf("%q finds %q", name, found)
 		}
 		body := fmt.Sprintf(`{"event":"other","x":{"event":"other",%s:"inner"},%s:"outer"}`, quoted, quoted)
-		if found, ok := members([]byte(body), way); !ok || found[0].text() != "outer" || found[1].text() != "inner" {
+		if found, ok := Members([]byte(body), way); !ok || found[0].Text() != "outer" || found[1].Text() != "inner" {
 			t.Errorf("%q is not found: %q", name, found)
 		}
 	}
 	// A dot in a name is part of it; one in a path is a step.
-	if found, _ := members([]byte(`{"data.id":"no"}`), paths("data.id")); found[0].raw != "" {
-		t.Errorf("data.id finds %q", found[0].raw)
+	if found, _ := Members([]byte(`{"data.id":"no"}`), Paths("data.id")); found[0].Raw != "" {
+		t.Errorf("data.id finds %q", found[0].Raw)
 	}
 }
 
@@ -114,21 +116,37 @@ func TestNamesAreLiteral(t *testing.T) {
 // member has the value that encoding/json sees, unless that has put U+FFFD into
 // it.
 func FuzzMembers(f *testing.F) {
-	for _, s := range seeds(f, "*") {
-		f.Add(s.Body)
+	files, err := filepath.Glob("testdata/*.json")
+	if err != nil || len(files) == 0 {
+		f.Fatalf("no vectors: %v", err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		var vectors []struct {
+			Body []byte `json:"body_base64"`
+		}
+		if err := json.Unmarshal(text, &vectors); err != nil {
+			f.Fatal(err)
+		}
+		for _, v := range vectors {
+			f.Add(v.Body)
+		}
 	}
 	f.Add([]byte(`{"event":"a","x":[1,-0.5e+7,{"":[]},{},"\ud800"],"timestamp":12,"b":[true,false,null]}`))
 	f.Fuzz(func(t *testing.T, body []byte) { checkMembers(t, body) })
 }
 
-var eventAndTime = paths("event", "timestamp")
+var eventAndTime = Paths("event", "timestamp")
 
 // checkMembers reports whether the body is an object.
 func checkMembers(t *testing.T, body []byte) bool {
 	if len(body) > readWhole {
 		return false // not read to its end
 	}
-	found, ok := members(body, eventAndTime)
+	found, ok := Members(body, eventAndTime)
 	isObject := json.Valid(body) && bytes.HasPrefix(bytes.TrimLeft(body, " \t\r\n"), []byte("{"))
 	if ok != isObject {
 		t.Fatalf("object: %v, encoding/json says %v", ok, isObject)
@@ -139,7 +157,7 @@ func checkMembers(t *testing.T, body []byte) bool {
 	var want string
 	raw, there := reference(body, eventAndTime[0])
 	there = there && json.Unmarshal(raw, &want) == nil && raw[0] == '"'
-	switch event := found[0].text(); {
+	switch event := found[0].Text(); {
 	case event != "" && (!there || event != want || !utf8.ValidString(event)):
 		t.Fatalf("event %q, encoding/json says %q", event, want)
 	case event == "" && want != "" && there && len(raw) <= maxTextLen && utf8.Valid(raw) && !strings.Contains(want, replacement):
@@ -151,7 +169,7 @@ func checkMembers(t *testing.T, body []byte) bool {
 // TestMembersOfLargeBodies are found without a look at what stands behind them.
 func TestMembersOfLargeBodies(t *testing.T) {
 	long := `"` + strings.Repeat("x", readWhole) + `"`
-	asked := paths("event", "data.id")
+	asked := Paths("event", "data.id")
 	for _, c := range []struct {
 		name, body string
 		ok         bool
@@ -170,12 +188,12 @@ func TestMembersOfLargeBodies(t *testing.T) {
 		{"a small one that is not well-formed", `{"event":"e","data":{"id":"1"},`, false, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			found, ok := members([]byte(c.body), asked)
-			if ok != c.ok || found[1].text() != c.id {
-				t.Errorf("%v %q", ok, found[1].text())
+			found, ok := Members([]byte(c.body), asked)
+			if ok != c.ok || found[1].Text() != c.id {
+				t.Errorf("%v %q", ok, found[1].Text())
 			}
-			if again := strings.HasPrefix(c.name, "again, before"); again && found[0].text() != "" {
-				t.Errorf("%q was taken of two", found[0].text())
+			if again := strings.HasPrefix(c.name, "again, before"); again && found[0].Text() != "" {
+				t.Errorf("%q was taken of two", found[0].Text())
 			}
 		})
 	}
@@ -198,8 +216,8 @@ func TestTimesOfABody(t *testing.T) {
 		"2026-02-20 00:00:00Z":           "",
 		"":                               "",
 	} {
-		v := value{`"` + text + `"`}
-		at, got := v.rfc3339(), ""
+		v := Value{`"` + text + `"`}
+		at, got := v.RFC3339(), ""
 		if !at.IsZero() {
 			got = at.UTC().Format(time.RFC3339Nano)
 		}

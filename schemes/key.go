@@ -129,8 +129,8 @@ func checkOrder(public ed25519.PublicKey) error {
 	return nil
 }
 
-// sign signs the pieces, one behind the other.
-func (k *Key) sign(pieces ...[]byte) ([]byte, error) {
+// Sign signs the pieces, one behind the other.
+func (k *Key) Sign(pieces ...[]byte) ([]byte, error) {
 	if !k.Algorithm.public() {
 		mac := hmac.New(algorithms[k.Algorithm].hash, k.Secret)
 		for _, piece := range pieces {

@@ -127,7 +127,7 @@ func parsePrivateKey(a Algorithm, form, secret string) (Key, error) {
 func rawKey(form, secret string) ([]byte, error) {
 	switch form {
 	case keyBase64:
-		return base64Key(secret, "is not base64; write the secret in base64, with its padding")
+		return Base64Key(secret, "is not base64; write the secret in base64, with its padding")
 	case keyHex:
 		key, err := hex.DecodeString(secret)
 		if err != nil {
@@ -139,7 +139,7 @@ func rawKey(form, secret string) ([]byte, error) {
 		if !ok {
 			return nil, errors.New("does not begin with " + form + "; write the whole secret, with what it begins with" + textAdvice(form))
 		}
-		key, err := base64Key(text, "is not "+form+" with base64 behind it; write the whole secret"+textAdvice(form))
+		key, err := Base64Key(text, "is not "+form+" with base64 behind it; write the whole secret"+textAdvice(form))
 		if err == nil && form == keyWhsec && (len(key) < minWhsec || len(key) > maxWhsec) {
 			err = errors.New("is not whsec_ with 24 to 64 bytes in base64 behind it; write the whole secret" + textAdvice(form))
 		}
@@ -151,7 +151,7 @@ func rawKey(form, secret string) ([]byte, error) {
 		}
 		return block.Bytes, nil
 	case keySPKI:
-		return base64Key(secret, "is not base64; write the key's DER (SPKI) in base64, without the lines of PEM")
+		return Base64Key(secret, "is not base64; write the key's DER (SPKI) in base64, without the lines of PEM")
 	}
 	return []byte(secret), nil
 }
@@ -165,8 +165,8 @@ func textAdvice(form string) string {
 	return "; where the provider uses the text itself as the key, write a scheme_definition with key text"
 }
 
-// base64Key decodes base64 with padding, in its only spelling.
-func base64Key(text, malformed string) ([]byte, error) {
+// Base64Key decodes base64 with padding, in its only spelling.
+func Base64Key(text, malformed string) ([]byte, error) {
 	key, err := base64.StdEncoding.Strict().DecodeString(text)
 	if err != nil || strings.ContainsAny(text, "\r\n") {
 		return nil, errors.New(malformed)

@@ -8,10 +8,10 @@ func init() {
 		Source:       "linear.app/developers/webhooks: Securing webhooks",
 		Witness:      Witness{Verifies: "@linear/sdk 98.0.0"},
 		Signature:    SignatureForm{Header: "Linear-Signature"},
-		Timestamp:    TimePlace{Place: Place{Body: "webhookTimestamp"}, Unit: unitMillis},
+		Timestamp:    TimePlace{Place: Place{Body: "webhookTimestamp"}, Unit: "ms"},
 		Event:        EventPlace{Header: "Linear-Event", Body: "type"},
 		OccurrenceID: "Linear-Delivery",
-		OccurredAt:   BodyTime{Body: "createdAt", Unit: unitRFC3339},
+		OccurredAt:   BodyTime{Body: "createdAt", Unit: "rfc3339"},
 		Tenant:       "organizationId",
 	})
 }

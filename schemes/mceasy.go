@@ -36,7 +36,7 @@ var mceasy = &Scheme{
 
 	UniqueOccurrence: true, // the id of the job at McEasy that the event comes from
 	Time:             TimeInHeaders,
-	SecretForm:       keyBase64,
+	SecretForm:       "base64",
 	Keys:             mceasyKeys,
 	Begin:            openMcEasy,
 	Read:             readMcEasy,
@@ -54,9 +54,9 @@ const (
 )
 
 var (
-	mceasySignatureRefusals = signatureRefusals("X-McEasyWebhook-Signature", "v1.<number>: and 32 bytes in base64")
-	mceasyTimeRefusals      = signedHeaderRefusals("X-McEasyWebhook-Timestamp", "1 to 13 digits")
-	mceasyEventRefusals     = signedHeaderRefusals("X-McEasyWebhook-Event", "1 to 10 digits")
+	mceasySignatureRefusals = SignatureRefusals("X-McEasyWebhook-Signature", "v1.<number>: and 32 bytes in base64")
+	mceasyTimeRefusals      = SignedHeaderRefusals("X-McEasyWebhook-Timestamp", "1 to 13 digits")
+	mceasyEventRefusals     = SignedHeaderRefusals("X-McEasyWebhook-Event", "1 to 10 digits")
 )
 
 // mceasyKeys decodes the secret. The documentation's code then hands the
@@ -64,7 +64,7 @@ var (
 // 0x7F; its prose knows nothing of that. Both readings come from the same
 // secret, so accepting either gives nothing away.
 func mceasyKeys(secret string) ([]Key, error) {
-	key, err := base64Key(secret, "is not base64; McEasy's secrets are configured in base64, as McEasy shows them")
+	key, err := Base64Key(secret, "is not base64; McEasy's secrets are configured in base64, as McEasy shows them")
 	if err != nil {
 		return nil, err
 	}
@@ -81,34 +81,34 @@ func mceasyKeys(secret string) ([]Key, error) {
 
 func openMcEasy(r Request, c *SignedHeaders) error {
 	h := r.Header
-	text, err := single(h, mceasySignature, &mceasySignatureRefusals)
+	text, err := Single(h, mceasySignature, &mceasySignatureRefusals)
 	if err != nil {
 		return err
 	}
 	mac, ok := cutMcEasyVersion(text)
-	if !ok || !c.AddBase64(strictBase64, mac, sha256.Size, 0) {
-		return mceasySignatureRefusals.malformed
+	if !ok || !c.AddBase64(StrictBase64, mac, sha256.Size, 0) {
+		return mceasySignatureRefusals.Malformed
 	}
 
-	if c.SentAtText, err = single(h, mceasyTime, &mceasyTimeRefusals); err != nil {
+	if c.SentAtText, err = Single(h, mceasyTime, &mceasyTimeRefusals); err != nil {
 		return err
 	}
-	sent, ok := number(c.SentAtText, maxMillisDigits)
+	sent, ok := Number(c.SentAtText, MaxMillisDigits)
 	if !ok {
-		return mceasyTimeRefusals.malformed
+		return mceasyTimeRefusals.Malformed
 	}
 	c.SentAt = mceasyClock(sent)
 
-	event, err := single(h, mceasyEvent, &mceasyEventRefusals)
+	event, err := Single(h, mceasyEvent, &mceasyEventRefusals)
 	if err != nil {
 		return err
 	}
-	if _, ok := number(event, mceasyMaxEventDigits); !ok {
-		return mceasyEventRefusals.malformed
+	if _, ok := Number(event, mceasyMaxEventDigits); !ok {
+		return mceasyEventRefusals.Malformed
 	}
 	c.Identity = append(c.Identity, event...)
 
-	c.OccurrenceID = unsigned(h, mceasyOccurrence)
+	c.OccurrenceID = UnsignedValue(h, mceasyOccurrence)
 	c.Prefix = append(c.Prefix, c.SentAtText...)
 	c.Prefix = append(c.Prefix, mceasyJoin...)
 	c.Prefix = append(c.Prefix, c.Identity...)
@@ -129,7 +129,7 @@ func cutMcEasyVersion(text string) (mac string, ok bool) {
 	if !ok {
 		return "", false
 	}
-	_, ok = number(minor, maxMinorDigits)
+	_, ok = Number(minor, maxMinorDigits)
 	return mac, ok
 }
 
@@ -144,13 +144,13 @@ func mceasyClock(n int64) time.Time {
 	return time.UnixMilli(n)
 }
 
-var mceasyMembers = paths("event_type", "event_name")
+var mceasyMembers = Paths("event_type", "event_name")
 
 // readMcEasy names the event by type and name, such as alarm.harsh_braking,
 // since the signed event id is only a number; without both it is that number.
 func readMcEasy(c *SignedHeaders, body []byte) Event {
-	found, _ := members(body, mceasyMembers)
-	kind, name := found[0].text(), found[1].text()
+	found, _ := Members(body, mceasyMembers)
+	kind, name := found[0].Text(), found[1].Text()
 	if kind == "" || name == "" {
 		return Event{Type: string(c.Identity)}
 	}
@@ -182,21 +182,21 @@ func identifier(s string) string {
 func signMcEasy(key Key, d Delivery) (http.Header, error) {
 	event := d.Event
 	if event == "" {
-		found, _ := members(d.Body, paths("event_id"))
-		event = found[0].digits()
+		found, _ := Members(d.Body, Paths("event_id"))
+		event = found[0].Digits()
 	}
-	if _, ok := number(event, mceasyMaxEventDigits); !ok {
+	if _, ok := Number(event, mceasyMaxEventDigits); !ok {
 		return nil, errors.New("mceasy signs an event id of 1 to 10 digits; give it as the event, or as event_id in the body")
 	}
 	sent := strconv.FormatInt(d.At.UnixMilli(), 10)
-	mac, err := key.sign([]byte(sent+mceasyJoin+event+mceasyJoin), d.Body)
+	mac, err := key.Sign([]byte(sent+mceasyJoin+event+mceasyJoin), d.Body)
 	if err != nil {
 		return nil, err
 	}
 	h := http.Header{
 		mceasyTime:      {sent},
 		mceasyEvent:     {event},
-		mceasySignature: {"v1.0:" + strictBase64.EncodeToString(mac)},
+		mceasySignature: {"v1.0:" + StrictBase64.EncodeToString(mac)},
 	}
 	if d.ID != "" {
 		h.Set(mceasyOccurrence, d.ID)

@@ -9,7 +9,7 @@ import (
 // BenchmarkMembers finds the member of an event and of an id, wherever they
 // stand among members of text and members of objects.
 func BenchmarkMembers(b *testing.B) {
-	asked := paths("event", "data.id")
+	asked := Paths("event", "data.id")
 	for _, shape := range []struct{ name, filler string }{
 		{"text", `"n%d":"` + strings.Repeat("abcdefghijklmnopqrstuvwxyz", 36) + `",`},
 		{"objects", `"n%d":{"id":1234567,"login":"octocat","url":"https:\/\/api.example.com\/users\/1234567","admin":false,"tags":["a","b"]},`},
@@ -30,9 +30,9 @@ func BenchmarkMembers(b *testing.B) {
 					b.SetBytes(int64(len(body)))
 					b.ReportAllocs()
 					for b.Loop() {
-						found, ok := members(body, asked)
-						if !ok || (found[1].text() == "ev_1") != (place.name != "absent") {
-							b.Fatal(found[1].text())
+						found, ok := Members(body, asked)
+						if !ok || (found[1].Text() == "ev_1") != (place.name != "absent") {
+							b.Fatal(found[1].Text())
 						}
 					}
 				})

@@ -36,8 +36,8 @@ var metaHandshake = &Handshake{Query: func(query url.Values, known func(string) 
 		return nil, &Refusal{MalformedSignature, "the handshake's hub.mode is not subscribe"}
 	case !known(query.Get(token)):
 		return nil, &Refusal{SignatureMismatch, "the handshake's hub.verify_token is not the one that is configured"}
-	case !isChallenge(query.Get(challenge)):
-		return nil, refuseChallenge(challenge)
+	case !IsChallenge(query.Get(challenge)):
+		return nil, RefuseChallenge(challenge)
 	}
-	return &Reply{ContentType: plainText, Body: []byte(query.Get(challenge))}, nil
+	return &Reply{ContentType: ContentTypeText, Body: []byte(query.Get(challenge))}, nil
 }}

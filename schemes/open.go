@@ -13,28 +13,28 @@ func (c *defined) begin(r Request, claim *SignedHeaders) error {
 		return err
 	}
 	if set.occurrence != "" {
-		claim.OccurrenceID = unsigned(r.Header, set.occurrence)
+		claim.OccurrenceID = UnsignedValue(r.Header, set.occurrence)
 	}
 	if set.event != "" && c.eventAt < 0 {
-		claim.UnsignedEvent = unsigned(r.Header, set.event)
+		claim.UnsignedEvent = UnsignedValue(r.Header, set.event)
 	}
 	if err := c.openSignature(r.Header, set, claim); err != nil {
 		return err
 	}
 	if set.time.name != "" {
-		if claim.SentAtText, err = single(r.Header, set.time.name, &set.time.refusals); err != nil {
+		if claim.SentAtText, err = Single(r.Header, set.time.name, &set.time.Refusals); err != nil {
 			return err
 		}
 		if !c.takeTime(claim) {
-			return set.time.malformed
+			return set.time.Malformed
 		}
 	}
 	if set.id.name != "" {
-		if claim.ID, err = single(r.Header, set.id.name, &set.id.refusals); err != nil {
+		if claim.ID, err = Single(r.Header, set.id.name, &set.id.Refusals); err != nil {
 			return err
 		}
 		if !isID(claim.ID) {
-			return set.id.malformed
+			return set.id.Malformed
 		}
 	}
 	return c.fill(&r, set, claim)
@@ -86,9 +86,9 @@ func (c *defined) fill(r *Request, set *headerSet, claim *SignedHeaders) error {
 			*text = append(*text, claim.ID...)
 			continue
 		case urlVar:
-			*text = r.appendURL(*text)
-			if !r.hasURL() || !isAll(p.grammar, (*text)[start:]) {
-				return malformedURL
+			var err error
+			if *text, err = r.AppendURL(*text); err != nil {
+				return err
 			}
 		case methodVar:
 			if len(r.Method) > maxMethodLen || !isAll(p.grammar, r.Method) {
@@ -97,12 +97,12 @@ func (c *defined) fill(r *Request, set *headerSet, claim *SignedHeaders) error {
 			*text = append(*text, r.Method...)
 		case headerVar:
 			h := &set.values[p.at]
-			value, err := single(r.Header, h.name, &h.refusals)
+			value, err := Single(r.Header, h.name, &h.Refusals)
 			if err != nil {
 				return err
 			}
-			if len(value) > maxSignatureHeader || !isAll(p.grammar, value) {
-				return h.malformed
+			if len(value) > MaxHeader || !isAll(p.grammar, value) {
+				return h.Malformed
 			}
 			if p.at == c.eventAt {
 				claim.Event = value
@@ -117,7 +117,4 @@ func (c *defined) fill(r *Request, set *headerSet, claim *SignedHeaders) error {
 	return nil
 }
 
-var (
-	malformedURL    = &Refusal{MalformedSignedHeader, "the URL has a character that no URL has (RFC 3986), or is not known"}
-	malformedMethod = &Refusal{MalformedSignedHeader, "the method is not of 1 to 32 letters in upper case, or is not known"}
-)
+var malformedMethod = &Refusal{MalformedSignedHeader, "the method is not of 1 to 32 letters in upper case, or is not known"}

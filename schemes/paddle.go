@@ -12,6 +12,6 @@ func init() {
 		Signed:     "{timestamp}:{body}",
 		ID:         Place{Body: "event_id"},
 		Event:      EventPlace{Body: "event_type"},
-		OccurredAt: BodyTime{Body: "occurred_at", Unit: unitRFC3339},
+		OccurredAt: BodyTime{Body: "occurred_at", Unit: "rfc3339"},
 	})
 }

@@ -27,21 +27,21 @@ func TestPathsOfMembers(t *testing.T) {
 		{"broken behind", `{"data":{"id":"a"}`, "data.id", ""},
 		{"broken inside", `{"data":{"id":"a",}}`, "data.id", ""},
 	} {
-		found, _ := members([]byte(c.body), paths(c.path))
-		if got := found[0].text(); got != c.want {
+		found, _ := Members([]byte(c.body), Paths(c.path))
+		if got := found[0].Text(); got != c.want {
 			t.Errorf("%s: %q, want %q", c.name, got, c.want)
 		}
 	}
 	// One name can be a member that is asked for and the way to another.
-	found, ok := members([]byte(`{"a":{"b":"x"},"c":"y"}`), paths("a", "a.b", "c", "a.d"))
-	if !ok || found[0].raw != `{"b":"x"}` || found[1].text() != "x" || found[2].text() != "y" || found[3].raw != "" {
+	found, ok := Members([]byte(`{"a":{"b":"x"},"c":"y"}`), Paths("a", "a.b", "c", "a.d"))
+	if !ok || found[0].Raw != `{"b":"x"}` || found[1].Text() != "x" || found[2].Text() != "y" || found[3].Raw != "" {
 		t.Errorf("%v %q", ok, found)
 	}
 }
 
 // reference finds a member the slow way: step by step with encoding/json,
 // where a name that is there twice leads nowhere.
-func reference(body []byte, way path) (json.RawMessage, bool) {
+func reference(body []byte, way Path) (json.RawMessage, bool) {
 	raw := json.RawMessage(body)
 	for _, step := range way {
 		dec := json.NewDecoder(bytes.NewReader(raw))
@@ -77,12 +77,12 @@ func FuzzPaths(f *testing.F) {
 	f.Add([]byte(`{"a":{"b":{"c":1},"d":[{}]},"e":"x"}`))
 	f.Add([]byte(`{"a":{"b":1},"a":{"b":2},"e":{"b":{}}}`))
 	f.Add([]byte(` {"\u0061":{"b":{"c":"x","c":"y"}} , "e":null}`))
-	ways := paths("a", "a.b", "a.b.c", "e", "e.b")
+	ways := Paths("a", "a.b", "a.b.c", "e", "e.b")
 	f.Fuzz(func(t *testing.T, body []byte) {
 		if len(body) > readWhole {
 			return // not read to its end
 		}
-		found, ok := members(body, ways)
+		found, ok := Members(body, ways)
 		isObject := json.Valid(body) && bytes.HasPrefix(bytes.TrimLeft(body, " \t\r\n"), []byte("{"))
 		if ok != isObject {
 			t.Fatalf("object: %v, encoding/json says %v", ok, isObject)
@@ -92,8 +92,8 @@ func FuzzPaths(f *testing.F) {
 		}
 		for i, way := range ways {
 			want, there := reference(body, way)
-			if there != (found[i].raw != "") || there && string(bytes.TrimSpace(want)) != found[i].raw {
-				t.Errorf("%v: %q, want %q", way, found[i].raw, want)
+			if there != (found[i].Raw != "") || there && string(bytes.TrimSpace(want)) != found[i].Raw {
+				t.Errorf("%v: %q, want %q", way, found[i].Raw, want)
 			}
 		}
 	})

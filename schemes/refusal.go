@@ -77,25 +77,25 @@ func (r Reason) isWord() bool {
 
 var mismatch = &Refusal{SignatureMismatch, "none of the configured secrets produces this signature for this body"}
 
-// refusals are made once per header, so that refusing costs no memory.
-type refusals struct {
-	missing, repeated, malformed *Refusal
+// Refusals are made once per header, so that refusing costs no memory.
+type Refusals struct {
+	Missing, Repeated, Malformed *Refusal
 }
 
-// signatureRefusals makes the refusals for a signature header.
-func signatureRefusals(name, grammar string) refusals {
-	return refusals{
-		missing:   &Refusal{MissingSignature, name + " is absent or empty"},
-		repeated:  &Refusal{MalformedSignature, name + " is there more than once"},
-		malformed: &Refusal{MalformedSignature, name + " is not " + grammar},
+// SignatureRefusals makes the refusals for a signature header.
+func SignatureRefusals(name, grammar string) Refusals {
+	return Refusals{
+		Missing:   &Refusal{MissingSignature, name + " is absent or empty"},
+		Repeated:  &Refusal{MalformedSignature, name + " is there more than once"},
+		Malformed: &Refusal{MalformedSignature, name + " is not " + grammar},
 	}
 }
 
-// signedHeaderRefusals makes the refusals for another signed header.
-func signedHeaderRefusals(name, grammar string) refusals {
-	return refusals{
-		missing:   &Refusal{MissingSignedHeader, name + " is absent or empty"},
-		repeated:  &Refusal{MalformedSignedHeader, name + " is there more than once"},
-		malformed: &Refusal{MalformedSignedHeader, name + " is not " + grammar},
+// SignedHeaderRefusals makes the refusals for another signed header.
+func SignedHeaderRefusals(name, grammar string) Refusals {
+	return Refusals{
+		Missing:   &Refusal{MissingSignedHeader, name + " is absent or empty"},
+		Repeated:  &Refusal{MalformedSignedHeader, name + " is there more than once"},
+		Malformed: &Refusal{MalformedSignedHeader, name + " is not " + grammar},
 	}
 }

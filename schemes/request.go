@@ -23,13 +23,21 @@ type Request struct {
 // URL gives the URL as the sender wrote it, for schemes that sign it.
 func (r *Request) URL() string { return string(r.appendURL(nil)) }
 
-// hasURL tells whether the URL is known. Its path begins with a slash and its
-// host has none, or text could be moved between the two.
-func (r *Request) hasURL() bool {
-	return r.Host != "" && !strings.ContainsAny(r.Host, "/?#") && strings.HasPrefix(r.URI, "/")
+// AppendURL appends the URL to what a scheme signs. It fails with a *Refusal if
+// the URL is not known or has a character that no URL has. Its path begins with
+// a slash and its host has none, or text could be moved between the two.
+func (r *Request) AppendURL(dst []byte) ([]byte, error) {
+	start := len(dst)
+	dst = r.appendURL(dst)
+	known := r.Host != "" && !strings.ContainsAny(r.Host, "/?#") && strings.HasPrefix(r.URI, "/")
+	if !known || !isAll(urlGrammar, dst[start:]) {
+		return dst, malformedURL
+	}
+	return dst, nil
 }
 
-// appendURL appends the URL.
+var malformedURL = &Refusal{MalformedSignedHeader, "the URL has a character that no URL has (RFC 3986), or is not known"}
+
 func (r *Request) appendURL(b []byte) []byte {
 	b = append(append(b, r.Scheme...), "://"...)
 	return append(append(b, r.Host...), r.URI...)

@@ -21,7 +21,7 @@ func (e *SecretError) Unwrap() error { return e.Err }
 // errEmptySecret guards against a key that everybody knows.
 var errEmptySecret = errors.New("is empty; anybody can sign with an empty key")
 
-// textKey uses the text of the secret as the key, undecoded.
-func textKey(secret string) ([]Key, error) {
+// TextKey uses the text of the secret as the key, undecoded.
+func TextKey(secret string) ([]Key, error) {
 	return []Key{{Secret: []byte(secret)}}, nil
 }

@@ -11,8 +11,8 @@ func init() {
 			Verifies:  "@sendgrid/eventwebhook 8.0.0, sendgrid-go v3.16.1",
 		},
 		Algorithm: ECDSAP256.String(),
-		Key:       keySPKI,
-		Signature: SignatureForm{Header: "X-Twilio-Email-Event-Webhook-Signature", Encoding: encodingBase64},
+		Key:       "spki",
+		Signature: SignatureForm{Header: "X-Twilio-Email-Event-Webhook-Signature", Encoding: "base64"},
 		Timestamp: TimePlace{Place: Place{Header: "X-Twilio-Email-Event-Webhook-Timestamp"}},
 		Signed:    "{timestamp}{body}",
 	})

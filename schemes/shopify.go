@@ -10,7 +10,7 @@ func init() {
 		Source:  "shopify.dev: Verify webhook deliveries; Verify Events deliveries",
 		Witness: Witness{Verifies: "@shopify/shopify-api 13.1.0"},
 		Signature: SignatureForm{
-			Header: "X-Shopify-Hmac-SHA256", Encoding: encodingBase64,
+			Header: "X-Shopify-Hmac-SHA256", Encoding: "base64",
 		},
 		Event:        EventPlace{Header: "X-Shopify-Topic"},
 		OccurrenceID: "X-Shopify-Webhook-Id",

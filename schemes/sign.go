@@ -2,9 +2,9 @@ package schemes
 
 import "errors"
 
-// What a signer answers when it is given what its provider does not send.
+// The errors of a signer for a value that its provider does not send.
 var (
-	errNoID        = errors.New("this scheme has no occurrence ID in its headers; leave the ID out")
-	errNoEvent     = errors.New("this scheme has no event type in its headers; leave the event out")
-	errEventInBody = errors.New("this scheme has the event type in the body; leave the event out")
+	ErrNoID        = errors.New("this scheme has no occurrence ID in its headers; leave the ID out")
+	ErrNoEvent     = errors.New("this scheme has no event type in its headers; leave the event out")
+	ErrEventInBody = errors.New("this scheme has the event type in the body; leave the event out")
 )

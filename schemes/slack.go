@@ -20,14 +20,15 @@ func init() {
 
 // slackHandshake is the Events API's url_verification (docs.slack.dev).
 var slackHandshake = &Handshake{Signed: func(_ Key, body []byte) (*Reply, error) {
-	kind, challenge := twoTexts(body, slackMembers)
+	found, _ := Members(body, slackMembers)
+	kind, challenge := found[0].Text(), found[1].Text()
 	switch {
 	case kind != "url_verification":
 		return nil, nil
-	case !isChallenge(challenge):
-		return nil, refuseChallenge("challenge")
+	case !IsChallenge(challenge):
+		return nil, RefuseChallenge("challenge")
 	}
-	return &Reply{ContentType: plainText, Body: []byte(challenge)}, nil
+	return &Reply{ContentType: ContentTypeText, Body: []byte(challenge)}, nil
 }}
 
-var slackMembers = paths("type", "challenge")
+var slackMembers = Paths("type", "challenge")

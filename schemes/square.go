@@ -10,12 +10,12 @@ func init() {
 			Published: "developer.squareup.com, Verify and validate an event notification",
 			Verifies:  "square 46.0.0 (Node)",
 		},
-		Signature:  SignatureForm{Header: "x-square-hmacsha256-signature", Encoding: encodingBase64},
+		Signature:  SignatureForm{Header: "x-square-hmacsha256-signature", Encoding: "base64"},
 		Signed:     "{url}{body}",
 		JSONObject: true,
 		ID:         Place{Body: "event_id"},
 		Event:      EventPlace{Body: "type"},
-		OccurredAt: BodyTime{Body: "created_at", Unit: unitRFC3339},
+		OccurredAt: BodyTime{Body: "created_at", Unit: "rfc3339"},
 		Tenant:     "merchant_id",
 	})
 }

@@ -14,17 +14,17 @@ var standardWebhooks = Definition{
 		Note:      "The libraries have no `v1a`. Svix is tried under its own names of the headers.",
 	},
 	Signature: SignatureForm{
-		Header: "webhook-signature", Encoding: encodingBase64, Separator: " ", Assign: ",",
+		Header: "webhook-signature", Encoding: "base64", Separator: " ", Assign: ",",
 	},
 	Variants: []Variant{
-		{Name: "v1", Algorithm: "hmac-sha256", Key: keyWhsec},
-		{Name: "v1a", Algorithm: "ed25519", Key: keyWhpk},
+		{Name: "v1", Algorithm: "hmac-sha256", Key: "whsec_"},
+		{Name: "v1a", Algorithm: "ed25519", Key: "whpk_"},
 	},
 	Signed:     "{id}.{timestamp}.{body}",
 	ID:         Place{Header: "webhook-id"},
 	Timestamp:  TimePlace{Place: Place{Header: "webhook-timestamp"}},
 	Event:      EventPlace{Body: "type"},
-	OccurredAt: BodyTime{Body: "timestamp", Unit: unitRFC3339},
+	OccurredAt: BodyTime{Body: "timestamp", Unit: "rfc3339"},
 	Aliases: []map[string]string{{
 		"webhook-id": "svix-id", "webhook-timestamp": "svix-timestamp", "webhook-signature": "svix-signature",
 	}},

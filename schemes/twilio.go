@@ -51,7 +51,7 @@ var twilio = &Scheme{
 	SignedBytes:     "URL, sorted form fields",
 	OnConflict:      ConflictForward,
 	SignsRequest:    true,
-	SecretForm:      keyText,
+	SecretForm:      "text",
 	Keys:            twilioKeys,
 	Begin:           openTwilio,
 	SignedText:      twilioText,
@@ -68,7 +68,7 @@ const (
 )
 
 var (
-	twilioRefusals = signatureRefusals(twilioSignature, "one signature: 20 bytes in base64")
+	twilioRefusals = SignatureRefusals(twilioSignature, "one signature: 20 bytes in base64")
 
 	twilioOtherBody = &Refusal{SignatureMismatch, "the body is not the one whose bodySHA256 is at the end of the URL"}
 	twilioNoForm    = &Refusal{SignatureMismatch, "the body is not a form that can be signed, and the URL does not end with its bodySHA256"}
@@ -80,17 +80,16 @@ func twilioKeys(secret string) ([]Key, error) {
 
 // openTwilio keeps the two spellings of the URL, first the one that was received.
 func openTwilio(r Request, c *SignedHeaders) error {
-	c.OccurrenceID = unsigned(r.Header, twilioOccurrence)
-	text, err := single(r.Header, twilioSignature, &twilioRefusals)
+	c.OccurrenceID = UnsignedValue(r.Header, twilioOccurrence)
+	text, err := Single(r.Header, twilioSignature, &twilioRefusals)
 	if err != nil {
 		return err
 	}
-	if !c.AddBase64(strictBase64, text, sha1.Size, 0) {
-		return twilioRefusals.malformed
+	if !c.AddBase64(StrictBase64, text, sha1.Size, 0) {
+		return twilioRefusals.Malformed
 	}
-	c.Prefix = r.appendURL(c.Prefix)
-	if !r.hasURL() || !isAll(urlGrammar, c.Prefix) {
-		return malformedURL
+	if c.Prefix, err = r.AppendURL(c.Prefix); err != nil {
+		return err
 	}
 	host, port := r.Host, ""
 	if at := strings.LastIndexByte(host, ':'); at > strings.LastIndexByte(host, ']') {
@@ -165,23 +164,23 @@ func hexDigest(body []byte) (digest [2 * sha256.Size]byte) {
 func signTwilio(key Key, d Delivery) (http.Header, error) {
 	switch {
 	case d.Event != "":
-		return nil, errNoEvent
+		return nil, ErrNoEvent
 	case d.Request.Host == "":
 		return nil, errors.New("this scheme signs the URL; give it")
 	}
-	claim := SignedHeaders{Prefix: d.Request.appendURL(nil)}
-	if !isAll(urlGrammar, claim.Prefix) {
-		return nil, fmt.Errorf("signing: %w", malformedURL)
+	url, err := d.Request.AppendURL(nil)
+	if err != nil {
+		return nil, fmt.Errorf("signing: %w", err)
 	}
-	text, err := twilioText(nil, &claim, d.Body, 0)
+	text, err := twilioText(nil, &SignedHeaders{Prefix: url}, d.Body, 0)
 	if err != nil {
 		return nil, fmt.Errorf("signing: %w; end the URL with %s%s", err, twilioDigest, hexDigest(d.Body))
 	}
-	mac, err := key.sign(text)
+	mac, err := key.Sign(text)
 	if err != nil {
 		return nil, err
 	}
-	h := http.Header{twilioSignature: {strictBase64.EncodeToString(mac)}}
+	h := http.Header{twilioSignature: {StrictBase64.EncodeToString(mac)}}
 	if d.ID != "" {
 		h.Set(twilioOccurrence, d.ID)
 	}
@@ -279,19 +278,16 @@ func appendUnescaped(dst, text []byte) ([]byte, bool) {
 // isFormByte knows what encoders of forms leave as it is: those of browsers and
 // Java, and JavaScript's encodeURIComponent. A further = is in a value.
 func isFormByte(ch byte) bool {
-	if isLetter(ch) || isDigit(ch) {
-		return true
-	}
 	switch ch {
 	case '-', '.', '_', '~', '*', '!', '\'', '(', ')', '=':
 		return true
 	}
-	return false
+	return 'a' <= ch|0x20 && ch|0x20 <= 'z' || '0' <= ch && ch <= '9'
 }
 
 func hexDigit(ch byte) (byte, bool) {
 	switch {
-	case isDigit(ch):
+	case '0' <= ch && ch <= '9':
 		return ch - '0', true
 	case 'a' <= ch|0x20 && ch|0x20 <= 'f':
 		return ch | 0x20 - 'a' + 10, true

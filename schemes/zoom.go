@@ -15,7 +15,7 @@ func init() {
 		Timestamp:  TimePlace{Place: Place{Header: "x-zm-request-timestamp"}},
 		Signed:     "v0:{timestamp}:{body}",
 		Event:      EventPlace{Body: "event"},
-		OccurredAt: BodyTime{Body: "event_ts", Unit: unitMillis},
+		OccurredAt: BodyTime{Body: "event_ts", Unit: "ms"},
 		Tenant:     "payload.account_id",
 		Handshake:  zoomHandshake,
 	})
@@ -25,19 +25,20 @@ func init() {
 // repeats every 72 hours. The answer is signed with the key of the deliveries;
 // what those sign has colons, which no challenge has.
 var zoomHandshake = &Handshake{Signed: func(key Key, body []byte) (*Reply, error) {
-	event, token := twoTexts(body, zoomMembers)
+	found, _ := Members(body, zoomMembers)
+	event, token := found[0].Text(), found[1].Text()
 	switch {
 	case event != "endpoint.url_validation":
 		return nil, nil
-	case !isChallenge(token):
-		return nil, refuseChallenge("plainToken")
+	case !IsChallenge(token):
+		return nil, RefuseChallenge("plainToken")
 	}
-	mac, err := key.sign([]byte(token))
+	mac, err := key.Sign([]byte(token))
 	if err != nil {
 		return nil, err
 	}
-	return &Reply{ContentType: jsonType, Body: fmt.Appendf(nil,
+	return &Reply{ContentType: ContentTypeJSON, Body: fmt.Appendf(nil,
 		`{"plainToken":"%s","encryptedToken":"%s"}`, token, hex.EncodeToString(mac))}, nil
 }}
 
-var zoomMembers = paths("event", "payload.plainToken")
+var zoomMembers = Paths("event", "payload.plainToken")
