@@ -22,6 +22,8 @@ type importRule struct {
 
 // importRules are rule 1 of docs/architecture.md. The first one that fits counts.
 var importRules = []importRule{
+	{folder: "schemes/internal/engine", foreign: []string{"github.com/tidwall/gjson"}},
+	{folder: "schemes/providers", own: []string{"schemes/internal/engine"}, foreign: []string{}},
 	{folder: "schemes", own: []string{"schemes"}, foreign: []string{"github.com/tidwall/gjson"}},
 	{folder: "module/internal", own: []string{"module/internal"}, foreign: []string{}},
 	{folder: "module/args"},
@@ -70,6 +72,9 @@ func TestImportRules(t *testing.T) {
 		{"schemes", "net/http", true},
 		{"schemes/explain", modulePath + "schemes", true},
 		{"schemes", "github.com/caddyserver/caddy/v2", false},
+		{"schemes/providers", modulePath + "schemes/internal/engine", true},
+		{"schemes/providers", modulePath + "schemes", false},
+		{"schemes/internal/engine", modulePath + "schemes/providers", false},
 		{"schemes/explain", modulePath + "module", false},
 		{"module/internal/bodies", "bytes", true},
 		{"module/internal/bodies", "github.com/caddyserver/caddy/v2", false},

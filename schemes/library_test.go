@@ -207,10 +207,10 @@ func TestRefusalsOfOtherSchemes(t *testing.T) {
 		err  error
 		want Reason
 	}{
-		{"a reason of its own", &Refusal{"over_quota", "for today"}, "over_quota"},
+		{"a reason of its own", &Refusal{Reason: "over_quota", Detail: "for today"}, "over_quota"},
 		{"a nil pointer", none, SignatureMismatch},
 		{"no reason", &Refusal{}, SignatureMismatch},
-		{"what the sender wrote as a reason", &Refusal{"x\ny", ""}, SignatureMismatch},
+		{"what the sender wrote as a reason", &Refusal{Reason: "x\ny", Detail: ""}, SignatureMismatch},
 		{"another error", errors.New("evil"), SignatureMismatch},
 	} {
 		for _, late := range []bool{false, true} {

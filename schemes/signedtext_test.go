@@ -13,7 +13,7 @@ import (
 func reversed() *Scheme {
 	text := func(dst []byte, c *SignedHeaders, body []byte, candidate int) ([]byte, error) {
 		if len(body) == 0 {
-			return nil, &Refusal{SignatureMismatch, "nothing to turn round"}
+			return nil, &Refusal{Reason: SignatureMismatch, Detail: "nothing to turn round"}
 		}
 		dst = append(dst, c.Prefix...)
 		if candidate == 1 {
@@ -32,7 +32,7 @@ func reversed() *Scheme {
 		Begin: func(r Request, c *SignedHeaders) error {
 			c.Prefix = append(c.Prefix, r.URL()...)
 			if !c.AddHex(r.Header.Get("X-S"), sha1.Size, 0) {
-				return &Refusal{MalformedSignature, "not hex"}
+				return &Refusal{Reason: MalformedSignature, Detail: "not hex"}
 			}
 			return nil
 		},

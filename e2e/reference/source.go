@@ -61,6 +61,9 @@ func (s *source) load(dir string) (*pkg, error) {
 			switch d := declaration.(type) {
 			case *ast.GenDecl:
 				p.addTypes(dir, parsed, d)
+				if err := s.follow(p, parsed, d); err != nil {
+					return nil, err
+				}
 			case *ast.FuncDecl:
 				if _, syntax, found := strings.Cut(d.Doc.Text(), "Syntax:\n"); found {
 					p.syntaxes[d.Name.Name] = syntax
@@ -69,6 +72,30 @@ func (s *source) load(dir string) (*pkg, error) {
 		}
 	}
 	return p, nil
+}
+
+// follow adds the structs that a package gives another name to.
+func (s *source) follow(p *pkg, file *ast.File, d *ast.GenDecl) error {
+	for _, spec := range d.Specs {
+		t, ok := spec.(*ast.TypeSpec)
+		if !ok || !t.Assign.IsValid() {
+			continue
+		}
+		_, typ := describe(t.Type)
+		alias, name, _ := strings.Cut(typ, ".")
+		from := imported(file, alias)
+		if from == "" {
+			continue
+		}
+		other, err := s.load(from)
+		if err != nil {
+			return err
+		}
+		if found := other.types[name]; found != nil {
+			p.types[t.Name.Name] = found
+		}
+	}
+	return nil
 }
 
 func (p *pkg) addTypes(dir string, file *ast.File, d *ast.GenDecl) {

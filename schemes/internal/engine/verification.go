@@ -1,0 +1,321 @@
+package engine
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/hmac"
+	"crypto/sha512"
+	"errors"
+	"hash"
+)
+
+// Verification is one delivery being verified. Write adds its body, Verify
+// decides over the bytes that were written, and Close ends it. It is not safe
+// for concurrent use.
+type Verification struct {
+	// SignedHeaders is what the headers say.
+	SignedHeaders SignedHeaders
+
+	verifier *Verifier
+	shared   Body   // the caller's, nil if there is none
+	own      []byte // the body otherwise
+	written  int    // bytes
+	strayed  bool   // the shared body is not what was written, or grew too late
+
+	hashers   []hasher
+	streams   bool // the first of them grows while the body arrives
+	candidate int  // which of the texts that can be signed is tried
+	decided   bool
+	matched   *verifierKey // once it is decided, nil if none does
+	refused   error        // then why
+	message   []byte       // what is signed, once it is needed as a whole
+	complete  bool         // the message is
+}
+
+// Body is where a program keeps a body that it reads itself.
+type Body interface {
+	// Bytes returns what has arrived so far. What has been returned before does
+	// not change.
+	Bytes() []byte
+}
+
+// given is a body that is there already.
+type given []byte
+
+func (g given) Bytes() []byte { return g }
+
+// hasher makes one MAC, or the digest of public keys.
+type hasher struct {
+	hash.Hash
+	complete bool
+	sum      [sha512.Size]byte // the largest
+}
+
+func (v *Verifier) newVerification() *Verification {
+	d := &Verification{
+		verifier: v, hashers: make([]hasher, len(v.hashers)),
+		streams: len(v.hashers) > 0 && v.scheme.SignedText == nil,
+	}
+	for i, hash := range v.hashers {
+		d.hashers[i].Hash = hash()
+	}
+	return d
+}
+
+// begin starts over with new signed headers.
+func (d *Verification) begin(shared Body) {
+	d.shared, d.own = shared, d.own[:0]
+	d.written, d.strayed = 0, false
+	d.decided, d.matched, d.refused = false, nil, nil
+	d.read(0)
+	if d.streams {
+		d.hashers[0].Reset()
+		d.hashers[0].Write(d.SignedHeaders.Prefix)
+	}
+}
+
+// read turns to another candidate for what is signed.
+func (d *Verification) read(candidate int) {
+	for i := range d.hashers {
+		d.hashers[i].complete = false
+	}
+	d.candidate, d.complete = candidate, false
+}
+
+// errStrayed is for a program that holds Verification wrong. It never verifies.
+var errStrayed = errors.New("the body is not what was written to the verification")
+
+// Write adds a piece of the body, in order. It fails only if the piece is not
+// at the end of a shared body, or comes after Verify; then nothing verifies.
+func (d *Verification) Write(p []byte) (int, error) {
+	d.written += len(p)
+	d.complete = false
+	if d.shared == nil {
+		d.own = append(d.own, p...)
+	}
+	if d.decided || d.shared != nil && !endsIn(d.shared.Bytes(), d.written, p) {
+		d.strayed = true
+		return 0, errStrayed
+	}
+	if d.streams {
+		d.hashers[0].Write(p)
+	}
+	return len(p), nil
+}
+
+// endsIn reports whether a body has a size and ends in a piece. Usually the
+// piece is that very end, and is not looked at.
+func endsIn(body []byte, size int, piece []byte) bool {
+	if len(body) != size || len(piece) > size {
+		return false
+	}
+	end := body[size-len(piece):]
+	return len(piece) == 0 || &end[0] == &piece[0] || bytes.Equal(end, piece)
+}
+
+// body is what has been written.
+func (d *Verification) body() []byte {
+	if d.shared != nil {
+		return d.shared.Bytes()
+	}
+	return d.own
+}
+
+// Verify decides once the whole body has been written: it judges the signature
+// and then the signed time, and returns the event that the body tells. With
+// ErrNoSignedTime, ErrStale and ErrFuture it returns the event too, which is
+// authentic; with any other error the event is empty.
+func (d *Verification) Verify() (Event, error) {
+	secret, err := d.Authenticate()
+	if err != nil {
+		return Event{}, err
+	}
+	v := d.verifier
+	event := d.event()
+	event.Secret, event.JudgedAt = secret, v.now()
+	event.OccurrenceID, event.UnsignedType = d.SignedHeaders.OccurrenceID, d.SignedHeaders.UnsignedEvent
+	switch {
+	case v.scheme.Time == TimeInHeaders:
+		event.SentAt = d.SignedHeaders.SentAt
+	case v.scheme.Time == TimeInBody && v.window.Judged:
+		event.SentAt = event.BodyTime
+	}
+	return event, v.window.Judge(event.SentAt, event.JudgedAt)
+}
+
+// Authenticate judges the signature alone, for programs that judge the time by
+// themselves; all others call Verify. It returns the position of the secret
+// that matches, the first being 1.
+func (d *Verification) Authenticate() (secret int, err error) {
+	if !d.decided {
+		d.decided = true
+		d.matched, d.refused = d.match()
+	}
+	switch {
+	case d.strayed:
+		return 0, errStrayed
+	case d.refused != nil:
+		return 0, d.refused
+	}
+	return d.matched.secret, nil
+}
+
+// match finds the key that a signature matches. Only the first key's MAC grew
+// while the body arrived: the others are needed only while a secret is being
+// rotated.
+func (d *Verification) match() (*verifierKey, error) {
+	body, scheme := d.body(), d.verifier.scheme
+	if len(body) != d.written {
+		d.strayed = true
+		return nil, errStrayed
+	}
+	if !bytes.HasPrefix(body, d.verifier.bodyBegins) {
+		return nil, d.verifier.begins
+	}
+	for candidate := range max(1, scheme.Candidates) {
+		d.read(candidate)
+		if scheme.SignedText != nil {
+			if _, err := d.Signed(); err != nil {
+				return nil, refusalOf(err)
+			}
+		}
+		for i := range d.verifier.keys {
+			if k := &d.verifier.keys[i]; d.matches(k, body) {
+				return k, nil
+			}
+		}
+	}
+	return nil, mismatch
+}
+
+// matches tries a key on every signature of its variant.
+func (d *Verification) matches(k *verifierKey, body []byte) bool {
+	for i := range d.SignedHeaders.Signatures {
+		s := &d.SignedHeaders.Signatures[i]
+		if s.variant != k.Variant {
+			continue
+		}
+		var ok bool
+		switch public := k.Public.(type) {
+		case ed25519.PublicKey:
+			message, _ := d.Signed()
+			ok = ed25519.Verify(public, message, s.Bytes())
+		case *ecdsa.PublicKey:
+			ok = ecdsa.VerifyASN1(public, d.sum(k.hasher, body), s.Bytes())
+		default:
+			ok = hmac.Equal(d.sum(k.hasher, body), s.Bytes())
+		}
+		if ok {
+			return true
+		}
+	}
+	return false
+}
+
+// sum completes a hash, once.
+func (d *Verification) sum(at int, body []byte) []byte {
+	h := &d.hashers[at]
+	if !h.complete {
+		switch {
+		case d.verifier.scheme.SignedText != nil:
+			h.Reset()
+			h.Write(d.message)
+		case at > 0:
+			h.Reset()
+			h.Write(d.SignedHeaders.Prefix)
+			h.Write(body)
+			h.Write(d.SignedHeaders.Suffix)
+		default:
+			h.Write(d.SignedHeaders.Suffix)
+		}
+		h.Sum(h.sum[:0])
+		h.complete = true
+	}
+	return h.sum[:h.Size()]
+}
+
+// Signed returns what is signed of the body that has been written; its errors
+// are *Refusal. Where there are several candidates it is the first, and after
+// Verify the one that matches, or else the last. It is valid until Close.
+func (d *Verification) Signed() ([]byte, error) {
+	if d.complete {
+		return d.message, nil
+	}
+	d.message = d.message[:0]
+	if text := d.verifier.scheme.SignedText; text != nil {
+		message, err := text(d.message, &d.SignedHeaders, d.body(), d.candidate)
+		if err != nil {
+			return nil, err
+		}
+		d.message = message
+	} else {
+		d.message = append(append(append(d.message, d.SignedHeaders.Prefix...), d.body()...), d.SignedHeaders.Suffix...)
+	}
+	d.complete = true
+	return d.message, nil
+}
+
+// Content returns what makes the identity of a verified delivery that has no
+// id, beside the signed headers': the body, or the signed text where two bodies can have
+// the same. It is valid until Close.
+func (d *Verification) Content() []byte {
+	if d.verifier.scheme.SignedText != nil {
+		return d.message
+	}
+	return d.body()
+}
+
+// Boundaries returns what is not signed and tells deliveries with one signed text
+// apart, empty where nothing does.
+func (d *Verification) Boundaries() []byte {
+	if d.verifier.scheme.Boundaries == nil {
+		return nil
+	}
+	return d.verifier.scheme.Boundaries(nil, &d.SignedHeaders, d.body())
+}
+
+// event reads what a verified delivery tells. Only what can be an id is one.
+func (d *Verification) event() Event {
+	event := d.verifier.scheme.Read(&d.SignedHeaders, d.body())
+	if event.ID == "" {
+		event.ID = d.SignedHeaders.ID
+	}
+	if !isID(event.ID) {
+		event.ID = ""
+	}
+	return event
+}
+
+// Handshake answers a verified delivery that is a handshake, as
+// Handshake.Signed says.
+func (d *Verification) Handshake() (*Reply, error) {
+	h := d.verifier.scheme.Handshake
+	if h == nil || h.Signed == nil || d.matched == nil || d.strayed {
+		return nil, nil
+	}
+	return h.Signed(d.matched.Key, d.body())
+}
+
+// maxKept bounds, in bytes, what a verification keeps of one delivery's memory
+// for the next one.
+const maxKept = 64 << 10
+
+// Close gives the verification back. Neither it nor its SignedHeaders may be used
+// afterwards.
+func (d *Verification) Close() {
+	for i := range d.hashers {
+		clear(d.hashers[i].sum[:])
+	}
+	d.shared = nil
+	if cap(d.own) > maxKept {
+		d.own = nil
+	}
+	if cap(d.message) > maxKept {
+		d.message = nil
+	}
+	if cap(d.SignedHeaders.Prefix)+cap(d.SignedHeaders.Suffix) > maxKept {
+		d.SignedHeaders = SignedHeaders{}
+	}
+	d.verifier.pool.Put(d)
+}

@@ -1,0 +1,248 @@
+package engine
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"hash"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Verifier verifies the deliveries of one scheme under one or more secrets.
+// It may be used by many goroutines at once.
+type Verifier struct {
+	scheme         *Scheme
+	window         Window
+	now            func() time.Time
+	public         PublicURL // if there is one
+	keys           []verifierKey
+	hashers        []func() hash.Hash
+	usable         uint // the variants of the keys, as bits
+	publicVariants uint // those of the public keys
+
+	bodyBegins []byte
+	begins     *Refusal  // of a body that begins otherwise
+	pool       sync.Pool // of *Verification: a keyed HMAC costs two hash blocks to set up
+}
+
+type verifierKey struct {
+	Key
+	secret int // position in the configuration, from 1
+	hasher int // which of the hashers is for it
+}
+
+// noHasher is the hasher of Ed25519 keys, which take the message itself.
+const noHasher = -1
+
+// maxPublicKeys bounds, with MaxPublicSignatures, what a delivery can cost:
+// each signature is tried with each public key of its variant, and Ed25519
+// hashes the body every time.
+const maxPublicKeys = 4
+
+// NewVerifier prepares a verifier of a registered scheme for the secrets, any
+// one of which may match. Without options it judges a signed send time by the
+// system's clock and DefaultTolerance. The error is a *SecretError for a secret
+// that is empty or cannot be decoded.
+func NewVerifier(scheme string, secrets []string, options ...Option) (*Verifier, error) {
+	s, ok := registry[scheme]
+	if !ok {
+		return nil, fmt.Errorf("no scheme has this name; write one of %s", strings.Join(Names(), ", "))
+	}
+	return s.NewVerifier(secrets, options...)
+}
+
+// NewVerifier is the function NewVerifier for a scheme that need not be
+// registered.
+func (s *Scheme) NewVerifier(secrets []string, options ...Option) (*Verifier, error) {
+	if len(secrets) == 0 {
+		return nil, errors.New("no secret")
+	}
+	v := &Verifier{scheme: s.clone(), now: time.Now, bodyBegins: []byte(s.BodyBegins), begins: &Refusal{
+		SignatureMismatch, "the body does not begin with " + s.BodyBegins + ", so it cannot be told from what is signed in front of it",
+	}}
+	if s.Time == TimeInHeaders {
+		v.window = NewWindow(0, 0)
+	}
+	for _, option := range options {
+		if err := option(v); err != nil {
+			return nil, err
+		}
+	}
+	for i, secret := range secrets {
+		keys, err := s.keysOf(secret)
+		if err != nil {
+			return nil, &SecretError{Position: i + 1, Err: err}
+		}
+		for _, key := range keys {
+			v.add(key, i+1)
+		}
+	}
+	if n := v.countPublic(); n > maxPublicKeys {
+		return nil, fmt.Errorf("%d public keys; write %d or fewer, each of them is tried on every signature", n, maxPublicKeys)
+	}
+	v.pool.New = func() any { return v.newVerification() }
+	return v, nil
+}
+
+// add takes a key. All ECDSA keys verify the same digest, each HMAC key makes
+// one of its own.
+func (v *Verifier) add(key Key, secret int) {
+	k := verifierKey{Key: key, secret: secret, hasher: len(v.hashers)}
+	v.usable |= 1 << key.Variant
+	if key.Algorithm.public() {
+		v.publicVariants |= 1 << key.Variant
+	}
+	switch key.Algorithm {
+	case Ed25519:
+		k.hasher = noHasher
+	case ECDSAP256:
+		for _, other := range v.keys {
+			if other.Algorithm == ECDSAP256 {
+				k.hasher = other.hasher
+			}
+		}
+		if k.hasher == len(v.hashers) {
+			v.hashers = append(v.hashers, sha256.New)
+		}
+	default:
+		v.hashers = append(v.hashers, func() hash.Hash {
+			return hmac.New(algorithms[key.Algorithm].hash, key.Secret)
+		})
+	}
+	v.keys = append(v.keys, k)
+}
+
+func (v *Verifier) countPublic() (n int) {
+	for i := range v.keys {
+		if v.keys[i].Algorithm.public() {
+			n++
+		}
+	}
+	return n
+}
+
+// keysOf is Keys with the checks that no scheme may forget.
+func (s *Scheme) keysOf(secret string) ([]Key, error) {
+	if secret == "" {
+		return nil, errEmptySecret
+	}
+	keys, err := s.Keys(secret)
+	if err != nil {
+		return nil, err
+	}
+	for i := range keys {
+		if err := keys[i].check(); err != nil {
+			return nil, err
+		}
+	}
+	if len(keys) == 0 {
+		return nil, errors.New("makes no key")
+	}
+	return keys, nil
+}
+
+// Scheme returns the scheme that is verified. Changing it changes nothing.
+func (v *Verifier) Scheme() *Scheme { return v.scheme.clone() }
+
+// Verify verifies a delivery whose body has been read: its signature and then
+// its signed time. The event is what these headers and this body tell; it is
+// empty if there is an error. An error for which errors.Is(err, ErrStale), or
+// another of the errors of this package, means that the delivery must not be
+// processed.
+//
+// The request's headers, and where the scheme signs them its method and URL,
+// must be as the sender wrote them. Its Body is not read.
+func (v *Verifier) Verify(r *http.Request, body []byte) (Event, error) {
+	d, err := v.BeginShared(RequestOf(r, v.public), given(body))
+	if err != nil {
+		return Event{}, err
+	}
+	defer d.Close()
+	if _, err := d.Write(body); err != nil {
+		return Event{}, err
+	}
+	event, err := d.Verify()
+	if err != nil {
+		return Event{}, err
+	}
+	return event, nil
+}
+
+// Begin reads the signed headers of a delivery and begins to verify it.
+// The caller writes the body to the verification as it arrives, calls its
+// Verify, and closes it. The verification keeps a copy of the body. Errors are
+// *Refusal.
+func (v *Verifier) Begin(r Request) (*Verification, error) { return v.BeginShared(r, nil) }
+
+// BeginShared is Begin for a caller that keeps the body anyway: each piece is in
+// the body before it is written, and no copy is made.
+func (v *Verifier) BeginShared(r Request, body Body) (*Verification, error) {
+	d := v.pool.Get().(*Verification)
+	d.SignedHeaders.usable = v.usable
+	d.SignedHeaders.reset()
+	err := v.scheme.Begin(r, &d.SignedHeaders)
+	if err == nil {
+		err = v.checkSignatures(d.SignedHeaders.Signatures)
+	}
+	if err != nil {
+		v.pool.Put(d)
+		return nil, refusalOf(err)
+	}
+	d.begin(body)
+	return d, nil
+}
+
+var (
+	noUsableSignature = &Refusal{MalformedSignature, "no signature of a kind that a configured secret can verify"}
+	tooManySignatures = &Refusal{MalformedSignature, fmt.Sprintf("more than %d signatures to be verified with a public key", MaxPublicSignatures)}
+)
+
+// checkSignatures refuses a delivery before its body is read if no key is for any
+// of its signatures, or if it has so many that they are there to cost time.
+func (v *Verifier) checkSignatures(sent []Signature) error {
+	usable, public := 0, 0
+	for i := range sent {
+		if v.usable&(1<<sent[i].variant) != 0 {
+			usable++
+		}
+		if v.publicVariants&(1<<sent[i].variant) != 0 {
+			public++
+		}
+	}
+	switch {
+	case usable == 0:
+		return noUsableSignature
+	case public > MaxPublicSignatures:
+		return tooManySignatures
+	}
+	return nil
+}
+
+// SignWith makes the headers of a delivery as the provider would send them, with
+// the likeliest key of the secret.
+func (s *Scheme) SignWith(secret string, d Delivery) (http.Header, error) {
+	key, err := s.signingKey(secret)
+	if err != nil {
+		return nil, &SecretError{Position: 1, Err: err}
+	}
+	return s.Sign(key, d)
+}
+
+func (s *Scheme) signingKey(secret string) (Key, error) {
+	if s.SigningKey != nil && secret != "" {
+		key, err := s.SigningKey(secret)
+		if err == nil {
+			err = key.check()
+		}
+		return key, err
+	}
+	keys, err := s.keysOf(secret)
+	if err != nil {
+		return Key{}, err
+	}
+	return keys[0], nil
+}

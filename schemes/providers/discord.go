@@ -1,0 +1,42 @@
+package providers
+
+import (
+	"net/http"
+
+	"github.com/hooklatch/hooklatch/schemes/internal/engine"
+)
+
+// discord signs the send time and directly behind it the body, with a private
+// key of its own; the secret here is the application's public key. It sends
+// wrong signatures now and then, and expects a 401. Only webhook events name
+// their event, and they have neither an id nor a time with its zone.
+func init() {
+	engine.Define("discord", engine.Definition{
+		Source:    "docs.discord.com: Interactions Overview, Validating Security Request Headers; Webhook Events",
+		Witness:   engine.Witness{Verifies: "discord-interactions 4.4.0"},
+		Algorithm: engine.Ed25519.String(),
+		Signature: engine.SignatureForm{Header: "X-Signature-Ed25519"},
+		Timestamp: engine.TimePlace{Place: engine.Place{Header: "X-Signature-Timestamp"}},
+		Signed:    "{timestamp}{body}",
+		Event:     engine.EventPlace{Body: "event.type"},
+		Handshake: discordHandshake,
+	})
+}
+
+// discordHandshake are the PINGs of interactions (type 1) and of webhook events
+// (type 0; docs.discord.com). There type 1 is an event, which a PING has not.
+var discordHandshake = &engine.Handshake{Signed: func(_ engine.Key, body []byte) (*engine.Reply, error) {
+	found, ok := engine.Members(body, discordMembers)
+	if !ok || found[1].Raw != "" {
+		return nil, nil
+	}
+	switch found[0].Raw {
+	case "0":
+		return &engine.Reply{Status: http.StatusNoContent, ContentType: engine.ContentTypeJSON}, nil
+	case "1":
+		return &engine.Reply{ContentType: engine.ContentTypeJSON, Body: []byte(`{"type":1}`)}, nil
+	}
+	return nil, nil
+}}
+
+var discordMembers = engine.Paths("type", "event")

@@ -1,0 +1,24 @@
+package providers
+
+import "github.com/hooklatch/hooklatch/schemes/internal/engine"
+
+// github signs the body alone. The event type and the id of the delivery are
+// in headers that are not signed. Several webhooks that one event triggers, such
+// as an organization's and a repository's, send one body under several ids, and
+// an app's can send several bodies under one id. GitHub never sends a delivery
+// again by itself, so a conflict is acknowledged.
+func init() {
+	engine.Define("github", engine.Definition{
+		Source: "docs.github.com, Webhooks: Validating webhook deliveries",
+		Witness: engine.Witness{
+			Published: "docs.github.com, Validating webhook deliveries",
+			Signs:     "@octokit/webhooks-methods 6.0.0",
+			Verifies:  "@octokit/webhooks-methods 6.0.0",
+		},
+		Signature:      engine.SignatureForm{Header: "X-Hub-Signature-256", Prefix: "sha256="},
+		Event:          engine.EventPlace{Header: "X-GitHub-Event"},
+		OccurrenceID:   "X-GitHub-Delivery",
+		OnConflict:     engine.ConflictAck,
+		ConflictReason: "An organization's and a repository's webhook on one URL send one body under two `X-GitHub-Delivery`, and GitHub does not send a failed delivery again.",
+	})
+}

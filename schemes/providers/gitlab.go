@@ -1,0 +1,26 @@
+package providers
+
+import "github.com/hooklatch/hooklatch/schemes/internal/engine"
+
+// gitlab signs as Standard Webhooks does, if the webhook has a signing token; the
+// older secret token, which it sends as it is in X-Gitlab-Token, is no signature.
+// The id is GitLab's Idempotency-Key, which retries repeat.
+func init() {
+	engine.Define("gitlab", engine.Definition{
+		Source: "gitlab.com/gitlab-org/gitlab, merge requests 230944 and 231325: webhook signing token",
+		Witness: engine.Witness{
+			Published: "Standard Webhooks, specification 1.0.0, which GitLab names",
+			Signs:     "standardwebhooks 1.1.1 (Node), standard-webhooks/libraries v0.0.1, svix 1.99.1 (Node)",
+			Verifies:  "standardwebhooks 1.1.1 (Node), standard-webhooks/libraries v0.0.1, svix 1.99.1 (Node)",
+			Note:      "The libraries are those of Standard Webhooks.",
+		},
+		Signature: engine.SignatureForm{
+			Header: "webhook-signature", Encoding: "base64", Separator: " ", Assign: ",", Names: []string{"v1"},
+		},
+		Key:       "whsec_",
+		Signed:    "{id}.{timestamp}.{body}",
+		ID:        engine.Place{Header: "webhook-id"},
+		Timestamp: engine.TimePlace{Place: engine.Place{Header: "webhook-timestamp"}},
+		Event:     engine.EventPlace{Header: "X-Gitlab-Event", Body: "object_kind"},
+	})
+}

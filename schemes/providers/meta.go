@@ -1,0 +1,47 @@
+package providers
+
+import (
+	"net/url"
+
+	"github.com/hooklatch/hooklatch/schemes/internal/engine"
+)
+
+// meta is Facebook, Instagram, Messenger and WhatsApp: they sign the body alone,
+// with the app secret. A body has changes to several objects of one kind, and
+// that kind is all that can be called its event.
+func init() {
+	engine.Define("meta", engine.Definition{
+		Source: "developers.facebook.com, Graph API: Webhooks, Getting Started",
+		Witness: engine.Witness{
+			Published: "docs.github.com, Validating webhook deliveries",
+			Signs:     "whatsapp 0.0.5-Alpha (Node)",
+			Note:      "The published signature is GitHub's, which has the same form. The library does not export its function.",
+		},
+		Signature: engine.SignatureForm{Header: "X-Hub-Signature-256", Prefix: "sha256="},
+		Event:     engine.EventPlace{Body: "object"},
+		Handshake: metaHandshake,
+	})
+}
+
+// metaHandshake is the verification request of the Graph API's webhooks
+// (developers.facebook.com), as WebSub has it.
+var metaHandshake = &engine.Handshake{Query: func(query url.Values, known func(string) bool) (*engine.Reply, error) {
+	const mode, token, challenge = "hub.mode", "hub.verify_token", "hub.challenge"
+	if _, asked := query[mode]; !asked {
+		return nil, nil
+	}
+	for _, name := range []string{mode, token, challenge} {
+		if len(query[name]) != 1 {
+			return nil, &engine.Refusal{Reason: engine.MalformedSignature, Detail: "the handshake's query does not have " + name + " once"}
+		}
+	}
+	switch {
+	case query.Get(mode) != "subscribe":
+		return nil, &engine.Refusal{Reason: engine.MalformedSignature, Detail: "the handshake's hub.mode is not subscribe"}
+	case !known(query.Get(token)):
+		return nil, &engine.Refusal{Reason: engine.SignatureMismatch, Detail: "the handshake's hub.verify_token is not the one that is configured"}
+	case !engine.IsChallenge(query.Get(challenge)):
+		return nil, engine.RefuseChallenge(challenge)
+	}
+	return &engine.Reply{ContentType: engine.ContentTypeText, Body: []byte(query.Get(challenge))}, nil
+}}

@@ -1,0 +1,36 @@
+package providers
+
+import "github.com/hooklatch/hooklatch/schemes/internal/engine"
+
+// slack signs a version, the send time and the body. The Events API's bodies
+// have an id of the event, which its retries repeat; slash commands and
+// interactions are forms without one.
+func init() {
+	engine.Define("slack", engine.Definition{
+		Source:     "docs.slack.dev: Verifying requests from Slack; Event object",
+		Witness:    engine.Witness{Published: "docs.slack.dev, Verifying requests from Slack", Verifies: "@slack/bolt 5.1.0"},
+		Signature:  engine.SignatureForm{Header: "X-Slack-Signature", Prefix: "v0="},
+		Timestamp:  engine.TimePlace{Place: engine.Place{Header: "X-Slack-Request-Timestamp"}},
+		Signed:     "v0:{timestamp}:{body}",
+		ID:         engine.Place{Body: "event_id"},
+		Event:      engine.EventPlace{Body: "event.type"},
+		OccurredAt: engine.BodyTime{Body: "event_time"},
+		Tenant:     "team_id",
+		Handshake:  slackHandshake,
+	})
+}
+
+// slackHandshake is the Events API's url_verification (docs.slack.dev).
+var slackHandshake = &engine.Handshake{Signed: func(_ engine.Key, body []byte) (*engine.Reply, error) {
+	found, _ := engine.Members(body, slackMembers)
+	kind, challenge := found[0].Text(), found[1].Text()
+	switch {
+	case kind != "url_verification":
+		return nil, nil
+	case !engine.IsChallenge(challenge):
+		return nil, engine.RefuseChallenge("challenge")
+	}
+	return &engine.Reply{ContentType: engine.ContentTypeText, Body: []byte(challenge)}, nil
+}}
+
+var slackMembers = engine.Paths("type", "challenge")

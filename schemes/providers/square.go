@@ -1,0 +1,23 @@
+package providers
+
+import "github.com/hooklatch/hooklatch/schemes/internal/engine"
+
+// square signs the URL that was subscribed and directly behind it the body,
+// which is always a JSON object. Its documentation calls the event id the value
+// to recognise repetitions by.
+func init() {
+	engine.Define("square", engine.Definition{
+		Source: "developer.squareup.com: Verify and validate an event notification; Webhook requirements",
+		Witness: engine.Witness{
+			Published: "developer.squareup.com, Verify and validate an event notification",
+			Verifies:  "square 46.0.0 (Node)",
+		},
+		Signature:  engine.SignatureForm{Header: "x-square-hmacsha256-signature", Encoding: "base64"},
+		Signed:     "{url}{body}",
+		JSONObject: true,
+		ID:         engine.Place{Body: "event_id"},
+		Event:      engine.EventPlace{Body: "type"},
+		OccurredAt: engine.BodyTime{Body: "created_at", Unit: "rfc3339"},
+		Tenant:     "merchant_id",
+	})
+}

@@ -1,0 +1,33 @@
+package providers
+
+import "github.com/hooklatch/hooklatch/schemes/internal/engine"
+
+// standard is Standard Webhooks, and Svix, which has other names for the same
+// headers. The secret says which of the signatures it verifies: whsec_ the
+// HMAC, whpk_ the one with a public key.
+func init() { engine.Define("standard", standardWebhooks) }
+
+var standardWebhooks = engine.Definition{
+	Source: "Standard Webhooks, specification 1.0.0 (github.com/standard-webhooks/standard-webhooks)",
+	Witness: engine.Witness{
+		Published: "Standard Webhooks, specification 1.0.0",
+		Signs:     "standardwebhooks 1.1.1 (Node), standard-webhooks/libraries v0.0.1, svix 1.99.1 (Node)",
+		Verifies:  "standardwebhooks 1.1.1 (Node), standard-webhooks/libraries v0.0.1, svix 1.99.1 (Node)",
+		Note:      "The libraries have no `v1a`. Svix is tried under its own names of the headers.",
+	},
+	Signature: engine.SignatureForm{
+		Header: "webhook-signature", Encoding: "base64", Separator: " ", Assign: ",",
+	},
+	Variants: []engine.Variant{
+		{Name: "v1", Algorithm: "hmac-sha256", Key: "whsec_"},
+		{Name: "v1a", Algorithm: "ed25519", Key: "whpk_"},
+	},
+	Signed:     "{id}.{timestamp}.{body}",
+	ID:         engine.Place{Header: "webhook-id"},
+	Timestamp:  engine.TimePlace{Place: engine.Place{Header: "webhook-timestamp"}},
+	Event:      engine.EventPlace{Body: "type"},
+	OccurredAt: engine.BodyTime{Body: "timestamp", Unit: "rfc3339"},
+	Aliases: []map[string]string{{
+		"webhook-id": "svix-id", "webhook-timestamp": "svix-timestamp", "webhook-signature": "svix-signature",
+	}},
+}

@@ -1,0 +1,22 @@
+package providers
+
+import "github.com/hooklatch/hooklatch/schemes/internal/engine"
+
+// stripe signs with each secret that is valid while one is being rotated; v0
+// is for tests only and is passed over. The key is the whole secret, whsec_
+// and all.
+func init() {
+	engine.Define("stripe", engine.Definition{
+		Source: "docs.stripe.com/webhooks, Verify webhook signatures manually; stripe-go",
+		Witness: engine.Witness{
+			Signs:    "stripe 23.1.0 (Node), stripe-go v83.2.1",
+			Verifies: "stripe 23.1.0 (Node), stripe-go v83.2.1",
+		},
+		Signature:  engine.SignatureForm{Header: "Stripe-Signature", Separator: ",", Names: []string{"v1"}},
+		Timestamp:  engine.TimePlace{Place: engine.Place{Field: "t"}},
+		Signed:     "{timestamp}.{body}",
+		ID:         engine.Place{Body: "id"},
+		Event:      engine.EventPlace{Body: "type"},
+		OccurredAt: engine.BodyTime{Body: "created"},
+	})
+}

@@ -1,0 +1,264 @@
+// Package schemes verifies webhook deliveries, and signs them for tests. It
+// knows how each provider signs: which header holds the signature, which bytes
+// are signed, with which key and algorithm, and what a verified body tells.
+//
+// NewVerifier makes a Verifier for a scheme and its secrets. Its Verify judges
+// the signature and the signed time of a request, and returns the event:
+//
+//	v, err := schemes.NewVerifier("stripe", []string{secret})
+//	event, err := v.Verify(r, body)
+//	if errors.Is(err, schemes.ErrStale) { … }
+//
+// A program that verifies while a body arrives uses Verifier.Begin. Neither keeps
+// a history: a program that must not process an event twice remembers the IDs
+// of events, or for schemes without ids the bodies.
+//
+// Most schemes are a Definition, which is data. Another package adds one with
+//
+//	func init() { schemes.Define("name", schemes.Definition{…}) }
+//
+// and what a definition cannot say is written as a Scheme and added with
+// Register. The package does no I/O and imports, beside the standard library,
+// gjson only.
+//
+// # Stability
+//
+// Stable are NewVerifier, Verifier.Verify, the options, Event, the errors and
+// their texts' first word, Definition with its JSON, Define, Get, All, Names and
+// Scheme.SignWith. What a program needs that streams or that writes schemes in
+// Go may still change between minor versions: Verification, Scheme's function
+// fields, SignedHeaders, Key and Register.
+package schemes
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/hooklatch/hooklatch/schemes/internal/engine"
+	_ "github.com/hooklatch/hooklatch/schemes/providers" // registers the built-in schemes
+)
+
+// Verifying.
+type (
+	// Verifier verifies the deliveries of one scheme under one or more secrets.
+	// It may be used by many goroutines at once.
+	Verifier = engine.Verifier
+	// Option changes how a Verifier judges deliveries.
+	Option = engine.Option
+	// Event is what a verified delivery tells about its event.
+	Event = engine.Event
+	// Unsigned is the value of a header that is not signed.
+	Unsigned = engine.Unsigned
+	// Window is the range of signed times that are fresh.
+	Window = engine.Window
+	// Verification is one delivery being verified while its body arrives.
+	Verification = engine.Verification
+	// Body is where a program keeps a body that it reads itself.
+	Body = engine.Body
+	// Request is what a scheme sees of a delivery before its body.
+	Request = engine.Request
+	// PublicURL is where senders reach a program, as they write it.
+	PublicURL = engine.PublicURL
+)
+
+// Errors.
+type (
+	// Refusal is the error of a delivery that is not authentic as it stands.
+	Refusal = engine.Refusal
+	// Reason is the kind of a refusal. It is an error, which errors.Is finds in
+	// a *Refusal.
+	Reason = engine.Reason
+	// SecretError is a secret that a scheme cannot use. It never holds the secret.
+	SecretError = engine.SecretError
+)
+
+// Schemes.
+type (
+	// Scheme is how one provider signs its deliveries.
+	Scheme = engine.Scheme
+	// Delivery is a delivery to be signed.
+	Delivery = engine.Delivery
+	// TimeSource says where a scheme's signed time comes from.
+	TimeSource = engine.TimeSource
+	// Description says in words where the deliveries of a scheme have what.
+	Description = engine.Description
+	// Witness is what has shown that a scheme is right.
+	Witness = engine.Witness
+)
+
+// Definitions.
+type (
+	// Definition is a scheme as data. Its Compile makes a Scheme of it.
+	Definition = engine.Definition
+	// SignatureForm is where the signatures are in a request, and in which form.
+	SignatureForm = engine.SignatureForm
+	// Variant is one kind of signatures in a list.
+	Variant = engine.Variant
+	// Place is where a value is.
+	Place = engine.Place
+	// TimePlace is where a time is.
+	TimePlace = engine.TimePlace
+	// BodyTime is a time in the body.
+	BodyTime = engine.BodyTime
+	// EventPlace is where the type of the event is.
+	EventPlace = engine.EventPlace
+)
+
+// What a scheme in Go is made of.
+type (
+	// SignedHeaders is what the headers of a delivery say before its body is known.
+	SignedHeaders = engine.SignedHeaders
+	// Signature is one that was sent, decoded.
+	Signature = engine.Signature
+	// Key is what a secret stands for. It decides the algorithm.
+	Key = engine.Key
+	// Algorithm is how a delivery is signed.
+	Algorithm = engine.Algorithm
+	// Handshake is a request with which a provider makes sure that an endpoint
+	// is its user's, before it delivers anything to it.
+	Handshake = engine.Handshake
+	// Reply is the answer to a handshake.
+	Reply = engine.Reply
+)
+
+// NewVerifier prepares a verifier of a registered scheme for the secrets, any
+// one of which may match. Without options it judges a signed send time by the
+// system's clock and DefaultTolerance. The error is a *SecretError for a secret
+// that is empty or cannot be decoded.
+func NewVerifier(scheme string, secrets []string, options ...Option) (*Verifier, error) {
+	return engine.NewVerifier(scheme, secrets, options...)
+}
+
+// Tolerance sets how far the signed time may be from the clock. A past of zero
+// is DefaultTolerance; a future of zero is as long as the past, at most
+// DefaultTolerance. A time that only the body has need not be the send time, so
+// it is judged only with this option.
+func Tolerance(past, future time.Duration) Option { return engine.Tolerance(past, future) }
+
+// IgnoreTime leaves the signed time unjudged. A captured delivery then verifies
+// for ever, unless the program remembers what has been delivered.
+func IgnoreTime() Option { return engine.IgnoreTime() }
+
+// Clock sets the clock that signed times are judged by. Default: time.Now.
+func Clock(now func() time.Time) Option { return engine.Clock(now) }
+
+// WithPublicURL sets where senders reach the program, for schemes that sign the
+// URL and a program after a proxy that changes scheme, host or path, such as
+// https://hooks.example.com. See ParsePublicURL.
+func WithPublicURL(text string) Option { return engine.WithPublicURL(text) }
+
+// ParsePublicURL takes the text as it is: what is signed is the provider's
+// spelling, in which :443 and the case of letters count.
+func ParsePublicURL(text string) (PublicURL, error) { return engine.ParsePublicURL(text) }
+
+// RequestOf returns what schemes see of a request that is as its sender wrote
+// it, at the public URL if there is one. Headers such as X-Forwarded-Proto do
+// not count: a sender that can write them would choose for which URL a delivery
+// is taken.
+func RequestOf(r *http.Request, public PublicURL) Request { return engine.RequestOf(r, public) }
+
+// NewWindow makes a window. A past of zero is DefaultTolerance; a future of
+// zero is as long as the past, at most DefaultTolerance.
+func NewWindow(past, future time.Duration) Window { return engine.NewWindow(past, future) }
+
+// Short writes a duration to the millisecond, without the zeros that
+// time.Duration leaves behind.
+func Short(d time.Duration) string { return engine.Short(d) }
+
+// Get returns a copy of the scheme of a name.
+func Get(name string) (*Scheme, bool) { return engine.Get(name) }
+
+// All returns copies of the registered schemes, sorted by name.
+func All() []*Scheme { return engine.All() }
+
+// Names lists the names of the registered schemes in order.
+func Names() []string { return engine.Names() }
+
+// Define compiles a definition and registers the scheme. It is meant for init
+// functions and panics when the definition is wrong or the name is taken.
+func Define(name string, d Definition) { engine.Define(name, d) }
+
+// Register adds a copy of a scheme under its name. It is meant for init
+// functions and panics when the name is taken or the scheme lacks a part.
+func Register(s *Scheme) { engine.Register(s) }
+
+// DefaultTolerance is how far a signed send time may be from the clock, in
+// either direction, where nobody says otherwise.
+const DefaultTolerance = engine.DefaultTolerance
+
+// MaxSignatures is how many signatures of one delivery are looked at, so that a
+// sender cannot buy work with a long list; more of them are refused. Those that
+// are verified with a public key are at most MaxPublicSignatures.
+const (
+	MaxSignatures       = engine.MaxSignatures
+	MaxPublicSignatures = engine.MaxPublicSignatures
+)
+
+// The reasons that a scheme can give. NoSignedTime, Stale and Future are those
+// of a delivery that is authentic.
+const (
+	// MissingSignature means no signature header, or an empty one.
+	MissingSignature = engine.MissingSignature
+	// MalformedSignature means the signature header is repeated, too long or not
+	// of the scheme's grammar.
+	MalformedSignature = engine.MalformedSignature
+	// MissingSignedHeader means a header that takes part in the signed bytes is
+	// absent or empty.
+	MissingSignedHeader = engine.MissingSignedHeader
+	// MalformedSignedHeader means such a header is repeated or not of the grammar.
+	MalformedSignedHeader = engine.MalformedSignedHeader
+	// SignatureMismatch means no configured key makes any of the MACs sent.
+	SignatureMismatch = engine.SignatureMismatch
+	// NoSignedTime means a time was to be judged, and the body has none.
+	NoSignedTime = engine.NoSignedTime
+	// Stale means it is older than the window allows.
+	Stale = engine.Stale
+	// Future means it is further ahead of the clock than the window allows.
+	Future = engine.Future
+)
+
+// The reasons as errors, for errors.Is.
+var (
+	ErrMissingSignature      = engine.ErrMissingSignature
+	ErrMalformedSignature    = engine.ErrMalformedSignature
+	ErrMissingSignedHeader   = engine.ErrMissingSignedHeader
+	ErrMalformedSignedHeader = engine.ErrMalformedSignedHeader
+	ErrSignatureMismatch     = engine.ErrSignatureMismatch
+	ErrNoSignedTime          = engine.ErrNoSignedTime
+	ErrStale                 = engine.ErrStale
+	ErrFuture                = engine.ErrFuture
+)
+
+// The algorithms. ECDSAP256 is over SHA-256, with signatures in ASN.1 DER.
+const (
+	HMACSHA256 = engine.HMACSHA256
+	HMACSHA1   = engine.HMACSHA1
+	HMACSHA384 = engine.HMACSHA384
+	HMACSHA512 = engine.HMACSHA512
+	Ed25519    = engine.Ed25519
+	ECDSAP256  = engine.ECDSAP256
+)
+
+// The sources of signed times.
+const (
+	// NoTime means nothing that is signed says when the delivery was sent.
+	NoTime = engine.NoTime
+	// TimeInHeaders means the headers hold the send time, and it is signed.
+	TimeInHeaders = engine.TimeInHeaders
+	// TimeInBody means only the signed body holds a time, and it need not be the
+	// send time, so it is judged only if the user asks for it.
+	TimeInBody = engine.TimeInBody
+)
+
+// The values of OnConflict.
+const (
+	// ConflictReject refuses the delivery, and the provider sees a failure.
+	ConflictReject = engine.ConflictReject
+	// ConflictAck acknowledges the delivery and does not forward it, for a
+	// provider that sends one event several times and no event again.
+	ConflictAck = engine.ConflictAck
+	// ConflictForward forwards it as an event of its own, for a provider that
+	// sends equal bodies as different events. A replay with other unsigned
+	// values is then forwarded too.
+	ConflictForward = engine.ConflictForward
+)
