@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/hooklatch/hooklatch/module/internal/bodies"
+	"github.com/hooklatch/hooklatch/schemes"
 )
 
 func TestBodyTooLarge(t *testing.T) {
@@ -193,6 +194,7 @@ func TestMaxBodyFitsTheBudget(t *testing.T) {
 		buffered, body, want int64
 		err                  string
 	}{
+		{256 << 20, 0, 5 << 20, ""},
 		{8 << 20, 0, 5 << 20, ""},
 		{4 << 20, 0, 3584 << 10, ""}, // the default shrinks
 		{4 << 20, 3584 << 10, 3584 << 10, ""},
@@ -201,10 +203,31 @@ func TestMaxBodyFitsTheBudget(t *testing.T) {
 		{32 << 10, 64 << 10, 0, "write max_body 32KiB or less"},
 		{1 << 30, math.MaxInt64, 0, "write max_body 896MiB or less"},
 	} {
-		h := &Handler{MaxBody: c.body}
+		h := &Handler{MaxBody: c.body, scheme: &schemes.Scheme{}}
 		err := h.fitBudget(bodies.NewBudget(c.buffered))
 		if c.err == "" && (err != nil || h.MaxBody != c.want) || c.err != "" && (err == nil || !strings.Contains(err.Error(), c.err)) {
 			t.Errorf("%d of %d: %d, %v", c.body, c.buffered, h.MaxBody, err)
+		}
+	}
+}
+
+// TestMaxBodyOfTheProvider: a provider that sends larger bodies than the default
+// raises it, and a word of the operator counts more.
+func TestMaxBodyOfTheProvider(t *testing.T) {
+	for _, c := range []struct {
+		scheme               string
+		buffered, body, want int64
+	}{
+		{"github", 256 << 20, 0, 25 << 20},
+		{"github", 8 << 20, 0, 7 << 20},
+		{"github", 256 << 20, 1 << 20, 1 << 20},
+		{"gitlab", 256 << 20, 0, 25 << 20},
+		{"stripe", 256 << 20, 0, 5 << 20},
+	} {
+		scheme, _ := schemes.Get(c.scheme)
+		h := &Handler{MaxBody: c.body, scheme: scheme}
+		if err := h.fitBudget(bodies.NewBudget(c.buffered)); err != nil || h.MaxBody != c.want {
+			t.Errorf("%s, %d of %d: %d, %v", c.scheme, c.body, c.buffered, h.MaxBody, err)
 		}
 	}
 }

@@ -222,7 +222,7 @@ func (h *Handler) setDefaults(scheme *schemes.Scheme) {
 func (h *Handler) fitBudget(b bodies.Budget) error {
 	h.budget = b
 	if h.MaxBody == 0 {
-		h.MaxBody = min(defaultMaxBody, b.LargestBody())
+		h.MaxBody = min(max(defaultMaxBody, h.scheme.Sending.LargestBody), b.LargestBody())
 	}
 	return b.CheckMaxBody(h.MaxBody)
 }

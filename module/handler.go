@@ -112,8 +112,8 @@ type Handler struct {
 	// 5m future; for schemes whose only time is in the body, no check.
 	Tolerance *Tolerance `json:"tolerance,omitempty"`
 
-	// The largest body, in bytes. Default: 5 MiB, or the share of max_buffered for
-	// large bodies if that is less.
+	// The largest body, in bytes. Default: 5 MiB, or more if the provider is known
+	// to send more; at most the share of max_buffered for large bodies.
 	MaxBody int64 `json:"max_body,omitempty"`
 
 	// The time within which the whole body must arrive. Default: 10s.

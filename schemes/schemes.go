@@ -84,6 +84,8 @@ type (
 	Description = engine.Description
 	// Witness is what has shown that a scheme is right.
 	Witness = engine.Witness
+	// Sending is what a provider's sender does with an answer.
+	Sending = engine.Sending
 )
 
 // Definitions.

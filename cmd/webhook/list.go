@@ -58,7 +58,9 @@ func table(list []*schemes.Scheme) string {
 			fmt.Fprintf(&out, "    %s\n", plain(s.Source))
 		}
 		if _, registered := schemes.Get(s.Name); registered {
-			fmt.Fprintf(&out, "    witness: %s\n", s.Witness)
+			deadline, retries, largestBody := s.Sending.Words()
+			fmt.Fprintf(&out, "    witness: %s\n    deadline: %s\n    retries: %s\n    largest body: %s\n",
+				s.Witness, deadline, plain(retries), largestBody)
 		}
 	}
 	return out.String()

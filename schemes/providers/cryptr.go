@@ -21,6 +21,9 @@ var cryptr = &engine.Scheme{
 	Witness: engine.Witness{
 		Note: "The samples on the provider's page agree once fixed. The signature that it has published cannot be reproduced.",
 	},
+	Sending: engine.Sending{
+		Retries: "up to 4 after an answer with an error; none without an answer",
+	},
 	Description: engine.Description{
 		Signature:   "`cryptr-signature`",
 		Algorithm:   engine.HMACSHA256.String(),

@@ -2,6 +2,7 @@ package providers
 
 import (
 	"net/http"
+	"time"
 
 	"github.com/hooklatch/hooklatch/schemes/internal/engine"
 )
@@ -12,8 +13,13 @@ import (
 // their event, and they have neither an id nor a time with its zone.
 func init() {
 	engine.Define("discord", engine.Definition{
-		Source:    "docs.discord.com: Interactions Overview, Validating Security Request Headers; Webhook Events",
-		Witness:   engine.Witness{Verifies: "discord-interactions 4.4.0"},
+		Source:  "docs.discord.com: Interactions Overview, Validating Security Request Headers; Webhook Events",
+		Witness: engine.Witness{Verifies: "discord-interactions 4.4.0"},
+		Sending: engine.Sending{
+			Deadline:    3 * time.Second,
+			Retries:     "events: for 10 minutes; too many failures stop them",
+			ReadsAnswer: "interactions",
+		},
 		Algorithm: engine.Ed25519.String(),
 		Signature: engine.SignatureForm{Header: "X-Signature-Ed25519"},
 		Timestamp: engine.TimePlace{Place: engine.Place{Header: "X-Signature-Timestamp"}},

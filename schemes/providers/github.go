@@ -1,6 +1,10 @@
 package providers
 
-import "github.com/hooklatch/hooklatch/schemes/internal/engine"
+import (
+	"time"
+
+	"github.com/hooklatch/hooklatch/schemes/internal/engine"
+)
 
 // github signs the body alone. The event type and the id of the delivery are
 // in headers that are not signed. Several webhooks that one event triggers, such
@@ -14,6 +18,11 @@ func init() {
 			Published: "docs.github.com, Validating webhook deliveries",
 			Signs:     "@octokit/webhooks-methods 6.0.0",
 			Verifies:  "@octokit/webhooks-methods 6.0.0",
+		},
+		Sending: engine.Sending{
+			Deadline:    10 * time.Second,
+			Retries:     "none; redelivery by hand or through the API, within 3 days",
+			LargestBody: 25 << 20,
 		},
 		Signature:      engine.SignatureForm{Header: "X-Hub-Signature-256", Prefix: "sha256="},
 		Event:          engine.EventPlace{Header: "X-GitHub-Event"},

@@ -1,6 +1,10 @@
 package providers
 
-import "github.com/hooklatch/hooklatch/schemes/internal/engine"
+import (
+	"time"
+
+	"github.com/hooklatch/hooklatch/schemes/internal/engine"
+)
 
 // gitlab signs as Standard Webhooks does, if the webhook has a signing token; the
 // older secret token, which it sends as it is in X-Gitlab-Token, is no signature.
@@ -13,6 +17,11 @@ func init() {
 			Signs:     "standardwebhooks 1.1.1 (Node), standard-webhooks/libraries v0.0.1, svix 1.99.1 (Node)",
 			Verifies:  "standardwebhooks 1.1.1 (Node), standard-webhooks/libraries v0.0.1, svix 1.99.1 (Node)",
 			Note:      "The libraries are those of Standard Webhooks.",
+		},
+		Sending: engine.Sending{
+			Deadline:    10 * time.Second,
+			Retries:     "none; 4 failures in a row pause the webhook, 40 disable it",
+			LargestBody: 25 << 20,
 		},
 		Signature: engine.SignatureForm{
 			Header: "webhook-signature", Encoding: "base64", Separator: " ", Assign: ",", Names: []string{"v1"},

@@ -17,6 +17,9 @@ func init() {
 			Signs:     "whatsapp 0.0.5-Alpha (Node)",
 			Note:      "The published signature is GitHub's, which has the same form. The library does not export its function.",
 		},
+		Sending: engine.Sending{
+			Retries: "at once, then less often for 36 hours; WhatsApp for 7 days",
+		},
 		Signature: engine.SignatureForm{Header: "X-Hub-Signature-256", Prefix: "sha256="},
 		Event:     engine.EventPlace{Body: "object"},
 		Handshake: metaHandshake,

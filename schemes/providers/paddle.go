@@ -1,14 +1,22 @@
 package providers
 
-import "github.com/hooklatch/hooklatch/schemes/internal/engine"
+import (
+	"time"
+
+	"github.com/hooklatch/hooklatch/schemes/internal/engine"
+)
 
 // paddle signs the send time and the body, with each secret that is valid while
 // one is being rotated. The event id is the same on retries, on replays and for
 // every destination; the notification id is not.
 func init() {
 	engine.Define("paddle", engine.Definition{
-		Source:     "developer.paddle.com: Verify webhook signatures; How webhooks work",
-		Witness:    engine.Witness{Verifies: "@paddle/paddle-node-sdk 3.10.0, paddle-go-sdk v4.1.0"},
+		Source:  "developer.paddle.com: Verify webhook signatures; How webhooks work",
+		Witness: engine.Witness{Verifies: "@paddle/paddle-node-sdk 3.10.0, paddle-go-sdk v4.1.0"},
+		Sending: engine.Sending{
+			Deadline: 5 * time.Second,
+			Retries:  "60 within 3 days; in a sandbox 3 within 15 minutes",
+		},
 		Signature:  engine.SignatureForm{Header: "Paddle-Signature", Separator: ";", Names: []string{"h1"}},
 		Timestamp:  engine.TimePlace{Place: engine.Place{Field: "ts"}},
 		Signed:     "{timestamp}:{body}",

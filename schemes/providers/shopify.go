@@ -1,6 +1,10 @@
 package providers
 
-import "github.com/hooklatch/hooklatch/schemes/internal/engine"
+import (
+	"time"
+
+	"github.com/hooklatch/hooklatch/schemes/internal/engine"
+)
 
 // shopify signs the body alone. Topic and id of the delivery are in headers that
 // are not signed, and one body may be sent under several topics, as an order is
@@ -11,6 +15,10 @@ func init() {
 	engine.Define("shopify", engine.Definition{
 		Source:  "shopify.dev: Verify webhook deliveries; Verify Events deliveries",
 		Witness: engine.Witness{Verifies: "@shopify/shopify-api 13.1.0"},
+		Sending: engine.Sending{
+			Deadline: 5 * time.Second,
+			Retries:  "8 within 4 hours; then a subscription made through the API is deleted",
+		},
 		Signature: engine.SignatureForm{
 			Header: "X-Shopify-Hmac-SHA256", Encoding: "base64",
 		},

@@ -1,14 +1,23 @@
 package providers
 
-import "github.com/hooklatch/hooklatch/schemes/internal/engine"
+import (
+	"time"
+
+	"github.com/hooklatch/hooklatch/schemes/internal/engine"
+)
 
 // slack signs a version, the send time and the body. The Events API's bodies
 // have an id of the event, which its retries repeat; slash commands and
 // interactions are forms without one.
 func init() {
 	engine.Define("slack", engine.Definition{
-		Source:     "docs.slack.dev: Verifying requests from Slack; Event object",
-		Witness:    engine.Witness{Published: "docs.slack.dev, Verifying requests from Slack", Verifies: "@slack/bolt 5.1.0"},
+		Source:  "docs.slack.dev: Verifying requests from Slack; Event object",
+		Witness: engine.Witness{Published: "docs.slack.dev, Verifying requests from Slack", Verifies: "@slack/bolt 5.1.0"},
+		Sending: engine.Sending{
+			Deadline:    3 * time.Second,
+			Retries:     "at once, after 1 and after 5 minutes; events stop while 95 % fail",
+			ReadsAnswer: "slash commands and interactions",
+		},
 		Signature:  engine.SignatureForm{Header: "X-Slack-Signature", Prefix: "v0="},
 		Timestamp:  engine.TimePlace{Place: engine.Place{Header: "X-Slack-Request-Timestamp"}},
 		Signed:     "v0:{timestamp}:{body}",

@@ -12,6 +12,9 @@ func init() {
 			Published: "developer.squareup.com, Verify and validate an event notification",
 			Verifies:  "square 46.0.0 (Node)",
 		},
+		Sending: engine.Sending{
+			Retries: "for 24 hours, 1 minute to 8 hours apart",
+		},
 		Signature:  engine.SignatureForm{Header: "x-square-hmacsha256-signature", Encoding: "base64"},
 		Signed:     "{url}{body}",
 		JSONObject: true,

@@ -1,6 +1,10 @@
 package providers
 
-import "github.com/hooklatch/hooklatch/schemes/internal/engine"
+import (
+	"time"
+
+	"github.com/hooklatch/hooklatch/schemes/internal/engine"
+)
 
 // standard is Standard Webhooks, and Svix, which has other names for the same
 // headers. The secret says which of the signatures it verifies: whsec_ the
@@ -14,6 +18,10 @@ var standardWebhooks = engine.Definition{
 		Signs:     "standardwebhooks 1.1.1 (Node), standard-webhooks/libraries v0.0.1, svix 1.99.1 (Node)",
 		Verifies:  "standardwebhooks 1.1.1 (Node), standard-webhooks/libraries v0.0.1, svix 1.99.1 (Node)",
 		Note:      "The libraries have no `v1a`. Svix is tried under its own names of the headers.",
+	},
+	Sending: engine.Sending{
+		Deadline: 15 * time.Second,
+		Retries:  "Svix: 8 attempts within 28 hours; 5 days of failures disable the endpoint",
 	},
 	Signature: engine.SignatureForm{
 		Header: "webhook-signature", Encoding: "base64", Separator: " ", Assign: ",",

@@ -12,6 +12,9 @@ func init() {
 			Signs:    "stripe 23.1.0 (Node), stripe-go v83.2.1",
 			Verifies: "stripe 23.1.0 (Node), stripe-go v83.2.1",
 		},
+		Sending: engine.Sending{
+			Retries: "for 3 days, each signed anew; in a sandbox 3 within hours",
+		},
 		Signature:  engine.SignatureForm{Header: "Stripe-Signature", Separator: ",", Names: []string{"v1"}},
 		Timestamp:  engine.TimePlace{Place: engine.Place{Field: "t"}},
 		Signed:     "{timestamp}.{body}",

@@ -41,6 +41,10 @@ var twilio = &engine.Scheme{
 		Verifies:  "twilio 6.2.0 (Node), twilio-go v1.31.0",
 		Note:      "The published signature is of a form.",
 	},
+	Sending: engine.Sending{
+		Retries:     "only with `#rc=` in the URL; it then asks the fallback URL, if there is one",
+		ReadsAnswer: "voice and messages (TwiML)",
+	},
 	Description: engine.Description{
 		Signature:    "`X-Twilio-Signature`",
 		Algorithm:    engine.HMACSHA1.String(),

@@ -3,6 +3,7 @@ package providers
 import (
 	"encoding/hex"
 	"fmt"
+	"time"
 
 	"github.com/hooklatch/hooklatch/schemes/internal/engine"
 )
@@ -11,8 +12,12 @@ import (
 // Nothing that is sent identifies the event.
 func init() {
 	engine.Define("zoom", engine.Definition{
-		Source:     "developers.zoom.us/docs/api/webhooks: Verify webhook events",
-		Witness:    engine.Witness{Verifies: "@zoom/rivet 0.4.0", Note: "The library parses the body and writes it again."},
+		Source:  "developers.zoom.us/docs/api/webhooks: Verify webhook events",
+		Witness: engine.Witness{Verifies: "@zoom/rivet 0.4.0", Note: "The library parses the body and writes it again."},
+		Sending: engine.Sending{
+			Deadline: 3 * time.Second,
+			Retries:  "after 5, 20 and 60 minutes",
+		},
 		Signature:  engine.SignatureForm{Header: "x-zm-signature", Prefix: "v0="},
 		Timestamp:  engine.TimePlace{Place: engine.Place{Header: "x-zm-request-timestamp"}},
 		Signed:     "v0:{timestamp}:{body}",

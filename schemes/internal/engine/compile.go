@@ -56,6 +56,7 @@ func (c *defined) scheme(name string) *Scheme {
 		Name:            name,
 		Source:          c.Source,
 		Witness:         c.Witness,
+		Sending:         c.Sending,
 		Description:     c.describe(),
 		SignatureHeader: own.signature.name,
 		SignedHeaders:   own.signed(),

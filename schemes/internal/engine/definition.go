@@ -94,6 +94,9 @@ type Definition struct {
 	// shown.
 	Witness Witness `json:"-"`
 
+	// Sending is what the provider of a built-in scheme does with an answer.
+	Sending Sending `json:"-"`
+
 	// Handshake is what the provider asks before it delivers anything. It is
 	// code, so only a definition in Go can have it.
 	Handshake *Handshake `json:"-"`

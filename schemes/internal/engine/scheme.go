@@ -21,6 +21,9 @@ type Scheme struct {
 	// Witness is what has shown that the rules are right.
 	Witness Witness
 
+	// Sending is what the provider does with an answer.
+	Sending Sending
+
 	// Description says in words where deliveries have what.
 	Description Description
 

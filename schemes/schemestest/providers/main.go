@@ -127,6 +127,14 @@ under another ID or event type, [` + "`on_conflict`" + `](reference.md#conflicts
 default is ` + "`reject`" + `, unless the provider sends such deliveries itself.
 `
 
+const sending = `
+## What they do with an answer
+
+Where a provider sends nothing again, an event is lost while your application is
+down. These facts come from the providers' documentation and, where that is
+silent, from reports of their users. "Not documented" means that neither says.
+`
+
 const witnesses = `
 ## What shows that they are right
 
@@ -149,6 +157,7 @@ func providersPage(all []*schemes.Scheme) string {
 	signing := newTable("scheme", "signature header", "algorithm", "secret", "signed", "encoding", "send time", "id")
 	telling := newTable("scheme", "event", "event's own time", "tenant", "environment", "event, not signed", "occurrence ID, not signed")
 	conflict := newTable("scheme", "occurrence ID", "default of `on_conflict`", "because")
+	answers := newTable("scheme", "deadline for the answer", "retries after a failure", "largest body", "reads the answer of")
 	known := newTable("scheme", "witness", "published signature", "library that signs", "library that verifies", "source", "note")
 	for _, s := range all {
 		d, w := s.Description, s.Witness
@@ -157,10 +166,12 @@ func providersPage(all []*schemes.Scheme) string {
 		if s.UniqueOccurrence || s.OnConflict != "" {
 			conflict.row(name(s), uniqueness(s), "`"+onConflict(s)+"`", d.Conflict)
 		}
+		deadline, retries, largestBody := s.Sending.Words()
+		answers.row(name(s), deadline, retries, largestBody, orNone(s.Sending.ReadsAnswer))
 		known.row(name(s), w.String(), orNone(w.Published), orNone(w.Signs), orNone(w.Verifies), s.Source, w.Note)
 	}
 	for _, part := range []string{
-		introduction, signing.String(), secrets, facts, telling.String(), conflicts, conflict.String(), witnesses, known.String(),
+		introduction, signing.String(), secrets, facts, telling.String(), conflicts, conflict.String(), sending, answers.String(), witnesses, known.String(),
 	} {
 		page.WriteString(part)
 		if strings.HasSuffix(part, ".\n") {

@@ -87,6 +87,8 @@ func TestWriteAll(t *testing.T) {
 		"| `mceasy` | `X-McEasyWebhook-Signature` | hmac-sha256 | base64 | `time \\|> event id \\|> body` |",
 		"| `github` | information | `ack` | An organization's",
 		"| `mceasy` | unique for each event | `reject` |",
+		"| `github` | 10s | none; redelivery by hand or through the API, within 3 days | 25 MiB | none |",
+		"| `easytools` | not documented | not documented | not documented | none |",
 		"| `craneops` | documentation only | none | none | none |",
 	} {
 		if !strings.Contains(string(page), row) {
