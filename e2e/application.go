@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bytes"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -132,3 +133,22 @@ func until(release <-chan struct{}, code int) http.HandlerFunc {
 
 // hangUp closes the connection without an answer.
 func hangUp(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
+
+// awaitBodies waits until the application has read that many bodies to their
+// end, and gives the last one.
+func (a *application) awaitBodies(t *testing.T, n int) received {
+	t.Helper()
+	await(t, &a.notice, "the application's bodies", func() bool { return len(a.all()) >= n })
+	return a.all()[n-1]
+}
+
+// countBody is how many times the application received these bytes.
+func (a *application) countBody(body []byte) int {
+	n := 0
+	for _, r := range a.all() {
+		if bytes.Equal(r.body, body) {
+			n++
+		}
+	}
+	return n
+}

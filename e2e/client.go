@@ -150,3 +150,17 @@ func pairs(headers []header) [][2]string {
 	}
 	return list
 }
+
+// sendAfterReload tries again when the connection is cut without an answer:
+// Caddy closes the old listener after the new one is there, and with it the
+// connections that nobody has accepted yet.
+func sendAfterReload(t *testing.T, g *gateway, d delivery) answer {
+	t.Helper()
+	var a answer
+	poll(t, "an answer after the reload", func() bool {
+		var err error
+		a, err = sendGo(t, g, d)
+		return err == nil
+	})
+	return a
+}

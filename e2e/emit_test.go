@@ -25,8 +25,8 @@ func signingSecrets() []string {
 
 const signUpstream = "sign_upstream {env.UPSTREAM_NEW_SECRET} {env.UPSTREAM_OLD_SECRET}"
 
-// request makes of what was received the request that it was.
-func (r received) request() *http.Request {
+// receivedRequest makes of what was received the request that it was.
+func receivedRequest(r received) *http.Request {
 	return &http.Request{Method: r.method, Header: r.header, Body: io.NopCloser(bytes.NewReader(r.body)), ContentLength: int64(len(r.body))}
 }
 
@@ -62,8 +62,8 @@ func TestCloudEventsSDK(t *testing.T) {
 				t.Fatalf("%d requests", len(got))
 			}
 			got[0].carries(t, c.d)
-			got[0].genuine(t)
-			e, err := cehttp.NewEventFromHTTPRequest(got[0].request())
+			genuine(t, got[0])
+			e, err := cehttp.NewEventFromHTTPRequest(receivedRequest(got[0]))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -494,8 +494,8 @@ func useReason(t *testing.T, s *staged) {
 
 // useFileAfterKill ends the gateway as a crash would and starts it again.
 func useFileAfterKill(t *testing.T, s *staged) {
-	killFileGateway(t, s.gateway)
-	s.gateway = restartFileGateway(t, s.gateway)
+	s.gateway.kill(t)
+	s.gateway = s.gateway.restart(t)
 	log := s.log
 	t.Cleanup(func() { s.inspectLog(t, log) })
 	for _, p := range providers() {

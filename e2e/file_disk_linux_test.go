@@ -68,8 +68,8 @@ func TestFileFullDisk(t *testing.T) {
 	}
 	poll(t, "room to be noticed", func() bool { return send(t, g, craneops(body(forwarded))).status == http.StatusOK })
 	forwarded++
-	killFileGateway(t, g)
-	g = restartFileGateway(t, g)
+	g.kill(t)
+	g = g.restart(t)
 	for n := range forwarded {
 		send(t, g, craneops(body(n))).duplicate(t)
 	}

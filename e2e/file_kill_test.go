@@ -38,8 +38,8 @@ func TestFileKillRounds(t *testing.T) {
 	}
 	for round := range rounds {
 		l.awaitAcknowledged(t, (round+1)*40)
-		killFileGateway(t, l.gateway)
-		l.replace(restartFileGateway(t, l.gateway))
+		l.gateway.kill(t)
+		l.replace(l.gateway.restart(t))
 	}
 	l.finish()
 	senders.Wait()

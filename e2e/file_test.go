@@ -8,42 +8,11 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 )
 
 func replayFile(path string) string { return "replay file " + path }
-
-// killFileGateway ends a gateway as the kernel would that needs its memory.
-func killFileGateway(t *testing.T, g *gateway) {
-	t.Helper()
-	if err := g.cmd.Process.Signal(syscall.SIGKILL); err != nil {
-		t.Fatal(err)
-	}
-	<-g.exited
-}
-
-// restartFileGateway starts a gateway that has ended once more: the same
-// address, the same configuration, another process.
-func restartFileGateway(t *testing.T, old *gateway) *gateway {
-	t.Helper()
-	for range 5 {
-		g := &gateway{
-			addr: old.addr, admin: old.admin, binary: old.binary, env: old.env, config: old.config,
-			log: new(logBook), exited: make(chan struct{}),
-		}
-		g.run(t)
-		if g.ready(t) {
-			return g
-		}
-		if !strings.Contains(g.log.String(), "address already in use") {
-			t.Fatalf("the gateway did not start again:\n%s", g.log)
-		}
-	}
-	t.Fatal("five times something else took the port")
-	return nil
-}
 
 // TestFileRestart: what was delivered before a restart is a duplicate after it,
 // whether the process was stopped or killed; what was being handled is not.
@@ -68,7 +37,7 @@ func TestFileRestart(t *testing.T) {
 	}
 	remembers()
 	g.stop(t)
-	g = restartFileGateway(t, g)
+	g = g.restart(t)
 	remembers()
 
 	release := make(chan struct{})
@@ -81,13 +50,13 @@ func TestFileRestart(t *testing.T) {
 		cut <- err
 	}()
 	app.awaitArrivals(t, 3)
-	killFileGateway(t, g)
+	g.kill(t)
 	if err := <-cut; err == nil {
 		t.Error("a killed gateway answered")
 	}
 	free()
 	app.answers(status(http.StatusOK))
-	g = restartFileGateway(t, g)
+	g = g.restart(t)
 	remembers()
 	send(t, g, craneops(`{"in flight":1}`)).accepted(t)
 	app.saw(t, 4)

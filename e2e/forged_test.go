@@ -27,7 +27,7 @@ func forgedLines() []string {
 }
 
 // genuine asserts that nothing of the sender's is among what the gateway sets.
-func (r received) genuine(t *testing.T) {
+func genuine(t *testing.T, r received) {
 	t.Helper()
 	for _, headers := range []http.Header{r.header, r.trailer} {
 		for name, values := range headers {
@@ -86,7 +86,7 @@ func TestForgedHeaders(t *testing.T) {
 					t.Fatalf("the application received it %d times", len(got))
 				}
 				got[0].carries(t, d)
-				got[0].genuine(t)
+				genuine(t, got[0])
 				if v := got[0].header.Get("Webhook-Verdict"); v != "accepted" {
 					t.Errorf("Webhook-Verdict is %q", v)
 				}
@@ -127,7 +127,7 @@ func TestForgedHeadersInErrors(t *testing.T) {
 				if len(got) != 1 {
 					t.Fatalf("the error service received it %d times", len(got))
 				}
-				got[0].genuine(t)
+				genuine(t, got[0])
 				got[0].carries(t, d.saying(nil))
 				for name, values := range got[0].header {
 					if strings.HasPrefix(name, "Webhook-") {
@@ -167,7 +167,7 @@ func TestFailureInErrors(t *testing.T) {
 			if len(got) != 1 {
 				t.Fatalf("the error service received it %d times", len(got))
 			}
-			got[0].genuine(t)
+			genuine(t, got[0])
 			if v := got[0].header.Get("Webhook-Verdict"); v != "" || len(got[0].body) != 0 {
 				t.Errorf("%d bytes that are said to be %q", len(got[0].body), v)
 			}

@@ -2,6 +2,8 @@ package e2e
 
 import (
 	"errors"
+	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -198,4 +200,61 @@ func lastLines(log string) string {
 		last = append(last, line)
 	}
 	return strings.Join(last[max(0, len(last)-lines):], "")
+}
+
+// ask is a request to the admin endpoint.
+func (g *gateway) ask(t *testing.T, method, path, body string) (int, string) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), method, "http://"+g.admin+path, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", "application/json")
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	said, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response.StatusCode, string(said)
+}
+
+func (g *gateway) mustReload(t *testing.T, site string) {
+	t.Helper()
+	if said, err := g.reload(t, site); err != nil {
+		t.Fatalf("reloading: %v\n%s", err, said)
+	}
+}
+
+// kill ends a gateway as the kernel would that needs its memory.
+func (g *gateway) kill(t *testing.T) {
+	t.Helper()
+	if err := g.cmd.Process.Signal(syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	<-g.exited
+}
+
+// restart starts a gateway that has ended once more: the same
+// address, the same configuration, another process.
+func (old *gateway) restart(t *testing.T) *gateway {
+	t.Helper()
+	for range 5 {
+		g := &gateway{
+			addr: old.addr, admin: old.admin, binary: old.binary, env: old.env, config: old.config,
+			log: new(logBook), exited: make(chan struct{}),
+		}
+		g.run(t)
+		if g.ready(t) {
+			return g
+		}
+		if !strings.Contains(g.log.String(), "address already in use") {
+			t.Fatalf("the gateway did not start again:\n%s", g.log)
+		}
+	}
+	t.Fatal("five times something else took the port")
+	return nil
 }

@@ -48,7 +48,7 @@ func TestHTTP2(t *testing.T) {
 	app.saw(t, 1)
 	got := app.all()[0]
 	got.carries(t, d)
-	got.genuine(t)
+	genuine(t, got)
 }
 
 // TestHTTP2Trailers: they come after a body of undeclared length, unsigned.
@@ -75,5 +75,5 @@ func TestHTTP2Trailers(t *testing.T) {
 	app.saw(t, 1)
 	got := app.all()[0]
 	got.carries(t, d)
-	got.genuine(t)
+	genuine(t, got)
 }

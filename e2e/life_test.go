@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"fmt"
-	"io"
 	"net/http"
 	"path/filepath"
 	"strings"
@@ -61,7 +60,7 @@ func TestStopInFlight(t *testing.T) {
 				t.Errorf("exit status %d", code)
 			}
 
-			g = restartFileGateway(t, g)
+			g = g.restart(t)
 			each(func(d delivery) { send(t, g, d).duplicate(t) })
 			senders.Wait()
 			app.saw(t, inFlight)
@@ -85,7 +84,7 @@ func TestRestartBehindProxy(t *testing.T) {
 	tr := newTraffic(app, total, edge)
 	tr.run(t, func() {
 		inner.stop(t)
-		inner = restartFileGateway(t, inner)
+		inner = inner.restart(t)
 	})
 	for why, n := range tr.refused {
 		if why != "502 " {
@@ -101,26 +100,6 @@ func TestRestartBehindProxy(t *testing.T) {
 		t.Errorf("%d of %d deliveries reached the application", got, total)
 	}
 	t.Logf("%d deliveries; sent again %v; the longest took %v", total, tr.refused, time.Duration(tr.longest.Load()))
-}
-
-// ask is a request to the admin endpoint.
-func (g *gateway) ask(t *testing.T, method, path, body string) (int, string) {
-	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), method, "http://"+g.admin+path, strings.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.Header.Set("Content-Type", "application/json")
-	response, err := http.DefaultClient.Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer response.Body.Close()
-	said, err := io.ReadAll(response.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return response.StatusCode, string(said)
 }
 
 // TestAdminRoutes adds a route with verify_webhook through the admin endpoint,

@@ -57,3 +57,18 @@ func (b *logBook) await(t *testing.T, what string, matches func(entry) bool) ent
 	})
 	return found
 }
+
+// awaitLines waits for a number of lines in the log.
+func (g *gateway) awaitLines(t *testing.T, what string, n int, is func(string) bool) {
+	t.Helper()
+	await(t, &g.log.notice, what+" in the log", func() bool { return g.lines(is) >= n })
+}
+
+func (g *gateway) lines(is func(string) bool) (n int) {
+	for line := range strings.Lines(g.log.String()) {
+		if is(line) {
+			n++
+		}
+	}
+	return n
+}

@@ -94,21 +94,6 @@ var ownLogger = regexp.MustCompile(`"logger":"(http\.handlers\.)?verify_webhook|
 
 func isOwn(line string) bool { return ownLogger.MatchString(line) }
 
-// awaitLines waits for a number of lines in the log.
-func (g *gateway) awaitLines(t *testing.T, what string, n int, is func(string) bool) {
-	t.Helper()
-	await(t, &g.log.notice, what+" in the log", func() bool { return g.lines(is) >= n })
-}
-
-func (g *gateway) lines(is func(string) bool) (n int) {
-	for line := range strings.Lines(g.log.String()) {
-		if is(line) {
-			n++
-		}
-	}
-	return n
-}
-
 // TestSenderChoosesNoLabel sends what nobody could foresee. No series is new.
 func TestSenderChoosesNoLabel(t *testing.T) {
 	t.Parallel()

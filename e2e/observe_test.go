@@ -27,9 +27,9 @@ func observingGateway(t *testing.T) (*gateway, *application) {
 
 // observed asserts that the application was told what would have become of the
 // request, and nothing that says it was verified.
-func (r received) observed(t *testing.T, provider, reason string) {
+func observed(t *testing.T, r received, provider, reason string) {
 	t.Helper()
-	r.genuine(t)
+	genuine(t, r)
 	want := map[string]string{"Webhook-Verdict": "rejected; reason=" + reason, "Webhook-Provider": provider}
 	got := map[string]string{}
 	for name, values := range r.header {
@@ -40,14 +40,6 @@ func (r received) observed(t *testing.T, provider, reason string) {
 	if !maps.Equal(got, want) {
 		t.Errorf("the application received %v, not %v", got, want)
 	}
-}
-
-// awaitBodies waits until the application has read that many bodies to their
-// end, and gives the last one.
-func (a *application) awaitBodies(t *testing.T, n int) received {
-	t.Helper()
-	await(t, &a.notice, "the application's bodies", func() bool { return len(a.all()) >= n })
-	return a.all()[n-1]
 }
 
 // TestObserve: whatever comes reaches the application byte for byte, whatever
@@ -89,7 +81,7 @@ func TestObserve(t *testing.T) {
 				if !bytes.Equal(got[0].body, d.body) || got[0].bodyErr != nil || got[0].method != d.method {
 					t.Errorf("the application received %s, %d bytes %.40q, %v", got[0].method, len(got[0].body), got[0].body, got[0].bodyErr)
 				}
-				got[0].observed(t, provider, c.reason)
+				observed(t, got[0], provider, c.reason)
 			})
 		}
 	}
@@ -124,7 +116,7 @@ func TestObserveHistory(t *testing.T) {
 	if got[1].header.Get("Webhook-Verdict") != "duplicate" || got[1].header.Get("Webhook-Signature") != "" || got[1].header.Get("Webhook-Timestamp") != "" {
 		t.Errorf("headers of the duplicate %v", got[1].header)
 	}
-	got[2].observed(t, "craneops", "conflict")
+	observed(t, got[2], "craneops", "conflict")
 
 	g.log.await(t, "the weaker choice", func(e entry) bool {
 		choices, _ := e["choices"].([]any)
@@ -158,7 +150,7 @@ func TestObserveSlowBody(t *testing.T) {
 		if !bytes.Equal(got.body, d.body) || got.bodyErr != nil {
 			t.Errorf("the application received %q, %v", got.body, got.bodyErr)
 		}
-		got.observed(t, "craneops", "body_timeout")
+		observed(t, got, "craneops", "body_timeout")
 	}
 }
 
@@ -178,7 +170,7 @@ func TestObserveBrokenBody(t *testing.T) {
 		if got.bodyErr == nil || len(got.body) == 0 || !bytes.HasPrefix(d.body, got.body) {
 			t.Errorf("the application received %q, %v", got.body, got.bodyErr)
 		}
-		got.observed(t, "craneops", "body_incomplete")
+		observed(t, got, "craneops", "body_incomplete")
 	}
 }
 
@@ -205,6 +197,6 @@ func TestObserveHTTP2(t *testing.T) {
 		if !bytes.Equal(got.body, c.d.body) || got.bodyErr != nil {
 			t.Errorf("the application received %d bytes, %v", len(got.body), got.bodyErr)
 		}
-		got.observed(t, "craneops", c.reason)
+		observed(t, got, "craneops", c.reason)
 	}
 }

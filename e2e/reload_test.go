@@ -13,27 +13,6 @@ import (
 // changed makes a configuration another one: Caddy does nothing for the same.
 func changed(site, mark string) string { return site + "\nheader X-Configuration " + mark }
 
-func (g *gateway) mustReload(t *testing.T, site string) {
-	t.Helper()
-	if said, err := g.reload(t, site); err != nil {
-		t.Fatalf("reloading: %v\n%s", err, said)
-	}
-}
-
-// sendAfterReload tries again when the connection is cut without an answer:
-// Caddy closes the old listener after the new one is there, and with it the
-// connections that nobody has accepted yet.
-func sendAfterReload(t *testing.T, g *gateway, d delivery) answer {
-	t.Helper()
-	var a answer
-	poll(t, "an answer after the reload", func() bool {
-		var err error
-		a, err = sendGo(t, g, d)
-		return err == nil
-	})
-	return a
-}
-
 // TestReload: the history outlives the configuration it was made under, also
 // when the history's own settings change.
 func TestReload(t *testing.T) {

@@ -8,17 +8,6 @@ import (
 	"time"
 )
 
-// countBody is how many times the application received these bytes.
-func (a *application) countBody(body []byte) int {
-	n := 0
-	for _, r := range a.all() {
-		if bytes.Equal(r.body, body) {
-			n++
-		}
-	}
-	return n
-}
-
 func duplicate(t *testing.T, a answer) { t.Helper(); a.duplicate(t) }
 func conflict(t *testing.T, a answer)  { t.Helper(); a.rejected(t, "conflict") }
 func accepted(t *testing.T, a answer)  { t.Helper(); a.accepted(t) }

@@ -99,7 +99,7 @@ func TestOneConnection(t *testing.T) {
 	app.saw(t, 6)
 	for _, r := range app.all() {
 		r.carries(t, d)
-		r.genuine(t)
+		genuine(t, r)
 	}
 }
 
