@@ -67,7 +67,7 @@ func TestRefusedLargeBody(t *testing.T) {
 
 func sendRawChunked(t *testing.T, g *gateway, d delivery) (answer, error) {
 	t.Helper()
-	w := dial(t, g)
+	w := g.dial(t)
 	go func() { _, _ = w.conn.Write([]byte(d.chunked(nil))) }()
 	return w.read()
 }
@@ -77,10 +77,10 @@ func TestBodyLimit(t *testing.T) {
 	t.Parallel()
 	g, app := craneopsGateway(t, "max_body 1KiB", "replay off")
 	within, over := craneops(strings.Repeat("x", 1024)), craneops(strings.Repeat("x", 1025))
-	exchange(t, g, within.whole()).accepted(t)
-	exchange(t, g, within.chunked(nil)).accepted(t)
-	exchange(t, g, over.whole()).rejected(t, "body_too_large")
-	exchange(t, g, over.chunked(nil)).rejected(t, "body_too_large")
+	g.exchange(t, within.whole()).accepted(t)
+	g.exchange(t, within.chunked(nil)).accepted(t)
+	g.exchange(t, over.whole()).rejected(t, "body_too_large")
+	g.exchange(t, over.chunked(nil)).rejected(t, "body_too_large")
 	for _, r := range app.all() {
 		r.carries(t, within)
 	}
@@ -130,7 +130,7 @@ func TestHalfBody(t *testing.T) {
 	}
 	for name, text := range begun {
 		t.Run(name+" and listens", func(t *testing.T) {
-			w := dial(t, g)
+			w := g.dial(t)
 			w.write(t, text)
 			if err := w.conn.(*net.TCPConn).CloseWrite(); err != nil {
 				t.Fatal(err)
@@ -138,7 +138,7 @@ func TestHalfBody(t *testing.T) {
 			w.mustRead(t).rejected(t, "body_incomplete")
 		})
 		t.Run(name+" and leaves", func(t *testing.T) {
-			w := dial(t, g)
+			w := g.dial(t)
 			path := "/craneops?left=" + strings.ReplaceAll(name, " ", "-")
 			w.write(t, strings.Replace(text, "/craneops", path, 1))
 			w.conn.Close()
@@ -153,7 +153,7 @@ func TestHalfBody(t *testing.T) {
 	}
 	app.saw(t, 0)
 	// Nothing unverified has left a trace in the history.
-	send(t, g, d).accepted(t)
+	g.send(t, d).accepted(t)
 	app.saw(t, 1)
 }
 
@@ -171,7 +171,7 @@ func TestSlowBody(t *testing.T) {
 	for name, head := range heads {
 		for how, trickles := range map[string]bool{"never": false, "trickled": true} {
 			t.Run(name+"/"+how, func(t *testing.T) {
-				w := dial(t, g)
+				w := g.dial(t)
 				w.write(t, head)
 				if trickles {
 					done := make(chan struct{})
@@ -185,7 +185,7 @@ func TestSlowBody(t *testing.T) {
 	// Who is refused from the headers keeps the gateway no longer.
 	for name, head := range heads {
 		t.Run(name+"/trickled for nothing", func(t *testing.T) {
-			w := dial(t, g)
+			w := g.dial(t)
 			w.write(t, strings.Replace(head, "X-CraneOps-Signature", "X-Nothing", 1))
 			done := make(chan struct{})
 			defer close(done)

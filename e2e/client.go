@@ -51,7 +51,7 @@ func (c client) can(d delivery) bool {
 }
 
 // send is the plain way: Go's client.
-func send(t *testing.T, g *gateway, d delivery) answer {
+func (g *gateway) send(t *testing.T, d delivery) answer {
 	t.Helper()
 	a, err := sendGo(t, g, d)
 	if err != nil {
@@ -154,7 +154,7 @@ func pairs(headers []header) [][2]string {
 // sendAfterReload tries again when the connection is cut without an answer:
 // Caddy closes the old listener after the new one is there, and with it the
 // connections that nobody has accepted yet.
-func sendAfterReload(t *testing.T, g *gateway, d delivery) answer {
+func (g *gateway) sendAfterReload(t *testing.T, d delivery) answer {
 	t.Helper()
 	var a answer
 	poll(t, "an answer after the reload", func() bool {

@@ -17,7 +17,7 @@ type wire struct {
 	in   *bufio.Reader
 }
 
-func dial(t *testing.T, g *gateway) *wire {
+func (g *gateway) dial(t *testing.T) *wire {
 	t.Helper()
 	conn, err := net.DialTimeout("tcp", g.addr, patience)
 	if err != nil {
@@ -92,9 +92,9 @@ func (d delivery) chunked(more []string, trailers ...string) string {
 }
 
 // exchange writes a request as it stands and reads its answer.
-func exchange(t *testing.T, g *gateway, text string) answer {
+func (g *gateway) exchange(t *testing.T, text string) answer {
 	t.Helper()
-	w := dial(t, g)
+	w := g.dial(t)
 	w.write(t, text)
 	return w.mustRead(t)
 }
@@ -102,7 +102,7 @@ func exchange(t *testing.T, g *gateway, text string) answer {
 // sendRaw writes while it reads: a refusal may come before all is written.
 func sendRaw(t *testing.T, g *gateway, d delivery) (answer, error) {
 	t.Helper()
-	w := dial(t, g)
+	w := g.dial(t)
 	wrote := make(chan error, 1)
 	go func() {
 		_, err := w.conn.Write([]byte(d.whole()))

@@ -56,7 +56,7 @@ func TestWebhookSign(t *testing.T) {
 					d = d.plus(name, value)
 				}
 			}
-			send(t, g, d).accepted(t)
+			g.send(t, d).accepted(t)
 			got := app.with(d.path)
 			if len(got) != 1 {
 				t.Fatalf("the application received it %d times", len(got))

@@ -166,7 +166,7 @@ func TestConflicts(t *testing.T) {
 		} {
 			t.Run(store+"/"+s.name, func(t *testing.T) {
 				before := app.arrivals()
-				a := send(t, g, s.sent)
+				a := g.send(t, s.sent)
 				s.want(t, a)
 				forwarded := 0
 				if a.verdict() == "accepted" {

@@ -24,7 +24,7 @@ func TestCopiedRequest(t *testing.T) {
 		"that waits and does not": forged.without("X-CraneOps-Signature").whole("Expect: 100-continue"),
 	} {
 		t.Run(name, func(t *testing.T) {
-			exchange(t, g, text) // what the error service makes of it is its business
+			g.exchange(t, text) // what the error service makes of it is its business
 			for _, got := range failures.all() {
 				if len(got.body) != 0 || len(got.trailer) != 0 || got.header.Get("Webhook-Verdict") != "" {
 					t.Errorf("the error service received %q %v %v", got.body, got.trailer, got.header)

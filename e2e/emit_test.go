@@ -56,7 +56,7 @@ func TestCloudEventsSDK(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			forged := c.d.plus("ce-subject", marker).plus("CE-Type", marker).plus("ce-id", marker)
-			send(t, g, forged).accepted(t)
+			g.send(t, forged).accepted(t)
 			got := app.with(c.d.path)
 			if len(got) != 1 {
 				t.Fatalf("%d requests", len(got))
@@ -114,13 +114,13 @@ func useReceiver(t *testing.T, addr string) {
 	signed := cryptr(`{"text":"Grüße"}`, time.Now()).to("/signed?a=1")
 	for _, d := range []delivery{signed, craneops(`{"emit":"none"}`)} {
 		forged := d.plus("Webhook-Signature", "v1,"+marker).plus("webhook-id", marker).plus("Webhook-Timestamp", "1")
-		if a := send(t, g, forged); a.status != http.StatusNoContent {
+		if a := g.send(t, forged); a.status != http.StatusNoContent {
 			t.Errorf("%s: %d %s", d.path, a.status, a.header.Get("X-Receiver"))
 		}
 	}
 	// What is not signed by the gateway, the application refuses.
 	for _, d := range []delivery{craneops(`{}`).to("/unsigned"), craneops(`{}`).to("/past")} {
-		if a := send(t, g, d); a.status != http.StatusUnauthorized || a.header.Get("X-Receiver") == "" {
+		if a := g.send(t, d); a.status != http.StatusUnauthorized || a.header.Get("X-Receiver") == "" {
 			t.Errorf("%s: %d", d.path, a.status)
 		}
 	}

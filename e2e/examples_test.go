@@ -293,11 +293,12 @@ func (s *staged) step(t *testing.T, d delivery) outcome {
 	for addr, app := range s.running {
 		before[addr] = len(app.all())
 	}
-	sender := send
+	o := outcome{arrived: map[string][]received{}}
 	if s.reloaded {
-		sender = sendAfterReload
+		o.answer = s.sendAfterReload(t, d)
+	} else {
+		o.answer = s.send(t, d)
 	}
-	o := outcome{answer: sender(t, s.gateway, d), arrived: map[string][]received{}}
 	for addr, app := range s.running {
 		if all := app.all(); len(all) > before[addr] {
 			o.arrived[addr] = all[before[addr]:]
@@ -393,7 +394,7 @@ func useBundledApplication(t *testing.T, s *staged) {
 		for name, values := range r.header {
 			shown = shown.plus(name, values[0])
 		}
-		a := send(t, &gateway{addr: s.alsoAddr}, shown)
+		a := (&gateway{addr: s.alsoAddr}).send(t, shown)
 		want := []string{fmt.Sprintf(" %d bytes ", len(r.body))}
 		for _, h := range shown.headers {
 			if strings.HasPrefix(h.name, "Webhook-") {

@@ -38,7 +38,7 @@ func TestExpectRefused(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.reason, func(t *testing.T) {
 			t.Parallel()
-			w := dial(t, g)
+			w := g.dial(t)
 			w.write(t, c.sent.head(c.sent.length(), "Expect: 100-continue"), "\r\n")
 			w.mustRead(t).rejected(t, c.reason)
 			if _, err := w.in.ReadByte(); !errors.Is(err, io.EOF) && !reset(err) {
@@ -72,7 +72,7 @@ func TestExpectRead(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			w := dial(t, g)
+			w := g.dial(t)
 			w.write(t, d.head(d.length(), "Expect: 100-continue"), "\r\n")
 			if a := w.mustRead(t); a.status != http.StatusContinue {
 				t.Fatalf("answered %d, not 100", a.status)
@@ -93,7 +93,7 @@ func TestExpectThenTooLarge(t *testing.T) {
 	g := start(t, openSite(hook("/craneops", "craneops", app.addr, "max_body 1KiB")), secrets()...)
 	d := craneops(strings.Repeat("x", 16<<20))
 	for range 5 {
-		w := dial(t, g)
+		w := g.dial(t)
 		w.write(t, d.head("Transfer-Encoding: chunked", "Expect: 100-continue"), "\r\n")
 		if a := w.mustRead(t); a.status != http.StatusContinue {
 			t.Fatalf("answered %d, not 100", a.status)

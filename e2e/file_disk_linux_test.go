@@ -34,7 +34,7 @@ func TestFileFullDisk(t *testing.T) {
 	app := newApplication(t)
 	g := start(t, openSite(hook("/craneops", "craneops", app.addr, replayFile(filepath.Join(disk, "history.db")))), secrets()...)
 	body := func(n int) string { return fmt.Sprintf(`{"n":%d}`, n) }
-	send(t, g, craneops(body(0))).accepted(t)
+	g.send(t, craneops(body(0))).accepted(t)
 
 	ballast := filepath.Join(disk, "ballast")
 	if err := os.WriteFile(ballast, make([]byte, 1<<20), 0o600); err == nil {
@@ -42,7 +42,7 @@ func TestFileFullDisk(t *testing.T) {
 	}
 	forwarded := 1
 	for ; ; forwarded++ {
-		a := send(t, g, craneops(body(forwarded)))
+		a := g.send(t, craneops(body(forwarded)))
 		if a.status != http.StatusOK {
 			a.is(t, http.StatusServiceUnavailable, "rejected", "store_unavailable")
 			if a.header.Get("Retry-After") == "" {
@@ -57,7 +57,7 @@ func TestFileFullDisk(t *testing.T) {
 	}
 	app.saw(t, forwarded)
 	for n := range forwarded {
-		send(t, g, craneops(body(n))).duplicate(t)
+		g.send(t, craneops(body(n))).duplicate(t)
 	}
 	if !strings.Contains(g.log.String(), "no space left on device") {
 		t.Error("the log does not say why")
@@ -66,12 +66,12 @@ func TestFileFullDisk(t *testing.T) {
 	if err := os.Remove(ballast); err != nil {
 		t.Fatal(err)
 	}
-	poll(t, "room to be noticed", func() bool { return send(t, g, craneops(body(forwarded))).status == http.StatusOK })
+	poll(t, "room to be noticed", func() bool { return g.send(t, craneops(body(forwarded))).status == http.StatusOK })
 	forwarded++
 	g.kill(t)
 	g = g.restart(t)
 	for n := range forwarded {
-		send(t, g, craneops(body(n))).duplicate(t)
+		g.send(t, craneops(body(n))).duplicate(t)
 	}
 	app.saw(t, forwarded)
 }

@@ -190,7 +190,7 @@ func (l *killedLoad) account(t *testing.T, app *application, rounds int) {
 	}
 	before := app.arrivals()
 	for _, body := range l.acknowledged {
-		send(t, l.gateway, craneops(body)).duplicate(t)
+		l.gateway.send(t, craneops(body)).duplicate(t)
 	}
 	app.saw(t, before)
 }

@@ -25,15 +25,15 @@ func TestFileRestart(t *testing.T) {
 		hook("/mceasy", "mceasy", app.addr, history),
 	), secrets()...)
 	event := mceasy(`{"restart":1}`, time.Now(), "6", "48213")
-	send(t, g, craneops(`{}`)).accepted(t)
-	send(t, g, event).accepted(t)
+	g.send(t, craneops(`{}`)).accepted(t)
+	g.send(t, event).accepted(t)
 
 	remembers := func() {
 		t.Helper()
-		send(t, g, craneops(`{}`)).duplicate(t)
-		send(t, g, craneops(`{}`).with("X-CraneOps-Event", "booking.cancelled")).rejected(t, "conflict")
-		send(t, g, event).duplicate(t)
-		send(t, g, mceasy(`{"restart":2}`, time.Now(), "6", "48213")).rejected(t, "conflict")
+		g.send(t, craneops(`{}`)).duplicate(t)
+		g.send(t, craneops(`{}`).with("X-CraneOps-Event", "booking.cancelled")).rejected(t, "conflict")
+		g.send(t, event).duplicate(t)
+		g.send(t, mceasy(`{"restart":2}`, time.Now(), "6", "48213")).rejected(t, "conflict")
 	}
 	remembers()
 	g.stop(t)
@@ -58,7 +58,7 @@ func TestFileRestart(t *testing.T) {
 	app.answers(status(http.StatusOK))
 	g = g.restart(t)
 	remembers()
-	send(t, g, craneops(`{"in flight":1}`)).accepted(t)
+	g.send(t, craneops(`{"in flight":1}`)).accepted(t)
 	app.saw(t, 4)
 }
 
@@ -98,7 +98,7 @@ func TestFileReloadUnderLoad(t *testing.T) {
 	}
 	g.mustReload(t, openSite("respond /elsewhere 204"))
 	g.mustReload(t, site)
-	sendAfterReload(t, g, craneops(`{"n":1}`)).duplicate(t)
+	g.sendAfterReload(t, craneops(`{"n":1}`)).duplicate(t)
 }
 
 // TestFileInUse: a second process does not start, says why, and disturbs
@@ -110,7 +110,7 @@ func TestFileInUse(t *testing.T) {
 	path := filepath.Join(folder, "history.db")
 	site := hook("/craneops", "craneops", app.addr, replayFile(path))
 	g := start(t, openSite(site), secrets()...)
-	send(t, g, craneops(`{}`)).accepted(t)
+	g.send(t, craneops(`{}`)).accepted(t)
 
 	second := misconfigured{site: site, env: secrets(), saying: []string{path, "another process", "replay redis"}}
 	said, err := second.execute(t, "run")
@@ -121,7 +121,7 @@ func TestFileInUse(t *testing.T) {
 	if said, err := second.execute(t, "validate"); err != nil {
 		t.Errorf("validate: %v\n%s", err, said)
 	}
-	send(t, g, craneops(`{}`)).duplicate(t)
+	g.send(t, craneops(`{}`)).duplicate(t)
 
 	fresh := filepath.Join(folder, "fresh.db")
 	validated := misconfigured{site: hook("/craneops", "craneops", app.addr, replayFile(fresh)), env: secrets()}
@@ -160,5 +160,5 @@ func TestFileStartUpErrors(t *testing.T) {
 			t.Errorf("%s: reload: %v\n%s", path, err, said)
 		}
 	}
-	sendAfterReload(t, g, craneops(`{}`)).accepted(t)
+	g.sendAfterReload(t, craneops(`{}`)).accepted(t)
 }

@@ -80,7 +80,7 @@ func TestForgedHeaders(t *testing.T) {
 			t.Run(p.name+"/"+f.name, func(t *testing.T) {
 				d := p.deliver(`{"forged":"headers"}`)
 				d.path += "?forged=" + strings.ReplaceAll(f.name, " ", "-")
-				exchange(t, g, f.text(d)).accepted(t)
+				g.exchange(t, f.text(d)).accepted(t)
 				got := app.with(d.path)
 				if len(got) != 1 {
 					t.Fatalf("the application received it %d times", len(got))
@@ -120,7 +120,7 @@ func TestForgedHeadersInErrors(t *testing.T) {
 		for _, f := range forgeryWays() {
 			t.Run(why+"/"+f.name, func(t *testing.T) {
 				d := d.to("/craneops?why=" + why + "&forged=" + strings.ReplaceAll(f.name, " ", "-"))
-				if a := exchange(t, g, f.text(d)); a.status != http.StatusTeapot {
+				if a := g.exchange(t, f.text(d)); a.status != http.StatusTeapot {
 					t.Errorf("answered %d", a.status)
 				}
 				got := failures.with(d.path)
@@ -160,7 +160,7 @@ func TestFailureInErrors(t *testing.T) {
 	for _, path := range []string{"/craneops", "/nothing"} {
 		t.Run(path, func(t *testing.T) {
 			d := craneops(`{"failed":true}`).to(path)
-			if a := exchange(t, g, d.whole(forgedLines()...)); a.status != http.StatusTeapot {
+			if a := g.exchange(t, d.whole(forgedLines()...)); a.status != http.StatusTeapot {
 				t.Errorf("answered %d", a.status)
 			}
 			got := failures.with(path)
@@ -194,7 +194,7 @@ func TestNoTunnel(t *testing.T) {
 		line, _ := buffered.ReadString('\n')
 		heard <- line
 	})
-	w := dial(t, g)
+	w := g.dial(t)
 	w.write(t, craneops(`{}`).whole("Connection: Upgrade", "Upgrade: websocket"), "unverified\n")
 	a, err := w.read()
 	if err == nil && (a.status == http.StatusSwitchingProtocols || a.status < http.StatusBadRequest) {

@@ -11,8 +11,8 @@ func TestForget(t *testing.T) {
 	t.Parallel()
 	app := newApplication(t)
 	g := start(t, openSite(hook("/craneops", "craneops", app.addr)), secrets()...)
-	send(t, g, craneops(`{"one":1}`)).accepted(t)
-	send(t, g, craneops(`{"two":2}`)).accepted(t)
+	g.send(t, craneops(`{"one":1}`)).accepted(t)
+	g.send(t, craneops(`{"two":2}`)).accepted(t)
 	id := app.with("/craneops")[0].header.Get("Webhook-Id")
 
 	forget := func(id string) (string, int) {
@@ -24,9 +24,9 @@ func TestForget(t *testing.T) {
 	if said, code := forget(id); code != 1 || !strings.Contains(said, "404") {
 		t.Errorf("a second time: exit status %d: %s", code, said)
 	}
-	send(t, g, craneops(`{"two":2}`)).duplicate(t)
-	send(t, g, craneops(`{"one":1}`)).accepted(t)
-	send(t, g, craneops(`{"one":1}`)).duplicate(t)
+	g.send(t, craneops(`{"two":2}`)).duplicate(t)
+	g.send(t, craneops(`{"one":1}`)).accepted(t)
+	g.send(t, craneops(`{"one":1}`)).duplicate(t)
 	app.saw(t, 3)
 }
 
@@ -63,7 +63,7 @@ func TestForgetAfterFailedReload(t *testing.T) {
 	t.Parallel()
 	app := newApplication(t)
 	g := start(t, openSite(hook("/craneops", "craneops", app.addr)), secrets()...)
-	send(t, g, craneops(`{}`)).accepted(t)
+	g.send(t, craneops(`{}`)).accepted(t)
 	id := app.all()[0].header.Get("Webhook-Id")
 	nowhere := filepath.Join(t.TempDir(), "nowhere", "history.db")
 	for _, site := range []string{
@@ -76,6 +76,6 @@ func TestForgetAfterFailedReload(t *testing.T) {
 		if said, code := webhook(t, "", "forget", "--provider", "craneops", "--id", id, "--address", g.admin); code != 0 {
 			t.Errorf("exit status %d: %s", code, said)
 		}
-		sendAfterReload(t, g, craneops(`{}`)).accepted(t)
+		g.sendAfterReload(t, craneops(`{}`)).accepted(t)
 	}
 }

@@ -44,7 +44,7 @@ func TestZoomHandshakeOfItsLibrary(t *testing.T) {
 	if err := json.Unmarshal(said, &theirs); err != nil {
 		t.Fatalf("%s: %v", said, err)
 	}
-	ours := send(t, g, d)
+	ours := g.send(t, d)
 	var want, got map[string]string
 	if err := json.Unmarshal([]byte(theirs.Body), &want); err != nil || theirs.Status != http.StatusOK || len(want) != 2 {
 		t.Fatalf("the library answers %s: %v", said, err)

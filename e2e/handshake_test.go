@@ -58,18 +58,18 @@ func TestHandshakes(t *testing.T) {
 	const challenge, token = `{"token":"t","challenge":"3eZbrw1aBm2r","type":"url_verification"}`, "qgg8vlvZRS6UYooatFL8Aw"
 	validation := strings.Replace(`{"payload":{"plainToken":"TOKEN"},"event":"endpoint.url_validation"}`, "TOKEN", token, 1)
 
-	answered(send(t, g, slack(challenge)), "text/plain; charset=utf-8", "3eZbrw1aBm2r")
-	answered(send(t, g, slack(challenge)), "text/plain; charset=utf-8", "3eZbrw1aBm2r")
-	answered(send(t, g, zoom(validation)), "application/json",
+	answered(g.send(t, slack(challenge)), "text/plain; charset=utf-8", "3eZbrw1aBm2r")
+	answered(g.send(t, slack(challenge)), "text/plain; charset=utf-8", "3eZbrw1aBm2r")
+	answered(g.send(t, zoom(validation)), "application/json",
 		`{"plainToken":"`+token+`","encryptedToken":"`+hexMAC(zoomSecret, token)+`"}`)
-	answered(send(t, g, meta("/meta", verifyToken)), "text/plain; charset=utf-8", "1158201444")
+	answered(g.send(t, meta("/meta", verifyToken)), "text/plain; charset=utf-8", "1158201444")
 
-	send(t, g, slack(challenge).saying([]byte(strings.Replace(challenge, "3eZ", "4eZ", 1)))).rejected(t, "signature_mismatch")
-	send(t, g, zoom(validation).without("x-zm-signature")).rejected(t, "missing_signature")
+	g.send(t, slack(challenge).saying([]byte(strings.Replace(challenge, "3eZ", "4eZ", 1)))).rejected(t, "signature_mismatch")
+	g.send(t, zoom(validation).without("x-zm-signature")).rejected(t, "missing_signature")
 	// It would be the signature of a delivery.
-	send(t, g, zoom(strings.Replace(validation, token, "v0:1654503849:{}", 1))).rejected(t, "malformed_signature")
-	send(t, g, meta("/meta", "wrong")).rejected(t, "signature_mismatch")
-	send(t, g, meta("/off", verifyToken)).rejected(t, "method_not_allowed")
+	g.send(t, zoom(strings.Replace(validation, token, "v0:1654503849:{}", 1))).rejected(t, "malformed_signature")
+	g.send(t, meta("/meta", "wrong")).rejected(t, "signature_mismatch")
+	g.send(t, meta("/off", verifyToken)).rejected(t, "method_not_allowed")
 	if n := app.arrivals(); n != 0 {
 		t.Fatalf("%d handshakes reached the application", n)
 	}
@@ -85,8 +85,8 @@ func TestHandshakes(t *testing.T) {
 	}
 
 	d := slack(`{"type":"event_callback","event_id":"Ev1","event":{"type":"message"}}`)
-	send(t, g, d).accepted(t)
-	send(t, g, d).duplicate(t)
+	g.send(t, d).accepted(t)
+	g.send(t, d).duplicate(t)
 	if got := app.with("/slack"); len(got) != 1 || got[0].header.Get("Webhook-Event") != "message" {
 		t.Errorf("%d deliveries", len(got))
 	} else {

@@ -61,7 +61,7 @@ func TestStopInFlight(t *testing.T) {
 			}
 
 			g = g.restart(t)
-			each(func(d delivery) { send(t, g, d).duplicate(t) })
+			each(func(d delivery) { g.send(t, d).duplicate(t) })
 			senders.Wait()
 			app.saw(t, inFlight)
 		})
@@ -108,7 +108,7 @@ func TestAdminRoutes(t *testing.T) {
 	t.Parallel()
 	app := newApplication(t)
 	g := start(t, openSite(hook("/craneops", "craneops", app.addr)), append(secrets(), "NEXT_SECRET="+nextCraneopsSecret)...)
-	send(t, g, craneops(`{"before":1}`)).accepted(t)
+	g.send(t, craneops(`{"before":1}`)).accepted(t)
 
 	const routes, id = "/config/apps/http/servers/srv0/routes", "/id/added"
 	const shown = `{"handler":"headers","response":{"deferred":true,"set":{"X-Verdict":["{http.verify_webhook.verdict}"],"X-Reason":["{http.verify_webhook.reason}"]}}}`
@@ -130,16 +130,16 @@ func TestAdminRoutes(t *testing.T) {
 		return to(body).with("X-CraneOps-Signature", hexMAC(nextCraneopsSecret, body))
 	}
 
-	sendAfterReload(t, g, to(`{"n":1}`)).is(t, http.StatusNotFound, "", "")
+	g.sendAfterReload(t, to(`{"n":1}`)).is(t, http.StatusNotFound, "", "")
 	must(http.MethodPut, routes+"/0", added(handler("CRANEOPS_SECRET")))
-	sendAfterReload(t, g, to(`{"n":1}`)).accepted(t)
-	sendAfterReload(t, g, to(`{"n":1}`)).duplicate(t)
-	sendAfterReload(t, g, resigned(`{"n":2}`)).rejected(t, "signature_mismatch")
+	g.sendAfterReload(t, to(`{"n":1}`)).accepted(t)
+	g.sendAfterReload(t, to(`{"n":1}`)).duplicate(t)
+	g.sendAfterReload(t, resigned(`{"n":2}`)).rejected(t, "signature_mismatch")
 
 	must(http.MethodPatch, "/id/handler/secrets/0", `"{env.NEXT_SECRET}"`)
-	sendAfterReload(t, g, to(`{"n":2}`)).rejected(t, "signature_mismatch")
-	sendAfterReload(t, g, resigned(`{"n":2}`)).accepted(t)
-	sendAfterReload(t, g, resigned(`{"n":1}`)).duplicate(t)
+	g.sendAfterReload(t, to(`{"n":2}`)).rejected(t, "signature_mismatch")
+	g.sendAfterReload(t, resigned(`{"n":2}`)).accepted(t)
+	g.sendAfterReload(t, resigned(`{"n":1}`)).duplicate(t)
 
 	for body, why := range map[string]string{
 		added(handler("NOT_SET")): "{env.NOT_SET} is not there or empty",
@@ -149,12 +149,12 @@ func TestAdminRoutes(t *testing.T) {
 		if code, said := g.ask(t, http.MethodPatch, id, body); code != http.StatusInternalServerError || !strings.Contains(said, why) {
 			t.Errorf("%d %s without %q", code, said, why)
 		}
-		sendAfterReload(t, g, resigned(`{"n":2}`)).duplicate(t)
+		g.sendAfterReload(t, resigned(`{"n":2}`)).duplicate(t)
 	}
 
 	must(http.MethodDelete, id, "")
-	sendAfterReload(t, g, resigned(`{"n":3}`)).is(t, http.StatusNotFound, "", "")
-	sendAfterReload(t, g, craneops(`{"before":1}`)).duplicate(t)
+	g.sendAfterReload(t, resigned(`{"n":3}`)).is(t, http.StatusNotFound, "", "")
+	g.sendAfterReload(t, craneops(`{"before":1}`)).duplicate(t)
 	app.saw(t, 3)
 }
 
@@ -163,7 +163,7 @@ func TestAdminRoutes(t *testing.T) {
 func TestAdapted(t *testing.T) {
 	t.Parallel()
 	g, app := craneopsGateway(t)
-	send(t, g, craneops(`{}`)).accepted(t)
+	g.send(t, craneops(`{}`)).accepted(t)
 	adapted, err := g.command("adapt", "--config", g.config).Output()
 	if err != nil {
 		t.Fatal(err)
@@ -185,7 +185,7 @@ func TestAdapted(t *testing.T) {
 	if response.StatusCode != http.StatusOK {
 		t.Fatalf("answered %d", response.StatusCode)
 	}
-	sendAfterReload(t, g, craneops(`{}`)).duplicate(t)
-	sendAfterReload(t, g, craneops(`{"new":1}`)).accepted(t)
+	g.sendAfterReload(t, craneops(`{}`)).duplicate(t)
+	g.sendAfterReload(t, craneops(`{"new":1}`)).accepted(t)
 	app.saw(t, 2)
 }

@@ -30,14 +30,14 @@ func TestNothingTellsASecret(t *testing.T) {
 	body := fmt.Sprintf(`{"event":"e","secret":%q}`, payloadCanary)
 	forged := craneops(body + " ").saying([]byte(body))
 	stale := cryptr(body, time.Now().Add(-time.Hour))
-	send(t, g, craneops(body)).accepted(t)
-	send(t, g, craneops(body)).duplicate(t)
-	send(t, g, forged).rejected(t, "signature_mismatch")
-	send(t, g, stale).rejected(t, "stale")
-	send(t, g, cryptr(body, time.Now())).accepted(t)
-	send(t, g, craneops(body).with("X-CraneOps-Event", "another")).rejected(t, "conflict")
-	send(t, g, craneops(body).to("/down")).is(t, http.StatusInternalServerError, "accepted", "no_answer")
-	send(t, g, craneops(body).to("/late")).rejected(t, "store_unavailable")
+	g.send(t, craneops(body)).accepted(t)
+	g.send(t, craneops(body)).duplicate(t)
+	g.send(t, forged).rejected(t, "signature_mismatch")
+	g.send(t, stale).rejected(t, "stale")
+	g.send(t, cryptr(body, time.Now())).accepted(t)
+	g.send(t, craneops(body).with("X-CraneOps-Event", "another")).rejected(t, "conflict")
+	g.send(t, craneops(body).to("/down")).is(t, http.StatusInternalServerError, "accepted", "no_answer")
+	g.send(t, craneops(body).to("/late")).rejected(t, "store_unavailable")
 
 	app.saw(t, 2)
 	forbidden := []string{
@@ -99,17 +99,17 @@ func TestSenderChoosesNoLabel(t *testing.T) {
 	t.Parallel()
 	g, _ := allProviders(t)
 	for _, p := range providers() {
-		send(t, g, p.deliver(`{}`)).accepted(t) // opens its history
+		g.send(t, p.deliver(`{}`)).accepted(t) // opens its history
 	}
 	before := slices.Sorted(maps.Keys(metricsOf(t, g.admin)))
 	for _, p := range providers() {
 		for n := range 20 {
 			chosen := fmt.Sprintf(`{"event":"%[1]s%[2]d","code":"%[1]s%[2]d","provider":"%[1]s"}`, marker, n)
 			d := p.deliver(chosen).plus("Webhook-Provider", marker).plus("X-CraneOps-Event", marker).to("/" + p.name + "/" + marker)
-			send(t, g, d)
-			send(t, g, d.by(strings.ToUpper(marker)))
-			send(t, g, d.with(p.signature, marker))
-			send(t, g, d.saying([]byte(marker)))
+			g.send(t, d)
+			g.send(t, d.by(strings.ToUpper(marker)))
+			g.send(t, d.with(p.signature, marker))
+			g.send(t, d.saying([]byte(marker)))
 		}
 	}
 	after := metricsOf(t, g.admin)
@@ -171,16 +171,16 @@ func TestMetricsOutlastReloads(t *testing.T) {
 			t.Errorf("accepted, duplicates, entries: %v", got)
 		}
 	}
-	send(t, g, craneops(`{}`)).accepted(t)
+	g.send(t, craneops(`{}`)).accepted(t)
 	expect(1, 0)
 	if said, err := g.reload(t, site+"\nheader X-Reloaded yes"); err != nil {
 		t.Fatalf("%v\n%s", err, said)
 	}
-	send(t, g, craneops(`{}`)).duplicate(t)
+	g.send(t, craneops(`{}`)).duplicate(t)
 	expect(1, 1)
 	if _, err := g.reload(t, openSite(hook("/a", "craneops", app.addr), hook("/b", "craneops", app.addr))); err == nil {
 		t.Fatal("a configuration with a label twice was loaded")
 	}
-	send(t, g, craneops(`{}`)).duplicate(t)
+	g.send(t, craneops(`{}`)).duplicate(t)
 	expect(1, 2)
 }

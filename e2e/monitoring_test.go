@@ -27,22 +27,22 @@ func TestMonitoring(t *testing.T) {
 	), append(secrets(), "CRANEOPS_OLD_SECRET="+oldCraneopsSecret)...)
 	// Histograms begin with their first observation, and Prometheus sees a rate
 	// only of what it has seen before.
-	send(t, g, cryptr(`{"n":0}`, time.Now().Add(-3*time.Second))).accepted(t)
+	g.send(t, cryptr(`{"n":0}`, time.Now().Add(-3*time.Second))).accepted(t)
 	p := startPrometheus(t, g.admin)
 	p.awaitScrape(t) // what increases has been there before
 
-	send(t, g, craneops(`{}`)).accepted(t)
-	send(t, g, craneops(`{}`)).duplicate(t)
-	send(t, g, craneops(`{}`).with("X-CraneOps-Event", "another")).rejected(t, "conflict")
-	send(t, g, craneops(`{"old":1}`).with("X-CraneOps-Signature", hexMAC(oldCraneopsSecret, `{"old":1}`))).accepted(t)
-	send(t, g, cryptr(`{}`, time.Now().Add(-3*time.Second))).accepted(t)
-	send(t, g, cryptr(`{}`, time.Now().Add(-time.Hour))).rejected(t, "stale")
-	send(t, g, craneops(`{}`).saying([]byte("{ }")).to("/mismatch")).rejected(t, "signature_mismatch")
-	send(t, g, craneops(`{}`).to("/redis")).accepted(t)
-	send(t, g, craneops(`{}`).to("/down")).is(t, http.StatusInternalServerError, "accepted", "no_answer")
-	send(t, g, craneops(`{}`).saying([]byte("{ }")).to("/observed"))
+	g.send(t, craneops(`{}`)).accepted(t)
+	g.send(t, craneops(`{}`)).duplicate(t)
+	g.send(t, craneops(`{}`).with("X-CraneOps-Event", "another")).rejected(t, "conflict")
+	g.send(t, craneops(`{"old":1}`).with("X-CraneOps-Signature", hexMAC(oldCraneopsSecret, `{"old":1}`))).accepted(t)
+	g.send(t, cryptr(`{}`, time.Now().Add(-3*time.Second))).accepted(t)
+	g.send(t, cryptr(`{}`, time.Now().Add(-time.Hour))).rejected(t, "stale")
+	g.send(t, craneops(`{}`).saying([]byte("{ }")).to("/mismatch")).rejected(t, "signature_mismatch")
+	g.send(t, craneops(`{}`).to("/redis")).accepted(t)
+	g.send(t, craneops(`{}`).to("/down")).is(t, http.StatusInternalServerError, "accepted", "no_answer")
+	g.send(t, craneops(`{}`).saying([]byte("{ }")).to("/observed"))
 	for n := range 4 {
-		send(t, g, craneops(fmt.Sprint(n)).to("/full")).accepted(t)
+		g.send(t, craneops(fmt.Sprint(n)).to("/full")).accepted(t)
 	}
 	p.awaitScrape(t)
 	p.awaitScrape(t)

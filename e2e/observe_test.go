@@ -69,7 +69,7 @@ func TestObserve(t *testing.T) {
 				if d.method != http.MethodPost && strings.Contains(f.name, "upgrade") {
 					t.Skip("an upgrade is not asked for with this method")
 				}
-				w := dial(t, g)
+				w := g.dial(t)
 				go func() { _, _ = w.conn.Write([]byte(f.text(d))) }()
 				if a := w.mustRead(t); a.status != http.StatusAccepted || a.verdict() != "rejected" || a.reason() != c.reason {
 					t.Errorf("answered %d %q %q", a.status, a.verdict(), a.reason())
@@ -94,11 +94,11 @@ func TestObserveHistory(t *testing.T) {
 	g, app := observingGateway(t)
 	d := craneops(`{"event":"e"}`)
 	for _, want := range []string{"accepted", "duplicate"} {
-		if a := send(t, g, d); a.status != http.StatusAccepted || a.verdict() != want {
+		if a := g.send(t, d); a.status != http.StatusAccepted || a.verdict() != want {
 			t.Errorf("answered %d %q, not %q", a.status, a.verdict(), want)
 		}
 	}
-	if a := send(t, g, d.with("X-CraneOps-Event", "another")); a.status != http.StatusAccepted || a.reason() != "conflict" {
+	if a := g.send(t, d.with("X-CraneOps-Event", "another")); a.status != http.StatusAccepted || a.reason() != "conflict" {
 		t.Errorf("answered %d %q", a.status, a.reason())
 	}
 	got := app.all()
@@ -138,7 +138,7 @@ func TestObserveSlowBody(t *testing.T) {
 	g, app := observingGateway(t)
 	d := craneops(`{"slow":"0123456789"}`)
 	for n, text := range []string{d.whole(), d.chunked(nil)} {
-		w := dial(t, g)
+		w := g.dial(t)
 		half := len(text) - 15
 		w.write(t, text[:half])
 		app.awaitArrivals(t, n+1) // its headers have gone on without the body
@@ -161,7 +161,7 @@ func TestObserveBrokenBody(t *testing.T) {
 	g, app := observingGateway(t)
 	d := craneops(`{"broken":"0123456789"}`)
 	for n, text := range []string{d.whole(), d.chunked(nil)} {
-		w := dial(t, g)
+		w := g.dial(t)
 		w.write(t, text[:len(text)-15])
 		if err := w.conn.(*net.TCPConn).CloseWrite(); err != nil {
 			t.Fatal(err)

@@ -235,7 +235,7 @@ func (g *officialGateway) try(t *testing.T, s specimen, m maker, index int, libr
 				}
 			}
 			if g.listed[s.scheme] {
-				send(t, g.gateway, a.sent).rejected(t, a.reason)
+				g.send(t, a.sent).rejected(t, a.reason)
 				if n := len(g.app.with(a.sent.path)); n != 0 {
 					t.Errorf("it reached the application %d times", n)
 				}
@@ -246,7 +246,7 @@ func (g *officialGateway) try(t *testing.T, s specimen, m maker, index int, libr
 
 func (g *officialGateway) accepts(t *testing.T, s specimen, d delivery) {
 	t.Helper()
-	send(t, g.gateway, d).accepted(t)
+	g.send(t, d).accepted(t)
 	got := g.app.with(d.path)
 	if len(got) != 1 {
 		t.Fatalf("the application received it %d times", len(got))

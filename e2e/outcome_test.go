@@ -39,13 +39,13 @@ func TestRefusedIsRetried(t *testing.T) {
 			d := craneops(`{"refused":"` + c.name + `"}`)
 			for attempt := range 2 {
 				app.answers(c.answer)
-				if a := send(t, g, d); a.status != c.status || a.verdict() != "accepted" {
+				if a := g.send(t, d); a.status != c.status || a.verdict() != "accepted" {
 					t.Errorf("attempt %d: answered %d %q, not %d", attempt, a.status, a.verdict(), c.status)
 				}
 			}
 			app.answers(status(http.StatusNoContent))
-			send(t, g, d).is(t, http.StatusNoContent, "accepted", "")
-			send(t, g, d).duplicate(t)
+			g.send(t, d).is(t, http.StatusNoContent, "accepted", "")
+			g.send(t, d).duplicate(t)
 			if n := app.countBody(d.body); n != 3 {
 				t.Errorf("the application received it %d times, not 3", n)
 			}
@@ -67,7 +67,7 @@ func TestBrokenAnswer(t *testing.T) {
 	if a, err := sendGo(t, g, d); err == nil {
 		t.Errorf("a broken answer came whole: %d %q", a.status, a.body)
 	}
-	send(t, g, d).duplicate(t)
+	g.send(t, d).duplicate(t)
 	app.saw(t, 1)
 }
 
@@ -106,7 +106,7 @@ func TestAtOnce(t *testing.T) {
 		t.Fatal(last.err)
 	}
 	last.is(t, http.StatusAccepted, "accepted", "")
-	send(t, g, d).duplicate(t)
+	g.send(t, d).duplicate(t)
 	app.saw(t, 1)
 }
 
@@ -128,14 +128,14 @@ func TestOccurrenceInFlight(t *testing.T) {
 		err <- e
 	}()
 	app.awaitArrivals(t, 1)
-	send(t, g, mceasy(`{"n":2}`, time.Now(), "6", "48213")).rejected(t, "in_flight")
+	g.send(t, mceasy(`{"n":2}`, time.Now(), "6", "48213")).rejected(t, "in_flight")
 	free()
 	if a, e := <-first, <-err; e != nil {
 		t.Error(e)
 	} else {
 		a.accepted(t)
 	}
-	send(t, g, mceasy(`{"n":2}`, time.Now(), "6", "48213")).rejected(t, "conflict")
+	g.send(t, mceasy(`{"n":2}`, time.Now(), "6", "48213")).rejected(t, "conflict")
 	app.saw(t, 1)
 }
 
@@ -171,7 +171,7 @@ func TestSenderHangsUp(t *testing.T) {
 	})
 
 	d := craneops(strings.Repeat("0123456789abcdef", 64<<10))
-	w := dial(t, g)
+	w := g.dial(t)
 	w.write(t, d.whole())
 	app.awaitArrivals(t, 1)
 	w.conn.Close()
@@ -180,7 +180,7 @@ func TestSenderHangsUp(t *testing.T) {
 		t.Error("the application's request ended with the sender")
 	}
 	app.reads(func(*http.Request) {})
-	poll(t, "the delivery to be recorded", func() bool { return send(t, g, d).verdict() == "duplicate" })
+	poll(t, "the delivery to be recorded", func() bool { return g.send(t, d).verdict() == "duplicate" })
 	app.saw(t, 1)
 	if got := app.all(); len(got) != 1 {
 		t.Errorf("the application finished %d deliveries", len(got))
@@ -195,7 +195,7 @@ func TestNothingBehind(t *testing.T) {
 	site := strings.Replace(openSite(route("/craneops", verify("craneops", "CRANEOPS_SECRET"))), "respond 404", "", 1)
 	g := start(t, site, secrets()...)
 	for range 2 {
-		send(t, g, craneops(`{}`)).is(t, http.StatusBadGateway, "accepted", "no_answer")
+		g.send(t, craneops(`{}`)).is(t, http.StatusBadGateway, "accepted", "no_answer")
 	}
 }
 
@@ -213,7 +213,7 @@ func TestAnswerWithin(t *testing.T) {
 	defer free()
 	app.answers(until(release, http.StatusOK))
 	d := craneops(`{}`)
-	a := send(t, g, d)
+	a := g.send(t, d)
 	a.is(t, http.StatusServiceUnavailable, "accepted", "no_answer")
 	if got := a.header.Get("Retry-After"); got != "7" {
 		t.Errorf("Retry-After is %q, not 7", got)
@@ -222,8 +222,8 @@ func TestAnswerWithin(t *testing.T) {
 	free()
 	app.answers(status(http.StatusOK))
 	g.mustReload(t, site("1m"))
-	sendAfterReload(t, g, d).accepted(t)
-	sendAfterReload(t, g, d).duplicate(t)
+	g.sendAfterReload(t, d).accepted(t)
+	g.sendAfterReload(t, d).duplicate(t)
 	app.saw(t, 2)
 }
 
@@ -239,7 +239,7 @@ func TestLongAnswer(t *testing.T) {
 	})
 	var a answer
 	poll(t, "an answer that begins in time", func() bool {
-		a = send(t, g, craneops(`{}`))
+		a = g.send(t, craneops(`{}`))
 		return a.reason() != "no_answer"
 	})
 	a.accepted(t)

@@ -141,7 +141,7 @@ func TestRefusedProxies(t *testing.T) {
 	t.Run("reload", func(t *testing.T) {
 		t.Parallel()
 		g := start(t, openSite(good), secrets()...)
-		send(t, g, craneops(`{}`)).accepted(t)
+		g.send(t, craneops(`{}`)).accepted(t)
 		for name, c := range refused {
 			said, err := g.reload(t, c.site)
 			if err == nil {
@@ -152,8 +152,8 @@ func TestRefusedProxies(t *testing.T) {
 					t.Errorf("%s: %q\ndoes not say %q", name, said, part)
 				}
 			}
-			sendAfterReload(t, g, craneops(`{}`)).duplicate(t)
-			send(t, g, craneops(`{"after":"`+name+`"}`)).accepted(t)
+			g.sendAfterReload(t, craneops(`{}`)).duplicate(t)
+			g.send(t, craneops(`{"after":"`+name+`"}`)).accepted(t)
 		}
 		app.saw(t, 1+len(refused))
 	})

@@ -37,17 +37,17 @@ func TestPublicURL(t *testing.T) {
 	const uri = "/behind/square?a=%20b&c"
 	public := "https://hooks.example.com/in" + uri
 	d := squareFor(public, "/in"+uri)
-	send(t, proxy, squareFor("http://"+proxy.addr+"/in"+uri, "/in"+uri)).rejected(t, "signature_mismatch")
-	send(t, proxy, squareFor("https://hooks.example.com/in/behind/square?a=%20b&d", "/in"+uri)).rejected(t, "signature_mismatch")
-	send(t, proxy, d).accepted(t)
-	send(t, proxy, d).duplicate(t)
+	proxy.send(t, squareFor("http://"+proxy.addr+"/in"+uri, "/in"+uri)).rejected(t, "signature_mismatch")
+	proxy.send(t, squareFor("https://hooks.example.com/in/behind/square?a=%20b&d", "/in"+uri)).rejected(t, "signature_mismatch")
+	proxy.send(t, d).accepted(t)
+	proxy.send(t, d).duplicate(t)
 
 	// Without the option the request's own URL is the one that is signed, as
 	// the sender wrote it: before the rewrite, and whatever a header says.
 	direct := "/direct/square?a=%20b&c"
-	send(t, g, squareFor("https://other.example.com"+direct, direct).plus("X-Forwarded-Proto", "https").plus("X-Forwarded-Host", "other.example.com")).rejected(t, "signature_mismatch")
-	send(t, g, squareFor("http://"+g.addr+"/elsewhere?x=1", direct)).rejected(t, "signature_mismatch")
-	send(t, g, squareFor("http://"+g.addr+direct, direct)).accepted(t)
+	g.send(t, squareFor("https://other.example.com"+direct, direct).plus("X-Forwarded-Proto", "https").plus("X-Forwarded-Host", "other.example.com")).rejected(t, "signature_mismatch")
+	g.send(t, squareFor("http://"+g.addr+"/elsewhere?x=1", direct)).rejected(t, "signature_mismatch")
+	g.send(t, squareFor("http://"+g.addr+direct, direct)).accepted(t)
 	if n := app.arrivals(); n != 2 {
 		t.Errorf("%d deliveries reached the application, not 2", n)
 	}

@@ -113,23 +113,23 @@ func TestRedisAway(t *testing.T) {
 	server := startRedis(t)
 	refuse := start(t, redisSite(app, busy), redisEnv(server.url())...)
 	forward := start(t, redisSite(app, busy+"\non_error forward\nprefix other:"), redisEnv(server.url())...)
-	send(t, refuse, craneops("1")).accepted(t)
-	send(t, forward, craneops("1")).accepted(t)
+	refuse.send(t, craneops("1")).accepted(t)
+	forward.send(t, craneops("1")).accepted(t)
 	server.kill(t)
-	send(t, refuse, craneops("2")).rejected(t, "store_unavailable")
-	send(t, forward, craneops("1")).accepted(t)
+	refuse.send(t, craneops("2")).rejected(t, "store_unavailable")
+	forward.send(t, craneops("1")).accepted(t)
 	forward.log.await(t, "on_error forward", func(e entry) bool { return e["deliveries"] == 1.0 })
 
 	// A gateway that starts while Redis is away.
 	late := start(t, redisSite(app, busy), redisEnv(server.url())...)
 	late.log.await(t, "the reason", func(e entry) bool { return e["attempts"] == 1.0 })
-	send(t, late, craneops("2")).rejected(t, "store_unavailable")
+	late.send(t, craneops("2")).rejected(t, "store_unavailable")
 	server.start(t)
 	for _, g := range []*gateway{refuse, forward, late} {
 		poll(t, "Redis to be back", func() bool {
-			return send(t, g, craneops("3")).status == http.StatusOK
+			return g.send(t, craneops("3")).status == http.StatusOK
 		})
-		send(t, g, craneops("3")).duplicate(t)
+		g.send(t, craneops("3")).duplicate(t)
 	}
 }
 
@@ -145,18 +145,18 @@ func TestRedisReload(t *testing.T) {
 	defer free()
 	app.answers(until(release, http.StatusOK))
 	first := make(chan answer, 1)
-	go func() { first <- send(t, g, craneops("1")) }()
+	go func() { first <- g.send(t, craneops("1")) }()
 	app.awaitArrivals(t, 1)
 	g.mustReload(t, changed(redisSite(app, busy+"\nlease 1m"), "second"))
-	sendAfterReload(t, g, craneops("1")).rejected(t, "in_flight")
+	g.sendAfterReload(t, craneops("1")).rejected(t, "in_flight")
 	if _, err := g.reload(t, changed(site, "bad")+"\nverify_webhook nobody x"); err == nil {
 		t.Error("the reload succeeded")
 	}
-	sendAfterReload(t, g, craneops("1")).rejected(t, "in_flight")
+	g.sendAfterReload(t, craneops("1")).rejected(t, "in_flight")
 	free()
 	a := <-first
 	a.accepted(t)
-	sendAfterReload(t, g, craneops("1")).duplicate(t)
+	g.sendAfterReload(t, craneops("1")).duplicate(t)
 	app.saw(t, 1)
 	poll(t, "the connections of the old configurations to end", func() bool {
 		return len(clientsOf(t, server)) <= 2
@@ -172,18 +172,18 @@ func TestRedisForget(t *testing.T) {
 		_, code := webhook(t, "", "forget", "--provider", "craneops", "--id", id, "--address", gateways[1].admin)
 		return code
 	}
-	send(t, gateways[0], craneops("1")).accepted(t)
+	gateways[0].send(t, craneops("1")).accepted(t)
 	id := app.all()[0].header.Get("Webhook-Id")
 	if first, second := forget(id), forget(id); first != 0 || second != 1 {
 		t.Errorf("exit statuses %d and %d", first, second)
 	}
-	send(t, gateways[1], craneops("1")).accepted(t)
-	send(t, gateways[0], craneops("1")).duplicate(t)
+	gateways[1].send(t, craneops("1")).accepted(t)
+	gateways[0].send(t, craneops("1")).duplicate(t)
 
 	release := make(chan struct{})
 	app.answers(until(release, http.StatusOK))
 	first := make(chan answer, 1)
-	go func() { first <- send(t, gateways[0], craneops("2")) }()
+	go func() { first <- gateways[0].send(t, craneops("2")) }()
 	await(t, &app.notice, "the third delivery", func() bool { return len(app.all()) == 3 })
 	if code := forget(app.all()[2].header.Get("Webhook-Id")); code != 1 {
 		t.Errorf("exit status %d for what is being handled", code)
@@ -209,7 +209,7 @@ func TestRedisGatewayKilled(t *testing.T) {
 		cut <- err
 	}()
 	app.awaitArrivals(t, 1)
-	send(t, gateways[1], craneops("1")).rejected(t, "in_flight")
+	gateways[1].send(t, craneops("1")).rejected(t, "in_flight")
 	if err := gateways[0].cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
@@ -218,9 +218,9 @@ func TestRedisGatewayKilled(t *testing.T) {
 	}
 	killed := time.Now()
 	app.answers(status(http.StatusOK))
-	poll(t, "the lease to end", func() bool { return send(t, gateways[1], craneops("1")).status == http.StatusOK })
+	poll(t, "the lease to end", func() bool { return gateways[1].send(t, craneops("1")).status == http.StatusOK })
 	waited := time.Since(killed)
-	send(t, gateways[1], craneops("1")).duplicate(t)
+	gateways[1].send(t, craneops("1")).duplicate(t)
 	app.saw(t, 2)
 	t.Logf("lost 0, doubled 1: it was in flight when its gateway was killed, and was free again after %v (lease %v)", waited.Round(time.Millisecond), lease)
 }
@@ -235,17 +235,17 @@ func TestRedisSlowHandler(t *testing.T) {
 	defer free()
 	app.answers(until(release, http.StatusOK))
 	first := make(chan answer, 1)
-	go func() { first <- send(t, gateways[0], craneops("1")) }()
+	go func() { first <- gateways[0].send(t, craneops("1")) }()
 	app.awaitArrivals(t, 1)
 	waited := 0
 	for began := time.Now(); time.Since(began) < 2*lease; time.Sleep(50 * time.Millisecond) {
-		send(t, gateways[1], craneops("1")).rejected(t, "in_flight")
+		gateways[1].send(t, craneops("1")).rejected(t, "in_flight")
 		waited++
 	}
 	free()
 	a := <-first
 	a.accepted(t)
-	send(t, gateways[1], craneops("1")).duplicate(t)
+	gateways[1].send(t, craneops("1")).duplicate(t)
 	app.saw(t, 1)
 	t.Logf("a handler of %v under a lease of %v: lost 0, doubled 0; the other gateway told its sender to wait %d times", 2*lease, lease, waited)
 }

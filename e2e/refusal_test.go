@@ -60,9 +60,9 @@ func TestHostileHeaders(t *testing.T) {
 			}...)
 		}
 		for _, c := range cases {
-			t.Run(p.name+"/"+c.name, func(t *testing.T) { exchange(t, g, c.sent.whole()).rejected(t, c.reason) })
+			t.Run(p.name+"/"+c.name, func(t *testing.T) { g.exchange(t, c.sent.whole()).rejected(t, c.reason) })
 		}
-		t.Run(p.name+"/untouched", func(t *testing.T) { exchange(t, g, d.whole()).accepted(t) })
+		t.Run(p.name+"/untouched", func(t *testing.T) { g.exchange(t, d.whole()).accepted(t) })
 	}
 	app.saw(t, len(providers()))
 }
@@ -84,7 +84,7 @@ func TestMethods(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.method+c.path, func(t *testing.T) {
-			a := exchange(t, g, craneops(`{}`).to(c.path).by(c.method).whole())
+			a := g.exchange(t, craneops(`{}`).to(c.path).by(c.method).whole())
 			a.rejected(t, "method_not_allowed")
 			if got := a.header.Get("Allow"); got != c.allow {
 				t.Errorf("Allow is %q, not %q", got, c.allow)
@@ -92,7 +92,7 @@ func TestMethods(t *testing.T) {
 		})
 	}
 	app.saw(t, 0)
-	send(t, g, craneops(`{}`).to("/both").by(http.MethodPut)).accepted(t)
+	g.send(t, craneops(`{}`).to("/both").by(http.MethodPut)).accepted(t)
 	app.saw(t, 1)
 }
 
@@ -114,7 +114,7 @@ func TestSilentRefusals(t *testing.T) {
 	var answers []answer
 	for _, name := range slices.Sorted(maps.Keys(refused)) {
 		t.Run(name, func(t *testing.T) {
-			a := send(t, g, refused[name])
+			a := g.send(t, refused[name])
 			if a.status != http.StatusUnauthorized || len(a.body) != 0 {
 				t.Errorf("answered %d %q, not an empty 401", a.status, a.body)
 			}
@@ -128,10 +128,10 @@ func TestSilentRefusals(t *testing.T) {
 		}
 	}
 	app.saw(t, 0)
-	if a := send(t, g, crane); a.status != http.StatusOK {
+	if a := g.send(t, crane); a.status != http.StatusOK {
 		t.Errorf("a valid one is answered %d", a.status)
 	}
-	if a := send(t, g, crane); a.status != http.StatusOK || len(a.body) != 0 {
+	if a := g.send(t, crane); a.status != http.StatusOK || len(a.body) != 0 {
 		t.Errorf("a duplicate is answered %d %q, not an empty 200", a.status, a.body)
 	}
 }
@@ -143,7 +143,7 @@ func TestNoSecretIsLogged(t *testing.T) {
 	g, app := craneopsGateway(t)
 	body := `{"payload":"canary-of-the-payload"}`
 	forged := craneops(body).with("X-CraneOps-Signature", strings.Repeat("0", 64))
-	send(t, g, forged).rejected(t, "signature_mismatch")
+	g.send(t, forged).rejected(t, "signature_mismatch")
 	g.log.await(t, "the refusal", func(e entry) bool { return e.text("e2e_reason") == "signature_mismatch" })
 	for _, secret := range []string{hexMAC(craneopsSecret, body), "canary-of-the-payload"} {
 		if strings.Contains(g.log.String(), secret) {
@@ -159,10 +159,10 @@ func TestLogs(t *testing.T) {
 	app := newApplication(t)
 	g := start(t, openSite(hook("/cryptr", "cryptr", app.addr, "provider tenants")), secrets()...)
 	fresh, old := cryptr(`{}`, time.Now()), cryptr(`{}`, time.Now().Add(-time.Hour))
-	send(t, g, fresh).accepted(t)
-	send(t, g, fresh).duplicate(t)
-	send(t, g, old).rejected(t, "stale")
-	send(t, g, fresh.saying([]byte("{ }"))).rejected(t, "signature_mismatch")
+	g.send(t, fresh).accepted(t)
+	g.send(t, fresh).duplicate(t)
+	g.send(t, old).rejected(t, "stale")
+	g.send(t, fresh.saying([]byte("{ }"))).rejected(t, "signature_mismatch")
 	id := contentID("tenants", `{}`)
 	cases := []struct{ verdict, reason, id string }{
 		{"accepted", "", id},
@@ -219,7 +219,7 @@ func TestWindow(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			if a := send(t, g, c.sent); c.reason == "" {
+			if a := g.send(t, c.sent); c.reason == "" {
 				a.accepted(t)
 			} else {
 				a.rejected(t, c.reason)

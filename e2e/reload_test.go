@@ -20,7 +20,7 @@ func TestReload(t *testing.T) {
 	app := newApplication(t)
 	site := openSite(hook("/craneops", "craneops", app.addr))
 	g := start(t, site, secrets()...)
-	send(t, g, craneops(`{}`)).accepted(t)
+	g.send(t, craneops(`{}`)).accepted(t)
 	for mark, next := range map[string]string{
 		"header":  site,
 		"label":   openSite(hook("/craneops", "craneops", app.addr, "provider craneops")),
@@ -30,7 +30,7 @@ func TestReload(t *testing.T) {
 	} {
 		t.Run(mark, func(t *testing.T) {
 			g.mustReload(t, changed(next, mark))
-			a := sendAfterReload(t, g, craneops(`{}`))
+			a := g.sendAfterReload(t, craneops(`{}`))
 			a.duplicate(t)
 			if got := a.header.Get("X-Configuration"); got != mark {
 				t.Errorf("answered by the configuration %q", got)
@@ -47,7 +47,7 @@ func TestFailedReload(t *testing.T) {
 	app := newApplication(t)
 	good := hook("/craneops", "craneops", app.addr)
 	g := start(t, openSite(good), secrets()...)
-	send(t, g, craneops(`{}`)).accepted(t)
+	g.send(t, craneops(`{}`)).accepted(t)
 	bad := map[string]string{
 		"unset variable":      openSite(strings.ReplaceAll(good, "CRANEOPS_SECRET", "NOT_SET")),
 		"fails after it":      openSite(good, route("/other", verify("mceasy", "CRANEOPS_SECRET"))),
@@ -65,13 +65,13 @@ func TestFailedReload(t *testing.T) {
 			if strings.Contains(said, craneopsSecret) {
 				t.Error("the reload prints the secret")
 			}
-			sendAfterReload(t, g, craneops(`{}`)).duplicate(t)
+			g.sendAfterReload(t, craneops(`{}`)).duplicate(t)
 		})
 	}
-	sendAfterReload(t, g, craneops(`{"new":true}`)).accepted(t)
+	g.sendAfterReload(t, craneops(`{"new":true}`)).accepted(t)
 	g.mustReload(t, changed(openSite(good), "good"))
-	sendAfterReload(t, g, craneops(`{}`)).duplicate(t)
-	sendAfterReload(t, g, craneops(`{"new":true}`)).duplicate(t)
+	g.sendAfterReload(t, craneops(`{}`)).duplicate(t)
+	g.sendAfterReload(t, craneops(`{"new":true}`)).duplicate(t)
 	app.saw(t, 2)
 }
 
@@ -98,7 +98,7 @@ func TestReloadInFlight(t *testing.T) {
 	}()
 	app.awaitArrivals(t, 1)
 	g.mustReload(t, changed(site, "second"))
-	a := sendAfterReload(t, g, craneops(`{}`))
+	a := g.sendAfterReload(t, craneops(`{}`))
 	a.rejected(t, "in_flight")
 	if got := a.header.Get("X-Configuration"); got != "second" {
 		t.Errorf("answered by the configuration %q", got)
@@ -109,7 +109,7 @@ func TestReloadInFlight(t *testing.T) {
 		t.Fatal(o.err)
 	}
 	o.accepted(t)
-	sendAfterReload(t, g, craneops(`{}`)).duplicate(t)
+	g.sendAfterReload(t, craneops(`{}`)).duplicate(t)
 	app.saw(t, 1)
 }
 
@@ -181,11 +181,11 @@ func TestNewSecret(t *testing.T) {
 	resign := func(body string) delivery {
 		return craneops(body).with("X-CraneOps-Signature", hexMAC("whsec_e2e-canary-next", body))
 	}
-	send(t, g, craneops(`{"key":"old"}`)).accepted(t)
-	send(t, g, resign(`{"key":"new"}`)).accepted(t)
-	send(t, g, resign(`{"key":"old"}`)).duplicate(t)
+	g.send(t, craneops(`{"key":"old"}`)).accepted(t)
+	g.send(t, resign(`{"key":"new"}`)).accepted(t)
+	g.send(t, resign(`{"key":"old"}`)).duplicate(t)
 	g.mustReload(t, openSite(strings.ReplaceAll(both, " {env.CRANEOPS_SECRET}", "")))
-	sendAfterReload(t, g, craneops(`{"key":"older","at":"`+unix(time.Now())+`"}`)).rejected(t, "signature_mismatch")
-	sendAfterReload(t, g, resign(`{"key":"old"}`)).duplicate(t)
+	g.sendAfterReload(t, craneops(`{"key":"older","at":"`+unix(time.Now())+`"}`)).rejected(t, "signature_mismatch")
+	g.sendAfterReload(t, resign(`{"key":"old"}`)).duplicate(t)
 	app.saw(t, 2)
 }

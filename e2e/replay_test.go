@@ -26,10 +26,10 @@ func TestReplay(t *testing.T) {
 	), secrets()...)
 	for _, c := range replays(time.Now()) {
 		t.Run(c.name, func(t *testing.T) {
-			send(t, g, c.first).accepted(t)
-			c.want(t, send(t, g, c.again))
+			g.send(t, c.first).accepted(t)
+			c.want(t, g.send(t, c.again))
 			// A refused replay changes nothing: the same delivery is still a duplicate.
-			send(t, g, c.first).duplicate(t)
+			g.send(t, c.first).duplicate(t)
 			if n := app.countBody(c.first.body); n != 1 {
 				t.Errorf("the application received the first %d times", n)
 			}
@@ -172,7 +172,7 @@ func TestReplayOptions(t *testing.T) {
 		{"full first forgotten", first.to("/forgets"), accepted},
 	}
 	for _, s := range steps {
-		t.Run(s.name, func(t *testing.T) { s.want(t, send(t, g, s.sent)) })
+		t.Run(s.name, func(t *testing.T) { s.want(t, g.send(t, s.sent)) })
 	}
 	if got := app.with("/conflict-forward"); len(got) != 2 || got[0].header.Get("Webhook-Id") == got[1].header.Get("Webhook-Id") {
 		t.Error("a conflict that is forwarded must be an event of its own, with its own Webhook-Id")

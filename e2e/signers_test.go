@@ -146,7 +146,7 @@ func (s signer) check(t *testing.T, g *gateway, app *application, o order, v var
 		for _, path := range paths {
 			t.Run(strings.TrimPrefix(path, "/")+"/"+body+"/honest-"+variant, func(t *testing.T) {
 				d := s.sign(t, o, path+query+variant)
-				send(t, g, d).accepted(t)
+				g.send(t, d).accepted(t)
 				got := app.with(d.path)
 				if len(got) != 1 {
 					t.Fatalf("the application received it %d times", len(got))
@@ -163,7 +163,7 @@ func (s signer) check(t *testing.T, g *gateway, app *application, o order, v var
 				t.Fatalf("no reason is known for %q", variant)
 			}
 			d := s.sign(t, o, "/"+o.Provider+query+variant)
-			send(t, g, d).rejected(t, reason)
+			g.send(t, d).rejected(t, reason)
 			if got := app.with(d.path); len(got) != 0 {
 				t.Error("it reached the application")
 			}

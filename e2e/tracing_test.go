@@ -16,8 +16,8 @@ func TestTracingBeforeAReaderOfTheBody(t *testing.T) {
 		route("/sound", reader, "tracing", verify("craneops", "CRANEOPS_SECRET", "provider sound"), "reverse_proxy "+app.addr),
 		route("/unsound", "tracing", reader, verify("craneops", "CRANEOPS_SECRET", "provider unsound"), "reverse_proxy "+app.addr),
 	), append(secrets(), "OTEL_TRACES_EXPORTER=none")...)
-	send(t, g, craneops(`{"n":1}`).to("/sound")).accepted(t)
+	g.send(t, craneops(`{"n":1}`).to("/sound")).accepted(t)
 	app.saw(t, 1)
-	send(t, g, craneops(`{"n":1}`).to("/unsound")).is(t, http.StatusUnauthorized, "rejected", "signature_mismatch")
+	g.send(t, craneops(`{"n":1}`).to("/unsound")).is(t, http.StatusUnauthorized, "rejected", "signature_mismatch")
 	app.saw(t, 1)
 }

@@ -66,7 +66,7 @@ func TestTranslatedHeaders(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			d := c.sent.to(c.sent.path + "?case=" + strings.ReplaceAll(c.name, " ", "-"))
-			send(t, g, d).accepted(t)
+			g.send(t, d).accepted(t)
 			got := app.with(d.path)
 			if len(got) != 1 {
 				t.Fatalf("the application received it %d times", len(got))
@@ -118,7 +118,7 @@ func TestUnfitValues(t *testing.T) {
 	for name, body := range bodies {
 		t.Run(name, func(t *testing.T) {
 			d := craneops(body).to("/craneops?value="+strings.ReplaceAll(name, " ", "-")).with("X-CraneOps-Event", long)
-			send(t, g, d).accepted(t)
+			g.send(t, d).accepted(t)
 			got := app.with(d.path)
 			if len(got) != 1 {
 				t.Fatalf("the application received it %d times", len(got))
@@ -146,7 +146,7 @@ func TestURI(t *testing.T) {
 	} {
 		t.Run(uri, func(t *testing.T) {
 			d := craneops(`{}`).to(uri)
-			exchange(t, g, d.whole()).accepted(t)
+			g.exchange(t, d.whole()).accepted(t)
 			got := app.all()
 			if len(got) == 0 {
 				t.Fatal("the application received nothing")
@@ -189,7 +189,7 @@ func TestPlaceholders(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			said := string(send(t, g, c.sent).body)
+			said := string(g.send(t, c.sent).body)
 			// respond leaves a placeholder that nobody set as it is written, or empty.
 			said = regexp.MustCompile(`\{[^}]*\}`).ReplaceAllString(said, "")
 			if !regexp.MustCompile(`^` + c.want + `$`).MatchString(said) {

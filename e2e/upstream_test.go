@@ -30,7 +30,7 @@ func TestSecondUpstream(t *testing.T) {
 	for name, size := range map[string]int{"small": 2 << 10, "large": 4 << 20} {
 		t.Run(name, func(t *testing.T) {
 			d := craneops(strings.Repeat("x", size)).to("/craneops?size=" + name)
-			send(t, g, d).accepted(t)
+			g.send(t, d).accepted(t)
 			got := second.with(d.path)
 			if len(got) != 1 {
 				t.Fatalf("the second upstream received it %d times", len(got))
@@ -88,7 +88,7 @@ func TestOneConnection(t *testing.T) {
 	g, app := craneopsGateway(t, "replay off")
 	d := craneops(`{"kept":"alive"}`)
 	forged := d.saying([]byte(`{"kept":"forged"}`))
-	w := dial(t, g)
+	w := g.dial(t)
 	for range 3 {
 		w.write(t, d.whole(), forged.whole(), d.chunked(nil, "Webhook-Id: "+marker), forged.without("X-CraneOps-Signature").whole())
 		w.mustRead(t).accepted(t)
@@ -112,11 +112,11 @@ func TestOuterLimit(t *testing.T) {
 	d := craneops(strings.Repeat("x", 2000))
 	for how, text := range map[string]string{"declared": d.whole(), "chunked": d.chunked(nil)} {
 		t.Run(how, func(t *testing.T) {
-			if a := exchange(t, g, text); a.status != http.StatusRequestEntityTooLarge {
+			if a := g.exchange(t, text); a.status != http.StatusRequestEntityTooLarge {
 				t.Errorf("answered %d %s", a.status, a.reason())
 			}
 		})
 	}
 	app.saw(t, 0)
-	send(t, g, craneops(`{}`)).accepted(t)
+	g.send(t, craneops(`{}`)).accepted(t)
 }

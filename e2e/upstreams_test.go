@@ -55,7 +55,7 @@ func TestUpstreamThatAnswersEarly(t *testing.T) {
 		}
 		d := craneops(body.String())
 		before := len(app.all())
-		a := send(t, g, d)
+		a := g.send(t, d)
 		for _, got := range app.all()[before:] {
 			if got.bodyErr == nil && !bytes.Equal(got.body, d.body) {
 				t.Fatalf("delivery %d: the second upstream received %d bytes that nobody signed", n, len(got.body))
@@ -114,7 +114,7 @@ func TestFastCGIRetry(t *testing.T) {
 		}`)), secrets()...)
 	accepted := 0
 	for range 6 {
-		switch a := send(t, g, craneops(body)); a.status {
+		switch a := g.send(t, craneops(body)); a.status {
 		case http.StatusOK:
 			accepted++
 		case http.StatusBadGateway, http.StatusServiceUnavailable:
@@ -150,8 +150,8 @@ func TestRequestBuffers(t *testing.T) {
 	for name := range paths {
 		d := craneops(body.String())
 		d.path = "/" + name
-		send(t, g, d).accepted(t)
-		send(t, g, d).duplicate(t)
+		g.send(t, d).accepted(t)
+		g.send(t, d).duplicate(t)
 		if got := app.with(d.path); len(got) != 1 || !bytes.Equal(got[0].body, d.body) {
 			t.Errorf("%s: it arrived %d times, or not as it was signed", name, len(got))
 		}
@@ -174,7 +174,7 @@ func TestAnswerWithinHoldsForRetries(t *testing.T) {
 				method POST
 			}
 		}`)), secrets()...)
-	send(t, g, craneops(`{}`)).is(t, http.StatusServiceUnavailable, "accepted", "no_answer")
+	g.send(t, craneops(`{}`)).is(t, http.StatusServiceUnavailable, "accepted", "no_answer")
 	app.awaitArrivals(t, 1)
 	if n := app.arrivals(); n != 1 {
 		t.Errorf("the application was asked %d times", n)
@@ -189,12 +189,12 @@ func TestReloadDuringABody(t *testing.T) {
 	site := openSite(hook("/craneops", "craneops", app.addr, "body_timeout 1h"))
 	g := start(t, site, secrets()...)
 	d := craneops(strings.Repeat("x", 200<<10))
-	w := dial(t, g)
+	w := g.dial(t)
 	w.write(t, d.head(d.length())+"\r\n", string(d.body[:100<<10]))
 	g.mustReload(t, changed(site, "once"))
 	g.mustReload(t, changed(site, "twice"))
 	w.write(t, string(d.body[100<<10:]))
 	w.mustRead(t).accepted(t)
-	sendAfterReload(t, g, d).duplicate(t)
+	g.sendAfterReload(t, d).duplicate(t)
 	app.saw(t, 1)
 }

@@ -246,7 +246,7 @@ func shapeRoutes(t *testing.T, g *gateway) {
 	if status, said := g.ask(t, http.MethodPatch, path, string(shaped)); status != http.StatusOK {
 		t.Fatalf("loading the routes: %d %s", status, said)
 	}
-	sendAfterReload(t, g, craneops(""))
+	g.sendAfterReload(t, craneops(""))
 }
 
 // shape rewrites every marked subroute below node, the inner ones first. Routes
