@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"log"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -112,4 +113,17 @@ func repository() (string, error) {
 		return "", err
 	}
 	return filepath.EvalSymlinks(root)
+}
+
+// runTests runs tests in a place for what they build, and leaves nothing.
+func runTests(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "hooklatch-e2e-")
+	if err != nil {
+		log.Print(err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	workDir = dir
+	defer stopProcesses()
+	return m.Run()
 }
