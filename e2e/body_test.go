@@ -14,31 +14,31 @@ import (
 func TestLargeBody(t *testing.T) {
 	t.Parallel()
 	g, app := craneopsGateway(t)
-	large := craneops(strings.Repeat("0123456789abcdef", 8<<20/16))
-	unsigned := large.with("X-CraneOps-Signature", strings.Repeat("0", 64))
-	ways := append(clients(),
-		client{name: "go chunked", send: sendChunked},
-		client{name: "raw chunked", send: sendRawChunked},
-		client{name: "curl asking first", send: sendCurlAsking})
+	large := CraneOps(strings.Repeat("0123456789abcdef", 8<<20/16))
+	unsigned := large.With("X-CraneOps-Signature", strings.Repeat("0", 64))
+	ways := append(Clients(),
+		Client{Name: "go chunked", Send: SendChunked},
+		Client{Name: "raw chunked", Send: sendRawChunked},
+		Client{Name: "curl asking first", Send: SendCurlAsking})
 	for _, c := range ways {
-		for name, d := range map[string]delivery{"signed": large, "forged": unsigned} {
-			t.Run(c.name+"/"+name, func(t *testing.T) {
-				a, err := c.send(t, g, d)
+		for name, d := range map[string]Delivery{"signed": large, "forged": unsigned} {
+			t.Run(c.Name+"/"+name, func(t *testing.T) {
+				a, err := c.Send(t, g, d)
 				if err != nil {
 					t.Fatal(err)
 				}
-				a.rejected(t, "body_too_large")
+				a.Rejected(t, "body_too_large")
 			})
 		}
 	}
 	t.Run("curl chunked", func(t *testing.T) {
-		a, err := sendCurl(t, g, large.plus("Transfer-Encoding", "chunked"))
+		a, err := SendCurl(t, g, large.Plus("Transfer-Encoding", "chunked"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		a.rejected(t, "body_too_large")
+		a.Rejected(t, "body_too_large")
 	})
-	app.saw(t, 0)
+	app.Saw(t, 0)
 }
 
 // TestRefusedLargeBody: the same for what is refused for another reason, before
@@ -46,45 +46,45 @@ func TestLargeBody(t *testing.T) {
 func TestRefusedLargeBody(t *testing.T) {
 	t.Parallel()
 	g, app := craneopsGateway(t, "max_body 16MiB")
-	d := craneops(strings.Repeat("0123456789abcdef", 8<<20/16))
-	cases := map[string]delivery{
-		"missing_signature":  d.without("X-CraneOps-Signature"),
-		"signature_mismatch": d.with("X-CraneOps-Signature", strings.Repeat("0", 64)),
+	d := CraneOps(strings.Repeat("0123456789abcdef", 8<<20/16))
+	cases := map[string]Delivery{
+		"missing_signature":  d.Without("X-CraneOps-Signature"),
+		"signature_mismatch": d.With("X-CraneOps-Signature", strings.Repeat("0", 64)),
 	}
-	for _, c := range clients() {
+	for _, c := range Clients() {
 		for reason, sent := range cases {
-			t.Run(c.name+"/"+reason, func(t *testing.T) {
-				a, err := c.send(t, g, sent)
+			t.Run(c.Name+"/"+reason, func(t *testing.T) {
+				a, err := c.Send(t, g, sent)
 				if err != nil {
 					t.Fatal(err)
 				}
-				a.rejected(t, reason)
+				a.Rejected(t, reason)
 			})
 		}
 	}
-	app.saw(t, 0)
+	app.Saw(t, 0)
 }
 
-func sendRawChunked(t *testing.T, g *gateway, d delivery) (answer, error) {
+func sendRawChunked(t *testing.T, g *Gateway, d Delivery) (Answer, error) {
 	t.Helper()
-	w := g.dial(t)
-	go func() { _, _ = w.conn.Write([]byte(d.chunked(nil))) }()
-	return w.read()
+	w := g.Dial(t)
+	go func() { _, _ = w.Conn.Write([]byte(d.Chunked(nil))) }()
+	return w.Read()
 }
 
 // TestBodyLimit: the limit itself is allowed, one byte more is not.
 func TestBodyLimit(t *testing.T) {
 	t.Parallel()
 	g, app := craneopsGateway(t, "max_body 1KiB", "replay off")
-	within, over := craneops(strings.Repeat("x", 1024)), craneops(strings.Repeat("x", 1025))
-	g.exchange(t, within.whole()).accepted(t)
-	g.exchange(t, within.chunked(nil)).accepted(t)
-	g.exchange(t, over.whole()).rejected(t, "body_too_large")
-	g.exchange(t, over.chunked(nil)).rejected(t, "body_too_large")
-	for _, r := range app.all() {
-		r.carries(t, within)
+	within, over := CraneOps(strings.Repeat("x", 1024)), CraneOps(strings.Repeat("x", 1025))
+	g.Exchange(t, within.Whole()).Accepted(t)
+	g.Exchange(t, within.Chunked(nil)).Accepted(t)
+	g.Exchange(t, over.Whole()).Rejected(t, "body_too_large")
+	g.Exchange(t, over.Chunked(nil)).Rejected(t, "body_too_large")
+	for _, r := range app.All() {
+		r.Carries(t, within)
 	}
-	app.saw(t, 2)
+	app.Saw(t, 2)
 }
 
 // TestBodies: whatever the bytes and however they come, they arrive as they were
@@ -96,21 +96,21 @@ func TestBodies(t *testing.T) {
 	large := make([]byte, 4<<20)
 	_, _ = rand.Read(large)
 	all["random-4mib"] = large
-	ways := append(clients(), client{name: "chunked", send: sendChunked}, client{name: "curl-asking", send: sendCurlAsking})
+	ways := append(Clients(), Client{Name: "chunked", Send: SendChunked}, Client{Name: "curl-asking", Send: SendCurlAsking})
 	for name, body := range all {
 		for _, c := range ways {
-			t.Run(name+"/"+c.name, func(t *testing.T) {
-				d := craneops(string(body)).to("/craneops?body=" + name + "&client=" + c.name)
-				a, err := c.send(t, g, d)
+			t.Run(name+"/"+c.Name, func(t *testing.T) {
+				d := CraneOps(string(body)).To("/craneops?body=" + name + "&client=" + c.Name)
+				a, err := c.Send(t, g, d)
 				if err != nil {
 					t.Fatal(err)
 				}
-				a.accepted(t)
-				got := app.with(d.path)
+				a.Accepted(t)
+				got := app.With(d.Path)
 				if len(got) != 1 {
 					t.Fatalf("the application received it %d times", len(got))
 				}
-				got[0].carries(t, d)
+				got[0].Carries(t, d)
 			})
 		}
 	}
@@ -120,41 +120,41 @@ func TestBodies(t *testing.T) {
 func TestHalfBody(t *testing.T) {
 	t.Parallel()
 	g, app := craneopsGateway(t)
-	d := craneops(strings.Repeat("x", 1000))
-	half := string(d.body[:500])
+	d := CraneOps(strings.Repeat("x", 1000))
+	half := string(d.Body[:500])
 	begun := map[string]string{
-		"declared":    d.head(d.length()) + "\r\n" + half,
-		"chunked":     d.head("Transfer-Encoding: chunked") + "\r\n3e8\r\n" + half,
-		"bad chunk":   d.head("Transfer-Encoding: chunked") + "\r\n1f4\r\n" + half + "\r\nxyz\r\n",
-		"no last one": d.head("Transfer-Encoding: chunked") + "\r\n1f4\r\n" + half + "\r\n1f4\r\n" + half + "\r\n",
+		"declared":    d.Head(d.Length()) + "\r\n" + half,
+		"chunked":     d.Head("Transfer-Encoding: chunked") + "\r\n3e8\r\n" + half,
+		"bad chunk":   d.Head("Transfer-Encoding: chunked") + "\r\n1f4\r\n" + half + "\r\nxyz\r\n",
+		"no last one": d.Head("Transfer-Encoding: chunked") + "\r\n1f4\r\n" + half + "\r\n1f4\r\n" + half + "\r\n",
 	}
 	for name, text := range begun {
 		t.Run(name+" and listens", func(t *testing.T) {
-			w := g.dial(t)
-			w.write(t, text)
-			if err := w.conn.(*net.TCPConn).CloseWrite(); err != nil {
+			w := g.Dial(t)
+			w.Write(t, text)
+			if err := w.Conn.(*net.TCPConn).CloseWrite(); err != nil {
 				t.Fatal(err)
 			}
-			w.mustRead(t).rejected(t, "body_incomplete")
+			w.MustRead(t).Rejected(t, "body_incomplete")
 		})
 		t.Run(name+" and leaves", func(t *testing.T) {
-			w := g.dial(t)
+			w := g.Dial(t)
 			path := "/craneops?left=" + strings.ReplaceAll(name, " ", "-")
-			w.write(t, strings.Replace(text, "/craneops", path, 1))
-			w.conn.Close()
-			e := g.log.await(t, "the refusal", func(e entry) bool {
+			w.Write(t, strings.Replace(text, "/craneops", path, 1))
+			w.Conn.Close()
+			e := g.Log.Await(t, "the refusal", func(e Entry) bool {
 				request, _ := e["request"].(map[string]any)
-				return e.text("e2e_reason") != "" && request["uri"] == path
+				return e.Text("e2e_reason") != "" && request["uri"] == path
 			})
-			if e.text("e2e_reason") != "body_incomplete" || e["status"] != float64(http.StatusBadRequest) {
+			if e.Text("e2e_reason") != "body_incomplete" || e["status"] != float64(http.StatusBadRequest) {
 				t.Errorf("logged %v %v", e["status"], e["e2e_reason"])
 			}
 		})
 	}
-	app.saw(t, 0)
+	app.Saw(t, 0)
 	// Nothing unverified has left a trace in the history.
-	g.send(t, d).accepted(t)
-	app.saw(t, 1)
+	g.Send(t, d).Accepted(t)
+	app.Saw(t, 1)
 }
 
 // TestSlowBody: the whole body must come within body_timeout, also when it
@@ -163,41 +163,41 @@ func TestHalfBody(t *testing.T) {
 func TestSlowBody(t *testing.T) {
 	t.Parallel()
 	g, app := craneopsGateway(t, "body_timeout 400ms")
-	d := craneops(strings.Repeat("x", 10_000))
+	d := CraneOps(strings.Repeat("x", 10_000))
 	heads := map[string]string{
-		"declared": d.head(d.length()) + "\r\n",
-		"chunked":  d.head("Transfer-Encoding: chunked") + "\r\n2710\r\n",
+		"declared": d.Head(d.Length()) + "\r\n",
+		"chunked":  d.Head("Transfer-Encoding: chunked") + "\r\n2710\r\n",
 	}
 	for name, head := range heads {
 		for how, trickles := range map[string]bool{"never": false, "trickled": true} {
 			t.Run(name+"/"+how, func(t *testing.T) {
-				w := g.dial(t)
-				w.write(t, head)
+				w := g.Dial(t)
+				w.Write(t, head)
 				if trickles {
 					done := make(chan struct{})
 					defer close(done)
 					go trickle(w, done)
 				}
-				w.mustRead(t).rejected(t, "body_timeout")
+				w.MustRead(t).Rejected(t, "body_timeout")
 			})
 		}
 	}
 	// Who is refused from the headers keeps the gateway no longer.
 	for name, head := range heads {
 		t.Run(name+"/trickled for nothing", func(t *testing.T) {
-			w := g.dial(t)
-			w.write(t, strings.Replace(head, "X-CraneOps-Signature", "X-Nothing", 1))
+			w := g.Dial(t)
+			w.Write(t, strings.Replace(head, "X-CraneOps-Signature", "X-Nothing", 1))
 			done := make(chan struct{})
 			defer close(done)
 			go trickle(w, done)
-			w.mustRead(t).rejected(t, "missing_signature")
+			w.MustRead(t).Rejected(t, "missing_signature")
 		})
 	}
-	app.saw(t, 0)
+	app.Saw(t, 0)
 }
 
 // trickle keeps a body coming, too slowly.
-func trickle(w *wire, done <-chan struct{}) {
+func trickle(w *Wire, done <-chan struct{}) {
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -205,7 +205,7 @@ func trickle(w *wire, done <-chan struct{}) {
 		case <-done:
 			return
 		case <-tick.C:
-			if _, err := w.conn.Write([]byte("x")); err != nil {
+			if _, err := w.Conn.Write([]byte("x")); err != nil {
 				return
 			}
 		}

@@ -20,8 +20,8 @@ import (
 // variable, names another one.
 var caddyVersion = cmp.Or(os.Getenv("CADDY_VERSION"), "v2.11.9")
 
-// workDir is where the binaries are built; TestMain creates and removes it.
-var workDir string
+// WorkDir is where the binaries are built; TestMain creates and removes it.
+var WorkDir string
 
 // The two binaries are built when the first test asks for them, once a run.
 // HOOKLATCH_BINARY and HOOKLATCH_CLOCK_BINARY name ready ones instead. With
@@ -29,7 +29,7 @@ var workDir string
 // fail the test that finds one in a log.
 var (
 	builtGateway = sync.OnceValues(func() (string, error) {
-		return build("hooklatch", "HOOKLATCH_BINARY", nil)
+		return Build("hooklatch", "HOOKLATCH_BINARY", nil)
 	})
 	builtClockGateway = sync.OnceValues(func() (string, error) {
 		overlay, err := clockOverlay()
@@ -37,25 +37,25 @@ var (
 			return "", err
 		}
 		flags := strings.TrimSpace(os.Getenv("GOFLAGS") + " '-overlay=" + overlay + "'")
-		return build("hooklatch-clock", "HOOKLATCH_CLOCK_BINARY", []string{"GOFLAGS=" + flags})
+		return Build("hooklatch-clock", "HOOKLATCH_CLOCK_BINARY", []string{"GOFLAGS=" + flags})
 	})
 )
 
-// binary is the gateway as users build it.
-func binary(t *testing.T) string {
+// Binary is the gateway as users build it.
+func Binary(t *testing.T) string {
 	t.Helper()
-	return must(t, builtGateway)
+	return Must(t, builtGateway)
 }
 
-// clockBinary is the same with one file exchanged: its clock stands at
+// ClockBinary is the same with one file exchanged: its clock stands at
 // HOOKLATCH_E2E_AT_MS. The exchange happens in the build, so that what is
 // shipped has no such switch.
-func clockBinary(t *testing.T) string {
+func ClockBinary(t *testing.T) string {
 	t.Helper()
-	return must(t, builtClockGateway)
+	return Must(t, builtClockGateway)
 }
 
-func must(t *testing.T, built func() (string, error)) string {
+func Must(t *testing.T, built func() (string, error)) string {
 	t.Helper()
 	path, err := built()
 	if err != nil {
@@ -64,18 +64,18 @@ func must(t *testing.T, built func() (string, error)) string {
 	return path
 }
 
-// build runs xcaddy with its own default flags. The version after the module's
+// Build runs xcaddy with its own default flags. The version after the module's
 // name keeps it from asking for one that is published. More are further
 // arguments.
-func build(name, ready string, env []string, more ...string) (string, error) {
+func Build(name, ready string, env []string, more ...string) (string, error) {
 	if path := os.Getenv(ready); path != "" {
 		return path, nil
 	}
-	root, err := repository()
+	root, err := Repository()
 	if err != nil {
 		return "", err
 	}
-	output := filepath.Join(workDir, name)
+	output := filepath.Join(WorkDir, name)
 	args := append([]string{
 		"tool", "xcaddy", "build", caddyVersion, "--output", output,
 		"--with", "github.com/hooklatch/hooklatch@v0.0.0=" + root,
@@ -91,7 +91,7 @@ func build(name, ready string, env []string, more ...string) (string, error) {
 }
 
 func clockOverlay() (string, error) {
-	root, err := repository()
+	root, err := Repository()
 	if err != nil {
 		return "", err
 	}
@@ -101,13 +101,13 @@ func clockOverlay() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	path := filepath.Join(workDir, "overlay.json")
+	path := filepath.Join(WorkDir, "overlay.json")
 	return path, os.WriteFile(path, overlay, 0o600)
 }
 
-// repository resolves links, because the go command does so with the paths
+// Repository resolves links, because the go command does so with the paths
 // that an overlay is compared with.
-func repository() (string, error) {
+func Repository() (string, error) {
 	root, err := filepath.Abs("..")
 	if err != nil {
 		return "", err
@@ -115,15 +115,15 @@ func repository() (string, error) {
 	return filepath.EvalSymlinks(root)
 }
 
-// runTests runs tests in a place for what they build, and leaves nothing.
-func runTests(m *testing.M) int {
+// Main runs tests in a place for what they build, and leaves nothing.
+func Main(m *testing.M) int {
 	dir, err := os.MkdirTemp("", "hooklatch-e2e-")
 	if err != nil {
 		log.Print(err)
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	workDir = dir
+	WorkDir = dir
 	defer stopProcesses()
 	return m.Run()
 }

@@ -13,7 +13,7 @@ import (
 // what xcaddy builds.
 func TestBothBuilds(t *testing.T) {
 	t.Parallel()
-	root, err := repository()
+	root, err := Repository()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -26,7 +26,7 @@ func TestBothBuilds(t *testing.T) {
 	if said, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, said)
 	}
-	ours, theirs := modules(t, plain), modules(t, binary(t))
+	ours, theirs := modules(t, plain), modules(t, Binary(t))
 	if !slices.Equal(ours, theirs) {
 		t.Errorf("cmd/hooklatch has %d modules, the one by xcaddy %d", len(ours), len(theirs))
 	}

@@ -9,39 +9,39 @@ import (
 	"testing"
 )
 
-// client sends a delivery in its own way. It cannot send every one: fails where
+// Client sends a delivery in its own way. It cannot send every one: fails where
 // it would have to change it.
-type client struct {
-	name     string
-	send     func(t *testing.T, g *gateway, d delivery) (answer, error)
+type Client struct {
+	Name     string
+	Send     func(t *testing.T, g *Gateway, d Delivery) (Answer, error)
 	repeats  bool // a header more than once
 	nonASCII bool // in a header's value
 	anyURL   bool // also characters that no URL has
 }
 
-func clients() []client {
-	return []client{
-		{name: "go", send: sendGo, repeats: true, nonASCII: true},
-		{name: "raw", send: sendRaw, repeats: true, nonASCII: true, anyURL: true},
-		{name: "curl", send: sendCurl, repeats: true, nonASCII: true},
-		{name: "node", send: sendWith("node", "clients/send.mjs")},
-		{name: "python", send: sendWith("python3", "clients/send.py"), repeats: true},
+func Clients() []Client {
+	return []Client{
+		{Name: "go", Send: SendGo, repeats: true, nonASCII: true},
+		{Name: "raw", Send: sendRaw, repeats: true, nonASCII: true, anyURL: true},
+		{Name: "curl", Send: SendCurl, repeats: true, nonASCII: true},
+		{Name: "node", Send: sendWith("node", "clients/send.mjs")},
+		{Name: "python", Send: sendWith("python3", "clients/send.py"), repeats: true},
 	}
 }
 
-// can reports whether the client is able to send exactly this delivery.
-func (c client) can(d delivery) bool {
-	if !c.anyURL && strings.ContainsAny(d.path, `{"`) {
+// Can reports whether the client is able to send exactly this delivery.
+func (c Client) Can(d Delivery) bool {
+	if !c.anyURL && strings.ContainsAny(d.Path, `{"`) {
 		return false
 	}
 	seen := map[string]bool{}
-	for _, h := range d.headers {
-		name := http.CanonicalHeaderKey(h.name)
+	for _, h := range d.Headers {
+		name := http.CanonicalHeaderKey(h.Name)
 		if seen[name] && !c.repeats {
 			return false
 		}
 		seen[name] = true
-		for _, b := range []byte(h.value) {
+		for _, b := range []byte(h.Value) {
 			if b >= 0x80 && !c.nonASCII {
 				return false
 			}
@@ -50,71 +50,71 @@ func (c client) can(d delivery) bool {
 	return true
 }
 
-// send is the plain way: Go's client.
-func (g *gateway) send(t *testing.T, d delivery) answer {
+// Send is the plain way: Go's client.
+func (g *Gateway) Send(t *testing.T, d Delivery) Answer {
 	t.Helper()
-	a, err := sendGo(t, g, d)
+	a, err := SendGo(t, g, d)
 	if err != nil {
-		t.Fatalf("%s: %v", d.path, err)
+		t.Fatalf("%s: %v", d.Path, err)
 	}
 	return a
 }
 
-func sendGo(t *testing.T, g *gateway, d delivery) (answer, error) {
-	return sendBody(t, g, d, bytes.NewReader(d.body))
+func SendGo(t *testing.T, g *Gateway, d Delivery) (Answer, error) {
+	return sendBody(t, g, d, bytes.NewReader(d.Body))
 }
 
-// sendChunked hides the length of the body, so that the client has to chunk it.
-func sendChunked(t *testing.T, g *gateway, d delivery) (answer, error) {
-	return sendBody(t, g, d, struct{ io.Reader }{bytes.NewReader(d.body)})
+// SendChunked hides the length of the body, so that the client has to chunk it.
+func SendChunked(t *testing.T, g *Gateway, d Delivery) (Answer, error) {
+	return sendBody(t, g, d, struct{ io.Reader }{bytes.NewReader(d.Body)})
 }
 
-// sendH2C speaks HTTP/2 without TLS, which the gateway must be told to allow.
-func sendH2C(t *testing.T, g *gateway, d delivery) (answer, error) {
+// SendH2C speaks HTTP/2 without TLS, which the gateway must be told to allow.
+func SendH2C(t *testing.T, g *Gateway, d Delivery) (Answer, error) {
 	transport := &http.Transport{DisableCompression: true, Protocols: new(http.Protocols)}
 	transport.Protocols.SetUnencryptedHTTP2(true)
-	return sendThrough(t, g, d, transport, bytes.NewReader(d.body))
+	return sendThrough(t, g, d, transport, bytes.NewReader(d.Body))
 }
 
-func sendBody(t *testing.T, g *gateway, d delivery, body io.Reader) (answer, error) {
+func sendBody(t *testing.T, g *Gateway, d Delivery, body io.Reader) (Answer, error) {
 	return sendThrough(t, g, d, &http.Transport{DisableCompression: true}, body)
 }
 
-func sendThrough(t *testing.T, g *gateway, d delivery, transport *http.Transport, body io.Reader) (answer, error) {
+func sendThrough(t *testing.T, g *Gateway, d Delivery, transport *http.Transport, body io.Reader) (Answer, error) {
 	defer transport.CloseIdleConnections()
-	r, err := http.NewRequestWithContext(t.Context(), d.method, "http://"+g.addr+d.path, body)
+	r, err := http.NewRequestWithContext(t.Context(), d.Method, "http://"+g.Addr+d.Path, body)
 	if err != nil {
-		return answer{}, err
+		return Answer{}, err
 	}
-	for _, h := range d.headers {
+	for _, h := range d.Headers {
 		// By assignment, because Add would change the name's case; but the
 		// client knows its own User-Agent by the canonical name only.
-		name := h.name
+		name := h.Name
 		if strings.EqualFold(name, "User-Agent") {
 			name = "User-Agent"
 		}
-		r.Header[name] = append(r.Header[name], h.value)
+		r.Header[name] = append(r.Header[name], h.Value)
 	}
 	c := http.Client{
 		Transport:     transport,
-		Timeout:       patience,
+		Timeout:       Patience,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
-	return read(c.Do(r))
+	return Read(c.Do(r))
 }
 
-func read(response *http.Response, err error) (answer, error) {
+func Read(response *http.Response, err error) (Answer, error) {
 	if err != nil {
-		return answer{}, err
+		return Answer{}, err
 	}
 	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
-	return answer{response.StatusCode, response.Header, body}, err
+	return Answer{response.StatusCode, response.Header, body}, err
 }
 
 // sendWith goes through a script that reads requests as JSON lines.
-func sendWith(program, script string) func(*testing.T, *gateway, delivery) (answer, error) {
-	return func(t *testing.T, g *gateway, d delivery) (answer, error) {
+func sendWith(program, script string) func(*testing.T, *Gateway, Delivery) (Answer, error) {
+	return func(t *testing.T, g *Gateway, d Delivery) (Answer, error) {
 		t.Helper()
 		var said struct {
 			Status  int               `json:"status"`
@@ -122,44 +122,44 @@ func sendWith(program, script string) func(*testing.T, *gateway, delivery) (answ
 			Body    []byte            `json:"body_base64"`
 			Error   string            `json:"error"`
 		}
-		err := helper(t, program, script).ask(map[string]any{
-			"url": "http://" + g.addr + d.path, "method": d.method,
-			"headers": pairs(d.headers), "body_base64": nonNil(d.body),
+		err := Helper(t, program, script).Ask(map[string]any{
+			"url": "http://" + g.Addr + d.Path, "method": d.Method,
+			"headers": Pairs(d.Headers), "body_base64": NonNil(d.Body),
 		}, &said)
 		if err != nil {
-			return answer{}, err
+			return Answer{}, err
 		}
 		if said.Error != "" {
-			return answer{}, errors.New(said.Error)
+			return Answer{}, errors.New(said.Error)
 		}
-		a := answer{status: said.Status, header: http.Header{}, body: said.Body}
+		a := Answer{Status: said.Status, Header: http.Header{}, Body: said.Body}
 		for name, value := range said.Headers {
-			a.header.Set(name, value)
+			a.Header.Set(name, value)
 		}
 		return a, nil
 	}
 }
 
-// nonNil keeps an empty body from becoming null in JSON.
-func nonNil(body []byte) []byte { return append([]byte{}, body...) }
+// NonNil keeps an empty body from becoming null in JSON.
+func NonNil(body []byte) []byte { return append([]byte{}, body...) }
 
-func pairs(headers []header) [][2]string {
+func Pairs(headers []Header) [][2]string {
 	list := make([][2]string, len(headers))
 	for i, h := range headers {
-		list[i] = [2]string{h.name, h.value}
+		list[i] = [2]string{h.Name, h.Value}
 	}
 	return list
 }
 
-// sendAfterReload tries again when the connection is cut without an answer:
+// SendAfterReload tries again when the connection is cut without an answer:
 // Caddy closes the old listener after the new one is there, and with it the
 // connections that nobody has accepted yet.
-func (g *gateway) sendAfterReload(t *testing.T, d delivery) answer {
+func (g *Gateway) SendAfterReload(t *testing.T, d Delivery) Answer {
 	t.Helper()
-	var a answer
-	poll(t, "an answer after the reload", func() bool {
+	var a Answer
+	Poll(t, "an answer after the reload", func() bool {
 		var err error
-		a, err = sendGo(t, g, d)
+		a, err = SendGo(t, g, d)
 		return err == nil
 	})
 	return a

@@ -15,53 +15,53 @@ import (
 // curlPatience is how long curl waits at most, in seconds. It waits as long for
 // "100 Continue" instead of sending the body after one second, so that a gateway
 // that never answers shows.
-var curlPatience = strconv.Itoa(int(patience.Seconds()))
+var curlPatience = strconv.Itoa(int(Patience.Seconds()))
 
-// sendCurl does not ask before it sends a large body.
-func sendCurl(t *testing.T, g *gateway, d delivery) (answer, error) {
+// SendCurl does not ask before it sends a large body.
+func SendCurl(t *testing.T, g *Gateway, d Delivery) (Answer, error) {
 	t.Helper()
 	return runCurl(t, g, d, "--header", "Expect:")
 }
 
-// sendCurlAsking sends "Expect: 100-continue" before a body of more than 1 MiB.
-func sendCurlAsking(t *testing.T, g *gateway, d delivery) (answer, error) {
+// SendCurlAsking sends "Expect: 100-continue" before a body of more than 1 MiB.
+func SendCurlAsking(t *testing.T, g *Gateway, d Delivery) (Answer, error) {
 	t.Helper()
 	return runCurl(t, g, d)
 }
 
-func runCurl(t *testing.T, g *gateway, d delivery, more ...string) (answer, error) {
+func runCurl(t *testing.T, g *Gateway, d Delivery, more ...string) (Answer, error) {
 	t.Helper()
-	needs(t, "curl")
+	Needs(t, "curl")
 	dir := t.TempDir()
 	head, body := filepath.Join(dir, "head"), filepath.Join(dir, "body")
 	args := append(more,
 		"--silent", "--show-error", "--http1.1", "--max-time", curlPatience, "--expect100-timeout", curlPatience,
-		"--request", d.method, "--data-binary", "@-", "--dump-header", head, "--output", body,
+		"--request", d.Method, "--data-binary", "@-", "--dump-header", head, "--output", body,
 	)
-	for _, h := range d.headers {
+	for _, h := range d.Headers {
 		args = append(args, "--header", curlHeader(h))
 	}
-	cmd := exec.Command("curl", append(args, "http://"+g.addr+d.path)...)
-	cmd.Stdin = bytes.NewReader(d.body)
+	cmd := exec.Command("curl", append(args, "http://"+g.Addr+d.Path)...)
+	cmd.Stdin = bytes.NewReader(d.Body)
 	if said, err := cmd.CombinedOutput(); err != nil {
-		return answer{}, fmt.Errorf("%w: %s", err, said)
+		return Answer{}, fmt.Errorf("%w: %s", err, said)
 	}
 	return readCurl(head, body)
 }
 
 // curlHeader writes an empty header the way curl wants it: "Name:" would remove it.
-func curlHeader(h header) string {
-	if h.value == "" {
-		return h.name + ";"
+func curlHeader(h Header) string {
+	if h.Value == "" {
+		return h.Name + ";"
 	}
-	return h.name + ": " + h.value
+	return h.Name + ": " + h.Value
 }
 
 // readCurl skips what came before the last head: a "100 Continue".
-func readCurl(head, body string) (answer, error) {
+func readCurl(head, body string) (Answer, error) {
 	text, err := os.ReadFile(head)
 	if err != nil {
-		return answer{}, err
+		return Answer{}, err
 	}
 	var response *http.Response
 	for r := bufio.NewReader(bytes.NewReader(text)); ; {
@@ -71,15 +71,15 @@ func readCurl(head, body string) (answer, error) {
 		// As the answer to HEAD, because the body is in a file of its own.
 		response, err = http.ReadResponse(r, &http.Request{Method: http.MethodHead})
 		if err != nil {
-			return answer{}, err
+			return Answer{}, err
 		}
 	}
 	if response == nil {
-		return answer{}, fmt.Errorf("curl saved no head")
+		return Answer{}, fmt.Errorf("curl saved no head")
 	}
 	content, err := os.ReadFile(body)
 	if err != nil && !os.IsNotExist(err) {
-		return answer{}, err
+		return Answer{}, err
 	}
-	return answer{response.StatusCode, response.Header, content}, nil
+	return Answer{response.StatusCode, response.Header, content}, nil
 }

@@ -11,53 +11,53 @@ import (
 	"time"
 )
 
-// wire is a connection on which a test writes what it likes.
-type wire struct {
-	conn net.Conn
-	in   *bufio.Reader
+// Wire is a connection on which a test writes what it likes.
+type Wire struct {
+	Conn net.Conn
+	In   *bufio.Reader
 }
 
-func (g *gateway) dial(t *testing.T) *wire {
+func (g *Gateway) Dial(t *testing.T) *Wire {
 	t.Helper()
-	conn, err := net.DialTimeout("tcp", g.addr, patience)
+	conn, err := net.DialTimeout("tcp", g.Addr, Patience)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(Patience)); err != nil {
 		t.Fatal(err)
 	}
-	return &wire{conn, bufio.NewReader(conn)}
+	return &Wire{conn, bufio.NewReader(conn)}
 }
 
-func (w *wire) write(t *testing.T, parts ...string) {
+func (w *Wire) Write(t *testing.T, parts ...string) {
 	t.Helper()
-	if _, err := w.conn.Write([]byte(strings.Join(parts, ""))); err != nil {
+	if _, err := w.Conn.Write([]byte(strings.Join(parts, ""))); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// read returns the next answer, also an interim one.
-func (w *wire) read() (answer, error) {
-	return read(http.ReadResponse(w.in, &http.Request{Method: http.MethodPost}))
+// Read returns the next answer, also an interim one.
+func (w *Wire) Read() (Answer, error) {
+	return Read(http.ReadResponse(w.In, &http.Request{Method: http.MethodPost}))
 }
 
-func (w *wire) mustRead(t *testing.T) answer {
+func (w *Wire) MustRead(t *testing.T) Answer {
 	t.Helper()
-	a, err := w.read()
+	a, err := w.Read()
 	if err != nil {
 		t.Fatal(err)
 	}
 	return a
 }
 
-// head is the request without its body and without the empty line before it.
+// Head is the request without its body and without the empty line before it.
 // The headers are written as they are; more are lines without their ends.
-func (d delivery) head(more ...string) string {
+func (d Delivery) Head(more ...string) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\nHost: hooks.example.com\r\n", d.method, d.path)
-	for _, h := range d.headers {
-		fmt.Fprintf(&b, "%s: %s\r\n", h.name, h.value)
+	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\nHost: hooks.example.com\r\n", d.Method, d.Path)
+	for _, h := range d.Headers {
+		fmt.Fprintf(&b, "%s: %s\r\n", h.Name, h.Value)
 	}
 	for _, line := range more {
 		b.WriteString(line + "\r\n")
@@ -65,21 +65,21 @@ func (d delivery) head(more ...string) string {
 	return b.String()
 }
 
-// length is the header line for the whole body.
-func (d delivery) length() string { return "Content-Length: " + strconv.Itoa(len(d.body)) }
+// Length is the header line for the whole body.
+func (d Delivery) Length() string { return "Content-Length: " + strconv.Itoa(len(d.Body)) }
 
-// whole is the request with the whole body, more header lines between them.
-func (d delivery) whole(more ...string) string {
-	return d.head(append(more, d.length())...) + "\r\n" + string(d.body)
+// Whole is the request with the whole body, more header lines between them.
+func (d Delivery) Whole(more ...string) string {
+	return d.Head(append(more, d.Length())...) + "\r\n" + string(d.Body)
 }
 
-// chunked is the request in chunks, with trailers. Two chunks, so that the body
+// Chunked is the request in chunks, with trailers. Two chunks, so that the body
 // does not come in one read.
-func (d delivery) chunked(more []string, trailers ...string) string {
-	half := len(d.body) / 2
+func (d Delivery) Chunked(more []string, trailers ...string) string {
+	half := len(d.Body) / 2
 	var text strings.Builder
-	text.WriteString(d.head(append(more, "Transfer-Encoding: chunked")...) + "\r\n")
-	for _, part := range []string{string(d.body[:half]), string(d.body[half:])} {
+	text.WriteString(d.Head(append(more, "Transfer-Encoding: chunked")...) + "\r\n")
+	for _, part := range []string{string(d.Body[:half]), string(d.Body[half:])} {
 		if part != "" {
 			fmt.Fprintf(&text, "%x\r\n%s\r\n", len(part), part)
 		}
@@ -91,24 +91,24 @@ func (d delivery) chunked(more []string, trailers ...string) string {
 	return text.String() + "\r\n"
 }
 
-// exchange writes a request as it stands and reads its answer.
-func (g *gateway) exchange(t *testing.T, text string) answer {
+// Exchange writes a request as it stands and reads its answer.
+func (g *Gateway) Exchange(t *testing.T, text string) Answer {
 	t.Helper()
-	w := g.dial(t)
-	w.write(t, text)
-	return w.mustRead(t)
+	w := g.Dial(t)
+	w.Write(t, text)
+	return w.MustRead(t)
 }
 
 // sendRaw writes while it reads: a refusal may come before all is written.
-func sendRaw(t *testing.T, g *gateway, d delivery) (answer, error) {
+func sendRaw(t *testing.T, g *Gateway, d Delivery) (Answer, error) {
 	t.Helper()
-	w := g.dial(t)
+	w := g.Dial(t)
 	wrote := make(chan error, 1)
 	go func() {
-		_, err := w.conn.Write([]byte(d.whole()))
+		_, err := w.Conn.Write([]byte(d.Whole()))
 		wrote <- err
 	}()
-	a, err := w.read()
+	a, err := w.Read()
 	if err != nil {
 		return a, err
 	}

@@ -17,16 +17,16 @@ import (
 // webhook runs the command of that name and returns its output and exit status.
 func webhook(t *testing.T, input string, args ...string) (string, int) {
 	t.Helper()
-	cmd := exec.Command(binary(t), append([]string{"webhook"}, args...)...)
-	cmd.Env = append(bareEnv(t.TempDir()), secrets()...)
+	cmd := exec.Command(Binary(t), append([]string{"webhook"}, args...)...)
+	cmd.Env = append(BareEnv(t.TempDir()), Secrets()...)
 	cmd.Stdin = strings.NewReader(input)
 	said, err := cmd.CombinedOutput()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
 		t.Fatal(err)
 	}
-	for _, p := range providers() {
-		if bytes.Contains(said, []byte(secretOf(p.name))) {
+	for _, p := range Providers() {
+		if bytes.Contains(said, []byte(SecretOf(p.Name))) {
 			t.Errorf("webhook %s prints the secret", args[0])
 		}
 	}
@@ -39,29 +39,29 @@ func TestWebhookSign(t *testing.T) {
 	t.Parallel()
 	g, app := allProviders(t, "replay off")
 	const body = `{"signed":"by the command"}`
-	for _, p := range providers() {
-		t.Run(p.name, func(t *testing.T) {
-			args := []string{"sign", "--scheme", p.name, "--secret", "env:" + secretVariable(p.name)}
-			if p.name == "mceasy" {
+	for _, p := range Providers() {
+		t.Run(p.Name, func(t *testing.T) {
+			args := []string{"sign", "--scheme", p.Name, "--secret", "env:" + SecretVariable(p.Name)}
+			if p.Name == "mceasy" {
 				args = append(args, "--event", "6")
 			}
 			said, code := webhook(t, body, append(args, "-")...)
 			if code != 0 {
 				t.Fatalf("exit status %d: %s", code, said)
 			}
-			d := p.deliver(body)
-			d.headers = nil
+			d := p.Deliver(body)
+			d.Headers = nil
 			for line := range strings.Lines(said) {
 				if name, value, found := strings.Cut(strings.TrimRight(line, "\r\n"), ": "); found {
-					d = d.plus(name, value)
+					d = d.Plus(name, value)
 				}
 			}
-			g.send(t, d).accepted(t)
-			got := app.with(d.path)
+			g.Send(t, d).Accepted(t)
+			got := app.With(d.Path)
 			if len(got) != 1 {
 				t.Fatalf("the application received it %d times", len(got))
 			}
-			got[0].carries(t, d)
+			got[0].Carries(t, d)
 		})
 	}
 }
@@ -70,13 +70,13 @@ func TestWebhookSign(t *testing.T) {
 func TestWebhookSend(t *testing.T) {
 	t.Parallel()
 	g, app := craneopsGateway(t)
-	args := []string{"send", "--scheme", "craneops", "--secret", "env:CRANEOPS_SECRET", "--to", "http://" + g.addr + "/craneops"}
+	args := []string{"send", "--scheme", "craneops", "--secret", "env:CRANEOPS_SECRET", "--to", "http://" + g.Addr + "/craneops"}
 	said, code := webhook(t, `{}`, append(args, "--repeat", "2", "-")...)
 	if code != 0 || strings.Count(said, "200") < 2 {
 		t.Errorf("exit status %d: %s", code, said)
 	}
-	app.saw(t, 1)
-	if got := app.countBody([]byte(`{}`)); got != 1 {
+	app.Saw(t, 1)
+	if got := app.CountBody([]byte(`{}`)); got != 1 {
 		t.Errorf("the application received the body %d times", got)
 	}
 }
@@ -88,25 +88,25 @@ func TestWebhookVerify(t *testing.T) {
 	cases := []struct {
 		name   string
 		scheme string
-		sent   delivery
+		sent   Delivery
 		says   string
 		code   int
 	}{
-		{"accepted", "cryptr", cryptr(`{}`, now), "accepted", 0},
-		{"mceasy", "mceasy", mceasy(`{}`, now, "6", "48213"), "accepted", 0},
-		{"mismatch", "craneops", craneops(`{}`).saying([]byte(`{ }`)), "signature_mismatch", 1},
-		{"stale", "cryptr", cryptr(`{}`, now.Add(-time.Hour)), "stale", 1},
-		{"missing", "easytools", easytools(`{}`).without("X-Webhook-Signature"), "missing_signature", 1},
-		{"no such scheme", "crnaeops", craneops(`{}`), "", 2},
+		{"accepted", "cryptr", Cryptr(`{}`, now), "accepted", 0},
+		{"mceasy", "mceasy", McEasy(`{}`, now, "6", "48213"), "accepted", 0},
+		{"mismatch", "craneops", CraneOps(`{}`).Saying([]byte(`{ }`)), "signature_mismatch", 1},
+		{"stale", "cryptr", Cryptr(`{}`, now.Add(-time.Hour)), "stale", 1},
+		{"missing", "easytools", Easytools(`{}`).Without("X-Webhook-Signature"), "missing_signature", 1},
+		{"no such scheme", "crnaeops", CraneOps(`{}`), "", 2},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			headers := headersFile(t, c.sent)
-			secret := "env:" + secretVariable(c.scheme)
+			secret := "env:" + SecretVariable(c.scheme)
 			if c.code == 2 {
 				secret = "env:CRANEOPS_SECRET"
 			}
-			said, code := webhook(t, string(c.sent.body), "verify", "--scheme", c.scheme, "--secret", secret, "--headers", headers, "-")
+			said, code := webhook(t, string(c.sent.Body), "verify", "--scheme", c.scheme, "--secret", secret, "--headers", headers, "-")
 			if code != c.code || !strings.Contains(said, c.says) {
 				t.Errorf("exit status %d, not %d with %q: %s", code, c.code, c.says, said)
 			}
@@ -115,11 +115,11 @@ func TestWebhookVerify(t *testing.T) {
 }
 
 // headersFile has the headers of a delivery, one per line.
-func headersFile(t *testing.T, d delivery) string {
+func headersFile(t *testing.T, d Delivery) string {
 	t.Helper()
 	var text strings.Builder
-	for _, h := range d.headers {
-		text.WriteString(h.name + ": " + h.value + "\n")
+	for _, h := range d.Headers {
+		text.WriteString(h.Name + ": " + h.Value + "\n")
 	}
 	path := filepath.Join(t.TempDir(), "headers")
 	if err := os.WriteFile(path, []byte(text.String()), 0o600); err != nil {
@@ -131,8 +131,8 @@ func headersFile(t *testing.T, d delivery) string {
 // TestWebhookVerifyExplains: what an application kept with a line end too many.
 func TestWebhookVerifyExplains(t *testing.T) {
 	t.Parallel()
-	sent := craneops(`{"event":"booking.created"}`)
-	said, code := webhook(t, string(sent.body)+"\n", "verify", "--scheme", "craneops", "--secret", "env:CRANEOPS_SECRET", "--headers", headersFile(t, sent))
+	sent := CraneOps(`{"event":"booking.created"}`)
+	said, code := webhook(t, string(sent.Body)+"\n", "verify", "--scheme", "craneops", "--secret", "env:CRANEOPS_SECRET", "--headers", headersFile(t, sent))
 	if code != 1 || !strings.Contains(said, "\nexplained by:   the body has a line end at its end that is not signed\nwhat to do:     take it off") {
 		t.Errorf("exit status %d: %s", code, said)
 	}
@@ -149,7 +149,7 @@ func TestWebhookDefinition(t *testing.T) {
 	}
 	args := []string{"--definition", definition, "--secret", "env:CRANEOPS_SECRET"}
 	said, code := webhook(t, `{}`, append([]string{"sign", "--id", "evt_1"}, args...)...)
-	mac := hmac.New(sha512.New, []byte(secretOf("craneops")))
+	mac := hmac.New(sha512.New, []byte(SecretOf("craneops")))
 	mac.Write([]byte("evt_1:{}"))
 	if want := "X-Acme-Signature: " + base64.StdEncoding.EncodeToString(mac.Sum(nil)) + "\nX-Acme-Id: evt_1\n"; code != 0 || said != want {
 		t.Fatalf("exit status %d: %s, want %s", code, said, want)
@@ -173,9 +173,9 @@ func TestWebhookSchemes(t *testing.T) {
 	if code != 0 {
 		t.Errorf("exit status %d", code)
 	}
-	for _, p := range providers() {
-		if !strings.Contains(said, p.name) {
-			t.Errorf("%s is not among the schemes:\n%s", p.name, said)
+	for _, p := range Providers() {
+		if !strings.Contains(said, p.Name) {
+			t.Errorf("%s is not among the schemes:\n%s", p.Name, said)
 		}
 	}
 }

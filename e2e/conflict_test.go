@@ -17,8 +17,8 @@ import (
 const conflictKey = "CONFLICT_KEY=s"
 
 // githubDelivery is one of two apps, or of two webhooks, on one URL.
-func githubDelivery(path, event, id, body, signature string) delivery {
-	return delivery{method: http.MethodPost, path: path, body: []byte(body), headers: []header{
+func githubDelivery(path, event, id, body, signature string) Delivery {
+	return Delivery{Method: http.MethodPost, Path: path, Body: []byte(body), Headers: []Header{
 		{"Content-Type", "application/json"},
 		{"X-GitHub-Event", event},
 		{"X-GitHub-Delivery", id},
@@ -27,8 +27,8 @@ func githubDelivery(path, event, id, body, signature string) delivery {
 }
 
 // twoApps are deliveries of one id, as GitHub sends them to two apps on one URL.
-func twoApps(path string) []delivery {
-	return []delivery{
+func twoApps(path string) []Delivery {
+	return []Delivery{
 		githubDelivery(path, "issues", "same", `{"action":"opened","installation":{"id":1}}`, "96199ad24abe0422b256bab7e2e84759931e876771def37c3fc3442972f75d86"),
 		githubDelivery(path, "issues", "same", `{"action":"opened","installation":{"id":2}}`, "d0d939e59d2e0364975eb4990a491d796eda757bffd7504d5ce8d8495304ad97"),
 	}
@@ -36,26 +36,26 @@ func twoApps(path string) []delivery {
 
 // oneBody is what both an organization's webhook and a repository's send, each
 // under an id of its own.
-func oneBody(path, event, id string) delivery {
+func oneBody(path, event, id string) Delivery {
 	return githubDelivery(path, event, id, `{"action":"closed"}`, "4afb5a588421e4363d83d126e0b62b28b079bb60c85143f0ba0db6ea4fec25fe")
 }
 
 // twilioForm has the fields A=1 and B=2.
-func twilioForm(path string) delivery {
+func twilioForm(path string) Delivery {
 	h := hmac.New(sha1.New, []byte("12345"))
 	h.Write([]byte("https://example.com" + path + "A1B2"))
-	return delivery{method: http.MethodPost, path: path, body: []byte("A=1&B=2"), headers: []header{
+	return Delivery{Method: http.MethodPost, Path: path, Body: []byte("A=1&B=2"), Headers: []Header{
 		{"Content-Type", "application/x-www-form-urlencoded"},
 		{"X-Twilio-Signature", base64.StdEncoding.EncodeToString(h.Sum(nil))},
 		{"I-Twilio-Idempotency-Token", "t1"},
 	}}
 }
 
-func acknowledgedConflict(t *testing.T, a answer) {
+func acknowledgedConflict(t *testing.T, a Answer) {
 	t.Helper()
-	a.is(t, http.StatusOK, "duplicate", "conflict")
-	if len(a.body) > 0 {
-		t.Errorf("the answer has the body %q", a.body)
+	a.Is(t, http.StatusOK, "duplicate", "conflict")
+	if len(a.Body) > 0 {
+		t.Errorf("the answer has the body %q", a.Body)
 	}
 }
 
@@ -73,7 +73,7 @@ func histories(t *testing.T) map[string]string {
 // application; for delivered content the scheme or the operator decides.
 func TestConflicts(t *testing.T) {
 	t.Parallel()
-	app := newApplication(t)
+	app := NewApplication(t)
 	var routes []string
 	stores := histories(t)
 	for store, history := range stores {
@@ -93,34 +93,34 @@ func TestConflicts(t *testing.T) {
 			variable := "CONFLICT_KEY"
 			switch scheme {
 			case "craneops", "mceasy":
-				variable = secretVariable(scheme)
+				variable = SecretVariable(scheme)
 			case "twilio":
 				variable = "TWILIO_KEY"
 			}
 			verified := append([]string{"provider " + label, history}, options...)
-			routes = append(routes, route("/"+label, verify(scheme, variable, verified...), "reverse_proxy "+app.addr))
+			routes = append(routes, Route("/"+label, Verify(scheme, variable, verified...), "reverse_proxy "+app.Addr))
 		}
 	}
-	g := start(t, openSite(routes...), slices.Concat(secrets(), redisEnv(startRedis(t).url()), []string{conflictKey, "TWILIO_KEY=12345"})...)
+	g := Start(t, OpenSite(routes...), slices.Concat(Secrets(), redisEnv(startRedis(t).url()), []string{conflictKey, "TWILIO_KEY=12345"})...)
 	now := time.Now()
 
 	for store := range stores {
 		at := func(name string) string { return "/" + name + "-" + store }
 		apps := twoApps(at("github"))
-		crane := craneops(`{"conflict":1}`).to(at("craneops-ack"))
-		easy := mceasy(`{"conflict":1}`, now, "6", "job-1").to(at("mceasy"))
-		easyAck := easy.to(at("mceasy-ack"))
+		crane := CraneOps(`{"conflict":1}`).To(at("craneops-ack"))
+		easy := McEasy(`{"conflict":1}`, now, "6", "job-1").To(at("mceasy"))
+		easyAck := easy.To(at("mceasy-ack"))
 		form, formAck := twilioForm(at("twilio")), twilioForm(at("twilio-ack"))
 		const token = "I-Twilio-Idempotency-Token"
-		order := delivery{method: http.MethodPost, path: at("shopify"), body: []byte(`{"action":"closed"}`), headers: []header{
+		order := Delivery{Method: http.MethodPost, Path: at("shopify"), Body: []byte(`{"action":"closed"}`), Headers: []Header{
 			{"X-Shopify-Hmac-Sha256", "SvtaWIQh5DY9g9Em4LYrKLB5u2DIUUPwug226k/sJf4="}, // oneBody's, in base64
 			{"X-Shopify-Topic", "orders/create"},
 			{"X-Shopify-Webhook-Id", "1"},
 		}}
 		for _, s := range []struct {
 			name string
-			sent delivery
-			want func(*testing.T, answer)
+			sent Delivery
+			want func(*testing.T, Answer)
 		}{
 			{"one app", apps[0], accepted},
 			{"another app, the same id", apps[1], accepted},
@@ -140,53 +140,53 @@ func TestConflicts(t *testing.T) {
 			{"forward: the other one redelivered", oneBody(at("github-forward"), "issues", "B"), duplicate},
 
 			{"ack: craneops", crane, accepted},
-			{"ack: another event type", crane.with("X-CraneOps-Event", "other"), acknowledgedConflict},
-			{"ack: no event type", crane.without("X-CraneOps-Event"), acknowledgedConflict},
+			{"ack: another event type", crane.With("X-CraneOps-Event", "other"), acknowledgedConflict},
+			{"ack: no event type", crane.Without("X-CraneOps-Event"), acknowledgedConflict},
 
 			{"mceasy", easy, accepted},
-			{"mceasy: another occurrence", easy.with("X-McEasyWebhook-Occurrence-ID", "job-2"), conflict},
-			{"mceasy: other content under it", mceasy(`{"conflict":2}`, now, "6", "job-1").to(at("mceasy")), conflict},
+			{"mceasy: another occurrence", easy.With("X-McEasyWebhook-Occurrence-ID", "job-2"), conflict},
+			{"mceasy: other content under it", McEasy(`{"conflict":2}`, now, "6", "job-1").To(at("mceasy")), conflict},
 			{"ack: mceasy", easyAck, accepted},
-			{"ack: another occurrence", easyAck.with("X-McEasyWebhook-Occurrence-ID", "job-2"), acknowledgedConflict},
-			{"ack: other content under it", mceasy(`{"conflict":2}`, now, "6", "job-1").to(at("mceasy-ack")), conflict},
+			{"ack: another occurrence", easyAck.With("X-McEasyWebhook-Occurrence-ID", "job-2"), acknowledgedConflict},
+			{"ack: other content under it", McEasy(`{"conflict":2}`, now, "6", "job-1").To(at("mceasy-ack")), conflict},
 
 			{"twilio", form, accepted},
-			{"twilio: cut otherwise", form.saying([]byte("A1=B2")), conflict},
-			{"twilio: cut otherwise, another token", form.saying([]byte("A1=B2")).with(token, "t2"), conflict},
-			{"twilio: another token", form.with(token, "t2"), accepted},
-			{"twilio: its retry", form.with(token, "t2"), duplicate},
-			{"twilio: cut otherwise, that token", form.saying([]byte("A1=B2")).with(token, "t2"), conflict},
+			{"twilio: cut otherwise", form.Saying([]byte("A1=B2")), conflict},
+			{"twilio: cut otherwise, another token", form.Saying([]byte("A1=B2")).With(token, "t2"), conflict},
+			{"twilio: another token", form.With(token, "t2"), accepted},
+			{"twilio: its retry", form.With(token, "t2"), duplicate},
+			{"twilio: cut otherwise, that token", form.Saying([]byte("A1=B2")).With(token, "t2"), conflict},
 			{"ack: twilio", formAck, accepted},
-			{"ack: another token", formAck.with(token, "t2"), acknowledgedConflict},
-			{"ack: cut otherwise", formAck.saying([]byte("A1=B2")), conflict},
+			{"ack: another token", formAck.With(token, "t2"), acknowledgedConflict},
+			{"ack: cut otherwise", formAck.Saying([]byte("A1=B2")), conflict},
 
 			{"shopify", order, accepted},
-			{"shopify: another topic", order.with("X-Shopify-Topic", "orders/paid").with("X-Shopify-Webhook-Id", "2"), accepted},
-			{"shopify: its retry", order.with("X-Shopify-Topic", "orders/paid").with("X-Shopify-Webhook-Id", "2"), duplicate},
+			{"shopify: another topic", order.With("X-Shopify-Topic", "orders/paid").With("X-Shopify-Webhook-Id", "2"), accepted},
+			{"shopify: its retry", order.With("X-Shopify-Topic", "orders/paid").With("X-Shopify-Webhook-Id", "2"), duplicate},
 		} {
 			t.Run(store+"/"+s.name, func(t *testing.T) {
-				before := app.arrivals()
-				a := g.send(t, s.sent)
+				before := app.Arrivals()
+				a := g.Send(t, s.sent)
 				s.want(t, a)
 				forwarded := 0
-				if a.verdict() == "accepted" {
+				if a.Verdict() == "accepted" {
 					forwarded = 1
 				}
-				app.saw(t, before+forwarded)
+				app.Saw(t, before+forwarded)
 			})
 		}
 		label := "github-" + store
-		g.log.await(t, "the warning of the acknowledged conflict", func(e entry) bool {
-			return e.text("level") == "warn" && e.text("provider") == label && e.text("reason") == "conflict"
+		g.Log.Await(t, "the warning of the acknowledged conflict", func(e Entry) bool {
+			return e.Text("level") == "warn" && e.Text("provider") == label && e.Text("reason") == "conflict"
 		})
-		if got := metricsOf(t, g.admin).requests(label, "duplicate", "conflict"); got != 2 {
+		if got := MetricsOf(t, g.Admin).Requests(label, "duplicate", "conflict"); got != 2 {
 			t.Errorf("%s: %v acknowledged conflicts are counted, not 2", store, got)
 		}
 	}
 	for _, choice := range []string{
 		"on_conflict ack (the default of github)", "on_conflict forward (the default of shopify)", "on_conflict forward (the default of twilio)",
 	} {
-		g.log.await(t, choice, func(e entry) bool {
+		g.Log.Await(t, choice, func(e Entry) bool {
 			choices, _ := e["choices"].([]any)
 			return slices.Contains(choices, any(choice))
 		})
@@ -197,34 +197,34 @@ func TestConflicts(t *testing.T) {
 // once, which answers neither before it has both.
 func TestOneIDInFlightTwice(t *testing.T) {
 	t.Parallel()
-	app := newApplication(t)
+	app := NewApplication(t)
 	var routes []string
 	stores := histories(t)
 	for store, history := range stores {
-		routes = append(routes, route("/"+store, verify("github", "CONFLICT_KEY", "provider "+store, history), "reverse_proxy "+app.addr))
+		routes = append(routes, Route("/"+store, Verify("github", "CONFLICT_KEY", "provider "+store, history), "reverse_proxy "+app.Addr))
 	}
-	g := start(t, openSite(routes...), slices.Concat(redisEnv(startRedis(t).url()), []string{conflictKey})...)
+	g := Start(t, OpenSite(routes...), slices.Concat(redisEnv(startRedis(t).url()), []string{conflictKey})...)
 	for store := range stores {
 		t.Run(store, func(t *testing.T) {
-			before := app.arrivals()
+			before := app.Arrivals()
 			release := make(chan struct{})
-			app.answers(until(release, http.StatusOK))
-			answers := make(chan answer, 2)
+			app.Answers(Until(release, http.StatusOK))
+			answers := make(chan Answer, 2)
 			for _, d := range twoApps("/" + store) {
 				go func() {
-					a, err := sendGo(t, g, d)
+					a, err := SendGo(t, g, d)
 					if err != nil {
 						t.Error(err)
 					}
 					answers <- a
 				}()
 			}
-			app.awaitArrivals(t, before+2)
+			app.AwaitArrivals(t, before+2)
 			close(release)
 			for range 2 {
-				(<-answers).accepted(t)
+				(<-answers).Accepted(t)
 			}
-			app.saw(t, before+2)
+			app.Saw(t, before+2)
 		})
 	}
 }

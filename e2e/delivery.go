@@ -9,69 +9,69 @@ import (
 	"testing"
 )
 
-type header struct{ name, value string }
+type Header struct{ Name, Value string }
 
-// delivery is a request as a provider would send it, headers in order and with
+// Delivery is a request as a provider would send it, headers in order and with
 // their repetitions.
-type delivery struct {
-	method  string
-	path    string
-	headers []header
-	body    []byte
+type Delivery struct {
+	Method  string
+	Path    string
+	Headers []Header
+	Body    []byte
 }
 
-// to is the same delivery to another path and query.
-func (d delivery) to(path string) delivery {
-	d.path = path
+// To is the same delivery to another path and query.
+func (d Delivery) To(path string) Delivery {
+	d.Path = path
 	return d
 }
 
-func (d delivery) by(method string) delivery {
-	d.method = method
+func (d Delivery) By(method string) Delivery {
+	d.Method = method
 	return d
 }
 
-// saying is the same delivery with another body and the old signature.
-func (d delivery) saying(body []byte) delivery {
-	d.body = body
+// Saying is the same delivery with another body and the old signature.
+func (d Delivery) Saying(body []byte) Delivery {
+	d.Body = body
 	return d
 }
 
-// plus adds a header, also beside one of the same name.
-func (d delivery) plus(name, value string) delivery {
-	d.headers = append(slices.Clone(d.headers), header{name, value})
+// Plus adds a header, also beside one of the same name.
+func (d Delivery) Plus(name, value string) Delivery {
+	d.Headers = append(slices.Clone(d.Headers), Header{name, value})
 	return d
 }
 
-func (d delivery) without(name string) delivery {
-	d.headers = slices.DeleteFunc(slices.Clone(d.headers), func(h header) bool {
-		return strings.EqualFold(h.name, name)
+func (d Delivery) Without(name string) Delivery {
+	d.Headers = slices.DeleteFunc(slices.Clone(d.Headers), func(h Header) bool {
+		return strings.EqualFold(h.Name, name)
 	})
 	return d
 }
 
-func (d delivery) with(name, value string) delivery {
-	return d.without(name).plus(name, value)
+func (d Delivery) With(name, value string) Delivery {
+	return d.Without(name).Plus(name, value)
 }
 
-func (d delivery) get(name string) string {
-	for _, h := range d.headers {
-		if strings.EqualFold(h.name, name) {
-			return h.value
+func (d Delivery) Get(name string) string {
+	for _, h := range d.Headers {
+		if strings.EqualFold(h.Name, name) {
+			return h.Value
 		}
 	}
 	return ""
 }
 
-// answer is what a sender reads.
-type answer struct {
-	status int
-	header http.Header
-	body   []byte
+// Answer is what a sender reads.
+type Answer struct {
+	Status int
+	Header http.Header
+	Body   []byte
 }
 
-func (a answer) verdict() string { return resolved(a.header.Get("X-Verdict")) }
-func (a answer) reason() string  { return resolved(a.header.Get("X-Reason")) }
+func (a Answer) Verdict() string { return resolved(a.Header.Get("X-Verdict")) }
+func (a Answer) Reason() string  { return resolved(a.Header.Get("X-Reason")) }
 
 // resolved is empty for a placeholder that was not set.
 func resolved(value string) string {
@@ -81,37 +81,37 @@ func resolved(value string) string {
 	return value
 }
 
-// is asserts an answer of openSite. The reason of what was accepted is empty.
-func (a answer) is(t *testing.T, status int, verdict, reason string) {
+// Is asserts an answer of openSite. The reason of what was accepted is empty.
+func (a Answer) Is(t *testing.T, status int, verdict, reason string) {
 	t.Helper()
-	if a.status != status || a.verdict() != verdict || a.reason() != reason {
-		t.Errorf("answered %d %q %q, not %d %q %q", a.status, a.verdict(), a.reason(), status, verdict, reason)
+	if a.Status != status || a.Verdict() != verdict || a.Reason() != reason {
+		t.Errorf("answered %d %q %q, not %d %q %q", a.Status, a.Verdict(), a.Reason(), status, verdict, reason)
 	}
-	if verdict != "accepted" && len(a.body) > 0 {
-		t.Errorf("the body of a refusal is %q, not empty", a.body)
+	if verdict != "accepted" && len(a.Body) > 0 {
+		t.Errorf("the body of a refusal is %q, not empty", a.Body)
 	}
 }
 
-func (a answer) accepted(t *testing.T) {
+func (a Answer) Accepted(t *testing.T) {
 	t.Helper()
-	a.is(t, http.StatusOK, "accepted", "")
+	a.Is(t, http.StatusOK, "accepted", "")
 }
 
-// rejected asserts the reason, and the status that goes with it.
-func (a answer) rejected(t *testing.T, reason string) {
+// Rejected asserts the reason, and the status that goes with it.
+func (a Answer) Rejected(t *testing.T, reason string) {
 	t.Helper()
-	a.is(t, statusOf(reason), "rejected", reason)
-	if a.status == http.StatusServiceUnavailable && a.header.Get("Retry-After") == "" {
+	a.Is(t, StatusOf(reason), "rejected", reason)
+	if a.Status == http.StatusServiceUnavailable && a.Header.Get("Retry-After") == "" {
 		t.Error("a 503 without Retry-After")
 	}
 }
 
-func (a answer) duplicate(t *testing.T) {
+func (a Answer) Duplicate(t *testing.T) {
 	t.Helper()
-	a.is(t, http.StatusOK, "duplicate", "duplicate")
+	a.Is(t, http.StatusOK, "duplicate", "duplicate")
 }
 
-func statusOf(reason string) int {
+func StatusOf(reason string) int {
 	switch reason {
 	case "method_not_allowed":
 		return http.StatusMethodNotAllowed
@@ -130,31 +130,31 @@ func statusOf(reason string) int {
 	}
 }
 
-// carries asserts that the application was given the delivery byte for byte,
+// Carries asserts that the application was given the delivery byte for byte,
 // with an exact length and nothing unsigned behind it.
-func (r received) carries(t *testing.T, d delivery) {
+func (r Received) Carries(t *testing.T, d Delivery) {
 	t.Helper()
-	if r.bodyErr != nil {
-		t.Errorf("the application could not read the body: %v", r.bodyErr)
+	if r.BodyErr != nil {
+		t.Errorf("the application could not read the body: %v", r.BodyErr)
 	}
-	if !bytes.Equal(r.body, d.body) {
-		t.Errorf("the application received %d bytes %.80q, sent were %d bytes %.80q", len(r.body), r.body, len(d.body), d.body)
+	if !bytes.Equal(r.Body, d.Body) {
+		t.Errorf("the application received %d bytes %.80q, sent were %d bytes %.80q", len(r.Body), r.Body, len(d.Body), d.Body)
 	}
-	if length := r.header.Values("Content-Length"); len(length) != 1 || length[0] != strconv.Itoa(len(d.body)) {
-		t.Errorf("Content-Length %v for %d bytes", length, len(d.body))
+	if length := r.Header.Values("Content-Length"); len(length) != 1 || length[0] != strconv.Itoa(len(d.Body)) {
+		t.Errorf("Content-Length %v for %d bytes", length, len(d.Body))
 	}
-	if len(r.transferEncoding) > 0 || len(r.trailer) > 0 {
-		t.Errorf("Transfer-Encoding %v, trailers %v", r.transferEncoding, r.trailer)
+	if len(r.transferEncoding) > 0 || len(r.Trailer) > 0 {
+		t.Errorf("Transfer-Encoding %v, trailers %v", r.transferEncoding, r.Trailer)
 	}
-	if r.uri != d.path {
-		t.Errorf("the application was asked for %s, not %s", r.uri, d.path)
+	if r.URI != d.Path {
+		t.Errorf("the application was asked for %s, not %s", r.URI, d.Path)
 	}
-	if want := d.method; r.method != want {
-		t.Errorf("the application received %s, not %s", r.method, want)
+	if want := d.Method; r.Method != want {
+		t.Errorf("the application received %s, not %s", r.Method, want)
 	}
-	for _, h := range d.headers {
-		if !slices.Contains(r.header.Values(h.name), h.value) {
-			t.Errorf("the application did not receive %s: %.80q", h.name, h.value)
+	for _, h := range d.Headers {
+		if !slices.Contains(r.Header.Values(h.Name), h.Value) {
+			t.Errorf("the application did not receive %s: %.80q", h.Name, h.Value)
 		}
 	}
 }

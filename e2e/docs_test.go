@@ -14,8 +14,8 @@ import (
 // which a page says what a block is.
 func TestDocumentation(t *testing.T) {
 	t.Parallel()
-	needs(t, "bash")
-	needs(t, "curl")
+	Needs(t, "bash")
+	Needs(t, "curl")
 	pages, err := filepath.Glob("../docs/*.md")
 	if err != nil || len(pages) == 0 {
 		t.Fatalf("no pages: %v", err)

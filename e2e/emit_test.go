@@ -20,48 +20,48 @@ const (
 )
 
 func signingSecrets() []string {
-	return append(secrets(), "UPSTREAM_NEW_SECRET="+newSigningSecret, "UPSTREAM_OLD_SECRET="+oldSigningSecret)
+	return append(Secrets(), "UPSTREAM_NEW_SECRET="+newSigningSecret, "UPSTREAM_OLD_SECRET="+oldSigningSecret)
 }
 
 const signUpstream = "sign_upstream {env.UPSTREAM_NEW_SECRET} {env.UPSTREAM_OLD_SECRET}"
 
 // receivedRequest makes of what was received the request that it was.
-func receivedRequest(r received) *http.Request {
-	return &http.Request{Method: r.method, Header: r.header, Body: io.NopCloser(bytes.NewReader(r.body)), ContentLength: int64(len(r.body))}
+func receivedRequest(r Received) *http.Request {
+	return &http.Request{Method: r.Method, Header: r.Header, Body: io.NopCloser(bytes.NewReader(r.Body)), ContentLength: int64(len(r.Body))}
 }
 
 // TestCloudEventsSDK: the official library takes what the application receives
 // for a valid event, whose data are the body byte for byte.
 func TestCloudEventsSDK(t *testing.T) {
 	t.Parallel()
-	app := newApplication(t)
+	app := NewApplication(t)
 	var routes []string
-	for _, p := range providers() {
-		routes = append(routes, hook("/"+p.name, p.name, app.addr, "emit cloudevents"))
+	for _, p := range Providers() {
+		routes = append(routes, Hook("/"+p.Name, p.Name, app.Addr, "emit cloudevents"))
 	}
-	g := start(t, openSite(routes...), secrets()...)
+	g := Start(t, OpenSite(routes...), Secrets()...)
 	for name, c := range map[string]struct {
-		d                  delivery
+		d                  Delivery
 		kind               string // as in the header; the library does not decode it
 		occurred           time.Time
 		isTime, approached bool
 	}{
 		"easytools": {
-			d: easytools(exampleBodies["easytools"].body), kind: "subscription_created",
+			d: Easytools(exampleBodies["easytools"].body), kind: "subscription_created",
 			occurred: time.Date(2025, 3, 8, 14, 1, 58, 0, time.UTC), isTime: true,
 		},
-		"mceasy":   {d: mceasy(exampleBodies["mceasy"].body, time.Now(), "6", "48213"), kind: "alarm.harsh_braking", isTime: true, approached: true},
-		"cryptr":   {d: cryptr(cryptrEvent("Straße 100%"), time.Now()), kind: "Stra%C3%9Fe%20100%25", isTime: true, approached: true},
-		"craneops": {d: craneops(`{"supplier":"approved"}`), kind: "webhook.delivery"},
+		"mceasy":   {d: McEasy(exampleBodies["mceasy"].body, time.Now(), "6", "48213"), kind: "alarm.harsh_braking", isTime: true, approached: true},
+		"cryptr":   {d: Cryptr(cryptrEvent("Straße 100%"), time.Now()), kind: "Stra%C3%9Fe%20100%25", isTime: true, approached: true},
+		"craneops": {d: CraneOps(`{"supplier":"approved"}`), kind: "webhook.delivery"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			forged := c.d.plus("ce-subject", marker).plus("CE-Type", marker).plus("ce-id", marker)
-			g.send(t, forged).accepted(t)
-			got := app.with(c.d.path)
+			forged := c.d.Plus("ce-subject", marker).Plus("CE-Type", marker).Plus("ce-id", marker)
+			g.Send(t, forged).Accepted(t)
+			got := app.With(c.d.Path)
 			if len(got) != 1 {
 				t.Fatalf("%d requests", len(got))
 			}
-			got[0].carries(t, c.d)
+			got[0].Carries(t, c.d)
 			genuine(t, got[0])
 			e, err := cehttp.NewEventFromHTTPRequest(receivedRequest(got[0]))
 			if err != nil {
@@ -79,7 +79,7 @@ func TestCloudEventsSDK(t *testing.T) {
 				c.isTime && !c.approached && !at.Equal(c.occurred):
 				t.Errorf("time %v", at)
 			}
-			if !bytes.Equal(e.Data(), c.d.body) {
+			if !bytes.Equal(e.Data(), c.d.Body) {
 				t.Errorf("data %.80q", e.Data())
 			}
 		})
@@ -105,23 +105,23 @@ func TestStandardWebhooksLibraries(t *testing.T) {
 
 func useReceiver(t *testing.T, addr string) {
 	// The receiver's own answer shows who refused.
-	g := start(t, bareSite(
-		hook("/signed", "cryptr", addr, signUpstream),
-		hook("/craneops", "craneops", addr, signUpstream, "emit none"),
-		hook("/unsigned", "craneops", addr, "provider unsigned"),
-		route("/past", "reverse_proxy "+addr),
+	g := Start(t, BareSite(
+		Hook("/signed", "cryptr", addr, signUpstream),
+		Hook("/craneops", "craneops", addr, signUpstream, "emit none"),
+		Hook("/unsigned", "craneops", addr, "provider unsigned"),
+		Route("/past", "reverse_proxy "+addr),
 	), signingSecrets()...)
-	signed := cryptr(`{"text":"Grüße"}`, time.Now()).to("/signed?a=1")
-	for _, d := range []delivery{signed, craneops(`{"emit":"none"}`)} {
-		forged := d.plus("Webhook-Signature", "v1,"+marker).plus("webhook-id", marker).plus("Webhook-Timestamp", "1")
-		if a := g.send(t, forged); a.status != http.StatusNoContent {
-			t.Errorf("%s: %d %s", d.path, a.status, a.header.Get("X-Receiver"))
+	signed := Cryptr(`{"text":"Grüße"}`, time.Now()).To("/signed?a=1")
+	for _, d := range []Delivery{signed, CraneOps(`{"emit":"none"}`)} {
+		forged := d.Plus("Webhook-Signature", "v1,"+marker).Plus("webhook-id", marker).Plus("Webhook-Timestamp", "1")
+		if a := g.Send(t, forged); a.Status != http.StatusNoContent {
+			t.Errorf("%s: %d %s", d.Path, a.Status, a.Header.Get("X-Receiver"))
 		}
 	}
 	// What is not signed by the gateway, the application refuses.
-	for _, d := range []delivery{craneops(`{}`).to("/unsigned"), craneops(`{}`).to("/past")} {
-		if a := g.send(t, d); a.status != http.StatusUnauthorized || a.header.Get("X-Receiver") == "" {
-			t.Errorf("%s: %d", d.path, a.status)
+	for _, d := range []Delivery{CraneOps(`{}`).To("/unsigned"), CraneOps(`{}`).To("/past")} {
+		if a := g.Send(t, d); a.Status != http.StatusUnauthorized || a.Header.Get("X-Receiver") == "" {
+			t.Errorf("%s: %d", d.Path, a.Status)
 		}
 	}
 }
@@ -133,15 +133,15 @@ func startGoReceiver(t *testing.T, secret string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	app := newApplication(t)
-	app.answers(func(w http.ResponseWriter, r *http.Request) {
-		all := app.all()
-		if err := webhook.Verify(all[len(all)-1].body, r.Header); err != nil {
+	app := NewApplication(t)
+	app.Answers(func(w http.ResponseWriter, r *http.Request) {
+		all := app.All()
+		if err := webhook.Verify(all[len(all)-1].Body, r.Header); err != nil {
 			w.Header().Set("X-Receiver", err.Error())
 			w.WriteHeader(http.StatusUnauthorized)
 			return
 		}
 		w.WriteHeader(http.StatusNoContent)
 	})
-	return app.addr
+	return app.Addr
 }

@@ -13,30 +13,30 @@ import (
 // signs as the comment in the Caddyfile says.
 const acmeSecret = "e2e-canary-acme-8Kc3Tn6V"
 
-var acmeProvider = provider{"acme", "X-Acme-Signature", nil, func(body string) delivery { return acme(body, time.Now()) }}
+var acmeProvider = Provider{"acme", "X-Acme-Signature", nil, func(body string) Delivery { return acme(body, time.Now()) }}
 
-func acme(body string, at time.Time) delivery {
-	t := unix(at)
-	return delivery{method: http.MethodPost, path: "/acme", body: []byte(body), headers: []header{
+func acme(body string, at time.Time) Delivery {
+	t := Unix(at)
+	return Delivery{Method: http.MethodPost, Path: "/acme", Body: []byte(body), Headers: []Header{
 		{"Content-Type", "application/json"},
-		{"X-Acme-Signature", "t=" + t + ",v1=" + hexMAC(acmeSecret, t, ".", body)},
+		{"X-Acme-Signature", "t=" + t + ",v1=" + HexMAC(acmeSecret, t, ".", body)},
 	}}
 }
 
 // useOwnScheme has what the definition decides: the time is judged, the id is
 // what a delivery is known by.
 func useOwnScheme(t *testing.T, s *staged) {
-	to := func(d delivery) delivery { return d.to("/acme?token=" + queryToken) }
+	to := func(d Delivery) Delivery { return d.To("/acme?token=" + queryToken) }
 	s.step(t, to(acme(`{"id":"evt_2"}`, time.Now().Add(-time.Hour)))).refused(t, "stale", false)
 	s.step(t, to(acme(`{"id":"evt_3","attempt":1}`, time.Now()))).is(t, http.StatusOK, "accepted", "")
 	s.step(t, to(acme(`{"id":"evt_3","attempt":2}`, time.Now()))).is(t, http.StatusOK, "duplicate", "duplicate")
-	s.step(t, to(acme(`{}`, time.Now())).with("X-Acme-Signature", "t=1,v2="+strings.Repeat("0", 64))).refused(t, "malformed_signature", false)
+	s.step(t, to(acme(`{}`, time.Now())).With("X-Acme-Signature", "t=1,v2="+strings.Repeat("0", 64))).refused(t, "malformed_signature", false)
 }
 
 // useThirdParty also looks for the scheme in the command.
 func useThirdParty(t *testing.T, s *staged) {
 	useOwnScheme(t, s)
-	said, err := s.command("webhook", "schemes").Output()
+	said, err := s.Command("webhook", "schemes").Output()
 	if err != nil || !strings.Contains(string(said), "X-Acme-Signature") {
 		t.Errorf("webhook schemes: %v\n%s", err, said)
 	}
@@ -45,14 +45,14 @@ func useThirdParty(t *testing.T, s *staged) {
 // thirdPartyBinary is built as the example's README says.
 func thirdPartyBinary(t *testing.T) string {
 	t.Helper()
-	return must(t, builtThirdParty)
+	return Must(t, builtThirdParty)
 }
 
 var builtThirdParty = sync.OnceValues(func() (string, error) {
-	root, err := repository()
+	root, err := Repository()
 	if err != nil {
 		return "", err
 	}
-	return build("hooklatch-acme", "HOOKLATCH_ACME_BINARY", nil,
+	return Build("hooklatch-acme", "HOOKLATCH_ACME_BINARY", nil,
 		"--with", "acme.example/hooklatch-acme@v0.0.0="+filepath.Join(root, "examples", "third-party-scheme"))
 })

@@ -116,16 +116,16 @@ func TestExamples(t *testing.T) {
 			}
 			path := filepath.Join(root, folder.Name(), cmp.Or(e.file, "Caddyfile"))
 			s := &staged{example: e, text: contents(t, path), secretDir: t.TempDir()}
-			s.writeSecret(t, "craneops-new", craneopsSecret)
+			s.writeSecret(t, "craneops-new", CraneOpsSecret)
 			s.writeSecret(t, "craneops-old", oldCraneopsSecret)
-			s.writeSecret(t, "cryptr", cryptrSecret)
+			s.writeSecret(t, "cryptr", CryptrSecret)
 			if e.redis {
 				s.redis = startRedis(t)
 			}
 			s.checkCommands(t, path)
 			s.start(t)
-			for _, p := range append(providers(), acmeProvider) {
-				if slices.Contains(e.providers, p.name) {
+			for _, p := range append(Providers(), acmeProvider) {
+				if slices.Contains(e.providers, p.Name) {
 					s.use(t, p)
 				}
 			}
@@ -140,19 +140,19 @@ func TestExamples(t *testing.T) {
 // staged is an example on its stage.
 type staged struct {
 	example
-	*gateway
+	*Gateway
 	text      string
 	secretDir string
 	redis     *redisServer // nil if it needs none
 	alsoAddr  string
-	running   map[string]*application // by the address in the example
-	sent      []delivery
+	running   map[string]*Application // by the address in the example
+	sent      []Delivery
 	reloaded  bool // the configuration has been loaded anew
 }
 
 // secrets are the environment that the example relies on.
 func (s *staged) secrets() []string {
-	env := append(secrets(), "ACME_SECRET="+acmeSecret)
+	env := append(Secrets(), "ACME_SECRET="+acmeSecret)
 	if s.redis != nil {
 		env = append(env, "REDIS_URL="+s.redis.url())
 	}
@@ -164,7 +164,7 @@ func (s *staged) executable(t *testing.T) string {
 	if s.build != nil {
 		return s.build(t)
 	}
-	return binary(t)
+	return Binary(t)
 }
 
 func (s *staged) writeSecret(t *testing.T, name, secret string) {
@@ -189,7 +189,7 @@ func (s *staged) checkCommands(t *testing.T, path string) {
 		{"validate", "--config", readable},
 	} {
 		cmd := exec.Command(s.executable(t), args...)
-		cmd.Env = append(append(bareEnv(dir), "STATE_DIRECTORY="+dir), s.secrets()...)
+		cmd.Env = append(append(BareEnv(dir), "STATE_DIRECTORY="+dir), s.secrets()...)
 		said, err := cmd.CombinedOutput()
 		if err != nil {
 			t.Errorf("%v: %v\n%s", args, err, said)
@@ -201,21 +201,21 @@ func (s *staged) checkCommands(t *testing.T, path string) {
 // start runs the example with free ports, and with other texts exchanged too.
 func (s *staged) start(t *testing.T, pairs ...string) {
 	t.Helper()
-	s.running = map[string]*application{}
+	s.running = map[string]*Application{}
 	for _, addr := range s.apps {
-		s.running[addr] = newApplication(t)
-		pairs = append(pairs, addr, s.running[addr].addr)
+		s.running[addr] = NewApplication(t)
+		pairs = append(pairs, addr, s.running[addr].Addr)
 	}
 	if strings.Contains(s.text, secretDir) {
 		pairs = append(pairs, secretDir, s.secretDir)
 	}
 	for range 5 {
 		s.launch(t, pairs)
-		if s.ready(t) {
+		if s.Ready(t) {
 			return
 		}
-		if !strings.Contains(s.log.String(), "address already in use") {
-			t.Fatalf("the example did not start:\n%s", s.log)
+		if !strings.Contains(s.Log.String(), "address already in use") {
+			t.Fatalf("the example did not start:\n%s", s.Log)
 		}
 	}
 	t.Fatal("five times something else took the port")
@@ -224,33 +224,33 @@ func (s *staged) start(t *testing.T, pairs ...string) {
 // launch is like the harness's, for a whole Caddyfile.
 func (s *staged) launch(t *testing.T, pairs []string) {
 	t.Helper()
-	dir, port := t.TempDir(), freePort(t)
-	g := &gateway{
-		addr:   "127.0.0.1:" + port,
-		admin:  "127.0.0.1:" + freePort(t),
-		log:    new(logBook),
-		binary: s.executable(t),
-		config: filepath.Join(dir, "Caddyfile"),
-		exited: make(chan struct{}),
+	dir, port := t.TempDir(), FreePort(t)
+	g := &Gateway{
+		Addr:   "127.0.0.1:" + port,
+		Admin:  "127.0.0.1:" + FreePort(t),
+		Log:    new(LogBook),
+		Binary: s.executable(t),
+		Config: filepath.Join(dir, "Caddyfile"),
+		Exited: make(chan struct{}),
 	}
-	g.env = append(append(bareEnv(dir), "CADDY_ADMIN="+g.admin, "STATE_DIRECTORY="+dir), s.secrets()...)
+	g.Env = append(append(BareEnv(dir), "CADDY_ADMIN="+g.Admin, "STATE_DIRECTORY="+dir), s.secrets()...)
 	site := ":" + port
 	if s.site == hooksSite {
-		site = "http://" + g.addr
+		site = "http://" + g.Addr
 	}
 	pairs = append(slices.Clone(pairs), s.site+" {", site+" {")
 	if s.also != "" {
-		also := freePort(t)
+		also := FreePort(t)
 		s.alsoAddr = "127.0.0.1:" + also
 		pairs = append(pairs, s.also+" {", ":"+also+" {")
 	}
-	if err := os.WriteFile(g.config, []byte(replaced(t, s.text, pairs)), 0o600); err != nil {
+	if err := os.WriteFile(g.Config, []byte(replaced(t, s.text, pairs)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	// What is registered first runs last, and reads the whole log.
-	t.Cleanup(func() { s.inspectLog(t, g.log) })
-	g.run(t)
-	s.gateway = g
+	t.Cleanup(func() { s.inspectLog(t, g.Log) })
+	g.Run(t)
+	s.Gateway = g
 }
 
 // replaced fails when there is nothing to replace: the test would use what
@@ -276,47 +276,47 @@ func contents(t *testing.T, path string) string {
 
 // outcome is what became of one delivery.
 type outcome struct {
-	answer
-	logged  entry                 // of the access log
-	arrived map[string][]received // by the application's address in the example
+	Answer
+	logged  Entry                 // of the access log
+	arrived map[string][]Received // by the application's address in the example
 }
 
 const stepHeader = "X-E2e-Step"
 
 // step sends a delivery and looks everywhere.
-func (s *staged) step(t *testing.T, d delivery) outcome {
+func (s *staged) step(t *testing.T, d Delivery) outcome {
 	t.Helper()
 	name := fmt.Sprintf("step %d", len(s.sent))
-	d = d.plus(stepHeader, name)
+	d = d.Plus(stepHeader, name)
 	s.sent = append(s.sent, d)
 	before := map[string]int{}
 	for addr, app := range s.running {
-		before[addr] = len(app.all())
+		before[addr] = len(app.All())
 	}
-	o := outcome{arrived: map[string][]received{}}
+	o := outcome{arrived: map[string][]Received{}}
 	if s.reloaded {
-		o.answer = s.sendAfterReload(t, d)
+		o.Answer = s.SendAfterReload(t, d)
 	} else {
-		o.answer = s.send(t, d)
+		o.Answer = s.Send(t, d)
 	}
 	for addr, app := range s.running {
-		if all := app.all(); len(all) > before[addr] {
+		if all := app.All(); len(all) > before[addr] {
 			o.arrived[addr] = all[before[addr]:]
-			o.arrived[addr][0].carries(t, d)
+			o.arrived[addr][0].Carries(t, d)
 		}
 	}
-	o.logged = s.log.await(t, name, func(e entry) bool {
+	o.logged = s.Log.Await(t, name, func(e Entry) bool {
 		_, step := loggedRequest(e)
-		return e.text("msg") == "handled request" && step == name
+		return e.Text("msg") == "handled request" && step == name
 	})
-	path, _, _ := strings.Cut(d.path, "?")
+	path, _, _ := strings.Cut(d.Path, "?")
 	if uri, _ := loggedRequest(o.logged); uri != path+"?REDACTED" {
-		t.Errorf("the access log has the URI %q for %s", uri, d.path)
+		t.Errorf("the access log has the URI %q for %s", uri, d.Path)
 	}
 	return o
 }
 
-func loggedRequest(e entry) (uri, step string) {
+func loggedRequest(e Entry) (uri, step string) {
 	request, _ := e["request"].(map[string]any)
 	headers, _ := request["headers"].(map[string]any)
 	if values, _ := headers[stepHeader].([]any); len(values) == 1 {
@@ -329,9 +329,9 @@ func loggedRequest(e entry) (uri, step string) {
 // is asserts what the sender reads and what the access log says.
 func (o outcome) is(t *testing.T, status int, verdict, reason string) {
 	t.Helper()
-	gotVerdict, gotReason := o.logged.text("webhook_verdict"), o.logged.text("webhook_reason")
-	if o.status != status || gotVerdict != verdict || gotReason != reason {
-		t.Errorf("%d %q %q, not %d %q %q", o.status, gotVerdict, gotReason, status, verdict, reason)
+	gotVerdict, gotReason := o.logged.Text("webhook_verdict"), o.logged.Text("webhook_reason")
+	if o.Status != status || gotVerdict != verdict || gotReason != reason {
+		t.Errorf("%d %q %q, not %d %q %q", o.Status, gotVerdict, gotReason, status, verdict, reason)
 	}
 	if forwarded := verdict == "accepted"; forwarded != (len(o.arrived) == 1) {
 		t.Errorf("%q reached %d applications", verdict, len(o.arrived))
@@ -341,47 +341,47 @@ func (o outcome) is(t *testing.T, status int, verdict, reason string) {
 // refused is for what is not forwarded and not acknowledged.
 func (o outcome) refused(t *testing.T, reason string, explained bool) {
 	t.Helper()
-	o.is(t, statusOf(reason), "rejected", reason)
+	o.is(t, StatusOf(reason), "rejected", reason)
 	want := ""
 	if explained {
 		want = "rejected " + reason
 	}
-	if string(o.body) != want {
-		t.Errorf("the sender of %q reads %q, not %q", reason, o.body, want)
+	if string(o.Body) != want {
+		t.Errorf("the sender of %q reads %q, not %q", reason, o.Body, want)
 	}
 }
 
 // delivery is the provider's, to the path that all examples give it.
-func (s *staged) delivery(p provider, body string) delivery {
-	return p.deliver(body).to("/" + p.name + "?token=" + queryToken)
+func (s *staged) delivery(p Provider, body string) Delivery {
+	return p.Deliver(body).To("/" + p.Name + "?token=" + queryToken)
 }
 
 // use is what every example must stand.
-func (s *staged) use(t *testing.T, p provider) {
+func (s *staged) use(t *testing.T, p Provider) {
 	t.Helper()
-	sample := exampleBodies[p.name]
+	sample := exampleBodies[p.Name]
 	d := s.delivery(p, sample.body)
 
-	s.step(t, d.saying([]byte(sample.body+" "))).refused(t, "signature_mismatch", s.explains)
-	s.step(t, d.without(p.signature)).refused(t, "missing_signature", s.explains)
-	for _, path := range []string{"/", "/elsewhere", "/" + p.name + "/", "/" + p.name + "/elsewhere"} {
-		s.step(t, d.to(path+"?token="+queryToken)).is(t, http.StatusNotFound, "", "")
+	s.step(t, d.Saying([]byte(sample.body+" "))).refused(t, "signature_mismatch", s.explains)
+	s.step(t, d.Without(p.Signature)).refused(t, "missing_signature", s.explains)
+	for _, path := range []string{"/", "/elsewhere", "/" + p.Name + "/", "/" + p.Name + "/elsewhere"} {
+		s.step(t, d.To(path+"?token="+queryToken)).is(t, http.StatusNotFound, "", "")
 	}
 
 	first := s.step(t, d)
 	first.is(t, http.StatusOK, "accepted", "")
 	for _, requests := range first.arrived {
-		got := requests[0].header
+		got := requests[0].Header
 		for name, want := range sample.headers {
 			if got.Get(name) != want {
 				t.Errorf("%s is %q, not %q", name, got.Get(name), want)
 			}
 		}
-		if got.Get("Webhook-Verdict") != "accepted" || got.Get("Webhook-Provider") != p.name {
+		if got.Get("Webhook-Verdict") != "accepted" || got.Get("Webhook-Provider") != p.Name {
 			t.Errorf("verdict %q of %q", got.Get("Webhook-Verdict"), got.Get("Webhook-Provider"))
 		}
-		if id := got.Get("Webhook-Id"); id == "" || id != first.logged.text("webhook_id") {
-			t.Errorf("the id is %q, in the log %q", id, first.logged.text("webhook_id"))
+		if id := got.Get("Webhook-Id"); id == "" || id != first.logged.Text("webhook_id") {
+			t.Errorf("the id is %q, in the log %q", id, first.logged.Text("webhook_id"))
 		}
 	}
 	s.step(t, d).is(t, http.StatusOK, "duplicate", "duplicate")
@@ -389,21 +389,21 @@ func (s *staged) use(t *testing.T, p provider) {
 
 // useBundledApplication gives it what the recording one was given.
 func useBundledApplication(t *testing.T, s *staged) {
-	for _, r := range s.running[s.apps[0]].all() {
-		shown := delivery{method: r.method, path: r.uri, body: r.body}
-		for name, values := range r.header {
-			shown = shown.plus(name, values[0])
+	for _, r := range s.running[s.apps[0]].All() {
+		shown := Delivery{Method: r.Method, Path: r.URI, Body: r.Body}
+		for name, values := range r.Header {
+			shown = shown.Plus(name, values[0])
 		}
-		a := (&gateway{addr: s.alsoAddr}).send(t, shown)
-		want := []string{fmt.Sprintf(" %d bytes ", len(r.body))}
-		for _, h := range shown.headers {
-			if strings.HasPrefix(h.name, "Webhook-") {
-				want = append(want, h.name+": "+h.value+"\n")
+		a := (&Gateway{Addr: s.alsoAddr}).Send(t, shown)
+		want := []string{fmt.Sprintf(" %d bytes ", len(r.Body))}
+		for _, h := range shown.Headers {
+			if strings.HasPrefix(h.Name, "Webhook-") {
+				want = append(want, h.Name+": "+h.Value+"\n")
 			}
 		}
 		for _, text := range want {
-			if a.status != http.StatusOK || !strings.Contains(string(a.body), text) {
-				t.Errorf("the application answers %d %q without %q", a.status, a.body, text)
+			if a.Status != http.StatusOK || !strings.Contains(string(a.Body), text) {
+				t.Errorf("the application answers %d %q without %q", a.Status, a.Body, text)
 			}
 		}
 	}
@@ -421,46 +421,46 @@ func checkApplication(t *testing.T, s *staged) {
 func useTolerance(t *testing.T, s *staged) {
 	s.start(t, "# tolerance 24h", "tolerance 24h")
 	now := time.Now()
-	at := func(at time.Time) delivery {
-		return easytools(`{"timestamp":` + unix(at) + `}`).to("/easytools?token=" + queryToken)
+	at := func(at time.Time) Delivery {
+		return Easytools(`{"timestamp":` + Unix(at) + `}`).To("/easytools?token=" + queryToken)
 	}
 	s.step(t, at(now.Add(-25*time.Hour))).refused(t, "stale", false)
 	s.step(t, at(now.Add(-23*time.Hour))).is(t, http.StatusOK, "accepted", "")
 }
 
 func useOtherOccurrence(t *testing.T, s *staged) {
-	d := mceasy(`{"trip":1}`, time.Now(), "6", "48214").to("/mceasy?token=" + queryToken)
+	d := McEasy(`{"trip":1}`, time.Now(), "6", "48214").To("/mceasy?token=" + queryToken)
 	s.step(t, d).is(t, http.StatusOK, "accepted", "")
-	s.step(t, d.with("X-McEasyWebhook-Occurrence-ID", "1")).refused(t, "conflict", false)
+	s.step(t, d.With("X-McEasyWebhook-Occurrence-ID", "1")).refused(t, "conflict", false)
 }
 
 func useOtherEvent(t *testing.T, s *staged) {
-	d := craneops(`{"crane":1}`).to("/craneops?token=" + queryToken)
+	d := CraneOps(`{"crane":1}`).To("/craneops?token=" + queryToken)
 	s.step(t, d).is(t, http.StatusOK, "accepted", "")
-	s.step(t, d.with("X-CraneOps-Event", "booking.deleted")).refused(t, "conflict", false)
+	s.step(t, d.With("X-CraneOps-Event", "booking.deleted")).refused(t, "conflict", false)
 }
 
 // useRetries has what Cryptr sends again: late, and after an application that
 // was down or slow.
 func useRetries(t *testing.T, s *staged) {
-	event := func(body string, age time.Duration) delivery {
-		return cryptr(body, time.Now().Add(-age)).to("/cryptr?token=" + queryToken)
+	event := func(body string, age time.Duration) Delivery {
+		return Cryptr(body, time.Now().Add(-age)).To("/cryptr?token=" + queryToken)
 	}
 	s.step(t, event(`{"age":"3h40m"}`, 3*time.Hour+40*time.Minute)).is(t, http.StatusOK, "accepted", "")
 	s.step(t, event(`{"age":"5h"}`, 5*time.Hour)).refused(t, "stale", false)
 
 	down := event(`{"app":"down"}`, 0)
-	s.running[hooksApp].answers(hangUp)
+	s.running[hooksApp].Answers(HangUp)
 	o := s.step(t, down)
 	o.is(t, http.StatusServiceUnavailable, "accepted", "no_answer")
 	o.retriedAfter(t, "60")
-	s.running[hooksApp].answers(status(http.StatusOK))
+	s.running[hooksApp].Answers(Status(http.StatusOK))
 	s.step(t, down).is(t, http.StatusOK, "accepted", "")
 
 	s.start(t, "answer_within 10s", "answer_within 100ms")
 	release := make(chan struct{})
 	defer close(release)
-	s.running[hooksApp].answers(until(release, http.StatusOK))
+	s.running[hooksApp].Answers(Until(release, http.StatusOK))
 	o = s.step(t, event(`{"app":"slow"}`, 0))
 	o.is(t, http.StatusServiceUnavailable, "accepted", "no_answer")
 	o.retriedAfter(t, "60")
@@ -468,41 +468,41 @@ func useRetries(t *testing.T, s *staged) {
 
 func (o outcome) retriedAfter(t *testing.T, seconds string) {
 	t.Helper()
-	if got := o.header.Get("Retry-After"); got != seconds {
+	if got := o.Header.Get("Retry-After"); got != seconds {
 		t.Errorf("Retry-After is %q, not %s", got, seconds)
 	}
 }
 
 // useReason is an outsider first, as in the common steps, and then an operator.
 func useReason(t *testing.T, s *staged) {
-	down := easytools(`{"app":"down"}`).to("/easytools?token=" + queryToken)
-	s.running[hooksApp].answers(hangUp)
+	down := Easytools(`{"app":"down"}`).To("/easytools?token=" + queryToken)
+	s.running[hooksApp].Answers(HangUp)
 	o := s.step(t, down)
 	o.is(t, http.StatusBadGateway, "accepted", "no_answer")
-	if len(o.body) > 0 {
-		t.Errorf("an outsider reads %q", o.body)
+	if len(o.Body) > 0 {
+		t.Errorf("an outsider reads %q", o.Body)
 	}
 	s.start(t, "10.20.0.0/16", "127.0.0.1/32")
-	s.step(t, down.without("X-Webhook-Signature")).refused(t, "missing_signature", true)
-	s.step(t, down.saying(nil)).refused(t, "signature_mismatch", true)
-	s.running[hooksApp].answers(hangUp)
+	s.step(t, down.Without("X-Webhook-Signature")).refused(t, "missing_signature", true)
+	s.step(t, down.Saying(nil)).refused(t, "signature_mismatch", true)
+	s.running[hooksApp].Answers(HangUp)
 	o = s.step(t, down)
 	o.is(t, http.StatusBadGateway, "accepted", "no_answer")
-	if got := strings.TrimSpace(string(o.body)); got != "accepted no_answer" {
+	if got := strings.TrimSpace(string(o.Body)); got != "accepted no_answer" {
 		t.Errorf("an operator reads %q", got)
 	}
 }
 
 // useFileAfterKill ends the gateway as a crash would and starts it again.
 func useFileAfterKill(t *testing.T, s *staged) {
-	s.gateway.kill(t)
-	s.gateway = s.gateway.restart(t)
-	log := s.log
+	s.Gateway.Kill(t)
+	s.Gateway = s.Gateway.Restart(t)
+	log := s.Log
 	t.Cleanup(func() { s.inspectLog(t, log) })
-	for _, p := range providers() {
-		if slices.Contains(s.providers, p.name) {
-			s.step(t, s.delivery(p, exampleBodies[p.name].body)).is(t, http.StatusOK, "duplicate", "duplicate")
-			s.step(t, s.delivery(p, `{"after the crash":1}`).with("X-McEasyWebhook-Occurrence-ID", "48214")).is(t, http.StatusOK, "accepted", "")
+	for _, p := range Providers() {
+		if slices.Contains(s.providers, p.Name) {
+			s.step(t, s.delivery(p, exampleBodies[p.Name].body)).is(t, http.StatusOK, "duplicate", "duplicate")
+			s.step(t, s.delivery(p, `{"after the crash":1}`).With("X-McEasyWebhook-Occurrence-ID", "48214")).is(t, http.StatusOK, "accepted", "")
 		}
 	}
 }
@@ -512,18 +512,18 @@ func useFileAfterKill(t *testing.T, s *staged) {
 func useTwoWithRedis(t *testing.T, s *staged) {
 	second := &staged{example: s.example, text: s.text, secretDir: s.secretDir, redis: s.redis}
 	second.start(t)
-	for _, p := range providers() {
-		if slices.Contains(s.providers, p.name) {
-			second.step(t, s.delivery(p, exampleBodies[p.name].body)).is(t, http.StatusOK, "duplicate", "duplicate")
+	for _, p := range Providers() {
+		if slices.Contains(s.providers, p.Name) {
+			second.step(t, s.delivery(p, exampleBodies[p.Name].body)).is(t, http.StatusOK, "duplicate", "duplicate")
 		}
 	}
 	s.redis.kill(t)
-	d := craneops(`{"redis":"away"}`).to("/craneops?token=" + queryToken)
+	d := CraneOps(`{"redis":"away"}`).To("/craneops?token=" + queryToken)
 	o := second.step(t, d)
 	o.refused(t, "store_unavailable", false)
 	o.retriedAfter(t, "10")
 	s.redis.start(t)
-	poll(t, "Redis to be back", func() bool { return second.step(t, d).status == http.StatusOK })
+	Poll(t, "Redis to be back", func() bool { return second.step(t, d).Status == http.StatusOK })
 	s.step(t, d).is(t, http.StatusOK, "duplicate", "duplicate")
 }
 
@@ -536,7 +536,7 @@ func useEvents(t *testing.T, s *staged) {
 		cryptrEvent("not.dir_sync.user"):               hooksApp,
 		`no JSON`:                                      hooksApp,
 	} {
-		o := s.step(t, cryptr(body, time.Now()).to("/cryptr?token="+queryToken))
+		o := s.step(t, Cryptr(body, time.Now()).To("/cryptr?token="+queryToken))
 		o.is(t, http.StatusOK, "accepted", "")
 		if o.arrived[app] == nil {
 			t.Errorf("%s did not reach %s", body, app)
@@ -546,41 +546,41 @@ func useEvents(t *testing.T, s *staged) {
 
 // useRotation goes one step further: the new secret becomes the old one.
 func useRotation(t *testing.T, s *staged) {
-	signed := func(secret, body string) delivery {
-		return craneops(body).to("/craneops?token="+queryToken).with("X-CraneOps-Signature", hexMAC(secret, body))
+	signed := func(secret, body string) Delivery {
+		return CraneOps(body).To("/craneops?token="+queryToken).With("X-CraneOps-Signature", HexMAC(secret, body))
 	}
-	matches := func(d delivery, key string) {
+	matches := func(d Delivery, key string) {
 		t.Helper()
 		o := s.step(t, d)
 		o.is(t, http.StatusOK, "accepted", "")
-		if got := o.logged.text("webhook_key"); got != key {
+		if got := o.logged.Text("webhook_key"); got != key {
 			t.Errorf("the log has the key %q, not %s", got, key)
 		}
 	}
-	matches(signed(craneopsSecret, "1"), "1")
+	matches(signed(CraneOpsSecret, "1"), "1")
 	matches(signed(oldCraneopsSecret, "2"), "2")
 	s.step(t, signed(nextCraneopsSecret, "3")).refused(t, "signature_mismatch", false)
 
-	s.writeSecret(t, "craneops-old", craneopsSecret)
+	s.writeSecret(t, "craneops-old", CraneOpsSecret)
 	s.writeSecret(t, "craneops-new", nextCraneopsSecret)
-	said, err := s.command("reload", "--force", "--config", s.config, "--address", s.admin).CombinedOutput()
+	said, err := s.Command("reload", "--force", "--config", s.Config, "--address", s.Admin).CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, said)
 	}
 	s.reloaded = true
 	matches(signed(nextCraneopsSecret, "3"), "1")
-	matches(signed(craneopsSecret, "4"), "2")
+	matches(signed(CraneOpsSecret, "4"), "2")
 	s.step(t, signed(oldCraneopsSecret, "5")).refused(t, "signature_mismatch", false)
 	s.step(t, signed(nextCraneopsSecret, "2")).is(t, http.StatusOK, "duplicate", "duplicate")
 }
 
 // inspectLog looks for what the filter is to keep out.
-func (s *staged) inspectLog(t *testing.T, log *logBook) {
+func (s *staged) inspectLog(t *testing.T, log *LogBook) {
 	forbidden := canaries()
 	for _, d := range s.sent {
-		for _, p := range append(providers(), acmeProvider) {
+		for _, p := range append(Providers(), acmeProvider) {
 			// The end is part of the MAC, whatever stands in front of it.
-			if signature := d.get(p.signature); signature != "" {
+			if signature := d.Get(p.Signature); signature != "" {
 				forbidden = append(forbidden, signature[len(signature)-20:])
 			}
 		}
@@ -591,8 +591,8 @@ func (s *staged) inspectLog(t *testing.T, log *logBook) {
 // canaries are what no output may ever have.
 func canaries() []string {
 	list := []string{acmeSecret, queryToken, oldCraneopsSecret, nextCraneopsSecret, redisPassword}
-	for _, p := range providers() {
-		list = append(list, secretOf(p.name))
+	for _, p := range Providers() {
+		list = append(list, SecretOf(p.Name))
 	}
 	return list
 }

@@ -31,10 +31,10 @@ func smallDisk(t *testing.T, size string) string {
 func TestFileFullDisk(t *testing.T) {
 	t.Parallel()
 	disk := smallDisk(t, "512k")
-	app := newApplication(t)
-	g := start(t, openSite(hook("/craneops", "craneops", app.addr, replayFile(filepath.Join(disk, "history.db")))), secrets()...)
+	app := NewApplication(t)
+	g := Start(t, OpenSite(Hook("/craneops", "craneops", app.Addr, replayFile(filepath.Join(disk, "history.db")))), Secrets()...)
 	body := func(n int) string { return fmt.Sprintf(`{"n":%d}`, n) }
-	g.send(t, craneops(body(0))).accepted(t)
+	g.Send(t, CraneOps(body(0))).Accepted(t)
 
 	ballast := filepath.Join(disk, "ballast")
 	if err := os.WriteFile(ballast, make([]byte, 1<<20), 0o600); err == nil {
@@ -42,38 +42,38 @@ func TestFileFullDisk(t *testing.T) {
 	}
 	forwarded := 1
 	for ; ; forwarded++ {
-		a := g.send(t, craneops(body(forwarded)))
-		if a.status != http.StatusOK {
-			a.is(t, http.StatusServiceUnavailable, "rejected", "store_unavailable")
-			if a.header.Get("Retry-After") == "" {
+		a := g.Send(t, CraneOps(body(forwarded)))
+		if a.Status != http.StatusOK {
+			a.Is(t, http.StatusServiceUnavailable, "rejected", "store_unavailable")
+			if a.Header.Get("Retry-After") == "" {
 				t.Error("a 503 without Retry-After")
 			}
 			break
 		}
-		a.accepted(t)
+		a.Accepted(t)
 		if forwarded > 5000 {
 			t.Fatal("the disk does not become full")
 		}
 	}
-	app.saw(t, forwarded)
+	app.Saw(t, forwarded)
 	for n := range forwarded {
-		g.send(t, craneops(body(n))).duplicate(t)
+		g.Send(t, CraneOps(body(n))).Duplicate(t)
 	}
-	if !strings.Contains(g.log.String(), "no space left on device") {
+	if !strings.Contains(g.Log.String(), "no space left on device") {
 		t.Error("the log does not say why")
 	}
 
 	if err := os.Remove(ballast); err != nil {
 		t.Fatal(err)
 	}
-	poll(t, "room to be noticed", func() bool { return g.send(t, craneops(body(forwarded))).status == http.StatusOK })
+	Poll(t, "room to be noticed", func() bool { return g.Send(t, CraneOps(body(forwarded))).Status == http.StatusOK })
 	forwarded++
-	g.kill(t)
-	g = g.restart(t)
+	g.Kill(t)
+	g = g.Restart(t)
 	for n := range forwarded {
-		g.send(t, craneops(body(n))).duplicate(t)
+		g.Send(t, CraneOps(body(n))).Duplicate(t)
 	}
-	app.saw(t, forwarded)
+	app.Saw(t, forwarded)
 }
 
 // TestFileNoRoomToStart: a full or read-only disk is an error at the start.
@@ -82,7 +82,7 @@ func TestFileNoRoomToStart(t *testing.T) {
 	disk := smallDisk(t, "64k")
 	path := filepath.Join(disk, "history.db")
 	full := misconfigured{
-		site: hook("/craneops", "craneops", "127.0.0.1:9", replayFile(path)), env: secrets(),
+		site: Hook("/craneops", "craneops", "127.0.0.1:9", replayFile(path)), env: Secrets(),
 		saying: []string{path, "no space left"},
 	}
 	if err := os.WriteFile(filepath.Join(disk, "ballast"), make([]byte, 1<<20), 0o600); err == nil {

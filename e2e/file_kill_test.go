@@ -29,17 +29,17 @@ func TestFileKillRounds(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	app := newApplication(t)
+	app := NewApplication(t)
 	path := filepath.Join(t.TempDir(), "history.db")
-	l := &killedLoad{gateway: start(t, openSite(hook("/craneops", "craneops", app.addr, replayFile(path))), secrets()...)}
+	l := &killedLoad{gateway: Start(t, OpenSite(Hook("/craneops", "craneops", app.Addr, replayFile(path))), Secrets()...)}
 	var senders sync.WaitGroup
 	for range 8 {
 		senders.Go(func() { l.deliver(t) })
 	}
 	for round := range rounds {
 		l.awaitAcknowledged(t, (round+1)*40)
-		l.gateway.kill(t)
-		l.replace(l.gateway.restart(t))
+		l.gateway.Kill(t)
+		l.replace(l.gateway.Restart(t))
 	}
 	l.finish()
 	senders.Wait()
@@ -48,10 +48,10 @@ func TestFileKillRounds(t *testing.T) {
 
 // killedLoad is what the senders know.
 type killedLoad struct {
-	notice notice
+	notice Notice
 	mu     sync.Mutex
 
-	gateway    *gateway
+	gateway    *Gateway
 	generation int
 	finished   bool
 
@@ -61,19 +61,19 @@ type killedLoad struct {
 }
 
 // replace lets the senders go on after a kill.
-func (l *killedLoad) replace(g *gateway) {
+func (l *killedLoad) replace(g *Gateway) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.gateway = g
 	l.generation++
-	l.notice.raise()
+	l.notice.Raise()
 }
 
 func (l *killedLoad) finish() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.finished = true
-	l.notice.raise()
+	l.notice.Raise()
 }
 
 // next gives the next body, none at the end.
@@ -84,7 +84,7 @@ func (l *killedLoad) next() (body string, ok bool) {
 	return fmt.Sprintf(`{"n":%d}`, l.sent), !l.finished
 }
 
-func (l *killedLoad) current() (*gateway, int) {
+func (l *killedLoad) current() (*Gateway, int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.gateway, l.generation
@@ -92,7 +92,7 @@ func (l *killedLoad) current() (*gateway, int) {
 
 func (l *killedLoad) awaitAcknowledged(t *testing.T, n int) {
 	t.Helper()
-	await(t, &l.notice, fmt.Sprintf("%d acknowledged deliveries", n), func() bool {
+	Await(t, &l.notice, fmt.Sprintf("%d acknowledged deliveries", n), func() bool {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		return len(l.acknowledged) >= n
@@ -114,7 +114,7 @@ func (l *killedLoad) deliver(t *testing.T) {
 // attempt sends a delivery once and reports whether it need not be sent again.
 func (l *killedLoad) attempt(t *testing.T, body string) (settled bool) {
 	g, generation := l.current()
-	a, err := sendGo(t, g, craneops(body))
+	a, err := SendGo(t, g, CraneOps(body))
 	if err != nil {
 		l.noteCut(body, err)
 		if t.Context().Err() != nil {
@@ -123,14 +123,14 @@ func (l *killedLoad) attempt(t *testing.T, body string) (settled bool) {
 		l.awaitNext(t, generation)
 		return false
 	}
-	if a.verdict() != "accepted" && a.verdict() != "duplicate" || a.status != 200 {
-		t.Errorf("%s: answered %d %q %q", body, a.status, a.verdict(), a.reason())
+	if a.Verdict() != "accepted" && a.Verdict() != "duplicate" || a.Status != 200 {
+		t.Errorf("%s: answered %d %q %q", body, a.Status, a.Verdict(), a.Reason())
 		return true
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.acknowledged = append(l.acknowledged, body)
-	l.notice.raise()
+	l.notice.Raise()
 	return true
 }
 
@@ -150,7 +150,7 @@ func (l *killedLoad) noteCut(body string, err error) {
 
 // awaitNext waits for the process after the one that has been killed.
 func (l *killedLoad) awaitNext(t *testing.T, generation int) {
-	await(t, &l.notice, "the gateway's next start", func() bool {
+	Await(t, &l.notice, "the gateway's next start", func() bool {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		return l.generation > generation || l.finished
@@ -159,12 +159,12 @@ func (l *killedLoad) awaitNext(t *testing.T, generation int) {
 
 // account compares what the senders were told with what the application got,
 // and replays everything.
-func (l *killedLoad) account(t *testing.T, app *application, rounds int) {
+func (l *killedLoad) account(t *testing.T, app *Application, rounds int) {
 	t.Helper()
 	arrived := func() map[string]int {
 		times := map[string]int{}
-		for _, r := range app.all() {
-			times[string(r.body)]++
+		for _, r := range app.All() {
+			times[string(r.Body)]++
 		}
 		return times
 	}
@@ -188,9 +188,9 @@ func (l *killedLoad) account(t *testing.T, app *application, rounds int) {
 	if lost > 0 {
 		t.Errorf("%d deliveries were acknowledged and never reached the application", lost)
 	}
-	before := app.arrivals()
+	before := app.Arrivals()
 	for _, body := range l.acknowledged {
-		l.gateway.send(t, craneops(body)).duplicate(t)
+		l.gateway.Send(t, CraneOps(body)).Duplicate(t)
 	}
-	app.saw(t, before)
+	app.Saw(t, before)
 }

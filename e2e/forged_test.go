@@ -27,17 +27,17 @@ func forgedLines() []string {
 }
 
 // genuine asserts that nothing of the sender's is among what the gateway sets.
-func genuine(t *testing.T, r received) {
+func genuine(t *testing.T, r Received) {
 	t.Helper()
-	for _, headers := range []http.Header{r.header, r.trailer} {
+	for _, headers := range []http.Header{r.Header, r.Trailer} {
 		for name, values := range headers {
 			if strings.Contains(strings.Join(values, " "), marker) {
 				t.Errorf("the application received %s: %v", name, values)
 			}
 		}
 	}
-	if len(r.trailer) > 0 {
-		t.Errorf("the application received the trailers %v", r.trailer)
+	if len(r.Trailer) > 0 {
+		t.Errorf("the application received the trailers %v", r.Trailer)
 	}
 }
 
@@ -45,7 +45,7 @@ func genuine(t *testing.T, r received) {
 // signed. d is the honest part of it.
 type forgery struct {
 	name string
-	text func(d delivery) string
+	text func(d Delivery) string
 }
 
 func forgeryWays() []forgery {
@@ -53,19 +53,19 @@ func forgeryWays() []forgery {
 	announced := []string{"Webhook-Id: " + marker, "Webhook-Verdict: " + marker, "X-Extra: " + marker}
 	connection := "Connection: close, %s, Content-Type, Webhook-Verdict, Webhook-Provider, Webhook-Id, Content-Length"
 	return []forgery{
-		{"headers", func(d delivery) string { return d.whole(forgedLines()...) }},
-		{"trailers", func(d delivery) string { return d.chunked([]string{trailers}, announced...) }},
-		{"unannounced trailers", func(d delivery) string { return d.chunked(nil, announced...) }},
-		{"trailers of an announced nothing", func(d delivery) string { return d.chunked([]string{trailers}) }},
-		{"connection tokens", func(d delivery) string {
-			return d.whole(fmt.Sprintf(connection, d.headers[len(d.headers)-1].name))
+		{"headers", func(d Delivery) string { return d.Whole(forgedLines()...) }},
+		{"trailers", func(d Delivery) string { return d.Chunked([]string{trailers}, announced...) }},
+		{"unannounced trailers", func(d Delivery) string { return d.Chunked(nil, announced...) }},
+		{"trailers of an announced nothing", func(d Delivery) string { return d.Chunked([]string{trailers}) }},
+		{"connection tokens", func(d Delivery) string {
+			return d.Whole(fmt.Sprintf(connection, d.Headers[len(d.Headers)-1].Name))
 		}},
-		{"connection tokens in two headers", func(d delivery) string {
-			return d.whole("Connection: keep-alive, content-type", "Connection: "+d.headers[len(d.headers)-1].name)
+		{"connection tokens in two headers", func(d Delivery) string {
+			return d.Whole("Connection: keep-alive, content-type", "Connection: "+d.Headers[len(d.Headers)-1].Name)
 		}},
-		{"upgrade", func(d delivery) string { return d.whole("Connection: Upgrade", "Upgrade: websocket") }},
-		{"upgrade and more", func(d delivery) string {
-			return d.whole("Connection: keep-alive, Upgrade, Content-Type", "Upgrade: h2c", "HTTP2-Settings: AAMAAABkAAQAAP__")
+		{"upgrade", func(d Delivery) string { return d.Whole("Connection: Upgrade", "Upgrade: websocket") }},
+		{"upgrade and more", func(d Delivery) string {
+			return d.Whole("Connection: keep-alive, Upgrade, Content-Type", "Upgrade: h2c", "HTTP2-Settings: AAMAAABkAAQAAP__")
 		}},
 	}
 }
@@ -75,22 +75,22 @@ func forgeryWays() []forgery {
 func TestForgedHeaders(t *testing.T) {
 	t.Parallel()
 	g, app := allProviders(t, "replay off")
-	for _, p := range providers() {
+	for _, p := range Providers() {
 		for _, f := range forgeryWays() {
-			t.Run(p.name+"/"+f.name, func(t *testing.T) {
-				d := p.deliver(`{"forged":"headers"}`)
-				d.path += "?forged=" + strings.ReplaceAll(f.name, " ", "-")
-				g.exchange(t, f.text(d)).accepted(t)
-				got := app.with(d.path)
+			t.Run(p.Name+"/"+f.name, func(t *testing.T) {
+				d := p.Deliver(`{"forged":"headers"}`)
+				d.Path += "?forged=" + strings.ReplaceAll(f.name, " ", "-")
+				g.Exchange(t, f.text(d)).Accepted(t)
+				got := app.With(d.Path)
 				if len(got) != 1 {
 					t.Fatalf("the application received it %d times", len(got))
 				}
-				got[0].carries(t, d)
+				got[0].Carries(t, d)
 				genuine(t, got[0])
-				if v := got[0].header.Get("Webhook-Verdict"); v != "accepted" {
+				if v := got[0].Header.Get("Webhook-Verdict"); v != "accepted" {
 					t.Errorf("Webhook-Verdict is %q", v)
 				}
-				if v := got[0].header.Get("Upgrade"); v != "" {
+				if v := got[0].Header.Get("Upgrade"); v != "" {
 					t.Errorf("the application was asked for an upgrade to %s", v)
 				}
 			})
@@ -102,45 +102,45 @@ func TestForgedHeaders(t *testing.T) {
 // requests, but nothing that the sender made up.
 func TestForgedHeadersInErrors(t *testing.T) {
 	t.Parallel()
-	app, failures := newApplication(t), newApplication(t)
-	failures.answers(status(http.StatusTeapot))
-	g := start(t, bareSite(
-		hook("/craneops", "craneops", app.addr),
+	app, failures := NewApplication(t), NewApplication(t)
+	failures.Answers(Status(http.StatusTeapot))
+	g := Start(t, BareSite(
+		Hook("/craneops", "craneops", app.Addr),
 		"respond 404",
-		"handle_errors {\nreverse_proxy "+failures.addr+"\n}",
-	), secrets()...)
-	forged := craneops(`{"forged":true}`).with("X-CraneOps-Signature", strings.Repeat("0", 64))
-	spoilt := map[string]delivery{
+		"handle_errors {\nreverse_proxy "+failures.Addr+"\n}",
+	), Secrets()...)
+	forged := CraneOps(`{"forged":true}`).With("X-CraneOps-Signature", strings.Repeat("0", 64))
+	spoilt := map[string]Delivery{
 		"mismatch":  forged,
-		"missing":   forged.without("X-CraneOps-Signature"),
-		"malformed": forged.with("X-CraneOps-Signature", "no hex"),
-		"method":    forged.by(http.MethodPut),
+		"missing":   forged.Without("X-CraneOps-Signature"),
+		"malformed": forged.With("X-CraneOps-Signature", "no hex"),
+		"method":    forged.By(http.MethodPut),
 	}
 	for why, d := range spoilt {
 		for _, f := range forgeryWays() {
 			t.Run(why+"/"+f.name, func(t *testing.T) {
-				d := d.to("/craneops?why=" + why + "&forged=" + strings.ReplaceAll(f.name, " ", "-"))
-				if a := g.exchange(t, f.text(d)); a.status != http.StatusTeapot {
-					t.Errorf("answered %d", a.status)
+				d := d.To("/craneops?why=" + why + "&forged=" + strings.ReplaceAll(f.name, " ", "-"))
+				if a := g.Exchange(t, f.text(d)); a.Status != http.StatusTeapot {
+					t.Errorf("answered %d", a.Status)
 				}
-				got := failures.with(d.path)
+				got := failures.With(d.Path)
 				if len(got) != 1 {
 					t.Fatalf("the error service received it %d times", len(got))
 				}
 				genuine(t, got[0])
-				got[0].carries(t, d.saying(nil))
-				for name, values := range got[0].header {
+				got[0].Carries(t, d.Saying(nil))
+				for name, values := range got[0].Header {
 					if strings.HasPrefix(name, "Webhook-") {
 						t.Errorf("the error service received %s: %v", name, values)
 					}
 				}
-				if v := got[0].header.Get("Upgrade"); v != "" {
+				if v := got[0].Header.Get("Upgrade"); v != "" {
 					t.Errorf("the error service was asked for an upgrade to %s", v)
 				}
 			})
 		}
 	}
-	app.saw(t, 0)
+	app.Saw(t, 0)
 }
 
 // TestFailureInErrors: an application behind handle_errors also sees what was
@@ -149,27 +149,27 @@ func TestForgedHeadersInErrors(t *testing.T) {
 // reach it again and again.
 func TestFailureInErrors(t *testing.T) {
 	t.Parallel()
-	app, failures := newApplication(t), newApplication(t)
-	failures.answers(status(http.StatusTeapot))
-	app.answers(hangUp)
-	g := start(t, bareSite(
-		hook("/craneops", "craneops", app.addr),
-		route("/nothing", verify("craneops", "CRANEOPS_SECRET", "provider nothing")),
-		"handle_errors {\nreverse_proxy "+failures.addr+"\n}",
-	), secrets()...)
+	app, failures := NewApplication(t), NewApplication(t)
+	failures.Answers(Status(http.StatusTeapot))
+	app.Answers(HangUp)
+	g := Start(t, BareSite(
+		Hook("/craneops", "craneops", app.Addr),
+		Route("/nothing", Verify("craneops", "CRANEOPS_SECRET", "provider nothing")),
+		"handle_errors {\nreverse_proxy "+failures.Addr+"\n}",
+	), Secrets()...)
 	for _, path := range []string{"/craneops", "/nothing"} {
 		t.Run(path, func(t *testing.T) {
-			d := craneops(`{"failed":true}`).to(path)
-			if a := g.exchange(t, d.whole(forgedLines()...)); a.status != http.StatusTeapot {
-				t.Errorf("answered %d", a.status)
+			d := CraneOps(`{"failed":true}`).To(path)
+			if a := g.Exchange(t, d.Whole(forgedLines()...)); a.Status != http.StatusTeapot {
+				t.Errorf("answered %d", a.Status)
 			}
-			got := failures.with(path)
+			got := failures.With(path)
 			if len(got) != 1 {
 				t.Fatalf("the error service received it %d times", len(got))
 			}
 			genuine(t, got[0])
-			if v := got[0].header.Get("Webhook-Verdict"); v != "" || len(got[0].body) != 0 {
-				t.Errorf("%d bytes that are said to be %q", len(got[0].body), v)
+			if v := got[0].Header.Get("Webhook-Verdict"); v != "" || len(got[0].Body) != 0 {
+				t.Errorf("%d bytes that are said to be %q", len(got[0].Body), v)
 			}
 		})
 	}
@@ -181,7 +181,7 @@ func TestNoTunnel(t *testing.T) {
 	t.Parallel()
 	g, app := craneopsGateway(t)
 	heard := make(chan string, 1)
-	app.answers(func(w http.ResponseWriter, _ *http.Request) {
+	app.Answers(func(w http.ResponseWriter, _ *http.Request) {
 		conn, buffered, err := http.NewResponseController(w).Hijack()
 		if err != nil {
 			heard <- err.Error()
@@ -194,11 +194,11 @@ func TestNoTunnel(t *testing.T) {
 		line, _ := buffered.ReadString('\n')
 		heard <- line
 	})
-	w := g.dial(t)
-	w.write(t, craneops(`{}`).whole("Connection: Upgrade", "Upgrade: websocket"), "unverified\n")
-	a, err := w.read()
-	if err == nil && (a.status == http.StatusSwitchingProtocols || a.status < http.StatusBadRequest) {
-		t.Errorf("answered %d", a.status)
+	w := g.Dial(t)
+	w.Write(t, CraneOps(`{}`).Whole("Connection: Upgrade", "Upgrade: websocket"), "unverified\n")
+	a, err := w.Read()
+	if err == nil && (a.Status == http.StatusSwitchingProtocols || a.Status < http.StatusBadRequest) {
+		t.Errorf("answered %d", a.Status)
 	}
 	if said := <-heard; said != "" {
 		t.Errorf("the application heard %q from the sender", said)

@@ -9,14 +9,14 @@ import (
 // TestForget: an operator has one event delivered again, and no other.
 func TestForget(t *testing.T) {
 	t.Parallel()
-	app := newApplication(t)
-	g := start(t, openSite(hook("/craneops", "craneops", app.addr)), secrets()...)
-	g.send(t, craneops(`{"one":1}`)).accepted(t)
-	g.send(t, craneops(`{"two":2}`)).accepted(t)
-	id := app.with("/craneops")[0].header.Get("Webhook-Id")
+	app := NewApplication(t)
+	g := Start(t, OpenSite(Hook("/craneops", "craneops", app.Addr)), Secrets()...)
+	g.Send(t, CraneOps(`{"one":1}`)).Accepted(t)
+	g.Send(t, CraneOps(`{"two":2}`)).Accepted(t)
+	id := app.With("/craneops")[0].Header.Get("Webhook-Id")
 
 	forget := func(id string) (string, int) {
-		return webhook(t, "", "forget", "--provider", "craneops", "--id", id, "--address", g.admin)
+		return webhook(t, "", "forget", "--provider", "craneops", "--id", id, "--address", g.Admin)
 	}
 	if said, code := forget(id); code != 0 || !strings.Contains(said, id) {
 		t.Fatalf("exit status %d: %s", code, said)
@@ -24,10 +24,10 @@ func TestForget(t *testing.T) {
 	if said, code := forget(id); code != 1 || !strings.Contains(said, "404") {
 		t.Errorf("a second time: exit status %d: %s", code, said)
 	}
-	g.send(t, craneops(`{"two":2}`)).duplicate(t)
-	g.send(t, craneops(`{"one":1}`)).accepted(t)
-	g.send(t, craneops(`{"one":1}`)).duplicate(t)
-	app.saw(t, 3)
+	g.Send(t, CraneOps(`{"two":2}`)).Duplicate(t)
+	g.Send(t, CraneOps(`{"one":1}`)).Accepted(t)
+	g.Send(t, CraneOps(`{"one":1}`)).Duplicate(t)
+	app.Saw(t, 3)
 }
 
 // TestForgetBySignedID: where the provider signs an id, the entry is found by
@@ -35,10 +35,10 @@ func TestForget(t *testing.T) {
 func TestForgetBySignedID(t *testing.T) {
 	t.Parallel()
 	const secret = "whsec_c3RhbmRhcmQgc3RhbmRhcmQgc3RhbmRhcmQg"
-	app := newApplication(t)
-	g := start(t, openSite(hook("/standard", "standard", app.addr)), "STANDARD_SECRET="+secret)
+	app := NewApplication(t)
+	g := Start(t, OpenSite(Hook("/standard", "standard", app.Addr)), "STANDARD_SECRET="+secret)
 	deliver := func(body string) string {
-		said, code := webhook(t, body, "send", "--scheme", "standard", "--secret", secret, "--id", "msg_1", "--to", "http://"+g.addr+"/standard", "-")
+		said, code := webhook(t, body, "send", "--scheme", "standard", "--secret", secret, "--id", "msg_1", "--to", "http://"+g.Addr+"/standard", "-")
 		if code != 0 {
 			t.Fatalf("exit status %d: %s", code, said)
 		}
@@ -46,36 +46,36 @@ func TestForgetBySignedID(t *testing.T) {
 	}
 	deliver(`{"one":1}`)
 	deliver(`{"one":"again"}`)
-	app.saw(t, 1)
-	if id := app.with("/standard")[0].header.Get("Webhook-Id"); id != "msg_1" {
+	app.Saw(t, 1)
+	if id := app.With("/standard")[0].Header.Get("Webhook-Id"); id != "msg_1" {
 		t.Errorf("Webhook-Id %q", id)
 	}
-	if said, code := webhook(t, "", "forget", "--provider", "standard", "--id", "msg_1", "--address", g.admin); code != 0 {
+	if said, code := webhook(t, "", "forget", "--provider", "standard", "--id", "msg_1", "--address", g.Admin); code != 0 {
 		t.Fatalf("exit status %d: %s", code, said)
 	}
 	deliver(`{"one":"again"}`)
-	app.saw(t, 2)
+	app.Saw(t, 2)
 }
 
 // TestForgetAfterFailedReload: Caddy keeps the admin endpoint of a configuration
 // that failed to load. The histories are still those of the one that runs.
 func TestForgetAfterFailedReload(t *testing.T) {
 	t.Parallel()
-	app := newApplication(t)
-	g := start(t, openSite(hook("/craneops", "craneops", app.addr)), secrets()...)
-	g.send(t, craneops(`{}`)).accepted(t)
-	id := app.all()[0].header.Get("Webhook-Id")
+	app := NewApplication(t)
+	g := Start(t, OpenSite(Hook("/craneops", "craneops", app.Addr)), Secrets()...)
+	g.Send(t, CraneOps(`{}`)).Accepted(t)
+	id := app.All()[0].Header.Get("Webhook-Id")
 	nowhere := filepath.Join(t.TempDir(), "nowhere", "history.db")
 	for _, site := range []string{
-		openSite(hook("/craneops", "craneops", app.addr, replayFile(nowhere))),
-		openSite(hook("/mceasy", "mceasy", app.addr, replayFile(nowhere))),
+		OpenSite(Hook("/craneops", "craneops", app.Addr, replayFile(nowhere))),
+		OpenSite(Hook("/mceasy", "mceasy", app.Addr, replayFile(nowhere))),
 	} {
-		if said, err := g.reload(t, site); err == nil {
+		if said, err := g.Reload(t, site); err == nil {
 			t.Fatalf("the reload succeeded:\n%s", said)
 		}
-		if said, code := webhook(t, "", "forget", "--provider", "craneops", "--id", id, "--address", g.admin); code != 0 {
+		if said, code := webhook(t, "", "forget", "--provider", "craneops", "--id", id, "--address", g.Admin); code != 0 {
 			t.Errorf("exit status %d: %s", code, said)
 		}
-		g.sendAfterReload(t, craneops(`{}`)).accepted(t)
+		g.SendAfterReload(t, CraneOps(`{}`)).Accepted(t)
 	}
 }

@@ -13,78 +13,78 @@ import (
 	"time"
 )
 
-// gateway is a running binary with one site on a free port.
-type gateway struct {
-	addr  string // of the site
-	admin string
-	log   *logBook
+// Gateway is a running binary with one site on a free port.
+type Gateway struct {
+	Addr  string // of the site
+	Admin string
+	Log   *LogBook
 
-	binary string
-	env    []string
-	config string
-	cmd    *exec.Cmd
-	exited chan struct{}
+	Binary string
+	Env    []string
+	Config string
+	Cmd    *exec.Cmd
+	Exited chan struct{}
 }
 
-// start runs the binary with the given contents of a site block. env adds to an
+// Start runs the binary with the given contents of a site block. env adds to an
 // otherwise bare environment; the value of every variable whose name ends in
 // SECRET is a canary: the test fails if the log holds it.
-func start(t *testing.T, site string, env ...string) *gateway {
+func Start(t *testing.T, site string, env ...string) *Gateway {
 	t.Helper()
-	return startBinary(t, binary(t), site, env...)
+	return StartBinary(t, Binary(t), site, env...)
 }
 
-func startBinary(t *testing.T, binary, site string, env ...string) *gateway {
+func StartBinary(t *testing.T, binary, site string, env ...string) *Gateway {
 	t.Helper()
 	for range 5 {
-		g := launch(t, binary, site, env)
-		if g.ready(t) {
+		g := Launch(t, binary, site, env)
+		if g.Ready(t) {
 			return g
 		}
-		if !strings.Contains(g.log.String(), "address already in use") {
-			t.Fatalf("the gateway did not start:\n%s", g.log)
+		if !strings.Contains(g.Log.String(), "address already in use") {
+			t.Fatalf("the gateway did not start:\n%s", g.Log)
 		}
 	}
 	t.Fatal("five times something else took the port")
 	return nil
 }
 
-func launch(t *testing.T, binary, site string, env []string) *gateway {
+func Launch(t *testing.T, binary, site string, env []string) *Gateway {
 	t.Helper()
 	dir := t.TempDir()
-	port, adminPort := freePort(t), freePort(t)
-	g := &gateway{
-		addr:   "127.0.0.1:" + port,
-		admin:  "127.0.0.1:" + adminPort,
-		log:    new(logBook),
-		binary: binary,
-		env:    append(append(bareEnv(dir), "E2E_PORT="+port, "E2E_ADMIN_PORT="+adminPort), env...),
-		config: filepath.Join(dir, "Caddyfile"),
-		exited: make(chan struct{}),
+	port, adminPort := FreePort(t), FreePort(t)
+	g := &Gateway{
+		Addr:   "127.0.0.1:" + port,
+		Admin:  "127.0.0.1:" + adminPort,
+		Log:    new(LogBook),
+		Binary: binary,
+		Env:    append(append(BareEnv(dir), "E2E_PORT="+port, "E2E_ADMIN_PORT="+adminPort), env...),
+		Config: filepath.Join(dir, "Caddyfile"),
+		Exited: make(chan struct{}),
 	}
 	g.write(t, site)
-	g.run(t)
+	g.Run(t)
 	return g
 }
 
-// run starts the process and stops it when the test has ended.
-func (g *gateway) run(t *testing.T) {
+// Run starts the process and stops it when the test has ended.
+func (g *Gateway) Run(t *testing.T) {
 	t.Helper()
-	g.cmd = g.command("run", "--config", g.config)
-	g.cmd.Stdout, g.cmd.Stderr = g.log, g.log
-	if err := g.cmd.Start(); err != nil {
+	g.Cmd = g.Command("run", "--config", g.Config)
+	g.Cmd.Stdout, g.Cmd.Stderr = g.Log, g.Log
+	if err := g.Cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	go func() {
-		_ = g.cmd.Wait()
-		close(g.exited)
-		g.log.notice.raise()
+		_ = g.Cmd.Wait()
+		close(g.Exited)
+		g.Log.Notice.Raise()
 	}()
-	t.Cleanup(func() { g.stop(t) })
+	t.Cleanup(func() { g.Stop(t) })
 }
 
-// bareEnv keeps the gateway away from the user's own files and variables.
-func bareEnv(dir string) []string {
+// BareEnv keeps the gateway away from the user's own files and variables.
+func BareEnv(dir string) []string {
 	return []string{
 		"PATH=" + os.Getenv("PATH"),
 		"HOME=" + dir,
@@ -93,16 +93,16 @@ func bareEnv(dir string) []string {
 	}
 }
 
-func (g *gateway) command(args ...string) *exec.Cmd {
-	cmd := exec.Command(g.binary, args...)
-	cmd.Env = g.env
+func (g *Gateway) Command(args ...string) *exec.Cmd {
+	cmd := exec.Command(g.Binary, args...)
+	cmd.Env = g.Env
 	return cmd
 }
 
 // write puts the site between what every gateway here needs: an admin endpoint
 // of its own, and a log that hides nothing. E2E_PROTOCOLS changes Caddy's
 // default protocols, E2E_LOG_LEVEL what is logged.
-func (g *gateway) write(t *testing.T, site string) {
+func (g *Gateway) write(t *testing.T, site string) {
 	t.Helper()
 	text := `{
 	admin 127.0.0.1:{$E2E_ADMIN_PORT}
@@ -122,61 +122,61 @@ func (g *gateway) write(t *testing.T, site string) {
 ` + site + `
 }
 `
-	if err := os.WriteFile(g.config, []byte(text), 0o600); err != nil {
+	if err := os.WriteFile(g.Config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// ready reports whether the configuration is served.
-func (g *gateway) ready(t *testing.T) bool {
+// Ready reports whether the configuration is served.
+func (g *Gateway) Ready(t *testing.T) bool {
 	t.Helper()
 	serving := false
-	await(t, &g.log.notice, "the gateway", func() bool {
-		_, serving = g.log.find(func(e entry) bool { return e.text("msg") == "serving initial configuration" })
-		return serving || g.gone()
+	Await(t, &g.Log.Notice, "the gateway", func() bool {
+		_, serving = g.Log.Find(func(e Entry) bool { return e.Text("msg") == "serving initial configuration" })
+		return serving || g.Gone()
 	})
 	return serving
 }
 
-func (g *gateway) gone() bool {
+func (g *Gateway) Gone() bool {
 	select {
-	case <-g.exited:
+	case <-g.Exited:
 		return true
 	default:
 		return false
 	}
 }
 
-// reload gives the running gateway another site, as an operator would.
-func (g *gateway) reload(t *testing.T, site string) (string, error) {
+// Reload gives the running gateway another site, as an operator would.
+func (g *Gateway) Reload(t *testing.T, site string) (string, error) {
 	t.Helper()
 	g.write(t, site)
-	said, err := g.command("reload", "--config", g.config, "--address", g.admin).CombinedOutput()
+	said, err := g.Command("reload", "--config", g.Config, "--address", g.Admin).CombinedOutput()
 	return string(said), err
 }
 
-func (g *gateway) stop(t *testing.T) {
-	err := g.cmd.Process.Signal(syscall.SIGTERM)
+func (g *Gateway) Stop(t *testing.T) {
+	err := g.Cmd.Process.Signal(syscall.SIGTERM)
 	if err != nil && !errors.Is(err, os.ErrProcessDone) {
 		t.Error(err)
 	}
 	select {
-	case <-g.exited:
-	case <-time.After(patience):
-		t.Errorf("the gateway did not stop within %v", patience)
-		_ = g.cmd.Process.Kill()
-		<-g.exited
+	case <-g.Exited:
+	case <-time.After(Patience):
+		t.Errorf("the gateway did not stop within %v", Patience)
+		_ = g.Cmd.Process.Kill()
+		<-g.Exited
 	}
 	g.inspect(t)
 	if t.Failed() {
-		t.Logf("the gateway's log:\n%s", lastLines(g.log.String()))
+		t.Logf("the gateway's log:\n%s", LastLines(g.Log.String()))
 	}
 }
 
 // inspect looks for what no log may ever hold.
-func (g *gateway) inspect(t *testing.T) {
-	log := g.log.String()
-	for _, variable := range g.env {
+func (g *Gateway) inspect(t *testing.T) {
+	log := g.Log.String()
+	for _, variable := range g.Env {
 		name, value, _ := strings.Cut(variable, "=")
 		if strings.HasSuffix(name, "SECRET") && value != "" && strings.Contains(log, value) {
 			t.Errorf("the log holds the value of %s", name)
@@ -189,8 +189,8 @@ func (g *gateway) inspect(t *testing.T) {
 	}
 }
 
-// lastLines is enough of a log to see what happened, and no more.
-func lastLines(log string) string {
+// LastLines is enough of a log to see what happened, and no more.
+func LastLines(log string) string {
 	const lines, length = 10, 600
 	var last []string
 	for line := range strings.Lines(log) {
@@ -202,10 +202,10 @@ func lastLines(log string) string {
 	return strings.Join(last[max(0, len(last)-lines):], "")
 }
 
-// ask is a request to the admin endpoint.
-func (g *gateway) ask(t *testing.T, method, path, body string) (int, string) {
+// Ask is a request to the admin endpoint.
+func (g *Gateway) Ask(t *testing.T, method, path, body string) (int, string) {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), method, "http://"+g.admin+path, strings.NewReader(body))
+	r, err := http.NewRequestWithContext(t.Context(), method, "http://"+g.Admin+path, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -222,37 +222,37 @@ func (g *gateway) ask(t *testing.T, method, path, body string) (int, string) {
 	return response.StatusCode, string(said)
 }
 
-func (g *gateway) mustReload(t *testing.T, site string) {
+func (g *Gateway) MustReload(t *testing.T, site string) {
 	t.Helper()
-	if said, err := g.reload(t, site); err != nil {
+	if said, err := g.Reload(t, site); err != nil {
 		t.Fatalf("reloading: %v\n%s", err, said)
 	}
 }
 
-// kill ends a gateway as the kernel would that needs its memory.
-func (g *gateway) kill(t *testing.T) {
+// Kill ends a gateway as the kernel would that needs its memory.
+func (g *Gateway) Kill(t *testing.T) {
 	t.Helper()
-	if err := g.cmd.Process.Signal(syscall.SIGKILL); err != nil {
+	if err := g.Cmd.Process.Signal(syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	<-g.exited
+	<-g.Exited
 }
 
-// restart starts a gateway that has ended once more: the same
+// Restart starts a gateway that has ended once more: the same
 // address, the same configuration, another process.
-func (old *gateway) restart(t *testing.T) *gateway {
+func (old *Gateway) Restart(t *testing.T) *Gateway {
 	t.Helper()
 	for range 5 {
-		g := &gateway{
-			addr: old.addr, admin: old.admin, binary: old.binary, env: old.env, config: old.config,
-			log: new(logBook), exited: make(chan struct{}),
+		g := &Gateway{
+			Addr: old.Addr, Admin: old.Admin, Binary: old.Binary, Env: old.Env, Config: old.Config,
+			Log: new(LogBook), Exited: make(chan struct{}),
 		}
-		g.run(t)
-		if g.ready(t) {
+		g.Run(t)
+		if g.Ready(t) {
 			return g
 		}
-		if !strings.Contains(g.log.String(), "address already in use") {
-			t.Fatalf("the gateway did not start again:\n%s", g.log)
+		if !strings.Contains(g.Log.String(), "address already in use") {
+			t.Fatalf("the gateway did not start again:\n%s", g.Log)
 		}
 	}
 	t.Fatal("five times something else took the port")

@@ -13,19 +13,19 @@ import (
 // TestZoomHandshakeOfItsLibrary: Zoom's own library answers the same.
 func TestZoomHandshakeOfItsLibrary(t *testing.T) {
 	t.Parallel()
-	needs(t, "node")
-	needs(t, "npm")
+	Needs(t, "node")
+	Needs(t, "npm")
 	if err := installedOfficial(); err != nil {
 		t.Fatal(err)
 	}
-	app := newApplication(t)
-	g := start(t, openSite(route("/zoom", verify("zoom", "ZOOM_SECRET", "handshake"), "reverse_proxy "+app.addr)), "ZOOM_SECRET="+zoomSecret)
+	app := NewApplication(t)
+	g := Start(t, OpenSite(Route("/zoom", Verify("zoom", "ZOOM_SECRET", "handshake"), "reverse_proxy "+app.Addr)), "ZOOM_SECRET="+zoomSecret)
 	const body = `{"payload":{"plainToken":"qgg8vlvZRS6UYooatFL8Aw"},"event_ts":1654503849680,"event":"endpoint.url_validation"}`
 	d := v0("/zoom", "x-zm-signature", "x-zm-request-timestamp", zoomSecret, body, time.Now())
 
 	headers := map[string]string{}
-	for _, h := range d.headers {
-		headers[h.name] = h.value
+	for _, h := range d.Headers {
+		headers[h.Name] = h.Value
 	}
 	asked, err := json.Marshal(map[string]any{"secret": zoomSecret, "headers": headers, "body": body})
 	if err != nil {
@@ -44,13 +44,13 @@ func TestZoomHandshakeOfItsLibrary(t *testing.T) {
 	if err := json.Unmarshal(said, &theirs); err != nil {
 		t.Fatalf("%s: %v", said, err)
 	}
-	ours := g.send(t, d)
+	ours := g.Send(t, d)
 	var want, got map[string]string
 	if err := json.Unmarshal([]byte(theirs.Body), &want); err != nil || theirs.Status != http.StatusOK || len(want) != 2 {
 		t.Fatalf("the library answers %s: %v", said, err)
 	}
-	if err := json.Unmarshal(ours.body, &got); err != nil || ours.status != http.StatusOK {
-		t.Fatalf("answered %d %q: %v", ours.status, ours.body, err)
+	if err := json.Unmarshal(ours.Body, &got); err != nil || ours.Status != http.StatusOK {
+		t.Fatalf("answered %d %q: %v", ours.Status, ours.Body, err)
 	}
 	for _, name := range []string{"plainToken", "encryptedToken"} {
 		if want[name] == "" || got[name] != want[name] {

@@ -16,12 +16,12 @@ const (
 )
 
 // v0 signs as Slack and Zoom do.
-func v0(path, signature, timestamp, secret, body string, at time.Time) delivery {
-	t := unix(at)
-	return delivery{method: http.MethodPost, path: path, body: []byte(body), headers: []header{
+func v0(path, signature, timestamp, secret, body string, at time.Time) Delivery {
+	t := Unix(at)
+	return Delivery{Method: http.MethodPost, Path: path, Body: []byte(body), Headers: []Header{
 		{"Content-Type", "application/json"},
 		{timestamp, t},
-		{signature, "v0=" + hexMAC(secret, "v0:", t, ":", body)},
+		{signature, "v0=" + HexMAC(secret, "v0:", t, ":", body)},
 	}}
 }
 
@@ -29,67 +29,67 @@ func v0(path, signature, timestamp, secret, body string, at time.Time) delivery 
 // at the edge, and never by the application.
 func TestHandshakes(t *testing.T) {
 	t.Parallel()
-	app := newApplication(t)
-	g := start(t, openSite(
-		route("/slack", verify("slack", "SLACK_SECRET", "handshake"), "reverse_proxy "+app.addr),
-		route("/zoom", verify("zoom", "ZOOM_SECRET", "handshake"), "reverse_proxy "+app.addr),
-		route("/meta", verify("meta", "META_SECRET", "handshake {env.META_VERIFY_TOKEN}"), "reverse_proxy "+app.addr),
-		route("/off", verify("meta", "META_SECRET", "provider off"), "reverse_proxy "+app.addr),
+	app := NewApplication(t)
+	g := Start(t, OpenSite(
+		Route("/slack", Verify("slack", "SLACK_SECRET", "handshake"), "reverse_proxy "+app.Addr),
+		Route("/zoom", Verify("zoom", "ZOOM_SECRET", "handshake"), "reverse_proxy "+app.Addr),
+		Route("/meta", Verify("meta", "META_SECRET", "handshake {env.META_VERIFY_TOKEN}"), "reverse_proxy "+app.Addr),
+		Route("/off", Verify("meta", "META_SECRET", "provider off"), "reverse_proxy "+app.Addr),
 	), "SLACK_SECRET="+slackSecret, "ZOOM_SECRET="+zoomSecret, "META_SECRET="+metaSecret, "META_VERIFY_TOKEN="+verifyToken)
 
-	slack := func(body string) delivery {
+	slack := func(body string) Delivery {
 		return v0("/slack", "X-Slack-Signature", "X-Slack-Request-Timestamp", slackSecret, body, time.Now())
 	}
-	zoom := func(body string) delivery {
+	zoom := func(body string) Delivery {
 		return v0("/zoom", "x-zm-signature", "x-zm-request-timestamp", zoomSecret, body, time.Now())
 	}
-	meta := func(path, token string) delivery {
-		return delivery{method: http.MethodGet, path: path + "?hub.mode=subscribe&hub.challenge=1158201444&hub.verify_token=" + token}
+	meta := func(path, token string) Delivery {
+		return Delivery{Method: http.MethodGet, Path: path + "?hub.mode=subscribe&hub.challenge=1158201444&hub.verify_token=" + token}
 	}
-	answered := func(a answer, contentType, body string) {
+	answered := func(a Answer, contentType, body string) {
 		t.Helper()
-		if a.status != http.StatusOK || string(a.body) != body || a.header.Get("Content-Type") != contentType {
-			t.Errorf("answered %d %s %q, not %s %q", a.status, a.header.Get("Content-Type"), a.body, contentType, body)
+		if a.Status != http.StatusOK || string(a.Body) != body || a.Header.Get("Content-Type") != contentType {
+			t.Errorf("answered %d %s %q, not %s %q", a.Status, a.Header.Get("Content-Type"), a.Body, contentType, body)
 		}
-		if a.header.Get("X-Content-Type-Options") != "nosniff" || a.verdict() != "" {
-			t.Errorf("headers %v", a.header)
+		if a.Header.Get("X-Content-Type-Options") != "nosniff" || a.Verdict() != "" {
+			t.Errorf("headers %v", a.Header)
 		}
 	}
 	const challenge, token = `{"token":"t","challenge":"3eZbrw1aBm2r","type":"url_verification"}`, "qgg8vlvZRS6UYooatFL8Aw"
 	validation := strings.Replace(`{"payload":{"plainToken":"TOKEN"},"event":"endpoint.url_validation"}`, "TOKEN", token, 1)
 
-	answered(g.send(t, slack(challenge)), "text/plain; charset=utf-8", "3eZbrw1aBm2r")
-	answered(g.send(t, slack(challenge)), "text/plain; charset=utf-8", "3eZbrw1aBm2r")
-	answered(g.send(t, zoom(validation)), "application/json",
-		`{"plainToken":"`+token+`","encryptedToken":"`+hexMAC(zoomSecret, token)+`"}`)
-	answered(g.send(t, meta("/meta", verifyToken)), "text/plain; charset=utf-8", "1158201444")
+	answered(g.Send(t, slack(challenge)), "text/plain; charset=utf-8", "3eZbrw1aBm2r")
+	answered(g.Send(t, slack(challenge)), "text/plain; charset=utf-8", "3eZbrw1aBm2r")
+	answered(g.Send(t, zoom(validation)), "application/json",
+		`{"plainToken":"`+token+`","encryptedToken":"`+HexMAC(zoomSecret, token)+`"}`)
+	answered(g.Send(t, meta("/meta", verifyToken)), "text/plain; charset=utf-8", "1158201444")
 
-	g.send(t, slack(challenge).saying([]byte(strings.Replace(challenge, "3eZ", "4eZ", 1)))).rejected(t, "signature_mismatch")
-	g.send(t, zoom(validation).without("x-zm-signature")).rejected(t, "missing_signature")
+	g.Send(t, slack(challenge).Saying([]byte(strings.Replace(challenge, "3eZ", "4eZ", 1)))).Rejected(t, "signature_mismatch")
+	g.Send(t, zoom(validation).Without("x-zm-signature")).Rejected(t, "missing_signature")
 	// It would be the signature of a delivery.
-	g.send(t, zoom(strings.Replace(validation, token, "v0:1654503849:{}", 1))).rejected(t, "malformed_signature")
-	g.send(t, meta("/meta", "wrong")).rejected(t, "signature_mismatch")
-	g.send(t, meta("/off", verifyToken)).rejected(t, "method_not_allowed")
-	if n := app.arrivals(); n != 0 {
+	g.Send(t, zoom(strings.Replace(validation, token, "v0:1654503849:{}", 1))).Rejected(t, "malformed_signature")
+	g.Send(t, meta("/meta", "wrong")).Rejected(t, "signature_mismatch")
+	g.Send(t, meta("/off", verifyToken)).Rejected(t, "method_not_allowed")
+	if n := app.Arrivals(); n != 0 {
 		t.Fatalf("%d handshakes reached the application", n)
 	}
 
 	// The token is in the query, which Caddy's own log has unless it is filtered.
-	if e, found := g.log.find(func(e entry) bool {
-		return e.text("logger") == "http.handlers.verify_webhook" && strings.Contains(fmt.Sprint(e), verifyToken)
+	if e, found := g.Log.Find(func(e Entry) bool {
+		return e.Text("logger") == "http.handlers.verify_webhook" && strings.Contains(fmt.Sprint(e), verifyToken)
 	}); found {
 		t.Errorf("the log says %v", e)
 	}
-	if _, found := g.log.find(func(e entry) bool { return e.text("msg") == "handshake answered" && e.text("provider") == "meta" }); !found {
+	if _, found := g.Log.Find(func(e Entry) bool { return e.Text("msg") == "handshake answered" && e.Text("provider") == "meta" }); !found {
 		t.Error("the log says nothing of Meta's handshake")
 	}
 
 	d := slack(`{"type":"event_callback","event_id":"Ev1","event":{"type":"message"}}`)
-	g.send(t, d).accepted(t)
-	g.send(t, d).duplicate(t)
-	if got := app.with("/slack"); len(got) != 1 || got[0].header.Get("Webhook-Event") != "message" {
+	g.Send(t, d).Accepted(t)
+	g.Send(t, d).Duplicate(t)
+	if got := app.With("/slack"); len(got) != 1 || got[0].Header.Get("Webhook-Event") != "message" {
 		t.Errorf("%d deliveries", len(got))
 	} else {
-		got[0].carries(t, d)
+		got[0].Carries(t, d)
 	}
 }

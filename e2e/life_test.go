@@ -18,52 +18,52 @@ const inFlight = 200
 // has, however it is told to stop.
 func TestStopInFlight(t *testing.T) {
 	t.Parallel()
-	for name, stop := range map[string]func(g *gateway) error{
-		"SIGTERM":        func(g *gateway) error { return g.cmd.Process.Signal(syscall.SIGTERM) },
-		"hooklatch stop": func(g *gateway) error { return g.command("stop", "--address", g.admin).Run() },
+	for name, stop := range map[string]func(g *Gateway) error{
+		"SIGTERM":        func(g *Gateway) error { return g.Cmd.Process.Signal(syscall.SIGTERM) },
+		"hooklatch stop": func(g *Gateway) error { return g.Command("stop", "--address", g.Admin).Run() },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			app := newApplication(t)
+			app := NewApplication(t)
 			history := replayFile(filepath.Join(t.TempDir(), "history.db"))
-			g := start(t, openSite(hook("/craneops", "craneops", app.addr, history, "answer_within 1h")), secrets()...)
+			g := Start(t, OpenSite(Hook("/craneops", "craneops", app.Addr, history, "answer_within 1h")), Secrets()...)
 			release := make(chan struct{})
 			free := closing(release)
 			defer free()
-			app.answers(until(release, http.StatusOK))
+			app.Answers(Until(release, http.StatusOK))
 
 			var senders sync.WaitGroup
-			each := func(f func(d delivery)) {
+			each := func(f func(d Delivery)) {
 				for n := range inFlight {
-					senders.Go(func() { f(craneops(fmt.Sprintf(`{"n":%d}`, n))) })
+					senders.Go(func() { f(CraneOps(fmt.Sprintf(`{"n":%d}`, n))) })
 				}
 			}
-			each(func(d delivery) {
-				a, err := sendGo(t, g, d)
+			each(func(d Delivery) {
+				a, err := SendGo(t, g, d)
 				if err != nil {
-					t.Errorf("%s: %v", d.body, err)
+					t.Errorf("%s: %v", d.Body, err)
 					return
 				}
-				a.accepted(t)
+				a.Accepted(t)
 			})
-			app.awaitArrivals(t, inFlight)
+			app.AwaitArrivals(t, inFlight)
 			stopped := make(chan error, 1)
 			go func() { stopped <- stop(g) }() // the command returns at the end
-			g.log.await(t, "the stop", func(e entry) bool { return strings.HasPrefix(e.text("msg"), "servers shutting down") })
+			g.Log.Await(t, "the stop", func(e Entry) bool { return strings.HasPrefix(e.Text("msg"), "servers shutting down") })
 			free()
 			senders.Wait()
 			if err := <-stopped; err != nil {
 				t.Error(err)
 			}
-			await(t, &g.log.notice, "the gateway's end", g.gone)
-			if code := g.cmd.ProcessState.ExitCode(); code != 0 {
+			Await(t, &g.Log.Notice, "the gateway's end", g.Gone)
+			if code := g.Cmd.ProcessState.ExitCode(); code != 0 {
 				t.Errorf("exit status %d", code)
 			}
 
-			g = g.restart(t)
-			each(func(d delivery) { g.send(t, d).duplicate(t) })
+			g = g.Restart(t)
+			each(func(d Delivery) { g.Send(t, d).Duplicate(t) })
 			senders.Wait()
-			app.saw(t, inFlight)
+			app.Saw(t, inFlight)
 		})
 	}
 }
@@ -75,16 +75,16 @@ func TestStopInFlight(t *testing.T) {
 func TestRestartBehindProxy(t *testing.T) {
 	t.Parallel()
 	const total = 2000
-	app := newApplication(t)
+	app := NewApplication(t)
 	history := replayFile(filepath.Join(t.TempDir(), "history.db"))
-	inner := start(t, openSite(hook("/craneops", "craneops", app.addr, history)), secrets()...)
-	edge := start(t, bareSite(route("/", `reverse_proxy `+inner.addr+` {
+	inner := Start(t, OpenSite(Hook("/craneops", "craneops", app.Addr, history)), Secrets()...)
+	edge := Start(t, BareSite(Route("/", `reverse_proxy `+inner.Addr+` {
 		lb_try_duration 30s
 	}`)))
 	tr := newTraffic(app, total, edge)
 	tr.run(t, func() {
-		inner.stop(t)
-		inner = inner.restart(t)
+		inner.Stop(t)
+		inner = inner.Restart(t)
 	})
 	for why, n := range tr.refused {
 		if why != "502 " {
@@ -106,56 +106,56 @@ func TestRestartBehindProxy(t *testing.T) {
 // changes it and takes it away, while another route keeps its history.
 func TestAdminRoutes(t *testing.T) {
 	t.Parallel()
-	app := newApplication(t)
-	g := start(t, openSite(hook("/craneops", "craneops", app.addr)), append(secrets(), "NEXT_SECRET="+nextCraneopsSecret)...)
-	g.send(t, craneops(`{"before":1}`)).accepted(t)
+	app := NewApplication(t)
+	g := Start(t, OpenSite(Hook("/craneops", "craneops", app.Addr)), append(Secrets(), "NEXT_SECRET="+nextCraneopsSecret)...)
+	g.Send(t, CraneOps(`{"before":1}`)).Accepted(t)
 
 	const routes, id = "/config/apps/http/servers/srv0/routes", "/id/added"
 	const shown = `{"handler":"headers","response":{"deferred":true,"set":{"X-Verdict":["{http.verify_webhook.verdict}"],"X-Reason":["{http.verify_webhook.reason}"]}}}`
 	added := func(handler string) string {
 		return `{"@id":"added","match":[{"path":["/added"]}],"terminal":true,"handle":[` + shown + `,` + handler +
-			`,{"handler":"reverse_proxy","upstreams":[{"dial":"` + app.addr + `"}]}]}`
+			`,{"handler":"reverse_proxy","upstreams":[{"dial":"` + app.Addr + `"}]}]}`
 	}
 	handler := func(secret string) string {
 		return `{"@id":"handler","handler":"verify_webhook","scheme":"craneops","provider":"added","secrets":["{env.` + secret + `}"]}`
 	}
 	must := func(method, path, body string) {
 		t.Helper()
-		if code, said := g.ask(t, method, path, body); code != http.StatusOK {
+		if code, said := g.Ask(t, method, path, body); code != http.StatusOK {
 			t.Fatalf("%s %s: %d %s", method, path, code, said)
 		}
 	}
-	to := func(body string) delivery { return craneops(body).to("/added") }
-	resigned := func(body string) delivery {
-		return to(body).with("X-CraneOps-Signature", hexMAC(nextCraneopsSecret, body))
+	to := func(body string) Delivery { return CraneOps(body).To("/added") }
+	resigned := func(body string) Delivery {
+		return to(body).With("X-CraneOps-Signature", HexMAC(nextCraneopsSecret, body))
 	}
 
-	g.sendAfterReload(t, to(`{"n":1}`)).is(t, http.StatusNotFound, "", "")
+	g.SendAfterReload(t, to(`{"n":1}`)).Is(t, http.StatusNotFound, "", "")
 	must(http.MethodPut, routes+"/0", added(handler("CRANEOPS_SECRET")))
-	g.sendAfterReload(t, to(`{"n":1}`)).accepted(t)
-	g.sendAfterReload(t, to(`{"n":1}`)).duplicate(t)
-	g.sendAfterReload(t, resigned(`{"n":2}`)).rejected(t, "signature_mismatch")
+	g.SendAfterReload(t, to(`{"n":1}`)).Accepted(t)
+	g.SendAfterReload(t, to(`{"n":1}`)).Duplicate(t)
+	g.SendAfterReload(t, resigned(`{"n":2}`)).Rejected(t, "signature_mismatch")
 
 	must(http.MethodPatch, "/id/handler/secrets/0", `"{env.NEXT_SECRET}"`)
-	g.sendAfterReload(t, to(`{"n":2}`)).rejected(t, "signature_mismatch")
-	g.sendAfterReload(t, resigned(`{"n":2}`)).accepted(t)
-	g.sendAfterReload(t, resigned(`{"n":1}`)).duplicate(t)
+	g.SendAfterReload(t, to(`{"n":2}`)).Rejected(t, "signature_mismatch")
+	g.SendAfterReload(t, resigned(`{"n":2}`)).Accepted(t)
+	g.SendAfterReload(t, resigned(`{"n":1}`)).Duplicate(t)
 
 	for body, why := range map[string]string{
 		added(handler("NOT_SET")): "{env.NOT_SET} is not there or empty",
 		added(strings.Replace(handler("NEXT_SECRET"), `"added"`, `"craneops"`, 1)):               "another handler has the label",
 		added(strings.Replace(handler("NEXT_SECRET"), `"scheme"`, `"max_bodies":1,"scheme"`, 1)): "max_bodies",
 	} {
-		if code, said := g.ask(t, http.MethodPatch, id, body); code != http.StatusInternalServerError || !strings.Contains(said, why) {
+		if code, said := g.Ask(t, http.MethodPatch, id, body); code != http.StatusInternalServerError || !strings.Contains(said, why) {
 			t.Errorf("%d %s without %q", code, said, why)
 		}
-		g.sendAfterReload(t, resigned(`{"n":2}`)).duplicate(t)
+		g.SendAfterReload(t, resigned(`{"n":2}`)).Duplicate(t)
 	}
 
 	must(http.MethodDelete, id, "")
-	g.sendAfterReload(t, resigned(`{"n":3}`)).is(t, http.StatusNotFound, "", "")
-	g.sendAfterReload(t, craneops(`{"before":1}`)).duplicate(t)
-	app.saw(t, 3)
+	g.SendAfterReload(t, resigned(`{"n":3}`)).Is(t, http.StatusNotFound, "", "")
+	g.SendAfterReload(t, CraneOps(`{"before":1}`)).Duplicate(t)
+	app.Saw(t, 3)
 }
 
 // TestAdapted: what adapt prints is a configuration that does the same, loaded
@@ -163,15 +163,15 @@ func TestAdminRoutes(t *testing.T) {
 func TestAdapted(t *testing.T) {
 	t.Parallel()
 	g, app := craneopsGateway(t)
-	g.send(t, craneops(`{}`)).accepted(t)
-	adapted, err := g.command("adapt", "--config", g.config).Output()
+	g.Send(t, CraneOps(`{}`)).Accepted(t)
+	adapted, err := g.Command("adapt", "--config", g.Config).Output()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if strings.Contains(string(adapted), craneopsSecret) {
+	if strings.Contains(string(adapted), CraneOpsSecret) {
 		t.Error("adapt prints the secret")
 	}
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+g.admin+"/load", strings.NewReader(string(adapted)))
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+g.Admin+"/load", strings.NewReader(string(adapted)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -185,7 +185,7 @@ func TestAdapted(t *testing.T) {
 	if response.StatusCode != http.StatusOK {
 		t.Fatalf("answered %d", response.StatusCode)
 	}
-	g.sendAfterReload(t, craneops(`{}`)).duplicate(t)
-	g.sendAfterReload(t, craneops(`{"new":1}`)).accepted(t)
-	app.saw(t, 2)
+	g.SendAfterReload(t, CraneOps(`{}`)).Duplicate(t)
+	g.SendAfterReload(t, CraneOps(`{"new":1}`)).Accepted(t)
+	app.Saw(t, 2)
 }

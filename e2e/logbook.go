@@ -8,37 +8,37 @@ import (
 	"testing"
 )
 
-// logBook keeps what a gateway writes, and can be waited on.
-type logBook struct {
-	notice notice
+// LogBook keeps what a gateway writes, and can be waited on.
+type LogBook struct {
+	Notice Notice
 	mu     sync.Mutex
 	text   bytes.Buffer
 }
 
-func (b *logBook) Write(p []byte) (int, error) {
+func (b *LogBook) Write(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	defer b.notice.raise()
+	defer b.Notice.Raise()
 	return b.text.Write(p)
 }
 
-func (b *logBook) String() string {
+func (b *LogBook) String() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.text.String()
 }
 
-// entry is one line of a JSON log.
-type entry map[string]any
+// Entry is one line of a JSON log.
+type Entry map[string]any
 
-func (e entry) text(key string) string {
+func (e Entry) Text(key string) string {
 	s, _ := e[key].(string)
 	return s
 }
 
-func (b *logBook) find(matches func(entry) bool) (entry, bool) {
+func (b *LogBook) Find(matches func(Entry) bool) (Entry, bool) {
 	for line := range strings.SplitSeq(b.String(), "\n") {
-		var e entry
+		var e Entry
 		if json.Unmarshal([]byte(line), &e) == nil && matches(e) {
 			return e, true
 		}
@@ -46,26 +46,26 @@ func (b *logBook) find(matches func(entry) bool) (entry, bool) {
 	return nil, false
 }
 
-// await returns the first entry that matches.
-func (b *logBook) await(t *testing.T, what string, matches func(entry) bool) entry {
+// Await returns the first entry that matches.
+func (b *LogBook) Await(t *testing.T, what string, matches func(Entry) bool) Entry {
 	t.Helper()
-	var found entry
-	await(t, &b.notice, what+" in the log", func() bool {
-		e, ok := b.find(matches)
+	var found Entry
+	Await(t, &b.Notice, what+" in the log", func() bool {
+		e, ok := b.Find(matches)
 		found = e
 		return ok
 	})
 	return found
 }
 
-// awaitLines waits for a number of lines in the log.
-func (g *gateway) awaitLines(t *testing.T, what string, n int, is func(string) bool) {
+// AwaitLines waits for a number of lines in the log.
+func (g *Gateway) AwaitLines(t *testing.T, what string, n int, is func(string) bool) {
 	t.Helper()
-	await(t, &g.log.notice, what+" in the log", func() bool { return g.lines(is) >= n })
+	Await(t, &g.Log.Notice, what+" in the log", func() bool { return g.Lines(is) >= n })
 }
 
-func (g *gateway) lines(is func(string) bool) (n int) {
-	for line := range strings.Lines(g.log.String()) {
+func (g *Gateway) Lines(is func(string) bool) (n int) {
+	for line := range strings.Lines(g.Log.String()) {
 		if is(line) {
 			n++
 		}

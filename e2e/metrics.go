@@ -15,10 +15,10 @@ type metrics map[string]float64
 
 var schemeLabel = regexp.MustCompile(`,scheme="[a-z0-9_-]+"`)
 
-const metricsPrefix = "caddy_verify_webhook_"
+const MetricsPrefix = "caddy_verify_webhook_"
 
-// metricsText is what Prometheus would read at the address.
-func metricsText(t *testing.T, addr string) string {
+// MetricsText is what Prometheus would read at the address.
+func MetricsText(t *testing.T, addr string) string {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+addr+"/metrics", nil)
 	if err != nil {
@@ -36,11 +36,11 @@ func metricsText(t *testing.T, addr string) string {
 	return string(text)
 }
 
-func metricsOf(t *testing.T, addr string) metrics {
+func MetricsOf(t *testing.T, addr string) metrics {
 	t.Helper()
 	m := metrics{}
-	for line := range strings.Lines(metricsText(t, addr)) {
-		name, ok := strings.CutPrefix(strings.TrimSpace(line), metricsPrefix)
+	for line := range strings.Lines(MetricsText(t, addr)) {
+		name, ok := strings.CutPrefix(strings.TrimSpace(line), MetricsPrefix)
 		if !ok {
 			continue
 		}
@@ -58,7 +58,7 @@ func metricsOf(t *testing.T, addr string) metrics {
 	return m
 }
 
-// requests counts those of a provider that ended with a verdict and a reason.
-func (m metrics) requests(provider, verdict, reason string) float64 {
+// Requests counts those of a provider that ended with a verdict and a reason.
+func (m metrics) Requests(provider, verdict, reason string) float64 {
 	return m[`requests_total{provider="`+provider+`",reason="`+reason+`",verdict="`+verdict+`"}`]
 }

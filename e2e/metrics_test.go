@@ -19,58 +19,58 @@ const payloadCanary = "e2e-canary-payload-9Xw4Tm"
 // which writes down all they are told; traces are on the standard output too.
 func TestNothingTellsASecret(t *testing.T) {
 	t.Parallel()
-	app := newApplication(t)
-	g := start(t, openSite(
-		route("/craneops", "tracing", verify("craneops", "CRANEOPS_SECRET", signUpstream), "reverse_proxy "+app.addr),
-		route("/cryptr", "tracing", verify("cryptr", "CRYPTR_SECRET", signUpstream), "reverse_proxy "+app.addr),
-		route("/down", "tracing", verify("craneops", "CRANEOPS_SECRET", "provider down"), "error 500"),
-		route("/late", "tracing", verify("craneops", "CRANEOPS_SECRET", "provider late", "replay redis redis://127.0.0.1:1"), "reverse_proxy "+app.addr),
+	app := NewApplication(t)
+	g := Start(t, OpenSite(
+		Route("/craneops", "tracing", Verify("craneops", "CRANEOPS_SECRET", signUpstream), "reverse_proxy "+app.Addr),
+		Route("/cryptr", "tracing", Verify("cryptr", "CRYPTR_SECRET", signUpstream), "reverse_proxy "+app.Addr),
+		Route("/down", "tracing", Verify("craneops", "CRANEOPS_SECRET", "provider down"), "error 500"),
+		Route("/late", "tracing", Verify("craneops", "CRANEOPS_SECRET", "provider late", "replay redis redis://127.0.0.1:1"), "reverse_proxy "+app.Addr),
 	), append(signingSecrets(), "OTEL_TRACES_EXPORTER=console", "OTEL_BSP_SCHEDULE_DELAY=50")...)
 
 	body := fmt.Sprintf(`{"event":"e","secret":%q}`, payloadCanary)
-	forged := craneops(body + " ").saying([]byte(body))
-	stale := cryptr(body, time.Now().Add(-time.Hour))
-	g.send(t, craneops(body)).accepted(t)
-	g.send(t, craneops(body)).duplicate(t)
-	g.send(t, forged).rejected(t, "signature_mismatch")
-	g.send(t, stale).rejected(t, "stale")
-	g.send(t, cryptr(body, time.Now())).accepted(t)
-	g.send(t, craneops(body).with("X-CraneOps-Event", "another")).rejected(t, "conflict")
-	g.send(t, craneops(body).to("/down")).is(t, http.StatusInternalServerError, "accepted", "no_answer")
-	g.send(t, craneops(body).to("/late")).rejected(t, "store_unavailable")
+	forged := CraneOps(body + " ").Saying([]byte(body))
+	stale := Cryptr(body, time.Now().Add(-time.Hour))
+	g.Send(t, CraneOps(body)).Accepted(t)
+	g.Send(t, CraneOps(body)).Duplicate(t)
+	g.Send(t, forged).Rejected(t, "signature_mismatch")
+	g.Send(t, stale).Rejected(t, "stale")
+	g.Send(t, Cryptr(body, time.Now())).Accepted(t)
+	g.Send(t, CraneOps(body).With("X-CraneOps-Event", "another")).Rejected(t, "conflict")
+	g.Send(t, CraneOps(body).To("/down")).Is(t, http.StatusInternalServerError, "accepted", "no_answer")
+	g.Send(t, CraneOps(body).To("/late")).Rejected(t, "store_unavailable")
 
-	app.saw(t, 2)
+	app.Saw(t, 2)
 	forbidden := []string{
 		payloadCanary, body, hex.EncodeToString([]byte(payloadCanary)),
-		craneopsSecret, cryptrSecret, newSigningSecret, oldSigningSecret,
+		CraneOpsSecret, CryptrSecret, newSigningSecret, oldSigningSecret,
 		strings.TrimPrefix(newSigningSecret, "whsec_"), strings.TrimPrefix(oldSigningSecret, "whsec_"),
-		craneops(body).get("X-CraneOps-Signature"), // also what the forged one should have had
-		craneops(body + " ").get("X-CraneOps-Signature"),
+		CraneOps(body).Get("X-CraneOps-Signature"), // also what the forged one should have had
+		CraneOps(body + " ").Get("X-CraneOps-Signature"),
 	}
-	for _, r := range app.all() {
-		_, mac, _ := strings.Cut(r.header.Get("Webhook-Signature"), "v1,")
+	for _, r := range app.All() {
+		_, mac, _ := strings.Cut(r.Header.Get("Webhook-Signature"), "v1,")
 		mac, _, _ = strings.Cut(mac, " ")
 		if mac == "" {
 			t.Error("the application got no signature")
 		}
 		forbidden = append(forbidden, mac)
 	}
-	for _, d := range []delivery{stale, cryptr(body, time.Now())} {
-		_, mac, _ := strings.Cut(d.get("Cryptr-Signature"), "sha256.")
+	for _, d := range []Delivery{stale, Cryptr(body, time.Now())} {
+		_, mac, _ := strings.Cut(d.Get("Cryptr-Signature"), "sha256.")
 		forbidden = append(forbidden, mac)
 	}
 
-	text := metricsText(t, g.admin)
-	if !strings.Contains(text, metricsPrefix+"requests_total") {
+	text := MetricsText(t, g.Admin)
+	if !strings.Contains(text, MetricsPrefix+"requests_total") {
 		t.Error("no metrics")
 	}
 	holdsNone(t, "the metrics say", text, forbidden)
 
 	const spans, events = 8, 8
-	g.awaitLines(t, "spans", spans, isSpan)
-	g.awaitLines(t, "events", events, isEvent)
+	g.AwaitLines(t, "spans", spans, isSpan)
+	g.AwaitLines(t, "events", events, isEvent)
 	own := 0
-	for line := range strings.Lines(g.log.String()) {
+	for line := range strings.Lines(g.Log.String()) {
 		if isOwn(line) {
 			own++
 			holdsNone(t, "the log says", line, forbidden)
@@ -98,21 +98,21 @@ func isOwn(line string) bool { return ownLogger.MatchString(line) }
 func TestSenderChoosesNoLabel(t *testing.T) {
 	t.Parallel()
 	g, _ := allProviders(t)
-	for _, p := range providers() {
-		g.send(t, p.deliver(`{}`)).accepted(t) // opens its history
+	for _, p := range Providers() {
+		g.Send(t, p.Deliver(`{}`)).Accepted(t) // opens its history
 	}
-	before := slices.Sorted(maps.Keys(metricsOf(t, g.admin)))
-	for _, p := range providers() {
+	before := slices.Sorted(maps.Keys(MetricsOf(t, g.Admin)))
+	for _, p := range Providers() {
 		for n := range 20 {
 			chosen := fmt.Sprintf(`{"event":"%[1]s%[2]d","code":"%[1]s%[2]d","provider":"%[1]s"}`, marker, n)
-			d := p.deliver(chosen).plus("Webhook-Provider", marker).plus("X-CraneOps-Event", marker).to("/" + p.name + "/" + marker)
-			g.send(t, d)
-			g.send(t, d.by(strings.ToUpper(marker)))
-			g.send(t, d.with(p.signature, marker))
-			g.send(t, d.saying([]byte(marker)))
+			d := p.Deliver(chosen).Plus("Webhook-Provider", marker).Plus("X-CraneOps-Event", marker).To("/" + p.Name + "/" + marker)
+			g.Send(t, d)
+			g.Send(t, d.By(strings.ToUpper(marker)))
+			g.Send(t, d.With(p.Signature, marker))
+			g.Send(t, d.Saying([]byte(marker)))
 		}
 	}
-	after := metricsOf(t, g.admin)
+	after := MetricsOf(t, g.Admin)
 	if names := slices.Sorted(maps.Keys(after)); !slices.Equal(names, before) {
 		t.Errorf("%d series, %d before", len(names), len(before))
 	}
@@ -121,9 +121,9 @@ func TestSenderChoosesNoLabel(t *testing.T) {
 			t.Error(name)
 		}
 	}
-	for _, p := range providers() {
-		if got := after.requests(p.name, "rejected", "method_not_allowed"); got != 20 {
-			t.Errorf("%s: %v requests with another method", p.name, got)
+	for _, p := range Providers() {
+		if got := after.Requests(p.Name, "rejected", "method_not_allowed"); got != 20 {
+			t.Errorf("%s: %v requests with another method", p.Name, got)
 		}
 	}
 }
@@ -133,8 +133,8 @@ func TestSenderChoosesNoLabel(t *testing.T) {
 func TestFloodIsCountedAndNotLogged(t *testing.T) {
 	t.Parallel()
 	const forgeries = 5000
-	app := newApplication(t)
-	g := start(t, bareSite(hook("/craneops", "craneops", app.addr)), append(secrets(), "E2E_LOG_LEVEL=INFO")...)
+	app := NewApplication(t)
+	g := Start(t, BareSite(Hook("/craneops", "craneops", app.Addr)), append(Secrets(), "E2E_LOG_LEVEL=INFO")...)
 	tr := newTraffic(app, forgeries, g)
 	began := time.Now()
 	tr.each(func(n int) { tr.forge(t, n) })
@@ -143,13 +143,13 @@ func TestFloodIsCountedAndNotLogged(t *testing.T) {
 	if passed := tr.forgedPassed.Load(); passed > 0 {
 		t.Errorf("%d forgeries passed", passed)
 	}
-	app.saw(t, 0)
-	if got := metricsOf(t, g.admin).requests("craneops", "rejected", "signature_mismatch"); got != forgeries {
+	app.Saw(t, 0)
+	if got := MetricsOf(t, g.Admin).Requests("craneops", "rejected", "signature_mismatch"); got != forgeries {
 		t.Errorf("%v were counted", got)
 	}
 	const first, thereafter = 10, 1000
 	most := first*seconds + forgeries/thereafter
-	logged := g.lines(func(line string) bool { return strings.Contains(line, "delivery rejected: signature_mismatch") })
+	logged := g.Lines(func(line string) bool { return strings.Contains(line, "delivery rejected: signature_mismatch") })
 	if logged == 0 || logged > most {
 		t.Errorf("%d lines in the log, at most %d expected", logged, most)
 	}
@@ -160,27 +160,27 @@ func TestFloodIsCountedAndNotLogged(t *testing.T) {
 // the metrics of the configuration that was loaded last, in vain or not.
 func TestMetricsOutlastReloads(t *testing.T) {
 	t.Parallel()
-	app := newApplication(t)
-	site := openSite(hook("/craneops", "craneops", app.addr))
-	g := start(t, site, secrets()...)
+	app := NewApplication(t)
+	site := OpenSite(Hook("/craneops", "craneops", app.Addr))
+	g := Start(t, site, Secrets()...)
 	expect := func(accepted, duplicates float64) {
 		t.Helper()
-		m := metricsOf(t, g.admin)
-		got := []float64{m.requests("craneops", "accepted", ""), m.requests("craneops", "duplicate", "duplicate"), m[`replay_entries{provider="craneops",store="memory"}`]}
+		m := MetricsOf(t, g.Admin)
+		got := []float64{m.Requests("craneops", "accepted", ""), m.Requests("craneops", "duplicate", "duplicate"), m[`replay_entries{provider="craneops",store="memory"}`]}
 		if !slices.Equal(got, []float64{accepted, duplicates, 1}) {
 			t.Errorf("accepted, duplicates, entries: %v", got)
 		}
 	}
-	g.send(t, craneops(`{}`)).accepted(t)
+	g.Send(t, CraneOps(`{}`)).Accepted(t)
 	expect(1, 0)
-	if said, err := g.reload(t, site+"\nheader X-Reloaded yes"); err != nil {
+	if said, err := g.Reload(t, site+"\nheader X-Reloaded yes"); err != nil {
 		t.Fatalf("%v\n%s", err, said)
 	}
-	g.send(t, craneops(`{}`)).duplicate(t)
+	g.Send(t, CraneOps(`{}`)).Duplicate(t)
 	expect(1, 1)
-	if _, err := g.reload(t, openSite(hook("/a", "craneops", app.addr), hook("/b", "craneops", app.addr))); err == nil {
+	if _, err := g.Reload(t, OpenSite(Hook("/a", "craneops", app.Addr), Hook("/b", "craneops", app.Addr))); err == nil {
 		t.Fatal("a configuration with a label twice was loaded")
 	}
-	g.send(t, craneops(`{}`)).duplicate(t)
+	g.Send(t, CraneOps(`{}`)).Duplicate(t)
 	expect(1, 2)
 }

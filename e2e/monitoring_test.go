@@ -15,34 +15,34 @@ import (
 // values, and every alert but two is raised.
 func TestMonitoring(t *testing.T) {
 	t.Parallel()
-	app := newApplication(t)
-	g := start(t, openSite(
-		hook("/craneops", "craneops", app.addr, "secret {env.CRANEOPS_OLD_SECRET}"),
-		hook("/cryptr", "cryptr", app.addr),
-		hook("/mismatch", "craneops", app.addr, "provider mismatch"),
-		hook("/full", "craneops", app.addr, "provider full", "replay memory {\nsize 2\n}"),
-		hook("/redis", "craneops", app.addr, "provider redis", "replay redis redis://127.0.0.1:1 {\non_error forward\n}"),
-		route("/down", verify("craneops", "CRANEOPS_SECRET", "provider down"), "error 500"),
-		hook("/observed", "craneops", app.addr, "provider observed", "observe"),
-	), append(secrets(), "CRANEOPS_OLD_SECRET="+oldCraneopsSecret)...)
+	app := NewApplication(t)
+	g := Start(t, OpenSite(
+		Hook("/craneops", "craneops", app.Addr, "secret {env.CRANEOPS_OLD_SECRET}"),
+		Hook("/cryptr", "cryptr", app.Addr),
+		Hook("/mismatch", "craneops", app.Addr, "provider mismatch"),
+		Hook("/full", "craneops", app.Addr, "provider full", "replay memory {\nsize 2\n}"),
+		Hook("/redis", "craneops", app.Addr, "provider redis", "replay redis redis://127.0.0.1:1 {\non_error forward\n}"),
+		Route("/down", Verify("craneops", "CRANEOPS_SECRET", "provider down"), "error 500"),
+		Hook("/observed", "craneops", app.Addr, "provider observed", "observe"),
+	), append(Secrets(), "CRANEOPS_OLD_SECRET="+oldCraneopsSecret)...)
 	// Histograms begin with their first observation, and Prometheus sees a rate
 	// only of what it has seen before.
-	g.send(t, cryptr(`{"n":0}`, time.Now().Add(-3*time.Second))).accepted(t)
-	p := startPrometheus(t, g.admin)
+	g.Send(t, Cryptr(`{"n":0}`, time.Now().Add(-3*time.Second))).Accepted(t)
+	p := startPrometheus(t, g.Admin)
 	p.awaitScrape(t) // what increases has been there before
 
-	g.send(t, craneops(`{}`)).accepted(t)
-	g.send(t, craneops(`{}`)).duplicate(t)
-	g.send(t, craneops(`{}`).with("X-CraneOps-Event", "another")).rejected(t, "conflict")
-	g.send(t, craneops(`{"old":1}`).with("X-CraneOps-Signature", hexMAC(oldCraneopsSecret, `{"old":1}`))).accepted(t)
-	g.send(t, cryptr(`{}`, time.Now().Add(-3*time.Second))).accepted(t)
-	g.send(t, cryptr(`{}`, time.Now().Add(-time.Hour))).rejected(t, "stale")
-	g.send(t, craneops(`{}`).saying([]byte("{ }")).to("/mismatch")).rejected(t, "signature_mismatch")
-	g.send(t, craneops(`{}`).to("/redis")).accepted(t)
-	g.send(t, craneops(`{}`).to("/down")).is(t, http.StatusInternalServerError, "accepted", "no_answer")
-	g.send(t, craneops(`{}`).saying([]byte("{ }")).to("/observed"))
+	g.Send(t, CraneOps(`{}`)).Accepted(t)
+	g.Send(t, CraneOps(`{}`)).Duplicate(t)
+	g.Send(t, CraneOps(`{}`).With("X-CraneOps-Event", "another")).Rejected(t, "conflict")
+	g.Send(t, CraneOps(`{"old":1}`).With("X-CraneOps-Signature", HexMAC(oldCraneopsSecret, `{"old":1}`))).Accepted(t)
+	g.Send(t, Cryptr(`{}`, time.Now().Add(-3*time.Second))).Accepted(t)
+	g.Send(t, Cryptr(`{}`, time.Now().Add(-time.Hour))).Rejected(t, "stale")
+	g.Send(t, CraneOps(`{}`).Saying([]byte("{ }")).To("/mismatch")).Rejected(t, "signature_mismatch")
+	g.Send(t, CraneOps(`{}`).To("/redis")).Accepted(t)
+	g.Send(t, CraneOps(`{}`).To("/down")).Is(t, http.StatusInternalServerError, "accepted", "no_answer")
+	g.Send(t, CraneOps(`{}`).Saying([]byte("{ }")).To("/observed"))
 	for n := range 4 {
-		g.send(t, craneops(fmt.Sprint(n)).to("/full")).accepted(t)
+		g.Send(t, CraneOps(fmt.Sprint(n)).To("/full")).Accepted(t)
 	}
 	p.awaitScrape(t)
 	p.awaitScrape(t)
@@ -80,7 +80,7 @@ func TestMonitoring(t *testing.T) {
 			t.Logf("alerts %v, want %v", got, want)
 		}
 	}()
-	poll(t, "the alerts", func() bool {
+	Poll(t, "the alerts", func() bool {
 		got = raised() // on a busy machine a scrape may fail, and HooklatchDown be raised for a moment
 		return maps.Equal(got, want)
 	})
@@ -102,7 +102,7 @@ func TestMonitoring(t *testing.T) {
 func (p *prometheus) metrics(t *testing.T) map[string]bool {
 	t.Helper()
 	names := map[string]bool{}
-	for _, s := range p.query(t, `count by (__name__) ({__name__=~"`+metricsPrefix+`.*"})`) {
+	for _, s := range p.query(t, `count by (__name__) ({__name__=~"`+MetricsPrefix+`.*"})`) {
 		name := s.labels["__name__"]
 		for _, suffix := range []string{"_bucket", "_sum", "_count"} {
 			name = strings.TrimSuffix(name, suffix)
@@ -117,8 +117,8 @@ func (p *prometheus) metrics(t *testing.T) map[string]bool {
 
 // useMetrics reads what Prometheus would.
 func useMetrics(t *testing.T, s *staged) {
-	m := metricsOf(t, s.alsoAddr)
-	if m.requests("craneops", "accepted", "") == 0 || m.requests("craneops", "duplicate", "duplicate") == 0 {
+	m := MetricsOf(t, s.alsoAddr)
+	if m.Requests("craneops", "accepted", "") == 0 || m.Requests("craneops", "duplicate", "duplicate") == 0 {
 		t.Errorf("metrics %v", m)
 	}
 }

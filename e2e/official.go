@@ -63,7 +63,7 @@ type said struct {
 func ask(t *testing.T, command []string, q question) said {
 	t.Helper()
 	var s said
-	err := helper(t, command[0], command[1:]...).ask(q, &s)
+	err := Helper(t, command[0], command[1:]...).Ask(q, &s)
 	if err == nil && s.Error != "" {
 		err = errors.New(s.Error)
 	}
@@ -74,25 +74,25 @@ func ask(t *testing.T, command []string, q question) said {
 }
 
 // sign lets the library make the headers of what is sent.
-func (l library) sign(t *testing.T, o outgoing) []header {
+func (l library) sign(t *testing.T, o outgoing) []Header {
 	t.Helper()
 	s := ask(t, l.command, question{
-		Library: l.Name, Scheme: l.Scheme, Secret: o.key, Body: nonNil(o.body),
+		Library: l.Name, Scheme: l.Scheme, Secret: o.key, Body: NonNil(o.body),
 		At: o.at.UnixMilli(), Now: o.at.UnixMilli(), URL: o.url, ID: o.id,
 	})
-	var headers []header
+	var headers []Header
 	for _, h := range s.Headers {
-		headers = append(headers, header{h[0], h[1]})
+		headers = append(headers, Header{h[0], h[1]})
 	}
 	return headers
 }
 
 // verify is nil if the library accepts the delivery to the URL.
-func (l library) verify(t *testing.T, d delivery, secret, url string, now time.Time) error {
+func (l library) verify(t *testing.T, d Delivery, secret, url string, now time.Time) error {
 	t.Helper()
 	s := ask(t, l.command, question{
-		Library: l.Name, Scheme: l.Scheme, Secret: secret, Body: nonNil(d.body),
-		Now: now.UnixMilli(), URL: url, Headers: pairs(d.headers),
+		Library: l.Name, Scheme: l.Scheme, Secret: secret, Body: NonNil(d.Body),
+		Now: now.UnixMilli(), URL: url, Headers: Pairs(d.Headers),
 	})
 	if s.Accepted == (s.Refused != "") {
 		t.Fatalf("%v says neither yes nor no", l)
@@ -106,13 +106,13 @@ func (l library) verify(t *testing.T, d delivery, secret, url string, now time.T
 // officialLibraries are all that the two programs know.
 func officialLibraries(t *testing.T) []library {
 	t.Helper()
-	needs(t, "node")
-	needs(t, "npm")
+	Needs(t, "node")
+	Needs(t, "npm")
 	if err := installedOfficial(); err != nil {
 		t.Fatal(err)
 	}
 	var libraries []library
-	for _, command := range [][]string{{"node", nodeOfficial + "/main.mjs"}, {must(t, builtOfficial)}} {
+	for _, command := range [][]string{{"node", nodeOfficial + "/main.mjs"}, {Must(t, builtOfficial)}} {
 		for _, l := range ask(t, command, question{List: true}).Libraries {
 			l.command = command
 			libraries = append(libraries, l)
@@ -144,7 +144,7 @@ var installedOfficial = sync.OnceValue(func() error {
 
 // builtOfficial is the program with the libraries for Go.
 var builtOfficial = sync.OnceValues(func() (string, error) {
-	output := filepath.Join(workDir, "official")
+	output := filepath.Join(WorkDir, "official")
 	if said, err := exec.Command("go", "build", "-o", output, "./official").CombinedOutput(); err != nil {
 		return "", fmt.Errorf("building ./official: %w\n%s", err, said)
 	}

@@ -13,28 +13,28 @@ import (
 // altered is a delivery that must be refused.
 type altered struct {
 	name   string
-	sent   delivery
+	sent   Delivery
 	reason string // of the gateway
 	old    bool   // authentic, and refused for its time only
 	future bool   // the same, and most libraries judge no time ahead
 }
 
 // alterations are what can be wrong with the delivery that sign makes.
-func (s specimen) alterations(t *testing.T, now time.Time, sign func(key string, at time.Time) delivery) []altered {
+func (s specimen) alterations(t *testing.T, now time.Time, sign func(key string, at time.Time) Delivery) []altered {
 	t.Helper()
 	const mismatch = "signature_mismatch"
 	honest := sign(s.signingKey(), now)
 	list := []altered{
-		{name: "body", sent: honest.saying(bytes.Replace(honest.body, []byte("n17"), []byte("n16"), 1)), reason: mismatch},
-		{name: "signature", sent: honest.with(s.signature, flipped(t, honest.get(s.signature))), reason: mismatch},
-		{name: "no signature", sent: honest.without(s.signature), reason: "missing_signature"},
+		{name: "body", sent: honest.Saying(bytes.Replace(honest.Body, []byte("n17"), []byte("n16"), 1)), reason: mismatch},
+		{name: "signature", sent: honest.With(s.signature, flipped(t, honest.Get(s.signature))), reason: mismatch},
+		{name: "no signature", sent: honest.Without(s.signature), reason: "missing_signature"},
 		{name: "secret", sent: sign(s.wrong, now), reason: mismatch},
 	}
 	if s.id != "" {
-		list = append(list, altered{name: "id", sent: honest.with(s.id, honest.get(s.id)+"0"), reason: mismatch})
+		list = append(list, altered{name: "id", sent: honest.With(s.id, honest.Get(s.id)+"0"), reason: mismatch})
 	}
 	if s.located {
-		list = append(list, altered{name: "URL", sent: honest.to(honest.path + "&more=1"), reason: mismatch})
+		list = append(list, altered{name: "URL", sent: honest.To(honest.Path + "&more=1"), reason: mismatch})
 	}
 	if s.timed {
 		stale, future := sign(s.signingKey(), now.Add(-time.Hour)), sign(s.signingKey(), now.Add(time.Hour))
@@ -48,19 +48,19 @@ func (s specimen) alterations(t *testing.T, now time.Time, sign func(key string,
 
 // refreshed writes another time over the one that was signed. Whoever signs a
 // time in the body writes milliseconds, which begin with the seconds.
-func refreshed(d delivery, from, to time.Time) delivery {
+func refreshed(d Delivery, from, to time.Time) Delivery {
 	changed := d
-	changed.headers = nil
+	changed.Headers = nil
 	found := false
-	for _, h := range d.headers {
-		value := strings.ReplaceAll(h.value, unix(from), unix(to))
-		found = found || value != h.value
-		changed = changed.plus(h.name, value)
+	for _, h := range d.Headers {
+		value := strings.ReplaceAll(h.Value, Unix(from), Unix(to))
+		found = found || value != h.Value
+		changed = changed.Plus(h.Name, value)
 	}
 	if found {
 		return changed
 	}
-	return d.saying(bytes.ReplaceAll(d.body, []byte(unix(from)), []byte(unix(to))))
+	return d.Saying(bytes.ReplaceAll(d.Body, []byte(Unix(from)), []byte(Unix(to))))
 }
 
 var (

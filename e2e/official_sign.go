@@ -22,40 +22,40 @@ type outgoing struct {
 }
 
 func base64MAC(secret string, parts ...string) string {
-	return base64.StdEncoding.EncodeToString(mac([]byte(secret), parts...))
+	return base64.StdEncoding.EncodeToString(MAC([]byte(secret), parts...))
 }
 
-func signSlack(o outgoing) []header {
-	t := unix(o.at)
-	return []header{
+func signSlack(o outgoing) []Header {
+	t := Unix(o.at)
+	return []Header{
 		{"X-Slack-Request-Timestamp", t},
-		{"X-Slack-Signature", "v0=" + hexMAC(o.key, "v0:", t, ":", string(o.body))},
+		{"X-Slack-Signature", "v0=" + HexMAC(o.key, "v0:", t, ":", string(o.body))},
 	}
 }
 
-func signZoom(o outgoing) []header {
-	t := unix(o.at)
-	return []header{
+func signZoom(o outgoing) []Header {
+	t := Unix(o.at)
+	return []Header{
 		{"x-zm-request-timestamp", t},
-		{"x-zm-signature", "v0=" + hexMAC(o.key, "v0:", t, ":", string(o.body))},
+		{"x-zm-signature", "v0=" + HexMAC(o.key, "v0:", t, ":", string(o.body))},
 	}
 }
 
-func signShopify(o outgoing) []header {
-	return []header{{"X-Shopify-Hmac-SHA256", base64MAC(o.key, string(o.body))}}
+func signShopify(o outgoing) []Header {
+	return []Header{{"X-Shopify-Hmac-SHA256", base64MAC(o.key, string(o.body))}}
 }
 
-func signSquare(o outgoing) []header {
-	return []header{{"x-square-hmacsha256-signature", base64MAC(o.key, o.url, string(o.body))}}
+func signSquare(o outgoing) []Header {
+	return []Header{{"x-square-hmacsha256-signature", base64MAC(o.key, o.url, string(o.body))}}
 }
 
-func signPaddle(o outgoing) []header {
-	t := unix(o.at)
-	return []header{{"Paddle-Signature", "ts=" + t + ";h1=" + hexMAC(o.key, t, ":", string(o.body))}}
+func signPaddle(o outgoing) []Header {
+	t := Unix(o.at)
+	return []Header{{"Paddle-Signature", "ts=" + t + ";h1=" + HexMAC(o.key, t, ":", string(o.body))}}
 }
 
-func signLinear(o outgoing) []header {
-	return []header{{"Linear-Signature", hexMAC(o.key, string(o.body))}}
+func signLinear(o outgoing) []Header {
+	return []Header{{"Linear-Signature", HexMAC(o.key, string(o.body))}}
 }
 
 // ed25519Pair is a new public key, as Discord shows it, and the seed of its
@@ -68,14 +68,14 @@ func ed25519Pair() (public, private string) {
 	return hex.EncodeToString(p), hex.EncodeToString(key.Seed())
 }
 
-func signDiscord(o outgoing) []header {
+func signDiscord(o outgoing) []Header {
 	seed, err := hex.DecodeString(o.key)
 	if err != nil {
 		panic(err)
 	}
-	t := unix(o.at)
+	t := Unix(o.at)
 	signature := ed25519.Sign(ed25519.NewKeyFromSeed(seed), append([]byte(t), o.body...))
-	return []header{{"X-Signature-Timestamp", t}, {"X-Signature-Ed25519", hex.EncodeToString(signature)}}
+	return []Header{{"X-Signature-Timestamp", t}, {"X-Signature-Ed25519", hex.EncodeToString(signature)}}
 }
 
 // ecdsaPair is a new public key, as SendGrid shows it, and its private one.
@@ -95,7 +95,7 @@ func ecdsaPair() (public, private string) {
 	return base64.StdEncoding.EncodeToString(spki), base64.StdEncoding.EncodeToString(pkcs8)
 }
 
-func signSendGrid(o outgoing) []header {
+func signSendGrid(o outgoing) []Header {
 	der, err := base64.StdEncoding.DecodeString(o.key)
 	if err != nil {
 		panic(err)
@@ -104,13 +104,13 @@ func signSendGrid(o outgoing) []header {
 	if err != nil {
 		panic(err)
 	}
-	t := unix(o.at)
+	t := Unix(o.at)
 	digest := sha256.Sum256(append([]byte(t), o.body...))
 	signature, err := ecdsa.SignASN1(rand.Reader, key.(*ecdsa.PrivateKey), digest[:])
 	if err != nil {
 		panic(err)
 	}
-	return []header{
+	return []Header{
 		{"X-Twilio-Email-Event-Webhook-Timestamp", t},
 		{"X-Twilio-Email-Event-Webhook-Signature", base64.StdEncoding.EncodeToString(signature)},
 	}

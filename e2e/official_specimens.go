@@ -37,14 +37,14 @@ type specimen struct {
 	id        string   // the header of the signed id
 	timed     bool     // the send time is signed
 	located   bool     // the URL is signed
-	unsigned  []header // what the provider sends as well
+	unsigned  []Header // what the provider sends as well
 	options   []string // of the directive
 
 	contents func(at time.Time) []content // nil: jsonContents
 
 	// sign stands in where the provider's libraries verify but do not sign. It
 	// follows the provider's documentation, and the libraries say whether rightly.
-	sign func(outgoing) []header
+	sign func(outgoing) []Header
 }
 
 // libraries are those that know the specimen.
@@ -73,10 +73,10 @@ func (s specimen) contentsAt(at time.Time) []content {
 }
 
 // request is the delivery without a signature.
-func (s specimen) request(c content, path string) delivery {
-	return delivery{
-		method: http.MethodPost, path: path + c.query, body: c.body,
-		headers: append([]header{{"Content-Type", c.mime}}, s.unsigned...),
+func (s specimen) request(c content, path string) Delivery {
+	return Delivery{
+		Method: http.MethodPost, Path: path + c.query, Body: c.body,
+		Headers: append([]Header{{"Content-Type", c.mime}}, s.unsigned...),
 	}
 }
 
@@ -100,7 +100,7 @@ var specimens = sync.OnceValue(func() []specimen {
 		{name: "slack", signature: "X-Slack-Signature", timed: true, sign: signSlack},
 		{
 			name: "shopify", signature: "X-Shopify-Hmac-SHA256", sign: signShopify,
-			unsigned: []header{
+			unsigned: []Header{
 				{"X-Shopify-Topic", "orders/create"},
 				{"X-Shopify-Shop-Domain", "example.myshopify.com"},
 				{"X-Shopify-API-Version", "2025-10"},

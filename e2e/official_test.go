@@ -127,24 +127,24 @@ func listedSchemes(t *testing.T) map[string]bool {
 
 // officialGateway has a route for every specimen whose scheme the binary has.
 type officialGateway struct {
-	*gateway
-	app    *application
+	*Gateway
+	app    *Application
 	listed map[string]bool
 	sent   int
 }
 
 func newOfficialGateway(t *testing.T) *officialGateway {
 	t.Helper()
-	g := &officialGateway{app: newApplication(t), listed: listedSchemes(t)}
+	g := &officialGateway{app: NewApplication(t), listed: listedSchemes(t)}
 	var routes, env []string
 	for _, s := range specimens() {
 		if g.listed[s.scheme] {
 			options := append([]string{"provider " + s.name, "replay off"}, s.options...)
-			routes = append(routes, route("/"+s.name, verify(s.scheme, secretVariable(s.name), options...), "reverse_proxy "+g.app.addr))
-			env = append(env, secretVariable(s.name)+"="+s.secret)
+			routes = append(routes, Route("/"+s.name, Verify(s.scheme, SecretVariable(s.name), options...), "reverse_proxy "+g.app.Addr))
+			env = append(env, SecretVariable(s.name)+"="+s.secret)
 		}
 	}
-	g.gateway = start(t, openSite(routes...), env...)
+	g.Gateway = Start(t, OpenSite(routes...), env...)
 	return g
 }
 
@@ -152,7 +152,7 @@ func newOfficialGateway(t *testing.T) *officialGateway {
 type maker struct {
 	name  string
 	takes func(content) bool
-	sign  func(t *testing.T, o outgoing) []header
+	sign  func(t *testing.T, o outgoing) []Header
 }
 
 // makers are the libraries that sign, or our own signer where there is none, and
@@ -166,7 +166,7 @@ func (g *officialGateway) makers(s specimen, libraries []library) []maker {
 		}
 	}
 	if s.sign != nil {
-		list = append(list, maker{"documentation", takesAll, func(_ *testing.T, o outgoing) []header { return s.sign(o) }})
+		list = append(list, maker{"documentation", takesAll, func(_ *testing.T, o outgoing) []Header { return s.sign(o) }})
 	}
 	if g.listed[s.scheme] && s.name == s.scheme {
 		list = append(list, maker{"command", takesAll, s.signByCommand})
@@ -174,9 +174,9 @@ func (g *officialGateway) makers(s specimen, libraries []library) []maker {
 	return list
 }
 
-func (s specimen) signByCommand(t *testing.T, o outgoing) []header {
+func (s specimen) signByCommand(t *testing.T, o outgoing) []Header {
 	t.Helper()
-	args := []string{"sign", "--scheme", s.scheme, "--secret", o.key, "--at", unix(o.at)}
+	args := []string{"sign", "--scheme", s.scheme, "--secret", o.key, "--at", Unix(o.at)}
 	if s.id != "" {
 		args = append(args, "--id", o.id)
 	}
@@ -187,10 +187,10 @@ func (s specimen) signByCommand(t *testing.T, o outgoing) []header {
 	if code != 0 {
 		t.Fatalf("exit status %d: %s", code, said)
 	}
-	var headers []header
+	var headers []Header
 	for line := range strings.Lines(said) {
 		if name, value, found := strings.Cut(strings.TrimRight(line, "\r\n"), ": "); found {
-			headers = append(headers, header{name, value})
+			headers = append(headers, Header{name, value})
 		}
 	}
 	return headers
@@ -205,11 +205,11 @@ func (g *officialGateway) try(t *testing.T, s specimen, m maker, index int, libr
 	libraries = slices.DeleteFunc(s.libraries(libraries), func(l library) bool {
 		return !l.Verifies || !l.takes(content{kind: kind})
 	})
-	sign := func(key string, at time.Time) delivery {
+	sign := func(key string, at time.Time) Delivery {
 		g.sent++
 		d := s.request(s.contentsAt(at)[index], fmt.Sprintf("/%s?n=%d", s.name, g.sent))
-		headers := m.sign(t, outgoing{key, d.body, at, g.url(d), fmt.Sprintf("msg_e2e-%d", g.sent)})
-		d.headers = append(d.headers, headers...)
+		headers := m.sign(t, outgoing{key, d.Body, at, g.url(d), fmt.Sprintf("msg_e2e-%d", g.sent)})
+		d.Headers = append(d.Headers, headers...)
 		return d
 	}
 
@@ -235,8 +235,8 @@ func (g *officialGateway) try(t *testing.T, s specimen, m maker, index int, libr
 				}
 			}
 			if g.listed[s.scheme] {
-				g.send(t, a.sent).rejected(t, a.reason)
-				if n := len(g.app.with(a.sent.path)); n != 0 {
+				g.Send(t, a.sent).Rejected(t, a.reason)
+				if n := len(g.app.With(a.sent.Path)); n != 0 {
 					t.Errorf("it reached the application %d times", n)
 				}
 			}
@@ -244,23 +244,23 @@ func (g *officialGateway) try(t *testing.T, s specimen, m maker, index int, libr
 	}
 }
 
-func (g *officialGateway) accepts(t *testing.T, s specimen, d delivery) {
+func (g *officialGateway) accepts(t *testing.T, s specimen, d Delivery) {
 	t.Helper()
-	g.send(t, d).accepted(t)
-	got := g.app.with(d.path)
+	g.Send(t, d).Accepted(t)
+	got := g.app.With(d.Path)
 	if len(got) != 1 {
 		t.Fatalf("the application received it %d times", len(got))
 	}
-	got[0].carries(t, d)
+	got[0].Carries(t, d)
 	want := http.Header{"Webhook-Verdict": {"accepted"}, "Webhook-Provider": {s.name}}
 	if s.id != "" {
-		want.Set("Webhook-Id", d.get(s.id))
+		want.Set("Webhook-Id", d.Get(s.id))
 	}
 	for name := range want {
-		if values := got[0].header.Values(name); !slices.Equal(values, want[name]) {
+		if values := got[0].Header.Values(name); !slices.Equal(values, want[name]) {
 			t.Errorf("the application received %s %q, not %q", name, values, want[name])
 		}
 	}
 }
 
-func (g *officialGateway) url(d delivery) string { return "http://" + g.addr + d.path }
+func (g *officialGateway) url(d Delivery) string { return "http://" + g.Addr + d.Path }

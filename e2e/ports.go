@@ -7,8 +7,8 @@ import (
 	"github.com/hooklatch/hooklatch/e2e/internal/ports"
 )
 
-// freePort returns a port for one server of this test.
-func freePort(t *testing.T) string {
+// FreePort returns a port for one server of this test.
+func FreePort(t *testing.T) string {
 	t.Helper()
 	port, err := ports.Take(1)
 	if err != nil {

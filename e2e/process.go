@@ -26,9 +26,9 @@ var hints = map[string]string{
 	"redis-server": "install Redis 7 or later (Debian: apt-get install redis-server)",
 }
 
-// needs skips a test whose program is missing. CI has everything, so that there
+// Needs skips a test whose program is missing. CI has everything, so that there
 // nothing is left out unnoticed.
-func needs(t *testing.T, program string) {
+func Needs(t *testing.T, program string) {
 	t.Helper()
 	if _, err := exec.LookPath(program); err == nil {
 		return
@@ -54,10 +54,10 @@ var running struct {
 	processes map[string]*process
 }
 
-// helper is the one process of a program and its script, if it has one.
-func helper(t *testing.T, program string, script ...string) *process {
+// Helper is the one process of a program and its script, if it has one.
+func Helper(t *testing.T, program string, script ...string) *process {
 	t.Helper()
-	needs(t, program)
+	Needs(t, program)
 	running.Lock()
 	defer running.Unlock()
 	line := strings.Join(append([]string{program}, script...), " ")
@@ -89,7 +89,7 @@ func startProcess(program string, script ...string) (*process, error) {
 	return &process{cmd: cmd, in: in, out: bufio.NewReader(out)}, cmd.Start()
 }
 
-func (p *process) ask(question, answer any) error {
+func (p *process) Ask(question, answer any) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if err := json.NewEncoder(p.in).Encode(question); err != nil {

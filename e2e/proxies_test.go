@@ -62,16 +62,16 @@ func TestCaddyMixesBodies(t *testing.T) {
 				}
 			}))
 			t.Cleanup(app.Close)
-			g := start(t, bareSite(
-				route("/upload", "reverse_proxy "+resetting(t)+" {\nlb_retries 2\n"+how.options+"\n}"),
-				route("/other", "reverse_proxy "+strings.TrimPrefix(app.URL, "http://")+" {\nrequest_buffers 8MiB\n}"),
+			g := Start(t, BareSite(
+				Route("/upload", "reverse_proxy "+resetting(t)+" {\nlb_retries 2\n"+how.options+"\n}"),
+				Route("/other", "reverse_proxy "+strings.TrimPrefix(app.URL, "http://")+" {\nrequest_buffers 8MiB\n}"),
 			), "E2E_LOG_LEVEL=INFO")
 			over := func() bool { return mixed.Load() > 0 || arrived.Load() >= enough || t.Context().Err() != nil }
 			var senders sync.WaitGroup
 			for range 8 {
 				senders.Go(func() {
 					for !over() {
-						conn, err := net.Dial("tcp", g.addr)
+						conn, err := net.Dial("tcp", g.Addr)
 						if err != nil {
 							continue
 						}
@@ -86,7 +86,7 @@ func TestCaddyMixesBodies(t *testing.T) {
 				senders.Go(func() {
 					letter := string(rune('a' + n))
 					for !over() {
-						answer, err := http.Post(fmt.Sprintf("http://%s/other?letter=%s", g.addr, letter), "", strings.NewReader(strings.Repeat(letter, 100_000)))
+						answer, err := http.Post(fmt.Sprintf("http://%s/other?letter=%s", g.Addr, letter), "", strings.NewReader(strings.Repeat(letter, 100_000)))
 						if err == nil {
 							_, _ = io.Copy(io.Discard, answer.Body)
 							answer.Body.Close()
@@ -108,42 +108,42 @@ func TestCaddyMixesBodies(t *testing.T) {
 // in place.
 func TestRefusedProxies(t *testing.T) {
 	t.Parallel()
-	app := newApplication(t)
-	good := hook("/craneops", "craneops", app.addr)
-	mixer := route("/upload", "reverse_proxy 127.0.0.1:9 {\nlb_retries 2\nrequest_buffers 64KiB\n}")
+	app := NewApplication(t)
+	good := Hook("/craneops", "craneops", app.Addr)
+	mixer := Route("/upload", "reverse_proxy 127.0.0.1:9 {\nlb_retries 2\nrequest_buffers 64KiB\n}")
 	refused := map[string]struct {
 		site   string
 		saying []string
 	}{
 		"cannot send again": {
-			openSite(route("/craneops", verify("craneops", "CRANEOPS_SECRET"), "php_fastcgi "+app.addr+" {\nlb_retries 2\nlb_retry_match {\nmethod POST\n}\n}")),
-			[]string{"the reverse_proxy to " + app.addr, "/craneops*", "tries POST again", "take lb_retry_match out", "write request_buffers above max_body"},
+			OpenSite(Route("/craneops", Verify("craneops", "CRANEOPS_SECRET"), "php_fastcgi "+app.Addr+" {\nlb_retries 2\nlb_retry_match {\nmethod POST\n}\n}")),
+			[]string{"the reverse_proxy to " + app.Addr, "/craneops*", "tries POST again", "take lb_retry_match out", "write request_buffers above max_body"},
 		},
 		"mixes deliveries": {
-			openSite(mixer, route("/craneops", verify("craneops", "CRANEOPS_SECRET"), "php_fastcgi "+app.addr)),
-			[]string{"the reverse_proxy to 127.0.0.1:9", "/upload*", "the reverse_proxy to " + app.addr, "/craneops*", "take request_buffers"},
+			OpenSite(mixer, Route("/craneops", Verify("craneops", "CRANEOPS_SECRET"), "php_fastcgi "+app.Addr)),
+			[]string{"the reverse_proxy to 127.0.0.1:9", "/upload*", "the reverse_proxy to " + app.Addr, "/craneops*", "take request_buffers"},
 		},
 	}
 	for name, c := range refused {
 		t.Run("start "+name, func(t *testing.T) {
 			t.Parallel()
-			g := launch(t, binary(t), c.site, secrets())
-			if g.ready(t) {
+			g := Launch(t, Binary(t), c.site, Secrets())
+			if g.Ready(t) {
 				t.Fatal("it was loaded")
 			}
 			for _, part := range c.saying {
-				if !strings.Contains(g.log.String(), part) {
-					t.Errorf("nothing says %q:\n%s", part, lastLines(g.log.String()))
+				if !strings.Contains(g.Log.String(), part) {
+					t.Errorf("nothing says %q:\n%s", part, LastLines(g.Log.String()))
 				}
 			}
 		})
 	}
 	t.Run("reload", func(t *testing.T) {
 		t.Parallel()
-		g := start(t, openSite(good), secrets()...)
-		g.send(t, craneops(`{}`)).accepted(t)
+		g := Start(t, OpenSite(good), Secrets()...)
+		g.Send(t, CraneOps(`{}`)).Accepted(t)
 		for name, c := range refused {
-			said, err := g.reload(t, c.site)
+			said, err := g.Reload(t, c.site)
 			if err == nil {
 				t.Fatalf("%s was loaded", name)
 			}
@@ -152,17 +152,17 @@ func TestRefusedProxies(t *testing.T) {
 					t.Errorf("%s: %q\ndoes not say %q", name, said, part)
 				}
 			}
-			g.sendAfterReload(t, craneops(`{}`)).duplicate(t)
-			g.send(t, craneops(`{"after":"`+name+`"}`)).accepted(t)
+			g.SendAfterReload(t, CraneOps(`{}`)).Duplicate(t)
+			g.Send(t, CraneOps(`{"after":"`+name+`"}`)).Accepted(t)
 		}
-		app.saw(t, 1+len(refused))
+		app.Saw(t, 1+len(refused))
 	})
 	t.Run("warning", func(t *testing.T) {
 		t.Parallel()
-		g := start(t, openSite(mixer, good), secrets()...)
-		g.log.await(t, "the warning", func(e entry) bool {
-			return strings.HasPrefix(e.text("msg"), "a reverse_proxy with request_buffers and retries can send the bytes") &&
-				e.text("level") == "warn" && strings.Contains(e.text("proxy"), "/upload*") && strings.HasPrefix(e.text("caddy"), "v2.")
+		g := Start(t, OpenSite(mixer, good), Secrets()...)
+		g.Log.Await(t, "the warning", func(e Entry) bool {
+			return strings.HasPrefix(e.Text("msg"), "a reverse_proxy with request_buffers and retries can send the bytes") &&
+				e.Text("level") == "warn" && strings.Contains(e.Text("proxy"), "/upload*") && strings.HasPrefix(e.Text("caddy"), "v2.")
 		})
 	})
 }

@@ -14,8 +14,8 @@ import (
 // Standard Webhooks library accepts, and gives its address.
 func startReceiver(t *testing.T, secret string) string {
 	t.Helper()
-	needs(t, "node")
-	needs(t, "npm")
+	Needs(t, "node")
+	Needs(t, "npm")
 	if err := installedOfficial(); err != nil {
 		t.Fatal(err)
 	}

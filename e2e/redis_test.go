@@ -8,15 +8,15 @@ import (
 )
 
 // redisSite is a gateway's site with its history in Redis.
-func redisSite(app *application, options string) string {
-	return openSite(hook("/craneops", "craneops", app.addr, "provider craneops", "replay redis {env.REDIS_URL_SECRET} {\n"+options+"\n}"))
+func redisSite(app *Application, options string) string {
+	return OpenSite(Hook("/craneops", "craneops", app.Addr, "provider craneops", "replay redis {env.REDIS_URL_SECRET} {\n"+options+"\n}"))
 }
 
 // twoGateways share a Redis.
-func twoGateways(t *testing.T, app *application, url, options string) []*gateway {
+func twoGateways(t *testing.T, app *Application, url, options string) []*Gateway {
 	t.Helper()
 	site := redisSite(app, options)
-	return []*gateway{start(t, site, redisEnv(url)...), start(t, site, redisEnv(url)...)}
+	return []*Gateway{Start(t, site, redisEnv(url)...), Start(t, site, redisEnv(url)...)}
 }
 
 // busy is for a machine on which everything takes its time: what is tested is
@@ -27,13 +27,13 @@ const busy = "timeout 2s"
 // time, and to the application once.
 func TestRedisOnce(t *testing.T) {
 	const total = 10_000
-	app := newApplication(t)
+	app := NewApplication(t)
 	gateways := twoGateways(t, app, startRedis(t).url(), busy)
 	tr := newTraffic(app, total, gateways...)
 	var accepted, inFlight, duplicates, other atomic.Int64
 	began := time.Now()
 	tr.each(func(n int) {
-		answers := make(chan answer, len(gateways))
+		answers := make(chan Answer, len(gateways))
 		for _, g := range gateways {
 			go func() {
 				a, err := tr.post(t, g, tr.delivery(n))
@@ -45,15 +45,15 @@ func TestRedisOnce(t *testing.T) {
 		}
 		for range gateways {
 			switch a := <-answers; {
-			case a.status == http.StatusOK && a.verdict() == "accepted":
+			case a.Status == http.StatusOK && a.Verdict() == "accepted":
 				accepted.Add(1)
-			case a.status == http.StatusOK && a.verdict() == "duplicate":
+			case a.Status == http.StatusOK && a.Verdict() == "duplicate":
 				duplicates.Add(1)
-			case a.status == http.StatusServiceUnavailable && a.reason() == "in_flight":
+			case a.Status == http.StatusServiceUnavailable && a.Reason() == "in_flight":
 				inFlight.Add(1)
 			default:
 				other.Add(1)
-				t.Errorf("%d %s %s", a.status, a.verdict(), a.reason())
+				t.Errorf("%d %s %s", a.Status, a.Verdict(), a.Reason())
 			}
 		}
 	})
@@ -64,8 +64,8 @@ func TestRedisOnce(t *testing.T) {
 			once++
 		}
 	}
-	if once != total || accepted.Load() != total || app.arrivals() != total {
-		t.Errorf("%d of %d reached the application once, %d were accepted, %d arrived", once, total, accepted.Load(), app.arrivals())
+	if once != total || accepted.Load() != total || app.Arrivals() != total {
+		t.Errorf("%d of %d reached the application once, %d were accepted, %d arrived", once, total, accepted.Load(), app.Arrivals())
 	}
 	t.Logf("%d deliveries, each to two gateways at the same time, in %v: lost %d, doubled %d; the second was told to wait %d times and was a duplicate %d times",
 		total, took.Round(time.Millisecond), total-len(tr.times()), len(tr.times())-once, inFlight.Load(), duplicates.Load())
@@ -76,7 +76,7 @@ func TestRedisOnce(t *testing.T) {
 // process loses nothing that it has answered; a machine without power would
 // lose up to a second.
 func TestRedisKilled(t *testing.T) {
-	app := newApplication(t)
+	app := NewApplication(t)
 	server := startRedis(t, "--appendonly", "yes")
 	tr := newTraffic(app, 4000, twoGateways(t, app, server.url(), busy)...)
 	tr.run(t, func() {
@@ -93,7 +93,7 @@ func TestRedisKilled(t *testing.T) {
 // TestRedisKilledWithoutFile is a Redis that starts again with nothing. What it
 // knew is gone, and no delivery is lost for that.
 func TestRedisKilledWithoutFile(t *testing.T) {
-	app := newApplication(t)
+	app := NewApplication(t)
 	server := startRedis(t)
 	tr := newTraffic(app, 2000, twoGateways(t, app, server.url(), busy)...)
 	tr.run(t, func() {
@@ -109,56 +109,56 @@ func TestRedisKilledWithoutFile(t *testing.T) {
 // TestRedisAway: what a sender reads while Redis is away, and that nothing needs
 // a restart.
 func TestRedisAway(t *testing.T) {
-	app := newApplication(t)
+	app := NewApplication(t)
 	server := startRedis(t)
-	refuse := start(t, redisSite(app, busy), redisEnv(server.url())...)
-	forward := start(t, redisSite(app, busy+"\non_error forward\nprefix other:"), redisEnv(server.url())...)
-	refuse.send(t, craneops("1")).accepted(t)
-	forward.send(t, craneops("1")).accepted(t)
+	refuse := Start(t, redisSite(app, busy), redisEnv(server.url())...)
+	forward := Start(t, redisSite(app, busy+"\non_error forward\nprefix other:"), redisEnv(server.url())...)
+	refuse.Send(t, CraneOps("1")).Accepted(t)
+	forward.Send(t, CraneOps("1")).Accepted(t)
 	server.kill(t)
-	refuse.send(t, craneops("2")).rejected(t, "store_unavailable")
-	forward.send(t, craneops("1")).accepted(t)
-	forward.log.await(t, "on_error forward", func(e entry) bool { return e["deliveries"] == 1.0 })
+	refuse.Send(t, CraneOps("2")).Rejected(t, "store_unavailable")
+	forward.Send(t, CraneOps("1")).Accepted(t)
+	forward.Log.Await(t, "on_error forward", func(e Entry) bool { return e["deliveries"] == 1.0 })
 
 	// A gateway that starts while Redis is away.
-	late := start(t, redisSite(app, busy), redisEnv(server.url())...)
-	late.log.await(t, "the reason", func(e entry) bool { return e["attempts"] == 1.0 })
-	late.send(t, craneops("2")).rejected(t, "store_unavailable")
+	late := Start(t, redisSite(app, busy), redisEnv(server.url())...)
+	late.Log.Await(t, "the reason", func(e Entry) bool { return e["attempts"] == 1.0 })
+	late.Send(t, CraneOps("2")).Rejected(t, "store_unavailable")
 	server.start(t)
-	for _, g := range []*gateway{refuse, forward, late} {
-		poll(t, "Redis to be back", func() bool {
-			return g.send(t, craneops("3")).status == http.StatusOK
+	for _, g := range []*Gateway{refuse, forward, late} {
+		Poll(t, "Redis to be back", func() bool {
+			return g.Send(t, CraneOps("3")).Status == http.StatusOK
 		})
-		g.send(t, craneops("3")).duplicate(t)
+		g.Send(t, CraneOps("3")).Duplicate(t)
 	}
 }
 
 // TestRedisReload: a reload keeps what is in flight, and one that fails changes
 // nothing.
 func TestRedisReload(t *testing.T) {
-	app := newApplication(t)
+	app := NewApplication(t)
 	server := startRedis(t)
 	site := redisSite(app, busy)
-	g := start(t, site, redisEnv(server.url())...)
+	g := Start(t, site, redisEnv(server.url())...)
 	release := make(chan struct{})
 	free := closing(release)
 	defer free()
-	app.answers(until(release, http.StatusOK))
-	first := make(chan answer, 1)
-	go func() { first <- g.send(t, craneops("1")) }()
-	app.awaitArrivals(t, 1)
-	g.mustReload(t, changed(redisSite(app, busy+"\nlease 1m"), "second"))
-	g.sendAfterReload(t, craneops("1")).rejected(t, "in_flight")
-	if _, err := g.reload(t, changed(site, "bad")+"\nverify_webhook nobody x"); err == nil {
+	app.Answers(Until(release, http.StatusOK))
+	first := make(chan Answer, 1)
+	go func() { first <- g.Send(t, CraneOps("1")) }()
+	app.AwaitArrivals(t, 1)
+	g.MustReload(t, changed(redisSite(app, busy+"\nlease 1m"), "second"))
+	g.SendAfterReload(t, CraneOps("1")).Rejected(t, "in_flight")
+	if _, err := g.Reload(t, changed(site, "bad")+"\nverify_webhook nobody x"); err == nil {
 		t.Error("the reload succeeded")
 	}
-	g.sendAfterReload(t, craneops("1")).rejected(t, "in_flight")
+	g.SendAfterReload(t, CraneOps("1")).Rejected(t, "in_flight")
 	free()
 	a := <-first
-	a.accepted(t)
-	g.sendAfterReload(t, craneops("1")).duplicate(t)
-	app.saw(t, 1)
-	poll(t, "the connections of the old configurations to end", func() bool {
+	a.Accepted(t)
+	g.SendAfterReload(t, CraneOps("1")).Duplicate(t)
+	app.Saw(t, 1)
+	Poll(t, "the connections of the old configurations to end", func() bool {
 		return len(clientsOf(t, server)) <= 2
 	})
 }
@@ -166,87 +166,87 @@ func TestRedisReload(t *testing.T) {
 // TestRedisForget: an operator has one event delivered again, through whichever
 // gateway.
 func TestRedisForget(t *testing.T) {
-	app := newApplication(t)
+	app := NewApplication(t)
 	gateways := twoGateways(t, app, startRedis(t).url(), busy)
 	forget := func(id string) int {
-		_, code := webhook(t, "", "forget", "--provider", "craneops", "--id", id, "--address", gateways[1].admin)
+		_, code := webhook(t, "", "forget", "--provider", "craneops", "--id", id, "--address", gateways[1].Admin)
 		return code
 	}
-	gateways[0].send(t, craneops("1")).accepted(t)
-	id := app.all()[0].header.Get("Webhook-Id")
+	gateways[0].Send(t, CraneOps("1")).Accepted(t)
+	id := app.All()[0].Header.Get("Webhook-Id")
 	if first, second := forget(id), forget(id); first != 0 || second != 1 {
 		t.Errorf("exit statuses %d and %d", first, second)
 	}
-	gateways[1].send(t, craneops("1")).accepted(t)
-	gateways[0].send(t, craneops("1")).duplicate(t)
+	gateways[1].Send(t, CraneOps("1")).Accepted(t)
+	gateways[0].Send(t, CraneOps("1")).Duplicate(t)
 
 	release := make(chan struct{})
-	app.answers(until(release, http.StatusOK))
-	first := make(chan answer, 1)
-	go func() { first <- gateways[0].send(t, craneops("2")) }()
-	await(t, &app.notice, "the third delivery", func() bool { return len(app.all()) == 3 })
-	if code := forget(app.all()[2].header.Get("Webhook-Id")); code != 1 {
+	app.Answers(Until(release, http.StatusOK))
+	first := make(chan Answer, 1)
+	go func() { first <- gateways[0].Send(t, CraneOps("2")) }()
+	Await(t, &app.Notice, "the third delivery", func() bool { return len(app.All()) == 3 })
+	if code := forget(app.All()[2].Header.Get("Webhook-Id")); code != 1 {
 		t.Errorf("exit status %d for what is being handled", code)
 	}
 	close(release)
 	a := <-first
-	a.accepted(t)
+	a.Accepted(t)
 }
 
 // TestRedisGatewayKilled: what a gateway was handling when it was killed waits
 // for the lease, and is then forwarded by the other one.
 func TestRedisGatewayKilled(t *testing.T) {
 	const lease = 8 * time.Second
-	app := newApplication(t)
+	app := NewApplication(t)
 	gateways := twoGateways(t, app, startRedis(t).url(), "lease 8s\n"+busy)
 	release := make(chan struct{})
 	free := closing(release)
 	defer free()
-	app.answers(until(release, http.StatusOK))
+	app.Answers(Until(release, http.StatusOK))
 	cut := make(chan error, 1)
 	go func() {
-		_, err := sendGo(t, gateways[0], craneops("1"))
+		_, err := SendGo(t, gateways[0], CraneOps("1"))
 		cut <- err
 	}()
-	app.awaitArrivals(t, 1)
-	gateways[1].send(t, craneops("1")).rejected(t, "in_flight")
-	if err := gateways[0].cmd.Process.Kill(); err != nil {
+	app.AwaitArrivals(t, 1)
+	gateways[1].Send(t, CraneOps("1")).Rejected(t, "in_flight")
+	if err := gateways[0].Cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
 	if err := <-cut; err == nil {
 		t.Error("the sender has an answer")
 	}
 	killed := time.Now()
-	app.answers(status(http.StatusOK))
-	poll(t, "the lease to end", func() bool { return gateways[1].send(t, craneops("1")).status == http.StatusOK })
+	app.Answers(Status(http.StatusOK))
+	Poll(t, "the lease to end", func() bool { return gateways[1].Send(t, CraneOps("1")).Status == http.StatusOK })
 	waited := time.Since(killed)
-	gateways[1].send(t, craneops("1")).duplicate(t)
-	app.saw(t, 2)
+	gateways[1].Send(t, CraneOps("1")).Duplicate(t)
+	app.Saw(t, 2)
 	t.Logf("lost 0, doubled 1: it was in flight when its gateway was killed, and was free again after %v (lease %v)", waited.Round(time.Millisecond), lease)
 }
 
 // TestRedisSlowHandler: a handler that takes two leases keeps its event.
 func TestRedisSlowHandler(t *testing.T) {
 	const lease = 8 * time.Second
-	app := newApplication(t)
+	app := NewApplication(t)
 	gateways := twoGateways(t, app, startRedis(t).url(), "lease 8s\n"+busy)
 	release := make(chan struct{})
 	free := closing(release)
 	defer free()
-	app.answers(until(release, http.StatusOK))
-	first := make(chan answer, 1)
-	go func() { first <- gateways[0].send(t, craneops("1")) }()
-	app.awaitArrivals(t, 1)
+	app.Answers(Until(release, http.StatusOK))
+	first := make(chan Answer, 1)
+	go func() { first <- gateways[0].Send(t, CraneOps("1")) }()
+	app.AwaitArrivals(t, 1)
 	waited := 0
 	for began := time.Now(); time.Since(began) < 2*lease; time.Sleep(50 * time.Millisecond) {
-		gateways[1].send(t, craneops("1")).rejected(t, "in_flight")
+		gateways[1].Send(t, CraneOps("1")).Rejected(t, "in_flight")
 		waited++
 	}
 	free()
 	a := <-first
-	a.accepted(t)
-	gateways[1].send(t, craneops("1")).duplicate(t)
-	app.saw(t, 1)
+	a.Accepted(t)
+	gateways[1].Send(t, CraneOps("1")).Duplicate(t)
+	app.Saw(t, 1)
 	t.Logf("a handler of %v under a lease of %v: lost 0, doubled 0; the other gateway told its sender to wait %d times", 2*lease, lease, waited)
 }
 
@@ -258,13 +258,13 @@ func TestRedisSlowHandler(t *testing.T) {
 // Sender, gateway, application and Redis share the processors.
 func TestRedisThroughput(t *testing.T) {
 	const total, rounds = 5000, 3
-	app := newApplication(t)
+	app := NewApplication(t)
 	server := startRedis(t)
-	site := openSite(
-		hook("/memory", "craneops", app.addr, "provider memory"),
-		hook("/redis", "craneops", app.addr, "provider redis", "replay redis {env.REDIS_URL_SECRET} {\n"+busy+"\n}"),
+	site := OpenSite(
+		Hook("/memory", "craneops", app.Addr, "provider memory"),
+		Hook("/redis", "craneops", app.Addr, "provider redis", "replay redis {env.REDIS_URL_SECRET} {\n"+busy+"\n}"),
 	)
-	g := start(t, site, redisEnv(server.url())...)
+	g := Start(t, site, redisEnv(server.url())...)
 	took := map[string]time.Duration{}
 	for round := range rounds + 1 {
 		for _, store := range []string{"memory", "redis"} {
@@ -272,8 +272,8 @@ func TestRedisThroughput(t *testing.T) {
 			tr.path = "/" + store
 			began := time.Now()
 			tr.each(func(n int) {
-				if a, err := tr.post(t, g, tr.delivery(n+round*total)); err != nil || a.verdict() != "accepted" {
-					t.Errorf("%v %d", err, a.status)
+				if a, err := tr.post(t, g, tr.delivery(n+round*total)); err != nil || a.Verdict() != "accepted" {
+					t.Errorf("%v %d", err, a.Status)
 				}
 			})
 			if round > 0 { // the first one warms everything up

@@ -10,14 +10,14 @@ import (
 )
 
 // allProviders is one route for each of the four.
-func allProviders(t *testing.T, options ...string) (*gateway, *application) {
+func allProviders(t *testing.T, options ...string) (*Gateway, *Application) {
 	t.Helper()
-	app := newApplication(t)
+	app := NewApplication(t)
 	var routes []string
-	for _, p := range providers() {
-		routes = append(routes, hook("/"+p.name, p.name, app.addr, options...))
+	for _, p := range Providers() {
+		routes = append(routes, Hook("/"+p.Name, p.Name, app.Addr, options...))
 	}
-	return start(t, openSite(routes...), secrets()...), app
+	return Start(t, OpenSite(routes...), Secrets()...), app
 }
 
 // TestHostileHeaders sends what a provider would not, and nothing of it gets
@@ -25,56 +25,56 @@ func allProviders(t *testing.T, options ...string) (*gateway, *application) {
 func TestHostileHeaders(t *testing.T) {
 	t.Parallel()
 	g, app := allProviders(t, "replay off")
-	for _, p := range providers() {
-		d := p.deliver(`{"hostile":"headers"}`)
-		signature := d.get(p.signature)
+	for _, p := range Providers() {
+		d := p.Deliver(`{"hostile":"headers"}`)
+		signature := d.Get(p.Signature)
 		cases := []struct {
 			name   string
-			sent   delivery
+			sent   Delivery
 			reason string
 		}{
-			{"repeated", d.plus(p.signature, signature), "malformed_signature"},
-			{"repeated in other case", d.plus(strings.ToUpper(p.signature), signature), "malformed_signature"},
-			{"repeated empty", d.plus(p.signature, ""), "malformed_signature"},
-			{"missing", d.without(p.signature), "missing_signature"},
-			{"empty", d.with(p.signature, ""), "missing_signature"},
-			{"blank", d.with(p.signature, "  \t "), "missing_signature"},
-			{"8 KiB", d.with(p.signature, strings.Repeat("a", 8<<10)), "malformed_signature"},
-			{"8 KiB around it", d.with(p.signature, signature+strings.Repeat(",", 8<<10)), "malformed_signature"},
-			{"non-ASCII", d.with(p.signature, strings.Repeat("ż", 32)), "malformed_signature"},
-			{"non-ASCII after it", d.with(p.signature, signature+"\u00a0"), "malformed_signature"},
-			{"not UTF-8", d.with(p.signature, "\xff\xfe"+signature), "malformed_signature"},
-			{"two in one", d.with(p.signature, signature+", "+signature), "malformed_signature"},
+			{"repeated", d.Plus(p.Signature, signature), "malformed_signature"},
+			{"repeated in other case", d.Plus(strings.ToUpper(p.Signature), signature), "malformed_signature"},
+			{"repeated empty", d.Plus(p.Signature, ""), "malformed_signature"},
+			{"missing", d.Without(p.Signature), "missing_signature"},
+			{"empty", d.With(p.Signature, ""), "missing_signature"},
+			{"blank", d.With(p.Signature, "  \t "), "missing_signature"},
+			{"8 KiB", d.With(p.Signature, strings.Repeat("a", 8<<10)), "malformed_signature"},
+			{"8 KiB around it", d.With(p.Signature, signature+strings.Repeat(",", 8<<10)), "malformed_signature"},
+			{"non-ASCII", d.With(p.Signature, strings.Repeat("ż", 32)), "malformed_signature"},
+			{"non-ASCII after it", d.With(p.Signature, signature+"\u00a0"), "malformed_signature"},
+			{"not UTF-8", d.With(p.Signature, "\xff\xfe"+signature), "malformed_signature"},
+			{"two in one", d.With(p.Signature, signature+", "+signature), "malformed_signature"},
 		}
-		for _, name := range p.signed {
+		for _, name := range p.Signed {
 			cases = append(cases, []struct {
 				name   string
-				sent   delivery
+				sent   Delivery
 				reason string
 			}{
-				{name + " repeated", d.plus(name, d.get(name)), "malformed_signed_header"},
-				{name + " missing", d.without(name), "missing_signed_header"},
-				{name + " with a sign", d.with(name, "+"+d.get(name)), "malformed_signed_header"},
-				{name + " 8 KiB", d.with(name, strings.Repeat("1", 8<<10)), "malformed_signed_header"},
-				{name + " in other digits", d.with(name, "\u0661\u0662"), "malformed_signed_header"},
+				{name + " repeated", d.Plus(name, d.Get(name)), "malformed_signed_header"},
+				{name + " missing", d.Without(name), "missing_signed_header"},
+				{name + " with a sign", d.With(name, "+"+d.Get(name)), "malformed_signed_header"},
+				{name + " 8 KiB", d.With(name, strings.Repeat("1", 8<<10)), "malformed_signed_header"},
+				{name + " in other digits", d.With(name, "\u0661\u0662"), "malformed_signed_header"},
 			}...)
 		}
 		for _, c := range cases {
-			t.Run(p.name+"/"+c.name, func(t *testing.T) { g.exchange(t, c.sent.whole()).rejected(t, c.reason) })
+			t.Run(p.Name+"/"+c.name, func(t *testing.T) { g.Exchange(t, c.sent.Whole()).Rejected(t, c.reason) })
 		}
-		t.Run(p.name+"/untouched", func(t *testing.T) { g.exchange(t, d.whole()).accepted(t) })
+		t.Run(p.Name+"/untouched", func(t *testing.T) { g.Exchange(t, d.Whole()).Accepted(t) })
 	}
-	app.saw(t, len(providers()))
+	app.Saw(t, len(Providers()))
 }
 
 // TestMethods: only the methods that are configured, and the answer names them.
 func TestMethods(t *testing.T) {
 	t.Parallel()
-	app := newApplication(t)
-	g := start(t, openSite(
-		hook("/craneops", "craneops", app.addr),
-		hook("/both", "craneops", app.addr, "provider both", "methods POST PUT"),
-	), secrets()...)
+	app := NewApplication(t)
+	g := Start(t, OpenSite(
+		Hook("/craneops", "craneops", app.Addr),
+		Hook("/both", "craneops", app.Addr, "provider both", "methods POST PUT"),
+	), Secrets()...)
 	cases := []struct{ method, path, allow string }{
 		{http.MethodGet, "/craneops", "POST"},
 		{http.MethodPut, "/craneops", "POST"},
@@ -84,55 +84,55 @@ func TestMethods(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.method+c.path, func(t *testing.T) {
-			a := g.exchange(t, craneops(`{}`).to(c.path).by(c.method).whole())
-			a.rejected(t, "method_not_allowed")
-			if got := a.header.Get("Allow"); got != c.allow {
+			a := g.Exchange(t, CraneOps(`{}`).To(c.path).By(c.method).Whole())
+			a.Rejected(t, "method_not_allowed")
+			if got := a.Header.Get("Allow"); got != c.allow {
 				t.Errorf("Allow is %q, not %q", got, c.allow)
 			}
 		})
 	}
-	app.saw(t, 0)
-	g.send(t, craneops(`{}`).to("/both").by(http.MethodPut)).accepted(t)
-	app.saw(t, 1)
+	app.Saw(t, 0)
+	g.Send(t, CraneOps(`{}`).To("/both").By(http.MethodPut)).Accepted(t)
+	app.Saw(t, 1)
 }
 
 // TestSilentRefusals: by default a sender learns nothing from a 401.
 func TestSilentRefusals(t *testing.T) {
 	t.Parallel()
-	app := newApplication(t)
-	g := start(t, bareSite(hook("/cryptr", "cryptr", app.addr), hook("/craneops", "craneops", app.addr), "respond 404"), secrets()...)
-	good := cryptr(`{}`, time.Now())
-	crane := craneops(`{}`)
-	refused := map[string]delivery{
-		"missing":      good.without("Cryptr-Signature"),
-		"malformed":    good.with("Cryptr-Signature", "t=1"),
-		"mismatch":     good.saying([]byte("{ }")),
-		"stale":        cryptr(`{}`, time.Now().Add(-time.Hour)),
-		"future":       cryptr(`{}`, time.Now().Add(time.Hour)),
-		"other scheme": crane.with("X-CraneOps-Signature", strings.Repeat("0", 64)),
+	app := NewApplication(t)
+	g := Start(t, BareSite(Hook("/cryptr", "cryptr", app.Addr), Hook("/craneops", "craneops", app.Addr), "respond 404"), Secrets()...)
+	good := Cryptr(`{}`, time.Now())
+	crane := CraneOps(`{}`)
+	refused := map[string]Delivery{
+		"missing":      good.Without("Cryptr-Signature"),
+		"malformed":    good.With("Cryptr-Signature", "t=1"),
+		"mismatch":     good.Saying([]byte("{ }")),
+		"stale":        Cryptr(`{}`, time.Now().Add(-time.Hour)),
+		"future":       Cryptr(`{}`, time.Now().Add(time.Hour)),
+		"other scheme": crane.With("X-CraneOps-Signature", strings.Repeat("0", 64)),
 	}
-	var answers []answer
+	var answers []Answer
 	for _, name := range slices.Sorted(maps.Keys(refused)) {
 		t.Run(name, func(t *testing.T) {
-			a := g.send(t, refused[name])
-			if a.status != http.StatusUnauthorized || len(a.body) != 0 {
-				t.Errorf("answered %d %q, not an empty 401", a.status, a.body)
+			a := g.Send(t, refused[name])
+			if a.Status != http.StatusUnauthorized || len(a.Body) != 0 {
+				t.Errorf("answered %d %q, not an empty 401", a.Status, a.Body)
 			}
-			a.header.Del("Date")
+			a.Header.Del("Date")
 			answers = append(answers, a)
 		})
 	}
 	for _, a := range answers {
-		if !maps.EqualFunc(a.header, answers[0].header, slices.Equal) {
-			t.Errorf("two refusals can be told apart: %v and %v", a.header, answers[0].header)
+		if !maps.EqualFunc(a.Header, answers[0].Header, slices.Equal) {
+			t.Errorf("two refusals can be told apart: %v and %v", a.Header, answers[0].Header)
 		}
 	}
-	app.saw(t, 0)
-	if a := g.send(t, crane); a.status != http.StatusOK {
-		t.Errorf("a valid one is answered %d", a.status)
+	app.Saw(t, 0)
+	if a := g.Send(t, crane); a.Status != http.StatusOK {
+		t.Errorf("a valid one is answered %d", a.Status)
 	}
-	if a := g.send(t, crane); a.status != http.StatusOK || len(a.body) != 0 {
-		t.Errorf("a duplicate is answered %d %q, not an empty 200", a.status, a.body)
+	if a := g.Send(t, crane); a.Status != http.StatusOK || len(a.Body) != 0 {
+		t.Errorf("a duplicate is answered %d %q, not an empty 200", a.Status, a.Body)
 	}
 }
 
@@ -142,27 +142,27 @@ func TestNoSecretIsLogged(t *testing.T) {
 	t.Parallel()
 	g, app := craneopsGateway(t)
 	body := `{"payload":"canary-of-the-payload"}`
-	forged := craneops(body).with("X-CraneOps-Signature", strings.Repeat("0", 64))
-	g.send(t, forged).rejected(t, "signature_mismatch")
-	g.log.await(t, "the refusal", func(e entry) bool { return e.text("e2e_reason") == "signature_mismatch" })
-	for _, secret := range []string{hexMAC(craneopsSecret, body), "canary-of-the-payload"} {
-		if strings.Contains(g.log.String(), secret) {
+	forged := CraneOps(body).With("X-CraneOps-Signature", strings.Repeat("0", 64))
+	g.Send(t, forged).Rejected(t, "signature_mismatch")
+	g.Log.Await(t, "the refusal", func(e Entry) bool { return e.Text("e2e_reason") == "signature_mismatch" })
+	for _, secret := range []string{HexMAC(CraneOpsSecret, body), "canary-of-the-payload"} {
+		if strings.Contains(g.Log.String(), secret) {
 			t.Errorf("the log holds %s", secret)
 		}
 	}
-	app.saw(t, 0)
+	app.Saw(t, 0)
 }
 
 // TestLogs: what an operator finds of a delivery.
 func TestLogs(t *testing.T) {
 	t.Parallel()
-	app := newApplication(t)
-	g := start(t, openSite(hook("/cryptr", "cryptr", app.addr, "provider tenants")), secrets()...)
-	fresh, old := cryptr(`{}`, time.Now()), cryptr(`{}`, time.Now().Add(-time.Hour))
-	g.send(t, fresh).accepted(t)
-	g.send(t, fresh).duplicate(t)
-	g.send(t, old).rejected(t, "stale")
-	g.send(t, fresh.saying([]byte("{ }"))).rejected(t, "signature_mismatch")
+	app := NewApplication(t)
+	g := Start(t, OpenSite(Hook("/cryptr", "cryptr", app.Addr, "provider tenants")), Secrets()...)
+	fresh, old := Cryptr(`{}`, time.Now()), Cryptr(`{}`, time.Now().Add(-time.Hour))
+	g.Send(t, fresh).Accepted(t)
+	g.Send(t, fresh).Duplicate(t)
+	g.Send(t, old).Rejected(t, "stale")
+	g.Send(t, fresh.Saying([]byte("{ }"))).Rejected(t, "signature_mismatch")
 	id := contentID("tenants", `{}`)
 	cases := []struct{ verdict, reason, id string }{
 		{"accepted", "", id},
@@ -171,37 +171,37 @@ func TestLogs(t *testing.T) {
 		{"rejected", "signature_mismatch", ""},
 	}
 	for _, c := range cases {
-		g.log.await(t, c.verdict+" "+c.reason, func(e entry) bool {
-			return e.text("msg") == "handled request" && e.text("webhook_provider") == "tenants" &&
-				e.text("webhook_verdict") == c.verdict && e.text("webhook_reason") == c.reason && e.text("webhook_id") == c.id
+		g.Log.Await(t, c.verdict+" "+c.reason, func(e Entry) bool {
+			return e.Text("msg") == "handled request" && e.Text("webhook_provider") == "tenants" &&
+				e.Text("webhook_verdict") == c.verdict && e.Text("webhook_reason") == c.reason && e.Text("webhook_id") == c.id
 		})
 	}
-	g.log.await(t, "the age of what is authentic and old", func(e entry) bool {
+	g.Log.Await(t, "the age of what is authentic and old", func(e Entry) bool {
 		_, aged := e["age"]
-		return aged && e.text("reason") == "stale"
+		return aged && e.Text("reason") == "stale"
 	})
 }
 
 // TestWindow: the signed time against the clock.
 func TestWindow(t *testing.T) {
 	t.Parallel()
-	app := newApplication(t)
-	g := start(t, openSite(
-		hook("/default", "cryptr", app.addr, "provider default", "replay off"),
-		hook("/wide", "mceasy", app.addr, "provider wide", "tolerance 4h 1m", "replay off"),
-		hook("/any", "mceasy", app.addr, "provider any", "tolerance off", "replay off"),
-		hook("/body", "easytools", app.addr, "provider body", "tolerance 24h", "replay off"),
-	), secrets()...)
+	app := NewApplication(t)
+	g := Start(t, OpenSite(
+		Hook("/default", "cryptr", app.Addr, "provider default", "replay off"),
+		Hook("/wide", "mceasy", app.Addr, "provider wide", "tolerance 4h 1m", "replay off"),
+		Hook("/any", "mceasy", app.Addr, "provider any", "tolerance off", "replay off"),
+		Hook("/body", "easytools", app.Addr, "provider body", "tolerance 24h", "replay off"),
+	), Secrets()...)
 	now := time.Now()
-	at := func(path string, past time.Duration) delivery {
+	at := func(path string, past time.Duration) Delivery {
 		if path == "/default" {
-			return cryptr(`{}`, now.Add(-past)).to(path)
+			return Cryptr(`{}`, now.Add(-past)).To(path)
 		}
-		return mceasy(`{}`, now.Add(-past), "6", "1").to(path)
+		return McEasy(`{}`, now.Add(-past), "6", "1").To(path)
 	}
 	cases := []struct {
 		name   string
-		sent   delivery
+		sent   Delivery
 		reason string
 	}{
 		{"default 4 minutes old", at("/default", 4*time.Minute), ""},
@@ -212,19 +212,19 @@ func TestWindow(t *testing.T) {
 		{"wide 5 hours old", at("/wide", 5*time.Hour), "stale"},
 		{"wide 2 minutes ahead", at("/wide", -2*time.Minute), "future"},
 		{"off a year old", at("/any", 365*24*time.Hour), ""},
-		{"body time fresh", easytools(`{"timestamp":` + unix(now.Add(-23*time.Hour)) + `}`).to("/body"), ""},
-		{"body time stale", easytools(`{"timestamp":` + unix(now.Add(-25*time.Hour)) + `}`).to("/body"), "stale"},
-		{"body time missing", easytools(`{}`).to("/body"), "no_signed_time"},
-		{"a forged old one is forged first", at("/default", time.Hour).saying([]byte("{ }")), "signature_mismatch"},
+		{"body time fresh", Easytools(`{"timestamp":` + Unix(now.Add(-23*time.Hour)) + `}`).To("/body"), ""},
+		{"body time stale", Easytools(`{"timestamp":` + Unix(now.Add(-25*time.Hour)) + `}`).To("/body"), "stale"},
+		{"body time missing", Easytools(`{}`).To("/body"), "no_signed_time"},
+		{"a forged old one is forged first", at("/default", time.Hour).Saying([]byte("{ }")), "signature_mismatch"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			if a := g.send(t, c.sent); c.reason == "" {
-				a.accepted(t)
+			if a := g.Send(t, c.sent); c.reason == "" {
+				a.Accepted(t)
 			} else {
-				a.rejected(t, c.reason)
+				a.Rejected(t, c.reason)
 			}
 		})
 	}
-	app.saw(t, 5)
+	app.Saw(t, 5)
 }

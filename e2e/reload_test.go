@@ -17,90 +17,90 @@ func changed(site, mark string) string { return site + "\nheader X-Configuration
 // when the history's own settings change.
 func TestReload(t *testing.T) {
 	t.Parallel()
-	app := newApplication(t)
-	site := openSite(hook("/craneops", "craneops", app.addr))
-	g := start(t, site, secrets()...)
-	g.send(t, craneops(`{}`)).accepted(t)
+	app := NewApplication(t)
+	site := OpenSite(Hook("/craneops", "craneops", app.Addr))
+	g := Start(t, site, Secrets()...)
+	g.Send(t, CraneOps(`{}`)).Accepted(t)
 	for mark, next := range map[string]string{
 		"header":  site,
-		"label":   openSite(hook("/craneops", "craneops", app.addr, "provider craneops")),
-		"ttl":     openSite(hook("/craneops", "craneops", app.addr, "replay memory {\nttl 1h\n}")),
-		"size":    openSite(hook("/craneops", "craneops", app.addr, "replay memory {\nsize 5\n}")),
-		"options": openSite(hook("/craneops", "craneops", app.addr, "max_body 1MiB", "retry_after 1s")),
+		"label":   OpenSite(Hook("/craneops", "craneops", app.Addr, "provider craneops")),
+		"ttl":     OpenSite(Hook("/craneops", "craneops", app.Addr, "replay memory {\nttl 1h\n}")),
+		"size":    OpenSite(Hook("/craneops", "craneops", app.Addr, "replay memory {\nsize 5\n}")),
+		"options": OpenSite(Hook("/craneops", "craneops", app.Addr, "max_body 1MiB", "retry_after 1s")),
 	} {
 		t.Run(mark, func(t *testing.T) {
-			g.mustReload(t, changed(next, mark))
-			a := g.sendAfterReload(t, craneops(`{}`))
-			a.duplicate(t)
-			if got := a.header.Get("X-Configuration"); got != mark {
+			g.MustReload(t, changed(next, mark))
+			a := g.SendAfterReload(t, CraneOps(`{}`))
+			a.Duplicate(t)
+			if got := a.Header.Get("X-Configuration"); got != mark {
 				t.Errorf("answered by the configuration %q", got)
 			}
 		})
 	}
-	app.saw(t, 1)
+	app.Saw(t, 1)
 }
 
 // TestFailedReload: a configuration that does not load leaves the running one
 // with its history, now and after the next good one.
 func TestFailedReload(t *testing.T) {
 	t.Parallel()
-	app := newApplication(t)
-	good := hook("/craneops", "craneops", app.addr)
-	g := start(t, openSite(good), secrets()...)
-	g.send(t, craneops(`{}`)).accepted(t)
+	app := NewApplication(t)
+	good := Hook("/craneops", "craneops", app.Addr)
+	g := Start(t, OpenSite(good), Secrets()...)
+	g.Send(t, CraneOps(`{}`)).Accepted(t)
 	bad := map[string]string{
-		"unset variable":      openSite(strings.ReplaceAll(good, "CRANEOPS_SECRET", "NOT_SET")),
-		"fails after it":      openSite(good, route("/other", verify("mceasy", "CRANEOPS_SECRET"))),
-		"shared label":        openSite(good, route("/other", verify("craneops", "CRANEOPS_SECRET"))),
-		"window and history":  openSite(hook("/craneops", "cryptr", app.addr, "provider craneops", "replay memory {\nttl 1s\n}")),
-		"elsewhere in Caddy":  openSite(good, "reverse_proxy /broken {\ntransport http {\ntls_client_auth /nowhere/cert /nowhere/key\n}\nto 127.0.0.1:9\n}"),
-		"fails while parsing": openSite(good, "verify_webhook nobody {env.CRANEOPS_SECRET}"),
+		"unset variable":      OpenSite(strings.ReplaceAll(good, "CRANEOPS_SECRET", "NOT_SET")),
+		"fails after it":      OpenSite(good, Route("/other", Verify("mceasy", "CRANEOPS_SECRET"))),
+		"shared label":        OpenSite(good, Route("/other", Verify("craneops", "CRANEOPS_SECRET"))),
+		"window and history":  OpenSite(Hook("/craneops", "cryptr", app.Addr, "provider craneops", "replay memory {\nttl 1s\n}")),
+		"elsewhere in Caddy":  OpenSite(good, "reverse_proxy /broken {\ntransport http {\ntls_client_auth /nowhere/cert /nowhere/key\n}\nto 127.0.0.1:9\n}"),
+		"fails while parsing": OpenSite(good, "verify_webhook nobody {env.CRANEOPS_SECRET}"),
 	}
 	for why, site := range bad {
 		t.Run(why, func(t *testing.T) {
-			said, err := g.reload(t, site)
+			said, err := g.Reload(t, site)
 			if err == nil {
 				t.Error("the reload succeeded")
 			}
-			if strings.Contains(said, craneopsSecret) {
+			if strings.Contains(said, CraneOpsSecret) {
 				t.Error("the reload prints the secret")
 			}
-			g.sendAfterReload(t, craneops(`{}`)).duplicate(t)
+			g.SendAfterReload(t, CraneOps(`{}`)).Duplicate(t)
 		})
 	}
-	g.sendAfterReload(t, craneops(`{"new":true}`)).accepted(t)
-	g.mustReload(t, changed(openSite(good), "good"))
-	g.sendAfterReload(t, craneops(`{}`)).duplicate(t)
-	g.sendAfterReload(t, craneops(`{"new":true}`)).duplicate(t)
-	app.saw(t, 2)
+	g.SendAfterReload(t, CraneOps(`{"new":true}`)).Accepted(t)
+	g.MustReload(t, changed(OpenSite(good), "good"))
+	g.SendAfterReload(t, CraneOps(`{}`)).Duplicate(t)
+	g.SendAfterReload(t, CraneOps(`{"new":true}`)).Duplicate(t)
+	app.Saw(t, 2)
 }
 
 // TestReloadInFlight: a delivery that is being handled during a reload is
 // answered, and recorded where the new configuration looks.
 func TestReloadInFlight(t *testing.T) {
 	t.Parallel()
-	app := newApplication(t)
-	site := openSite(hook("/craneops", "craneops", app.addr, "answer_within 1h"))
-	g := start(t, site, secrets()...)
+	app := NewApplication(t)
+	site := OpenSite(Hook("/craneops", "craneops", app.Addr, "answer_within 1h"))
+	g := Start(t, site, Secrets()...)
 	release := make(chan struct{})
 	free := closing(release)
 	defer free()
-	app.answers(until(release, http.StatusOK))
+	app.Answers(Until(release, http.StatusOK))
 
 	type outcome struct {
-		answer
+		Answer
 		err error
 	}
 	first := make(chan outcome, 1)
 	go func() {
-		a, err := sendGo(t, g, craneops(`{}`))
+		a, err := SendGo(t, g, CraneOps(`{}`))
 		first <- outcome{a, err}
 	}()
-	app.awaitArrivals(t, 1)
-	g.mustReload(t, changed(site, "second"))
-	a := g.sendAfterReload(t, craneops(`{}`))
-	a.rejected(t, "in_flight")
-	if got := a.header.Get("X-Configuration"); got != "second" {
+	app.AwaitArrivals(t, 1)
+	g.MustReload(t, changed(site, "second"))
+	a := g.SendAfterReload(t, CraneOps(`{}`))
+	a.Rejected(t, "in_flight")
+	if got := a.Header.Get("X-Configuration"); got != "second" {
 		t.Errorf("answered by the configuration %q", got)
 	}
 	free()
@@ -108,18 +108,18 @@ func TestReloadInFlight(t *testing.T) {
 	if o.err != nil {
 		t.Fatal(o.err)
 	}
-	o.accepted(t)
-	g.sendAfterReload(t, craneops(`{}`)).duplicate(t)
-	app.saw(t, 1)
+	o.Accepted(t)
+	g.SendAfterReload(t, CraneOps(`{}`)).Duplicate(t)
+	app.Saw(t, 1)
 }
 
 // TestReloadUnderLoad: while the configuration changes, every delivery reaches
 // the application exactly once, if its sender tries until it has an answer.
 func TestReloadUnderLoad(t *testing.T) {
 	t.Parallel()
-	app := newApplication(t)
-	site := openSite(hook("/craneops", "craneops", app.addr))
-	g := start(t, site, secrets()...)
+	app := NewApplication(t)
+	site := OpenSite(Hook("/craneops", "craneops", app.Addr))
+	g := Start(t, site, Secrets()...)
 	done := make(chan struct{})
 	var sent atomic.Int64
 	var senders sync.WaitGroup
@@ -131,20 +131,20 @@ func TestReloadUnderLoad(t *testing.T) {
 					return
 				default:
 				}
-				deliverOnce(t, g, craneops(fmt.Sprintf(`{"n":%d}`, sent.Add(1))))
+				deliverOnce(t, g, CraneOps(fmt.Sprintf(`{"n":%d}`, sent.Add(1))))
 			}
 		})
 	}
 	for n := range 5 {
-		if said, err := g.reload(t, changed(site, fmt.Sprint("load-", n))); err != nil {
+		if said, err := g.Reload(t, changed(site, fmt.Sprint("load-", n))); err != nil {
 			t.Errorf("reloading: %v\n%s", err, said)
 		}
 	}
 	close(done)
 	senders.Wait()
 	times := map[string]int{}
-	for _, r := range app.all() {
-		times[string(r.body)]++
+	for _, r := range app.All() {
+		times[string(r.Body)]++
 	}
 	for n := range sent.Load() {
 		if body := fmt.Sprintf(`{"n":%d}`, n+1); times[body] != 1 {
@@ -154,38 +154,38 @@ func TestReloadUnderLoad(t *testing.T) {
 }
 
 // deliverOnce retries as a provider does: without an answer, and after a 503.
-func deliverOnce(t *testing.T, g *gateway, d delivery) {
+func deliverOnce(t *testing.T, g *Gateway, d Delivery) {
 	const pause = 20 * time.Millisecond
-	for began := time.Now(); time.Since(began) < patience; time.Sleep(pause) {
-		a, err := sendGo(t, g, d)
-		if err != nil || a.status == http.StatusServiceUnavailable {
+	for began := time.Now(); time.Since(began) < Patience; time.Sleep(pause) {
+		a, err := SendGo(t, g, d)
+		if err != nil || a.Status == http.StatusServiceUnavailable {
 			continue
 		}
-		if a.status != http.StatusOK {
-			t.Errorf("%s: answered %d %s", d.body, a.status, a.reason())
+		if a.Status != http.StatusOK {
+			t.Errorf("%s: answered %d %s", d.Body, a.Status, a.Reason())
 		}
 		return
 	}
-	t.Errorf("%s: never answered", d.body)
+	t.Errorf("%s: never answered", d.Body)
 }
 
 // TestNewSecret: a rotation by reload; a removed secret does not verify any more.
 func TestNewSecret(t *testing.T) {
 	t.Parallel()
-	app := newApplication(t)
+	app := NewApplication(t)
 	both := `route /craneops* {
 		verify_webhook craneops {env.NEW_SECRET} {env.CRANEOPS_SECRET}
-		reverse_proxy ` + app.addr + `
+		reverse_proxy ` + app.Addr + `
 	}`
-	g := start(t, openSite(both), append(secrets(), "NEW_SECRET=whsec_e2e-canary-next")...)
-	resign := func(body string) delivery {
-		return craneops(body).with("X-CraneOps-Signature", hexMAC("whsec_e2e-canary-next", body))
+	g := Start(t, OpenSite(both), append(Secrets(), "NEW_SECRET=whsec_e2e-canary-next")...)
+	resign := func(body string) Delivery {
+		return CraneOps(body).With("X-CraneOps-Signature", HexMAC("whsec_e2e-canary-next", body))
 	}
-	g.send(t, craneops(`{"key":"old"}`)).accepted(t)
-	g.send(t, resign(`{"key":"new"}`)).accepted(t)
-	g.send(t, resign(`{"key":"old"}`)).duplicate(t)
-	g.mustReload(t, openSite(strings.ReplaceAll(both, " {env.CRANEOPS_SECRET}", "")))
-	g.sendAfterReload(t, craneops(`{"key":"older","at":"`+unix(time.Now())+`"}`)).rejected(t, "signature_mismatch")
-	g.sendAfterReload(t, resign(`{"key":"old"}`)).duplicate(t)
-	app.saw(t, 2)
+	g.Send(t, CraneOps(`{"key":"old"}`)).Accepted(t)
+	g.Send(t, resign(`{"key":"new"}`)).Accepted(t)
+	g.Send(t, resign(`{"key":"old"}`)).Duplicate(t)
+	g.MustReload(t, OpenSite(strings.ReplaceAll(both, " {env.CRANEOPS_SECRET}", "")))
+	g.SendAfterReload(t, CraneOps(`{"key":"older","at":"`+Unix(time.Now())+`"}`)).Rejected(t, "signature_mismatch")
+	g.SendAfterReload(t, resign(`{"key":"old"}`)).Duplicate(t)
+	app.Saw(t, 2)
 }

@@ -13,31 +13,31 @@ import (
 
 // The secrets of the tests are canaries too: start looks for them in the log.
 const (
-	easytoolsSecret = "etsk_e2e-canary-Zq7mWv2x"
-	craneopsSecret  = "whsec_e2e-canary-8fKp31Ld"
-	cryptrSecret    = "e2eCanary0Zrk1pQnc10hh5ZDecqQfMDKy0S2FfdWU7ZJQ40Mh2TgweRcXM5Um3b"
+	EasytoolsSecret = "etsk_e2e-canary-Zq7mWv2x"
+	CraneOpsSecret  = "whsec_e2e-canary-8fKp31Ld"
+	CryptrSecret    = "e2eCanary0Zrk1pQnc10hh5ZDecqQfMDKy0S2FfdWU7ZJQ40Mh2TgweRcXM5Um3b"
 	mceasySecret    = "ZTJlLWNhbmFyeS1tY2Vhc3ktOWI3ZTJjNGYx"
 )
 
-func secretVariable(scheme string) string { return strings.ToUpper(scheme) + "_SECRET" }
+func SecretVariable(scheme string) string { return strings.ToUpper(scheme) + "_SECRET" }
 
-func secretOf(provider string) string {
+func SecretOf(provider string) string {
 	return map[string]string{
-		"easytools": easytoolsSecret, "craneops": craneopsSecret,
-		"cryptr": cryptrSecret, "mceasy": mceasySecret,
+		"easytools": EasytoolsSecret, "craneops": CraneOpsSecret,
+		"cryptr": CryptrSecret, "mceasy": mceasySecret,
 	}[provider]
 }
 
-// secrets are the environment that hook relies on.
-func secrets() []string {
+// Secrets are the environment that hook relies on.
+func Secrets() []string {
 	var env []string
 	for _, provider := range []string{"easytools", "craneops", "cryptr", "mceasy"} {
-		env = append(env, secretVariable(provider)+"="+secretOf(provider))
+		env = append(env, SecretVariable(provider)+"="+SecretOf(provider))
 	}
 	return env
 }
 
-func mac(key []byte, parts ...string) []byte {
+func MAC(key []byte, parts ...string) []byte {
 	h := hmac.New(sha256.New, key)
 	for _, part := range parts {
 		h.Write([]byte(part))
@@ -45,41 +45,41 @@ func mac(key []byte, parts ...string) []byte {
 	return h.Sum(nil)
 }
 
-func hexMAC(secret string, parts ...string) string {
-	return hex.EncodeToString(mac([]byte(secret), parts...))
+func HexMAC(secret string, parts ...string) string {
+	return hex.EncodeToString(MAC([]byte(secret), parts...))
 }
 
-func craneops(body string) delivery {
-	return delivery{method: http.MethodPost, path: "/craneops", body: []byte(body), headers: []header{
+func CraneOps(body string) Delivery {
+	return Delivery{Method: http.MethodPost, Path: "/craneops", Body: []byte(body), Headers: []Header{
 		{"Content-Type", "application/json"},
 		{"X-CraneOps-Event", "booking.created"},
-		{"X-CraneOps-Signature", hexMAC(craneopsSecret, body)},
+		{"X-CraneOps-Signature", HexMAC(CraneOpsSecret, body)},
 	}}
 }
 
-func easytools(body string) delivery {
-	return delivery{method: http.MethodPost, path: "/easytools", body: []byte(body), headers: []header{
+func Easytools(body string) Delivery {
+	return Delivery{Method: http.MethodPost, Path: "/easytools", Body: []byte(body), Headers: []Header{
 		{"Content-Type", "application/json"},
-		{"X-Webhook-Signature", hexMAC(easytoolsSecret, body)},
+		{"X-Webhook-Signature", HexMAC(EasytoolsSecret, body)},
 	}}
 }
 
-func cryptr(body string, at time.Time) delivery {
-	t := unix(at)
-	return delivery{method: http.MethodPost, path: "/cryptr", body: []byte(body), headers: []header{
+func Cryptr(body string, at time.Time) Delivery {
+	t := Unix(at)
+	return Delivery{Method: http.MethodPost, Path: "/cryptr", Body: []byte(body), Headers: []Header{
 		{"Content-Type", "application/json; charset=UTF-8"},
-		{"Cryptr-Signature", "t=" + t + ",v1=sha256." + hexMAC(cryptrSecret, t, ".", body)},
+		{"Cryptr-Signature", "t=" + t + ",v1=sha256." + HexMAC(CryptrSecret, t, ".", body)},
 	}}
 }
 
-func mceasy(body string, at time.Time, event, occurrence string) delivery {
+func McEasy(body string, at time.Time, event, occurrence string) Delivery {
 	key, err := base64.StdEncoding.DecodeString(mceasySecret)
 	if err != nil {
 		panic(err)
 	}
 	t := strconv.FormatInt(at.UnixMilli(), 10)
-	signature := "v1.0:" + base64.StdEncoding.EncodeToString(mac(key, t, "|>", event, "|>", body))
-	return delivery{method: http.MethodPost, path: "/mceasy", body: []byte(body), headers: []header{
+	signature := "v1.0:" + base64.StdEncoding.EncodeToString(MAC(key, t, "|>", event, "|>", body))
+	return Delivery{Method: http.MethodPost, Path: "/mceasy", Body: []byte(body), Headers: []Header{
 		{"User-Agent", "McEasyWebhookService/1.4.0"},
 		{"Content-Type", "application/json"},
 		{"X-McEasyWebhook-Timestamp", t},
@@ -89,25 +89,25 @@ func mceasy(body string, at time.Time, event, occurrence string) delivery {
 	}}
 }
 
-// provider is one of the four with what a test over all of them needs.
-type provider struct {
-	name      string
-	signature string
-	signed    []string // the other headers that take part in what is signed
-	deliver   func(body string) delivery
+// Provider is one of the four with what a test over all of them needs.
+type Provider struct {
+	Name      string
+	Signature string
+	Signed    []string // the other headers that take part in what is signed
+	Deliver   func(body string) Delivery
 }
 
-func providers() []provider {
-	return []provider{
-		{"easytools", "X-Webhook-Signature", nil, easytools},
-		{"craneops", "X-CraneOps-Signature", nil, craneops},
-		{"cryptr", "Cryptr-Signature", nil, func(body string) delivery { return cryptr(body, time.Now()) }},
+func Providers() []Provider {
+	return []Provider{
+		{"easytools", "X-Webhook-Signature", nil, Easytools},
+		{"craneops", "X-CraneOps-Signature", nil, CraneOps},
+		{"cryptr", "Cryptr-Signature", nil, func(body string) Delivery { return Cryptr(body, time.Now()) }},
 		{
 			"mceasy", "X-McEasyWebhook-Signature",
 			[]string{"X-McEasyWebhook-Timestamp", "X-McEasyWebhook-Event"},
-			func(body string) delivery { return mceasy(body, time.Now(), "6", "48213") },
+			func(body string) Delivery { return McEasy(body, time.Now(), "6", "48213") },
 		},
 	}
 }
 
-func unix(at time.Time) string { return strconv.FormatInt(at.Unix(), 10) }
+func Unix(at time.Time) string { return strconv.FormatInt(at.Unix(), 10) }

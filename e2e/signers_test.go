@@ -40,7 +40,7 @@ type variants struct {
 // list asks which variants the signer knows.
 func (s signer) list(t *testing.T) map[string]variants {
 	t.Helper()
-	needs(t, s.program)
+	Needs(t, s.program)
 	text, err := exec.Command(s.program, s.script, "--list").Output()
 	if err != nil {
 		t.Fatal(err)
@@ -49,7 +49,7 @@ func (s signer) list(t *testing.T) map[string]variants {
 	if err := json.Unmarshal(text, &list); err != nil {
 		t.Fatal(err)
 	}
-	if len(list) != len(providers()) {
+	if len(list) != len(Providers()) {
 		t.Fatalf("%s signs for %d providers", s.script, len(list))
 	}
 	return list
@@ -67,22 +67,22 @@ type order struct {
 	Variant    string `json:"variant"`
 }
 
-func (s signer) sign(t *testing.T, o order, path string) delivery {
+func (s signer) sign(t *testing.T, o order, path string) Delivery {
 	t.Helper()
 	var said struct {
 		Headers [][2]string `json:"headers"`
 		Error   string      `json:"error"`
 	}
-	err := helper(t, s.program, s.script).ask(o, &said)
+	err := Helper(t, s.program, s.script).Ask(o, &said)
 	if err == nil && said.Error != "" {
 		err = errors.New(said.Error)
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := delivery{method: http.MethodPost, path: path, body: o.Body}
+	d := Delivery{Method: http.MethodPost, Path: path, Body: o.Body}
 	for _, h := range said.Headers {
-		d.headers = append(d.headers, header{h[0], h[1]})
+		d.Headers = append(d.Headers, Header{h[0], h[1]})
 	}
 	return d
 }
@@ -107,21 +107,21 @@ func bodies() map[string][]byte {
 // TestSigners lets independent signers sign and forge.
 func TestSigners(t *testing.T) {
 	t.Parallel()
-	app := newApplication(t)
-	g := start(t, openSite(
-		hook("/easytools", "easytools", app.addr, "replay off"),
-		hook("/craneops", "craneops", app.addr, "replay off"),
-		hook("/mceasy", "mceasy", app.addr, "replay off"),
-		hook("/cryptr", "cryptr", app.addr, "replay off"),
-		route("/previous/cryptr", verify("cryptr", "PREVIOUS_SECRET", "provider previous", "replay off"), "reverse_proxy "+app.addr),
-	), "EASYTOOLS_SECRET="+easytoolsSecret, "CRANEOPS_SECRET="+craneopsSecret,
-		"CRYPTR_SECRET="+cryptrSecret, "MCEASY_SECRET="+highByteSecret, "PREVIOUS_SECRET="+previousSecret)
+	app := NewApplication(t)
+	g := Start(t, OpenSite(
+		Hook("/easytools", "easytools", app.Addr, "replay off"),
+		Hook("/craneops", "craneops", app.Addr, "replay off"),
+		Hook("/mceasy", "mceasy", app.Addr, "replay off"),
+		Hook("/cryptr", "cryptr", app.Addr, "replay off"),
+		Route("/previous/cryptr", Verify("cryptr", "PREVIOUS_SECRET", "provider previous", "replay off"), "reverse_proxy "+app.Addr),
+	), "EASYTOOLS_SECRET="+EasytoolsSecret, "CRANEOPS_SECRET="+CraneOpsSecret,
+		"CRYPTR_SECRET="+CryptrSecret, "MCEASY_SECRET="+highByteSecret, "PREVIOUS_SECRET="+previousSecret)
 	for _, s := range signers() {
 		t.Run(s.program, func(t *testing.T) {
 			for name, v := range s.list(t) {
 				for body, content := range bodies() {
 					o := order{
-						Provider: name, Secret: secretOf(name), Previous: previousSecret, Body: content,
+						Provider: name, Secret: SecretOf(name), Previous: previousSecret, Body: content,
 						At: time.Now().UnixMilli(), Event: "6", Occurrence: "48213",
 					}
 					if name == "mceasy" {
@@ -134,7 +134,7 @@ func TestSigners(t *testing.T) {
 	}
 }
 
-func (s signer) check(t *testing.T, g *gateway, app *application, o order, v variants, body string) {
+func (s signer) check(t *testing.T, g *Gateway, app *Application, o order, v variants, body string) {
 	query := "?by=" + s.program + "&body=" + body + "&variant="
 	for _, variant := range v.Honest {
 		o.Variant = variant
@@ -146,12 +146,12 @@ func (s signer) check(t *testing.T, g *gateway, app *application, o order, v var
 		for _, path := range paths {
 			t.Run(strings.TrimPrefix(path, "/")+"/"+body+"/honest-"+variant, func(t *testing.T) {
 				d := s.sign(t, o, path+query+variant)
-				g.send(t, d).accepted(t)
-				got := app.with(d.path)
+				g.Send(t, d).Accepted(t)
+				got := app.With(d.Path)
 				if len(got) != 1 {
 					t.Fatalf("the application received it %d times", len(got))
 				}
-				got[0].carries(t, d)
+				got[0].Carries(t, d)
 			})
 		}
 	}
@@ -163,8 +163,8 @@ func (s signer) check(t *testing.T, g *gateway, app *application, o order, v var
 				t.Fatalf("no reason is known for %q", variant)
 			}
 			d := s.sign(t, o, "/"+o.Provider+query+variant)
-			g.send(t, d).rejected(t, reason)
-			if got := app.with(d.path); len(got) != 0 {
+			g.Send(t, d).Rejected(t, reason)
+			if got := app.With(d.Path); len(got) != 0 {
 				t.Error("it reached the application")
 			}
 		})
@@ -186,8 +186,8 @@ func TestSignersAgree(t *testing.T) {
 							At: 1741442518123, Event: "6", Occurrence: "48213", Variant: variant,
 						}
 						got, want := s.sign(t, o, ""), first.sign(t, o, "")
-						if !slices.Equal(got.headers, want.headers) {
-							t.Errorf("%s, %q, %s: %v, not %v", name, variant, body, got.headers, want.headers)
+						if !slices.Equal(got.Headers, want.Headers) {
+							t.Errorf("%s, %q, %s: %v, not %v", name, variant, body, got.Headers, want.Headers)
 						}
 					}
 				}

@@ -5,10 +5,10 @@ import (
 	"strings"
 )
 
-// openSite shows every answer's verdict and reason in headers, and the reason
+// OpenSite shows every answer's verdict and reason in headers, and the reason
 // in the access log for senders who do not wait for their answer.
-func openSite(routes ...string) string {
-	return bareSite(append(routes, "respond 404")...) + `
+func OpenSite(routes ...string) string {
+	return BareSite(append(routes, "respond 404")...) + `
 	log
 	log_append e2e_reason {http.verify_webhook.reason}
 	header >X-Verdict {http.verify_webhook.verdict}
@@ -20,21 +20,21 @@ func openSite(routes ...string) string {
 	}`
 }
 
-// bareSite is what a user would write who adds nothing.
-func bareSite(routes ...string) string {
+// BareSite is what a user would write who adds nothing.
+func BareSite(routes ...string) string {
 	return strings.Join(routes, "\n")
 }
 
-// hook is one verified route: everything under path, for the provider whose
+// Hook is one verified route: everything under path, for the provider whose
 // name the scheme is.
-func hook(path, scheme, app string, options ...string) string {
-	return route(path, verify(scheme, secretVariable(scheme), options...), "reverse_proxy "+app)
+func Hook(path, scheme, app string, options ...string) string {
+	return Route(path, Verify(scheme, SecretVariable(scheme), options...), "reverse_proxy "+app)
 }
 
-func route(path string, handlers ...string) string {
+func Route(path string, handlers ...string) string {
 	return fmt.Sprintf("route %s* {\n%s\n}", path, strings.Join(handlers, "\n"))
 }
 
-func verify(scheme, variable string, options ...string) string {
+func Verify(scheme, variable string, options ...string) string {
 	return fmt.Sprintf("verify_webhook %s {env.%s} {\n%s\n}", scheme, variable, strings.Join(options, "\n"))
 }

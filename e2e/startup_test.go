@@ -114,9 +114,9 @@ func (m misconfigured) check(t *testing.T, command, said string) {
 func failure(said string) string {
 	message := ""
 	for line := range strings.SplitSeq(said, "\n") {
-		var e entry
-		if json.Unmarshal([]byte(line), &e) == nil && e.text("level") == "error" {
-			message = e.text("msg")
+		var e Entry
+		if json.Unmarshal([]byte(line), &e) == nil && e.Text("level") == "error" {
+			message = e.Text("msg")
 		}
 	}
 	return message
@@ -139,17 +139,17 @@ func (m misconfigured) execute(t *testing.T, command string) (string, error) {
 	t.Helper()
 	dir := t.TempDir()
 	config := filepath.Join(dir, "Caddyfile")
-	text := "{\n\tadmin off\n}\n:" + freePort(t) + " {\n" + m.site + "\nrespond 404\n}\n"
+	text := "{\n\tadmin off\n}\n:" + FreePort(t) + " {\n" + m.site + "\nrespond 404\n}\n"
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), Patience)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, binary(t), command, "--config", config)
-	cmd.Env = append(append(bareEnv(dir), "CANARY_SECRET="+canary), m.env...)
+	cmd := exec.CommandContext(ctx, Binary(t), command, "--config", config)
+	cmd.Env = append(append(BareEnv(dir), "CANARY_SECRET="+canary), m.env...)
 	said, err := cmd.CombinedOutput()
 	if ctx.Err() != nil {
-		t.Fatalf("%s is still running after %v:\n%s", command, patience, said)
+		t.Fatalf("%s is still running after %v:\n%s", command, Patience, said)
 	}
 	return string(said), err
 }
@@ -159,13 +159,13 @@ func TestUnknownJSON(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	config := filepath.Join(dir, "caddy.json")
-	text := `{"admin":{"disabled":true},"apps":{"http":{"servers":{"s":{"listen":["127.0.0.1:` + freePort(t) + `"],"routes":[{"handle":[` +
+	text := `{"admin":{"disabled":true},"apps":{"http":{"servers":{"s":{"listen":["127.0.0.1:` + FreePort(t) + `"],"routes":[{"handle":[` +
 		`{"handler":"verify_webhook","scheme":"craneops","secrets":["` + canary + `"],"tolerate":{}}]}]}}}}}`
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(binary(t), "validate", "--config", config)
-	cmd.Env = bareEnv(dir)
+	cmd := exec.Command(Binary(t), "validate", "--config", config)
+	cmd.Env = BareEnv(dir)
 	said, err := cmd.CombinedOutput()
 	if err == nil || !strings.Contains(string(said), "tolerate") || strings.Contains(string(said), canary) {
 		t.Errorf("%v: %s", err, said)

@@ -10,14 +10,14 @@ import (
 // nothing is left to verify. The other order is sound.
 func TestTracingBeforeAReaderOfTheBody(t *testing.T) {
 	t.Parallel()
-	app := newApplication(t)
+	app := NewApplication(t)
 	const reader = "vars read {http.request.body}"
-	g := start(t, openSite(
-		route("/sound", reader, "tracing", verify("craneops", "CRANEOPS_SECRET", "provider sound"), "reverse_proxy "+app.addr),
-		route("/unsound", "tracing", reader, verify("craneops", "CRANEOPS_SECRET", "provider unsound"), "reverse_proxy "+app.addr),
-	), append(secrets(), "OTEL_TRACES_EXPORTER=none")...)
-	g.send(t, craneops(`{"n":1}`).to("/sound")).accepted(t)
-	app.saw(t, 1)
-	g.send(t, craneops(`{"n":1}`).to("/unsound")).is(t, http.StatusUnauthorized, "rejected", "signature_mismatch")
-	app.saw(t, 1)
+	g := Start(t, OpenSite(
+		Route("/sound", reader, "tracing", Verify("craneops", "CRANEOPS_SECRET", "provider sound"), "reverse_proxy "+app.Addr),
+		Route("/unsound", "tracing", reader, Verify("craneops", "CRANEOPS_SECRET", "provider unsound"), "reverse_proxy "+app.Addr),
+	), append(Secrets(), "OTEL_TRACES_EXPORTER=none")...)
+	g.Send(t, CraneOps(`{"n":1}`).To("/sound")).Accepted(t)
+	app.Saw(t, 1)
+	g.Send(t, CraneOps(`{"n":1}`).To("/unsound")).Is(t, http.StatusUnauthorized, "rejected", "signature_mismatch")
+	app.Saw(t, 1)
 }

@@ -16,8 +16,8 @@ import (
 // traffic is many deliveries from senders that keep their connections and try
 // again until they are acknowledged, each time at the next gateway.
 type traffic struct {
-	app      *application
-	gateways []*gateway
+	app      *Application
+	gateways []*Gateway
 	senders  int // each has one delivery in flight
 	total    int
 	client   *http.Client
@@ -31,39 +31,39 @@ type traffic struct {
 	refused map[string]int // answers that were no acknowledgement
 }
 
-func newTraffic(app *application, total int, gateways ...*gateway) *traffic {
+func newTraffic(app *Application, total int, gateways ...*Gateway) *traffic {
 	const senders = 32
 	return &traffic{
 		app: app, gateways: gateways, senders: senders, total: total,
 		client: &http.Client{
-			Timeout:   patience,
+			Timeout:   Patience,
 			Transport: &http.Transport{MaxIdleConnsPerHost: 2 * senders, DisableCompression: true},
 		},
 		refused: map[string]int{},
 	}
 }
 
-func (tr *traffic) delivery(n int) delivery {
-	d := craneops(fmt.Sprintf(`{"n":%d}`, n))
-	return d.to(cmp.Or(tr.path, d.path))
+func (tr *traffic) delivery(n int) Delivery {
+	d := CraneOps(fmt.Sprintf(`{"n":%d}`, n))
+	return d.To(cmp.Or(tr.path, d.Path))
 }
 
 // post is a delivery to one gateway, and what it answers.
-func (tr *traffic) post(t *testing.T, g *gateway, d delivery) (a answer, err error) {
-	r, err := http.NewRequestWithContext(t.Context(), d.method, "http://"+g.addr+d.path, bytes.NewReader(d.body))
+func (tr *traffic) post(t *testing.T, g *Gateway, d Delivery) (a Answer, err error) {
+	r, err := http.NewRequestWithContext(t.Context(), d.Method, "http://"+g.Addr+d.Path, bytes.NewReader(d.Body))
 	if err != nil {
-		return answer{}, err
+		return Answer{}, err
 	}
-	for _, h := range d.headers {
-		r.Header[h.name] = append(r.Header[h.name], h.value)
+	for _, h := range d.Headers {
+		r.Header[h.Name] = append(r.Header[h.Name], h.Value)
 	}
 	response, err := tr.client.Do(r)
 	if err != nil {
-		return answer{}, err
+		return Answer{}, err
 	}
 	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
-	return answer{response.StatusCode, response.Header, body}, err
+	return Answer{response.StatusCode, response.Header, body}, err
 }
 
 // each calls f with every number below total, from all senders.
@@ -104,19 +104,19 @@ func (tr *traffic) run(t *testing.T, disturb func()) {
 
 func (tr *traffic) forge(t *testing.T, n int) {
 	d := tr.delivery(n)
-	d = d.saying(append(d.body, ' '))
-	if a, err := tr.post(t, tr.gateways[n%len(tr.gateways)], d); err == nil && a.status != http.StatusUnauthorized {
+	d = d.Saying(append(d.Body, ' '))
+	if a, err := tr.post(t, tr.gateways[n%len(tr.gateways)], d); err == nil && a.Status != http.StatusUnauthorized {
 		tr.forgedPassed.Add(1)
 	}
 }
 
 // acknowledge sends until a gateway answers 200.
 func (tr *traffic) acknowledge(t *testing.T, n int) {
-	const pause, enough = 20 * time.Millisecond, 3 * patience
+	const pause, enough = 20 * time.Millisecond, 3 * Patience
 	began := time.Now()
 	for attempt := n; time.Since(began) < enough; attempt++ {
 		a, err := tr.post(t, tr.gateways[attempt%len(tr.gateways)], tr.delivery(n))
-		if err == nil && a.status == http.StatusOK {
+		if err == nil && a.Status == http.StatusOK {
 			for took := int64(time.Since(began)); ; {
 				known := tr.longest.Load()
 				if took <= known || tr.longest.CompareAndSwap(known, took) {
@@ -126,7 +126,7 @@ func (tr *traffic) acknowledge(t *testing.T, n int) {
 		}
 		why := "no answer"
 		if err == nil {
-			why = fmt.Sprintf("%d %s", a.status, a.reason())
+			why = fmt.Sprintf("%d %s", a.Status, a.Reason())
 		}
 		tr.mu.Lock()
 		tr.refused[why]++
@@ -146,7 +146,7 @@ func (tr *traffic) tally(t *testing.T, nodes ...*redisServer) (lost, doubled, fo
 	tr.awaitRecords(t, nodes)
 	times := tr.times()
 	for n := range tr.total {
-		switch count := times[string(tr.delivery(n).body)]; {
+		switch count := times[string(tr.delivery(n).Body)]; {
 		case count == 0:
 			lost++
 		case count > 1:
@@ -164,7 +164,7 @@ func (tr *traffic) tally(t *testing.T, nodes ...*redisServer) (lost, doubled, fo
 	}
 	var again atomic.Int64
 	tr.each(func(n int) {
-		if a, err := tr.post(t, tr.gateways[n%len(tr.gateways)], tr.delivery(n)); err != nil || a.verdict() != "duplicate" {
+		if a, err := tr.post(t, tr.gateways[n%len(tr.gateways)], tr.delivery(n)); err != nil || a.Verdict() != "duplicate" {
 			again.Add(1)
 		}
 	})
@@ -201,8 +201,8 @@ func (tr *traffic) awaitRecords(t *testing.T, nodes []*redisServer) {
 
 func (tr *traffic) times() map[string]int {
 	times := map[string]int{}
-	for _, r := range tr.app.all() {
-		times[string(r.body)]++
+	for _, r := range tr.app.All() {
+		times[string(r.Body)]++
 	}
 	return times
 }

@@ -15,13 +15,13 @@ import (
 // those of the contract and no other.
 func TestTranslatedHeaders(t *testing.T) {
 	t.Parallel()
-	app := newApplication(t)
-	g := start(t, openSite(
-		hook("/easytools", "easytools", app.addr, "provider shop"),
-		hook("/craneops", "craneops", app.addr),
-		hook("/mceasy", "mceasy", app.addr),
-		hook("/cryptr", "cryptr", app.addr),
-	), secrets()...)
+	app := NewApplication(t)
+	g := Start(t, OpenSite(
+		Hook("/easytools", "easytools", app.Addr, "provider shop"),
+		Hook("/craneops", "craneops", app.Addr),
+		Hook("/mceasy", "mceasy", app.Addr),
+		Hook("/cryptr", "cryptr", app.Addr),
+	), Secrets()...)
 	now := time.Now()
 	const (
 		easytoolsBody = `{"event":"product_assigned","timestamp":1741442518}`
@@ -31,33 +31,33 @@ func TestTranslatedHeaders(t *testing.T) {
 	)
 	cases := []struct {
 		name string
-		sent delivery
+		sent Delivery
 		want map[string]string
 	}{
-		{"easytools", easytools(easytoolsBody), map[string]string{
+		{"easytools", Easytools(easytoolsBody), map[string]string{
 			"Webhook-Provider": "shop", "Webhook-Id": contentID("shop", easytoolsBody),
 			"Webhook-Event": "product_assigned", "Webhook-Occurred-At": "2025-03-08T14:01:58Z",
 		}},
-		{"craneops", craneops(craneopsBody), map[string]string{
+		{"craneops", CraneOps(craneopsBody), map[string]string{
 			"Webhook-Provider": "craneops", "Webhook-Id": contentID("craneops", craneopsBody),
 			"Webhook-Event": "crane.updated", "Webhook-Unsigned-Event": "booking.created",
 		}},
-		{"mceasy", mceasy(mceasyBody, now, "6", "48213"), map[string]string{
+		{"mceasy", McEasy(mceasyBody, now, "6", "48213"), map[string]string{
 			"Webhook-Provider": "mceasy", "Webhook-Id": contentID("mceasy", "6\x00"+mceasyBody),
 			"Webhook-Event": "alarm.harsh_braking_", "Webhook-Occurrence-Id": "48213",
 			"Webhook-Sent-At": now.UTC().Format("2006-01-02T15:04:05.000Z"),
 		}},
-		{"cryptr", cryptr(cryptrBody, now), map[string]string{
+		{"cryptr", Cryptr(cryptrBody, now), map[string]string{
 			"Webhook-Provider": "cryptr", "Webhook-Id": contentID("cryptr", cryptrBody),
 			"Webhook-Event": "dir_sync.user.update.success", "Webhook-Occurred-At": "2023-10-17T08:12:38.113207Z",
 			"Webhook-Tenant": "shark-academy", "Webhook-Environment": "sandbox",
 			"Webhook-Sent-At": now.UTC().Truncate(time.Second).Format("2006-01-02T15:04:05.000Z"),
 		}},
-		{"not JSON", craneops("not JSON"), map[string]string{
+		{"not JSON", CraneOps("not JSON"), map[string]string{
 			"Webhook-Provider": "craneops", "Webhook-Id": contentID("craneops", "not JSON"),
 			"Webhook-Unsigned-Event": "booking.created",
 		}},
-		{"mceasy not JSON", mceasy("not JSON", now, "7", "48214"), map[string]string{
+		{"mceasy not JSON", McEasy("not JSON", now, "7", "48214"), map[string]string{
 			"Webhook-Provider": "mceasy", "Webhook-Id": contentID("mceasy", "7\x00not JSON"),
 			"Webhook-Event": "7", "Webhook-Occurrence-Id": "48214",
 			"Webhook-Sent-At": now.UTC().Format("2006-01-02T15:04:05.000Z"),
@@ -65,14 +65,14 @@ func TestTranslatedHeaders(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			d := c.sent.to(c.sent.path + "?case=" + strings.ReplaceAll(c.name, " ", "-"))
-			g.send(t, d).accepted(t)
-			got := app.with(d.path)
+			d := c.sent.To(c.sent.Path + "?case=" + strings.ReplaceAll(c.name, " ", "-"))
+			g.Send(t, d).Accepted(t)
+			got := app.With(d.Path)
 			if len(got) != 1 {
 				t.Fatalf("the application received it %d times", len(got))
 			}
 			c.want["Webhook-Verdict"] = "accepted"
-			if have := translated(got[0].header); !maps.Equal(have, c.want) {
+			if have := translated(got[0].Header); !maps.Equal(have, c.want) {
 				t.Errorf("the application received\n%v, not\n%v", have, c.want)
 			}
 		})
@@ -117,18 +117,18 @@ func TestUnfitValues(t *testing.T) {
 	}
 	for name, body := range bodies {
 		t.Run(name, func(t *testing.T) {
-			d := craneops(body).to("/craneops?value="+strings.ReplaceAll(name, " ", "-")).with("X-CraneOps-Event", long)
-			g.send(t, d).accepted(t)
-			got := app.with(d.path)
+			d := CraneOps(body).To("/craneops?value="+strings.ReplaceAll(name, " ", "-")).With("X-CraneOps-Event", long)
+			g.Send(t, d).Accepted(t)
+			got := app.With(d.Path)
 			if len(got) != 1 {
 				t.Fatalf("the application received it %d times", len(got))
 			}
-			got[0].carries(t, d)
+			got[0].Carries(t, d)
 			want := map[string]string{
 				"Webhook-Verdict": "accepted", "Webhook-Provider": "craneops",
 				"Webhook-Id": contentID("craneops", body),
 			}
-			if have := translated(got[0].header); !maps.Equal(have, want) {
+			if have := translated(got[0].Header); !maps.Equal(have, want) {
 				t.Errorf("the application received\n%v, not\n%v", have, want)
 			}
 		})
@@ -145,13 +145,13 @@ func TestURI(t *testing.T) {
 		"/craneops?http://x/y?z", "/craneops/a:b@c,d;e=f", "/craneops?%zz=%",
 	} {
 		t.Run(uri, func(t *testing.T) {
-			d := craneops(`{}`).to(uri)
-			g.exchange(t, d.whole()).accepted(t)
-			got := app.all()
+			d := CraneOps(`{}`).To(uri)
+			g.Exchange(t, d.Whole()).Accepted(t)
+			got := app.All()
 			if len(got) == 0 {
 				t.Fatal("the application received nothing")
 			}
-			got[len(got)-1].carries(t, d)
+			got[len(got)-1].Carries(t, d)
 		})
 	}
 }
@@ -162,34 +162,34 @@ func TestPlaceholders(t *testing.T) {
 	show := `{http.verify_webhook.verdict}|{http.verify_webhook.reason}|{http.verify_webhook.provider}|` +
 		`{http.verify_webhook.event}|{http.verify_webhook.id}|{http.verify_webhook.occurrence_id}|` +
 		`{http.verify_webhook.unsigned_event}|{http.verify_webhook.key}|{http.verify_webhook.sent_at}|{http.verify_webhook.age}`
-	g := start(t, bareSite(
-		route("/mceasy", `verify_webhook mceasy b2xkLWNhbmFyeS1vZi1lMmU= {env.MCEASY_SECRET}`, `respond "`+show+`"`),
-		route("/craneops", verify("craneops", "CRANEOPS_SECRET"), `respond "`+show+`"`),
+	g := Start(t, BareSite(
+		Route("/mceasy", `verify_webhook mceasy b2xkLWNhbmFyeS1vZi1lMmU= {env.MCEASY_SECRET}`, `respond "`+show+`"`),
+		Route("/craneops", Verify("craneops", "CRANEOPS_SECRET"), `respond "`+show+`"`),
 		"handle_errors {\nrespond \""+show+"\" {http.error.status_code}\n}",
-	), secrets()...)
+	), Secrets()...)
 	now := time.Now()
 	cases := []struct {
 		name string
-		sent delivery
+		sent Delivery
 		want string
 	}{
 		{
-			"mceasy", mceasy("{}", now, "6", "48213"),
+			"mceasy", McEasy("{}", now, "6", "48213"),
 			`accepted\|\|mceasy\|6\|` + contentID("mceasy", "6\x00{}") + `\|48213\|\|2\|` +
 				regexp.QuoteMeta(now.UTC().Format("2006-01-02T15:04:05.000Z")) + `\|\d+(\.\d+)?`,
 		},
 		{
-			"craneops", craneops("{}"),
+			"craneops", CraneOps("{}"),
 			`accepted\|\|craneops\|\|` + contentID("craneops", "{}") + `\|\|booking.created\|1\|\|`,
 		},
 		{
-			"forged", craneops("{}").saying([]byte("{ }")),
+			"forged", CraneOps("{}").Saying([]byte("{ }")),
 			`rejected\|signature_mismatch\|craneops\|\|\|\|\|\|\|`,
 		},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			said := string(g.send(t, c.sent).body)
+			said := string(g.Send(t, c.sent).Body)
 			// respond leaves a placeholder that nobody set as it is written, or empty.
 			said = regexp.MustCompile(`\{[^}]*\}`).ReplaceAllString(said, "")
 			if !regexp.MustCompile(`^` + c.want + `$`).MatchString(said) {

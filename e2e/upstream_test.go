@@ -14,31 +14,31 @@ import (
 // the second gets the whole.
 func TestSecondUpstream(t *testing.T) {
 	t.Parallel()
-	first, second := newApplication(t), newApplication(t)
-	first.reads(func(r *http.Request) {
+	first, second := NewApplication(t), NewApplication(t)
+	first.Reads(func(r *http.Request) {
 		_, _ = r.Body.Read(make([]byte, 1000))
 		panic(http.ErrAbortHandler)
 	})
-	g := start(t, openSite(route("/craneops", verify("craneops", "CRANEOPS_SECRET"), `reverse_proxy `+first.addr+` `+second.addr+` {
+	g := Start(t, OpenSite(Route("/craneops", Verify("craneops", "CRANEOPS_SECRET"), `reverse_proxy `+first.Addr+` `+second.Addr+` {
 		lb_policy first
 		lb_retries 2
 		lb_retry_match {
 			method POST
 		}
 		fail_duration 30s
-	}`)), secrets()...)
+	}`)), Secrets()...)
 	for name, size := range map[string]int{"small": 2 << 10, "large": 4 << 20} {
 		t.Run(name, func(t *testing.T) {
-			d := craneops(strings.Repeat("x", size)).to("/craneops?size=" + name)
-			g.send(t, d).accepted(t)
-			got := second.with(d.path)
+			d := CraneOps(strings.Repeat("x", size)).To("/craneops?size=" + name)
+			g.Send(t, d).Accepted(t)
+			got := second.With(d.Path)
 			if len(got) != 1 {
 				t.Fatalf("the second upstream received it %d times", len(got))
 			}
-			got[0].carries(t, d)
+			got[0].Carries(t, d)
 		})
 	}
-	if first.arrivals() == 0 {
+	if first.Arrivals() == 0 {
 		t.Error("the first upstream was never asked")
 	}
 }
@@ -48,13 +48,13 @@ func TestSecondUpstream(t *testing.T) {
 // serve another delivery.
 func TestEarlyAnswers(t *testing.T) {
 	t.Parallel()
-	hasty := httptest.NewServer(status(http.StatusOK))
+	hasty := httptest.NewServer(Status(http.StatusOK))
 	t.Cleanup(hasty.Close)
-	app := newApplication(t)
-	g := start(t, openSite(
-		hook("/hasty", "craneops", strings.TrimPrefix(hasty.URL, "http://"), "provider hasty"),
-		hook("/thorough", "craneops", app.addr, "provider thorough"),
-	), secrets()...)
+	app := NewApplication(t)
+	g := Start(t, OpenSite(
+		Hook("/hasty", "craneops", strings.TrimPrefix(hasty.URL, "http://"), "provider hasty"),
+		Hook("/thorough", "craneops", app.Addr, "provider thorough"),
+	), Secrets()...)
 
 	var senders sync.WaitGroup
 	for sender := range 4 {
@@ -62,16 +62,16 @@ func TestEarlyAnswers(t *testing.T) {
 			for n := range 8 {
 				body := make([]byte, 256<<10)
 				_, _ = rand.Read(body)
-				d := craneops(string(body))
-				if a, err := sendGo(t, g, d.to("/hasty")); err != nil || a.status != http.StatusOK {
-					t.Errorf("hasty: %d %v", a.status, err)
+				d := CraneOps(string(body))
+				if a, err := SendGo(t, g, d.To("/hasty")); err != nil || a.Status != http.StatusOK {
+					t.Errorf("hasty: %d %v", a.Status, err)
 				}
-				d = d.to(fmt.Sprintf("/thorough?%d.%d", sender, n))
-				if a, err := sendGo(t, g, d); err != nil || a.status != http.StatusOK {
-					t.Errorf("thorough: %d %v", a.status, err)
+				d = d.To(fmt.Sprintf("/thorough?%d.%d", sender, n))
+				if a, err := SendGo(t, g, d); err != nil || a.Status != http.StatusOK {
+					t.Errorf("thorough: %d %v", a.Status, err)
 				}
-				if got := app.with(d.path); len(got) == 1 {
-					got[0].carries(t, d)
+				if got := app.With(d.Path); len(got) == 1 {
+					got[0].Carries(t, d)
 				} else {
 					t.Errorf("the application received it %d times", len(got))
 				}
@@ -86,19 +86,19 @@ func TestEarlyAnswers(t *testing.T) {
 func TestOneConnection(t *testing.T) {
 	t.Parallel()
 	g, app := craneopsGateway(t, "replay off")
-	d := craneops(`{"kept":"alive"}`)
-	forged := d.saying([]byte(`{"kept":"forged"}`))
-	w := g.dial(t)
+	d := CraneOps(`{"kept":"alive"}`)
+	forged := d.Saying([]byte(`{"kept":"forged"}`))
+	w := g.Dial(t)
 	for range 3 {
-		w.write(t, d.whole(), forged.whole(), d.chunked(nil, "Webhook-Id: "+marker), forged.without("X-CraneOps-Signature").whole())
-		w.mustRead(t).accepted(t)
-		w.mustRead(t).rejected(t, "signature_mismatch")
-		w.mustRead(t).accepted(t)
-		w.mustRead(t).rejected(t, "missing_signature")
+		w.Write(t, d.Whole(), forged.Whole(), d.Chunked(nil, "Webhook-Id: "+marker), forged.Without("X-CraneOps-Signature").Whole())
+		w.MustRead(t).Accepted(t)
+		w.MustRead(t).Rejected(t, "signature_mismatch")
+		w.MustRead(t).Accepted(t)
+		w.MustRead(t).Rejected(t, "missing_signature")
 	}
-	app.saw(t, 6)
-	for _, r := range app.all() {
-		r.carries(t, d)
+	app.Saw(t, 6)
+	for _, r := range app.All() {
+		r.Carries(t, d)
 		genuine(t, r)
 	}
 }
@@ -106,17 +106,17 @@ func TestOneConnection(t *testing.T) {
 // TestOuterLimit: a limit that another handler sets earlier stays a 413.
 func TestOuterLimit(t *testing.T) {
 	t.Parallel()
-	app := newApplication(t)
-	g := start(t, openSite(route("/craneops", "request_body {\nmax_size 1KiB\n}",
-		verify("craneops", "CRANEOPS_SECRET"), "reverse_proxy "+app.addr)), secrets()...)
-	d := craneops(strings.Repeat("x", 2000))
-	for how, text := range map[string]string{"declared": d.whole(), "chunked": d.chunked(nil)} {
+	app := NewApplication(t)
+	g := Start(t, OpenSite(Route("/craneops", "request_body {\nmax_size 1KiB\n}",
+		Verify("craneops", "CRANEOPS_SECRET"), "reverse_proxy "+app.Addr)), Secrets()...)
+	d := CraneOps(strings.Repeat("x", 2000))
+	for how, text := range map[string]string{"declared": d.Whole(), "chunked": d.Chunked(nil)} {
 		t.Run(how, func(t *testing.T) {
-			if a := g.exchange(t, text); a.status != http.StatusRequestEntityTooLarge {
-				t.Errorf("answered %d %s", a.status, a.reason())
+			if a := g.Exchange(t, text); a.Status != http.StatusRequestEntityTooLarge {
+				t.Errorf("answered %d %s", a.Status, a.Reason())
 			}
 		})
 	}
-	app.saw(t, 0)
-	g.send(t, craneops(`{}`)).accepted(t)
+	app.Saw(t, 0)
+	g.Send(t, CraneOps(`{}`)).Accepted(t)
 }

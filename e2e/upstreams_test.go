@@ -37,35 +37,35 @@ func TestUpstreamThatAnswersEarly(t *testing.T) {
 			}()
 		}
 	}()
-	app := newApplication(t)
-	g := start(t, openSite(route("/craneops",
-		verify("craneops", "CRANEOPS_SECRET", "max_body 8MiB"),
-		`reverse_proxy `+busy.Addr().String()+` `+app.addr+` {
+	app := NewApplication(t)
+	g := Start(t, OpenSite(Route("/craneops",
+		Verify("craneops", "CRANEOPS_SECRET", "max_body 8MiB"),
+		`reverse_proxy `+busy.Addr().String()+` `+app.Addr+` {
 			lb_policy round_robin
 			lb_retries 1
 			lb_retry_match {
 				expression `+"`{rp.status_code} >= 500`"+`
 			}
-		}`)), secrets()...)
+		}`)), Secrets()...)
 	for n := range 20 {
 		var body bytes.Buffer
 		for block := 0; body.Len() < 4<<20; block++ {
 			sum := sha256.Sum256(fmt.Appendf(nil, "%d %d", n, block))
 			body.Write(sum[:])
 		}
-		d := craneops(body.String())
-		before := len(app.all())
-		a := g.send(t, d)
-		for _, got := range app.all()[before:] {
-			if got.bodyErr == nil && !bytes.Equal(got.body, d.body) {
-				t.Fatalf("delivery %d: the second upstream received %d bytes that nobody signed", n, len(got.body))
+		d := CraneOps(body.String())
+		before := len(app.All())
+		a := g.Send(t, d)
+		for _, got := range app.All()[before:] {
+			if got.BodyErr == nil && !bytes.Equal(got.Body, d.Body) {
+				t.Fatalf("delivery %d: the second upstream received %d bytes that nobody signed", n, len(got.Body))
 			}
 		}
-		if a.status == http.StatusOK && app.countBody(d.body) != 1 {
-			t.Fatalf("delivery %d was answered %d and arrived %d times", n, a.status, app.countBody(d.body))
+		if a.Status == http.StatusOK && app.CountBody(d.Body) != 1 {
+			t.Fatalf("delivery %d was answered %d and arrived %d times", n, a.Status, app.CountBody(d.Body))
 		}
 	}
-	if len(app.all()) == 0 {
+	if len(app.All()) == 0 {
 		t.Error("nothing reached the second upstream")
 	}
 }
@@ -101,7 +101,7 @@ func TestFastCGIRetry(t *testing.T) {
 			t.Errorf("an application received %d of %d bytes", len(got), len(body))
 		}
 	})
-	g := start(t, openSite(route("/craneops", verify("craneops", "CRANEOPS_SECRET"),
+	g := Start(t, OpenSite(Route("/craneops", Verify("craneops", "CRANEOPS_SECRET"),
 		"root * /srv",
 		`reverse_proxy `+busy+` `+ready+` {
 			lb_policy round_robin
@@ -111,15 +111,15 @@ func TestFastCGIRetry(t *testing.T) {
 			}
 			transport fastcgi
 			request_buffers 6MiB
-		}`)), secrets()...)
+		}`)), Secrets()...)
 	accepted := 0
 	for range 6 {
-		switch a := g.send(t, craneops(body)); a.status {
+		switch a := g.Send(t, CraneOps(body)); a.Status {
 		case http.StatusOK:
 			accepted++
 		case http.StatusBadGateway, http.StatusServiceUnavailable:
 		default:
-			t.Errorf("answered %d", a.status)
+			t.Errorf("answered %d", a.Status)
 		}
 	}
 	mu.Lock()
@@ -133,7 +133,7 @@ func TestFastCGIRetry(t *testing.T) {
 // says before it chooses an upstream, and puts it in front of the rest.
 func TestRequestBuffers(t *testing.T) {
 	t.Parallel()
-	app := newApplication(t)
+	app := NewApplication(t)
 	const size = 16 << 10
 	var body bytes.Buffer
 	for block := 0; body.Len() < size; block++ {
@@ -143,16 +143,16 @@ func TestRequestBuffers(t *testing.T) {
 	var routes []string
 	paths := map[string]string{"less": "4KiB", "as-much": "16KiB", "more": "64KiB"}
 	for name, buffers := range paths {
-		routes = append(routes, route("/"+name, verify("craneops", "CRANEOPS_SECRET", "provider "+name),
-			"reverse_proxy "+app.addr+" {\nrequest_buffers "+buffers+"\n}"))
+		routes = append(routes, Route("/"+name, Verify("craneops", "CRANEOPS_SECRET", "provider "+name),
+			"reverse_proxy "+app.Addr+" {\nrequest_buffers "+buffers+"\n}"))
 	}
-	g := start(t, openSite(routes...), secrets()...)
+	g := Start(t, OpenSite(routes...), Secrets()...)
 	for name := range paths {
-		d := craneops(body.String())
-		d.path = "/" + name
-		g.send(t, d).accepted(t)
-		g.send(t, d).duplicate(t)
-		if got := app.with(d.path); len(got) != 1 || !bytes.Equal(got[0].body, d.body) {
+		d := CraneOps(body.String())
+		d.Path = "/" + name
+		g.Send(t, d).Accepted(t)
+		g.Send(t, d).Duplicate(t)
+		if got := app.With(d.Path); len(got) != 1 || !bytes.Equal(got[0].Body, d.Body) {
 			t.Errorf("%s: it arrived %d times, or not as it was signed", name, len(got))
 		}
 	}
@@ -162,21 +162,21 @@ func TestRequestBuffers(t *testing.T) {
 // go on when the time for an answer is over.
 func TestAnswerWithinHoldsForRetries(t *testing.T) {
 	t.Parallel()
-	app := newApplication(t)
+	app := NewApplication(t)
 	release := make(chan struct{})
 	t.Cleanup(func() { close(release) })
-	app.answers(func(http.ResponseWriter, *http.Request) { <-release })
-	g := start(t, openSite(route("/craneops",
-		verify("craneops", "CRANEOPS_SECRET", "answer_within 2s"),
-		`reverse_proxy `+app.addr+` {
+	app.Answers(func(http.ResponseWriter, *http.Request) { <-release })
+	g := Start(t, OpenSite(Route("/craneops",
+		Verify("craneops", "CRANEOPS_SECRET", "answer_within 2s"),
+		`reverse_proxy `+app.Addr+` {
 			lb_try_duration 1h
 			lb_retry_match {
 				method POST
 			}
-		}`)), secrets()...)
-	g.send(t, craneops(`{}`)).is(t, http.StatusServiceUnavailable, "accepted", "no_answer")
-	app.awaitArrivals(t, 1)
-	if n := app.arrivals(); n != 1 {
+		}`)), Secrets()...)
+	g.Send(t, CraneOps(`{}`)).Is(t, http.StatusServiceUnavailable, "accepted", "no_answer")
+	app.AwaitArrivals(t, 1)
+	if n := app.Arrivals(); n != 1 {
 		t.Errorf("the application was asked %d times", n)
 	}
 }
@@ -185,16 +185,16 @@ func TestAnswerWithinHoldsForRetries(t *testing.T) {
 // configuration changes ends with the one that it began with.
 func TestReloadDuringABody(t *testing.T) {
 	t.Parallel()
-	app := newApplication(t)
-	site := openSite(hook("/craneops", "craneops", app.addr, "body_timeout 1h"))
-	g := start(t, site, secrets()...)
-	d := craneops(strings.Repeat("x", 200<<10))
-	w := g.dial(t)
-	w.write(t, d.head(d.length())+"\r\n", string(d.body[:100<<10]))
-	g.mustReload(t, changed(site, "once"))
-	g.mustReload(t, changed(site, "twice"))
-	w.write(t, string(d.body[100<<10:]))
-	w.mustRead(t).accepted(t)
-	g.sendAfterReload(t, d).duplicate(t)
-	app.saw(t, 1)
+	app := NewApplication(t)
+	site := OpenSite(Hook("/craneops", "craneops", app.Addr, "body_timeout 1h"))
+	g := Start(t, site, Secrets()...)
+	d := CraneOps(strings.Repeat("x", 200<<10))
+	w := g.Dial(t)
+	w.Write(t, d.Head(d.Length())+"\r\n", string(d.Body[:100<<10]))
+	g.MustReload(t, changed(site, "once"))
+	g.MustReload(t, changed(site, "twice"))
+	w.Write(t, string(d.Body[100<<10:]))
+	w.MustRead(t).Accepted(t)
+	g.SendAfterReload(t, d).Duplicate(t)
+	app.Saw(t, 1)
 }

@@ -49,10 +49,10 @@ func (v vector) origin() string { return urlOrigin.FindString(v.URL) }
 
 var urlOrigin = regexp.MustCompile("^https?://[^/]+")
 
-func (v vector) delivery(path string) delivery {
-	d := delivery{method: v.Method, path: path, body: v.Body}
+func (v vector) delivery(path string) Delivery {
+	d := Delivery{Method: v.Method, Path: path, Body: v.Body}
 	for _, h := range v.Headers {
-		d.headers = append(d.headers, header{h[0], h[1]})
+		d.Headers = append(d.Headers, Header{h[0], h[1]})
 	}
 	return d
 }

@@ -13,18 +13,18 @@ func TestVectors(t *testing.T) {
 	t.Parallel()
 	vectors := loadVectors(t)
 	for _, at := range moments(vectors) {
-		app := newApplication(t)
-		routes, env, markOf := vectorRoutes(vectors, app.addr)
+		app := NewApplication(t)
+		routes, env, markOf := vectorRoutes(vectors, app.Addr)
 		env = append(env, "HOOKLATCH_E2E_AT_MS="+strconv.FormatInt(at, 10))
-		g := startBinary(t, clockBinary(t), openSite(routes...), env...)
+		g := StartBinary(t, ClockBinary(t), OpenSite(routes...), env...)
 		for _, v := range vectors {
 			if v.At != at {
 				continue
 			}
-			for _, c := range clients() {
-				d := v.delivery(v.target(c.name)).plus(vectorMark, markOf[v.id()])
-				if c.can(d) {
-					t.Run(v.id()+"/"+c.name, func(t *testing.T) { checkVector(t, g, app, c, v, d) })
+			for _, c := range Clients() {
+				d := v.delivery(v.target(c.Name)).Plus(vectorMark, markOf[v.id()])
+				if c.Can(d) {
+					t.Run(v.id()+"/"+c.Name, func(t *testing.T) { checkVector(t, g, app, c, v, d) })
 				}
 			}
 		}
@@ -67,7 +67,7 @@ func vectorRoutes(vectors []vector, app string) (routes, env []string, markOf ma
 			}
 			routes = append(routes,
 				"@vector"+mark+" header "+vectorMark+" "+mark,
-				fmt.Sprintf("route @vector%s {\n%s\nreverse_proxy %s\n}", mark, verify(v.Scheme, variables[0], options...), app))
+				fmt.Sprintf("route @vector%s {\n%s\nreverse_proxy %s\n}", mark, Verify(v.Scheme, variables[0], options...), app))
 		}
 		markOf[v.id()] = mark
 	}
@@ -78,22 +78,22 @@ func vectorRoutes(vectors []vector, app string) (routes, env []string, markOf ma
 // one is 12345, which any number there may have in it.
 const canaryLen = 8
 
-func checkVector(t *testing.T, g *gateway, app *application, c client, v vector, d delivery) {
-	before := len(app.with(d.path)) // others may be sent to the same URL
-	a, err := c.send(t, g, d)
+func checkVector(t *testing.T, g *Gateway, app *Application, c Client, v vector, d Delivery) {
+	before := len(app.With(d.Path)) // others may be sent to the same URL
+	a, err := c.Send(t, g, d)
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := app.with(d.path)[before:]
+	got := app.With(d.Path)[before:]
 	switch v.Expect {
 	case "accept":
-		a.accepted(t)
+		a.Accepted(t)
 		if len(got) != 1 {
 			t.Fatalf("the application received it %d times: %s", len(got), v.Why)
 		}
-		got[0].carries(t, d)
+		got[0].Carries(t, d)
 	case "reject":
-		a.rejected(t, v.Reason)
+		a.Rejected(t, v.Reason)
 		if len(got) != 0 {
 			t.Errorf("it reached the application: %s", v.Why)
 		}

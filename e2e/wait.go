@@ -6,19 +6,19 @@ import (
 	"time"
 )
 
-// patience bounds every wait. It is long, because only a failing test waits for
+// Patience bounds every wait. It is long, because only a failing test waits for
 // it to the end. It is shorter than the minute after which Caddy gives up on a
 // client that sends nothing, so that a test sees when an answer comes only then.
-const patience = 45 * time.Second
+const Patience = 45 * time.Second
 
-// notice tells whoever waits that something has changed.
-type notice struct {
+// Notice tells whoever waits that something has changed.
+type Notice struct {
 	mu sync.Mutex
 	ch chan struct{}
 }
 
-// next is closed at the next change.
-func (n *notice) next() <-chan struct{} {
+// Next is closed at the next change.
+func (n *Notice) Next() <-chan struct{} {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.ch == nil {
@@ -27,7 +27,7 @@ func (n *notice) next() <-chan struct{} {
 	return n.ch
 }
 
-func (n *notice) raise() {
+func (n *Notice) Raise() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.ch != nil {
@@ -36,34 +36,34 @@ func (n *notice) raise() {
 	}
 }
 
-// await returns once done holds; it looks again at every notice.
-func await(t *testing.T, n *notice, what string, done func() bool) {
+// Await returns once done holds; it looks again at every notice.
+func Await(t *testing.T, n *Notice, what string, done func() bool) {
 	t.Helper()
-	deadline := time.After(patience)
+	deadline := time.After(Patience)
 	for {
-		changed := n.next()
+		changed := n.Next()
 		if done() {
 			return
 		}
 		select {
 		case <-changed:
 		case <-deadline:
-			t.Fatalf("waited %v for %s", patience, what)
+			t.Fatalf("waited %v for %s", Patience, what)
 		}
 	}
 }
 
-// poll is for states that only asking shows.
-func poll(t *testing.T, what string, done func() bool) {
+// Poll is for states that only asking shows.
+func Poll(t *testing.T, what string, done func() bool) {
 	t.Helper()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	deadline := time.After(patience)
+	deadline := time.After(Patience)
 	for !done() {
 		select {
 		case <-tick.C:
 		case <-deadline:
-			t.Fatalf("waited %v for %s", patience, what)
+			t.Fatalf("waited %v for %s", Patience, what)
 		}
 	}
 }

@@ -123,7 +123,7 @@ func bodyReaders() []bodyReader {
 		encloses("named", "", "route {\n"+markedAs("named")+"APPLICATION\n}"),
 		before("tracing-before", "tracing"),
 		reads("tracing-after", "tracing"),
-		reads("verify-again", verify("mceasy", "MCEASY_SECRET", "provider again")),
+		reads("verify-again", Verify("mceasy", "MCEASY_SECRET", "provider again")),
 	}
 }
 
@@ -213,11 +213,11 @@ func (p pair) possible() bool { return !p.end.echoes || !p.reader.texts && !p.re
 func wholeBodySite(pairs []pair) string {
 	var routes []string
 	for _, p := range pairs {
-		routes = append(routes, route(p.path()+"/", p.reader.before,
-			verify("mceasy", "MCEASY_SECRET", "provider "+p.label()),
+		routes = append(routes, Route(p.path()+"/", p.reader.before,
+			Verify("mceasy", "MCEASY_SECRET", "provider "+p.label()),
 			"root * /srv", p.reader.around(p.path(), p.end.text)))
 	}
-	return bareSite(append(routes, "respond 404")...) + `
+	return BareSite(append(routes, "respond 404")...) + `
 	header >X-Verdict {http.verify_webhook.verdict}
 	header >X-Reason {http.verify_webhook.reason}
 	handle_errors {
@@ -228,10 +228,10 @@ func wholeBodySite(pairs []pair) string {
 }
 
 // shapeRoutes gives the gateway its routes again, the marked ones in their form.
-func shapeRoutes(t *testing.T, g *gateway) {
+func shapeRoutes(t *testing.T, g *Gateway) {
 	t.Helper()
 	const path = "/config/apps/http/servers/srv0"
-	_, text := g.ask(t, http.MethodGet, path, "")
+	_, text := g.Ask(t, http.MethodGet, path, "")
 	var server map[string]any
 	if err := json.Unmarshal([]byte(text), &server); err != nil {
 		t.Fatal(err)
@@ -243,10 +243,10 @@ func shapeRoutes(t *testing.T, g *gateway) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if status, said := g.ask(t, http.MethodPatch, path, string(shaped)); status != http.StatusOK {
+	if status, said := g.Ask(t, http.MethodPatch, path, string(shaped)); status != http.StatusOK {
 		t.Fatalf("loading the routes: %d %s", status, said)
 	}
-	g.sendAfterReload(t, craneops(""))
+	g.SendAfterReload(t, CraneOps(""))
 }
 
 // shape rewrites every marked subroute below node, the inner ones first. Routes

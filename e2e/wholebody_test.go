@@ -185,7 +185,7 @@ func TestWholeBody(t *testing.T) {
 	}
 	noise := newNoise(rows)
 	up := newUpstreams(t, noise.body)
-	g := start(t, wholeBodySite(pairsOf(rows)), append(secrets(),
+	g := Start(t, wholeBodySite(pairsOf(rows)), append(Secrets(),
 		"E2E_LOG_LEVEL=INFO", "OTEL_TRACES_EXPORTER=none")...)
 	shapeRoutes(t, g)
 
@@ -279,13 +279,13 @@ func (n noise) body(row int) []byte {
 
 // reply is the answer to one sending. Its status is 0 if there is none.
 type reply struct {
-	answer
+	Answer
 	err error
 }
 
 // sendTwice sends the row with its fault, and again without.
-func sendTwice(t *testing.T, g *gateway, up *upstreams, r row, body []byte) (got [2]reply) {
-	d := mceasy(string(body), time.Now(), strconv.Itoa(r.number+1), strconv.Itoa(r.number+1)).to(r.path() + "/hook")
+func sendTwice(t *testing.T, g *Gateway, up *upstreams, r row, body []byte) (got [2]reply) {
+	d := McEasy(string(body), time.Now(), strconv.Itoa(r.number+1), strconv.Itoa(r.number+1)).To(r.path() + "/hook")
 	for sending := range got {
 		audit, first := takes, takes
 		if sending == 0 {
@@ -295,15 +295,15 @@ func sendTwice(t *testing.T, g *gateway, up *upstreams, r row, body []byte) (got
 				first = r.fault
 			}
 		}
-		now := d.with("X-Row", fmt.Sprintf("%d.%d", r.number, sending+1)).
-			with("X-Audit", up.address(r.reader.audit, audit)).
-			with("X-First", up.address(r.end.first, first)).
-			with("X-Backup", up.address(r.end.backup, takes))
-		send := sendGo
+		now := d.With("X-Row", fmt.Sprintf("%d.%d", r.number, sending+1)).
+			With("X-Audit", up.address(r.reader.audit, audit)).
+			With("X-First", up.address(r.end.first, first)).
+			With("X-Backup", up.address(r.end.backup, takes))
+		send := SendGo
 		if r.chunked {
-			send = sendChunked
+			send = SendChunked
 		}
-		got[sending].answer, got[sending].err = send(t, g, now)
+		got[sending].Answer, got[sending].err = send(t, g, now)
 	}
 	return got
 }
@@ -328,7 +328,7 @@ func judge(up *upstreams, r row, got [2]reply, body []byte) []violation {
 	}
 	for i, s := range got {
 		sending := strconv.Itoa(i + 1)
-		duplicate := s.verdict() == "duplicate"
+		duplicate := s.Verdict() == "duplicate"
 		if s.took() && !duplicate {
 			judgeAnswer(add, r, s, arrivals, sending, body)
 		}
@@ -336,15 +336,15 @@ func judge(up *upstreams, r row, got [2]reply, body []byte) []violation {
 	first, second := got[0], got[1]
 	again := slices.ContainsFunc(arrivals, func(a arrival) bool { return a.sending == "2" })
 	switch {
-	case first.verdict() == "duplicate":
+	case first.Verdict() == "duplicate":
 		add("new, but a duplicate", "%v", first)
-	case first.took() && (second.verdict() != "duplicate" || second.status != http.StatusOK):
+	case first.took() && (second.Verdict() != "duplicate" || second.Status != http.StatusOK):
 		add("delivered, but not recorded", "answered %v, then %v", first, second)
 	case first.took() && again:
 		add("delivered, but forwarded again", "answered %v, then %v", first, second)
-	case !first.took() && second.verdict() == "duplicate":
+	case !first.took() && second.Verdict() == "duplicate":
 		add("not delivered, but recorded", "answered %v, then %v", first, second)
-	case !first.took() && second.reason() == "in_flight":
+	case !first.took() && second.Reason() == "in_flight":
 		add("not delivered, but still held", "answered %v, then %v", first, second)
 	case !first.took() && !second.took():
 		add("never delivered", "answered %v, then %v", first, second)
@@ -355,19 +355,19 @@ func judge(up *upstreams, r row, got [2]reply, body []byte) []violation {
 }
 
 // took reports whether the sender takes it for delivered.
-func (s reply) took() bool { return s.status >= 200 && s.status <= 299 }
+func (s reply) took() bool { return s.Status >= 200 && s.Status <= 299 }
 
 func (s reply) String() string {
-	if s.status == 0 {
+	if s.Status == 0 {
 		return fmt.Sprintf("nothing (%v)", s.err)
 	}
-	return strings.TrimSpace(fmt.Sprintf("%d %s", s.status, s.reason()))
+	return strings.TrimSpace(fmt.Sprintf("%d %s", s.Status, s.Reason()))
 }
 
 // judgeAnswer compares a 2xx with the bodies that the applications received.
 func judgeAnswer(add func(string, string, ...any), r row, s reply, arrivals []arrival, sending string, body []byte) {
 	var by *arrival
-	numbers := s.header.Values("X-Arrival")
+	numbers := s.Header.Values("X-Arrival")
 	for i, a := range arrivals {
 		if a.sending != sending {
 			continue
@@ -397,10 +397,10 @@ func judgeAnswer(add func(string, string, ...any), r row, s reply, arrivals []ar
 
 // text is the body of the answer, uncompressed.
 func (s reply) text() ([]byte, error) {
-	if s.header.Get("Content-Encoding") != "gzip" {
-		return s.body, nil
+	if s.Header.Get("Content-Encoding") != "gzip" {
+		return s.Body, nil
 	}
-	plain, err := gzip.NewReader(bytes.NewReader(s.body))
+	plain, err := gzip.NewReader(bytes.NewReader(s.Body))
 	if err != nil {
 		return nil, err
 	}

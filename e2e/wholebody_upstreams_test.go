@@ -67,7 +67,7 @@ type upstreams struct {
 	addresses map[string]string    // by protocol and behavior
 	signed    func(row int) []byte // the body of a row
 
-	notice   notice
+	notice   Notice
 	mu       sync.Mutex
 	arrivals map[int][]*arrival // by row
 	open     map[int]int        // requests being handled, by row
@@ -100,9 +100,9 @@ func (u *upstreams) address(protocol string, b behavior) string {
 
 // finish returns once no request is being handled, or patience is over.
 func (u *upstreams) finish() {
-	deadline := time.After(patience)
+	deadline := time.After(Patience)
 	for {
-		changed := u.notice.next()
+		changed := u.notice.Next()
 		busy := false
 		u.change(func() { busy = u.handling > 0 })
 		if !busy {
@@ -234,7 +234,7 @@ func (u *upstreams) leave(row int) {
 		u.open[row]--
 		u.handling--
 	})
-	u.notice.raise()
+	u.notice.Raise()
 }
 
 func (u *upstreams) change(do func()) {
