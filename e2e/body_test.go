@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
 // TestLargeBody: a client that is still sending 8 MiB reads its 413, with the
@@ -14,14 +16,14 @@ import (
 func TestLargeBody(t *testing.T) {
 	t.Parallel()
 	g, app := craneopsGateway(t)
-	large := CraneOps(strings.Repeat("0123456789abcdef", 8<<20/16))
+	large := harness.CraneOps(strings.Repeat("0123456789abcdef", 8<<20/16))
 	unsigned := large.With("X-CraneOps-Signature", strings.Repeat("0", 64))
-	ways := append(Clients(),
-		Client{Name: "go chunked", Send: SendChunked},
-		Client{Name: "raw chunked", Send: sendRawChunked},
-		Client{Name: "curl asking first", Send: SendCurlAsking})
+	ways := append(harness.Clients(),
+		harness.Client{Name: "go chunked", Send: harness.SendChunked},
+		harness.Client{Name: "raw chunked", Send: sendRawChunked},
+		harness.Client{Name: "curl asking first", Send: harness.SendCurlAsking})
 	for _, c := range ways {
-		for name, d := range map[string]Delivery{"signed": large, "forged": unsigned} {
+		for name, d := range map[string]harness.Delivery{"signed": large, "forged": unsigned} {
 			t.Run(c.Name+"/"+name, func(t *testing.T) {
 				a, err := c.Send(t, g, d)
 				if err != nil {
@@ -32,7 +34,7 @@ func TestLargeBody(t *testing.T) {
 		}
 	}
 	t.Run("curl chunked", func(t *testing.T) {
-		a, err := SendCurl(t, g, large.Plus("Transfer-Encoding", "chunked"))
+		a, err := harness.SendCurl(t, g, large.Plus("Transfer-Encoding", "chunked"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -46,12 +48,12 @@ func TestLargeBody(t *testing.T) {
 func TestRefusedLargeBody(t *testing.T) {
 	t.Parallel()
 	g, app := craneopsGateway(t, "max_body 16MiB")
-	d := CraneOps(strings.Repeat("0123456789abcdef", 8<<20/16))
-	cases := map[string]Delivery{
+	d := harness.CraneOps(strings.Repeat("0123456789abcdef", 8<<20/16))
+	cases := map[string]harness.Delivery{
 		"missing_signature":  d.Without("X-CraneOps-Signature"),
 		"signature_mismatch": d.With("X-CraneOps-Signature", strings.Repeat("0", 64)),
 	}
-	for _, c := range Clients() {
+	for _, c := range harness.Clients() {
 		for reason, sent := range cases {
 			t.Run(c.Name+"/"+reason, func(t *testing.T) {
 				a, err := c.Send(t, g, sent)
@@ -65,7 +67,7 @@ func TestRefusedLargeBody(t *testing.T) {
 	app.Saw(t, 0)
 }
 
-func sendRawChunked(t *testing.T, g *Gateway, d Delivery) (Answer, error) {
+func sendRawChunked(t *testing.T, g *harness.Gateway, d harness.Delivery) (harness.Answer, error) {
 	t.Helper()
 	w := g.Dial(t)
 	go func() { _, _ = w.Conn.Write([]byte(d.Chunked(nil))) }()
@@ -76,7 +78,7 @@ func sendRawChunked(t *testing.T, g *Gateway, d Delivery) (Answer, error) {
 func TestBodyLimit(t *testing.T) {
 	t.Parallel()
 	g, app := craneopsGateway(t, "max_body 1KiB", "replay off")
-	within, over := CraneOps(strings.Repeat("x", 1024)), CraneOps(strings.Repeat("x", 1025))
+	within, over := harness.CraneOps(strings.Repeat("x", 1024)), harness.CraneOps(strings.Repeat("x", 1025))
 	g.Exchange(t, within.Whole()).Accepted(t)
 	g.Exchange(t, within.Chunked(nil)).Accepted(t)
 	g.Exchange(t, over.Whole()).Rejected(t, "body_too_large")
@@ -96,11 +98,11 @@ func TestBodies(t *testing.T) {
 	large := make([]byte, 4<<20)
 	_, _ = rand.Read(large)
 	all["random-4mib"] = large
-	ways := append(Clients(), Client{Name: "chunked", Send: SendChunked}, Client{Name: "curl-asking", Send: SendCurlAsking})
+	ways := append(harness.Clients(), harness.Client{Name: "chunked", Send: harness.SendChunked}, harness.Client{Name: "curl-asking", Send: harness.SendCurlAsking})
 	for name, body := range all {
 		for _, c := range ways {
 			t.Run(name+"/"+c.Name, func(t *testing.T) {
-				d := CraneOps(string(body)).To("/craneops?body=" + name + "&client=" + c.Name)
+				d := harness.CraneOps(string(body)).To("/craneops?body=" + name + "&client=" + c.Name)
 				a, err := c.Send(t, g, d)
 				if err != nil {
 					t.Fatal(err)
@@ -120,7 +122,7 @@ func TestBodies(t *testing.T) {
 func TestHalfBody(t *testing.T) {
 	t.Parallel()
 	g, app := craneopsGateway(t)
-	d := CraneOps(strings.Repeat("x", 1000))
+	d := harness.CraneOps(strings.Repeat("x", 1000))
 	half := string(d.Body[:500])
 	begun := map[string]string{
 		"declared":    d.Head(d.Length()) + "\r\n" + half,
@@ -142,7 +144,7 @@ func TestHalfBody(t *testing.T) {
 			path := "/craneops?left=" + strings.ReplaceAll(name, " ", "-")
 			w.Write(t, strings.Replace(text, "/craneops", path, 1))
 			w.Conn.Close()
-			e := g.Log.Await(t, "the refusal", func(e Entry) bool {
+			e := g.Log.Await(t, "the refusal", func(e harness.Entry) bool {
 				request, _ := e["request"].(map[string]any)
 				return e.Text("e2e_reason") != "" && request["uri"] == path
 			})
@@ -163,7 +165,7 @@ func TestHalfBody(t *testing.T) {
 func TestSlowBody(t *testing.T) {
 	t.Parallel()
 	g, app := craneopsGateway(t, "body_timeout 400ms")
-	d := CraneOps(strings.Repeat("x", 10_000))
+	d := harness.CraneOps(strings.Repeat("x", 10_000))
 	heads := map[string]string{
 		"declared": d.Head(d.Length()) + "\r\n",
 		"chunked":  d.Head("Transfer-Encoding: chunked") + "\r\n2710\r\n",
@@ -197,7 +199,7 @@ func TestSlowBody(t *testing.T) {
 }
 
 // trickle keeps a body coming, too slowly.
-func trickle(w *Wire, done <-chan struct{}) {
+func trickle(w *harness.Wire, done <-chan struct{}) {
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for {

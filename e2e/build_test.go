@@ -7,13 +7,15 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
 // TestBothBuilds: what `go build ./cmd/hooklatch` gives has the same modules as
 // what xcaddy builds.
 func TestBothBuilds(t *testing.T) {
 	t.Parallel()
-	root, err := Repository()
+	root, err := harness.Repository()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -26,7 +28,7 @@ func TestBothBuilds(t *testing.T) {
 	if said, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, said)
 	}
-	ours, theirs := modules(t, plain), modules(t, Binary(t))
+	ours, theirs := modules(t, plain), modules(t, harness.Binary(t))
 	if !slices.Equal(ours, theirs) {
 		t.Errorf("cmd/hooklatch has %d modules, the one by xcaddy %d", len(ours), len(theirs))
 	}

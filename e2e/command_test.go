@@ -12,21 +12,23 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
 // webhook runs the command of that name and returns its output and exit status.
 func webhook(t *testing.T, input string, args ...string) (string, int) {
 	t.Helper()
-	cmd := exec.Command(Binary(t), append([]string{"webhook"}, args...)...)
-	cmd.Env = append(BareEnv(t.TempDir()), Secrets()...)
+	cmd := exec.Command(harness.Binary(t), append([]string{"webhook"}, args...)...)
+	cmd.Env = append(harness.BareEnv(t.TempDir()), harness.Secrets()...)
 	cmd.Stdin = strings.NewReader(input)
 	said, err := cmd.CombinedOutput()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
 		t.Fatal(err)
 	}
-	for _, p := range Providers() {
-		if bytes.Contains(said, []byte(SecretOf(p.Name))) {
+	for _, p := range harness.Providers() {
+		if bytes.Contains(said, []byte(harness.SecretOf(p.Name))) {
 			t.Errorf("webhook %s prints the secret", args[0])
 		}
 	}
@@ -39,9 +41,9 @@ func TestWebhookSign(t *testing.T) {
 	t.Parallel()
 	g, app := allProviders(t, "replay off")
 	const body = `{"signed":"by the command"}`
-	for _, p := range Providers() {
+	for _, p := range harness.Providers() {
 		t.Run(p.Name, func(t *testing.T) {
-			args := []string{"sign", "--scheme", p.Name, "--secret", "env:" + SecretVariable(p.Name)}
+			args := []string{"sign", "--scheme", p.Name, "--secret", "env:" + harness.SecretVariable(p.Name)}
 			if p.Name == "mceasy" {
 				args = append(args, "--event", "6")
 			}
@@ -88,21 +90,21 @@ func TestWebhookVerify(t *testing.T) {
 	cases := []struct {
 		name   string
 		scheme string
-		sent   Delivery
+		sent   harness.Delivery
 		says   string
 		code   int
 	}{
-		{"accepted", "cryptr", Cryptr(`{}`, now), "accepted", 0},
-		{"mceasy", "mceasy", McEasy(`{}`, now, "6", "48213"), "accepted", 0},
-		{"mismatch", "craneops", CraneOps(`{}`).Saying([]byte(`{ }`)), "signature_mismatch", 1},
-		{"stale", "cryptr", Cryptr(`{}`, now.Add(-time.Hour)), "stale", 1},
-		{"missing", "easytools", Easytools(`{}`).Without("X-Webhook-Signature"), "missing_signature", 1},
-		{"no such scheme", "crnaeops", CraneOps(`{}`), "", 2},
+		{"accepted", "cryptr", harness.Cryptr(`{}`, now), "accepted", 0},
+		{"mceasy", "mceasy", harness.McEasy(`{}`, now, "6", "48213"), "accepted", 0},
+		{"mismatch", "craneops", harness.CraneOps(`{}`).Saying([]byte(`{ }`)), "signature_mismatch", 1},
+		{"stale", "cryptr", harness.Cryptr(`{}`, now.Add(-time.Hour)), "stale", 1},
+		{"missing", "easytools", harness.Easytools(`{}`).Without("X-Webhook-Signature"), "missing_signature", 1},
+		{"no such scheme", "crnaeops", harness.CraneOps(`{}`), "", 2},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			headers := headersFile(t, c.sent)
-			secret := "env:" + SecretVariable(c.scheme)
+			secret := "env:" + harness.SecretVariable(c.scheme)
 			if c.code == 2 {
 				secret = "env:CRANEOPS_SECRET"
 			}
@@ -115,7 +117,7 @@ func TestWebhookVerify(t *testing.T) {
 }
 
 // headersFile has the headers of a delivery, one per line.
-func headersFile(t *testing.T, d Delivery) string {
+func headersFile(t *testing.T, d harness.Delivery) string {
 	t.Helper()
 	var text strings.Builder
 	for _, h := range d.Headers {
@@ -131,7 +133,7 @@ func headersFile(t *testing.T, d Delivery) string {
 // TestWebhookVerifyExplains: what an application kept with a line end too many.
 func TestWebhookVerifyExplains(t *testing.T) {
 	t.Parallel()
-	sent := CraneOps(`{"event":"booking.created"}`)
+	sent := harness.CraneOps(`{"event":"booking.created"}`)
 	said, code := webhook(t, string(sent.Body)+"\n", "verify", "--scheme", "craneops", "--secret", "env:CRANEOPS_SECRET", "--headers", headersFile(t, sent))
 	if code != 1 || !strings.Contains(said, "\nexplained by:   the body has a line end at its end that is not signed\nwhat to do:     take it off") {
 		t.Errorf("exit status %d: %s", code, said)
@@ -149,7 +151,7 @@ func TestWebhookDefinition(t *testing.T) {
 	}
 	args := []string{"--definition", definition, "--secret", "env:CRANEOPS_SECRET"}
 	said, code := webhook(t, `{}`, append([]string{"sign", "--id", "evt_1"}, args...)...)
-	mac := hmac.New(sha512.New, []byte(SecretOf("craneops")))
+	mac := hmac.New(sha512.New, []byte(harness.SecretOf("craneops")))
 	mac.Write([]byte("evt_1:{}"))
 	if want := "X-Acme-Signature: " + base64.StdEncoding.EncodeToString(mac.Sum(nil)) + "\nX-Acme-Id: evt_1\n"; code != 0 || said != want {
 		t.Fatalf("exit status %d: %s, want %s", code, said, want)
@@ -173,7 +175,7 @@ func TestWebhookSchemes(t *testing.T) {
 	if code != 0 {
 		t.Errorf("exit status %d", code)
 	}
-	for _, p := range Providers() {
+	for _, p := range harness.Providers() {
 		if !strings.Contains(said, p.Name) {
 			t.Errorf("%s is not among the schemes:\n%s", p.Name, said)
 		}

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
 // The signatures below are written down, and made with this key. It is a
@@ -17,18 +19,18 @@ import (
 const conflictKey = "CONFLICT_KEY=s"
 
 // githubDelivery is one of two apps, or of two webhooks, on one URL.
-func githubDelivery(path, event, id, body, signature string) Delivery {
-	return Delivery{Method: http.MethodPost, Path: path, Body: []byte(body), Headers: []Header{
-		{"Content-Type", "application/json"},
-		{"X-GitHub-Event", event},
-		{"X-GitHub-Delivery", id},
-		{"X-Hub-Signature-256", "sha256=" + signature},
+func githubDelivery(path, event, id, body, signature string) harness.Delivery {
+	return harness.Delivery{Method: http.MethodPost, Path: path, Body: []byte(body), Headers: []harness.Header{
+		{Name: "Content-Type", Value: "application/json"},
+		{Name: "X-GitHub-Event", Value: event},
+		{Name: "X-GitHub-Delivery", Value: id},
+		{Name: "X-Hub-Signature-256", Value: "sha256=" + signature},
 	}}
 }
 
 // twoApps are deliveries of one id, as GitHub sends them to two apps on one URL.
-func twoApps(path string) []Delivery {
-	return []Delivery{
+func twoApps(path string) []harness.Delivery {
+	return []harness.Delivery{
 		githubDelivery(path, "issues", "same", `{"action":"opened","installation":{"id":1}}`, "96199ad24abe0422b256bab7e2e84759931e876771def37c3fc3442972f75d86"),
 		githubDelivery(path, "issues", "same", `{"action":"opened","installation":{"id":2}}`, "d0d939e59d2e0364975eb4990a491d796eda757bffd7504d5ce8d8495304ad97"),
 	}
@@ -36,22 +38,22 @@ func twoApps(path string) []Delivery {
 
 // oneBody is what both an organization's webhook and a repository's send, each
 // under an id of its own.
-func oneBody(path, event, id string) Delivery {
+func oneBody(path, event, id string) harness.Delivery {
 	return githubDelivery(path, event, id, `{"action":"closed"}`, "4afb5a588421e4363d83d126e0b62b28b079bb60c85143f0ba0db6ea4fec25fe")
 }
 
 // twilioForm has the fields A=1 and B=2.
-func twilioForm(path string) Delivery {
+func twilioForm(path string) harness.Delivery {
 	h := hmac.New(sha1.New, []byte("12345"))
 	h.Write([]byte("https://example.com" + path + "A1B2"))
-	return Delivery{Method: http.MethodPost, Path: path, Body: []byte("A=1&B=2"), Headers: []Header{
-		{"Content-Type", "application/x-www-form-urlencoded"},
-		{"X-Twilio-Signature", base64.StdEncoding.EncodeToString(h.Sum(nil))},
-		{"I-Twilio-Idempotency-Token", "t1"},
+	return harness.Delivery{Method: http.MethodPost, Path: path, Body: []byte("A=1&B=2"), Headers: []harness.Header{
+		{Name: "Content-Type", Value: "application/x-www-form-urlencoded"},
+		{Name: "X-Twilio-Signature", Value: base64.StdEncoding.EncodeToString(h.Sum(nil))},
+		{Name: "I-Twilio-Idempotency-Token", Value: "t1"},
 	}}
 }
 
-func acknowledgedConflict(t *testing.T, a Answer) {
+func acknowledgedConflict(t *testing.T, a harness.Answer) {
 	t.Helper()
 	a.Is(t, http.StatusOK, "duplicate", "conflict")
 	if len(a.Body) > 0 {
@@ -73,7 +75,7 @@ func histories(t *testing.T) map[string]string {
 // application; for delivered content the scheme or the operator decides.
 func TestConflicts(t *testing.T) {
 	t.Parallel()
-	app := NewApplication(t)
+	app := harness.NewApplication(t)
 	var routes []string
 	stores := histories(t)
 	for store, history := range stores {
@@ -93,34 +95,34 @@ func TestConflicts(t *testing.T) {
 			variable := "CONFLICT_KEY"
 			switch scheme {
 			case "craneops", "mceasy":
-				variable = SecretVariable(scheme)
+				variable = harness.SecretVariable(scheme)
 			case "twilio":
 				variable = "TWILIO_KEY"
 			}
 			verified := append([]string{"provider " + label, history}, options...)
-			routes = append(routes, Route("/"+label, Verify(scheme, variable, verified...), "reverse_proxy "+app.Addr))
+			routes = append(routes, harness.Route("/"+label, harness.Verify(scheme, variable, verified...), "reverse_proxy "+app.Addr))
 		}
 	}
-	g := Start(t, OpenSite(routes...), slices.Concat(Secrets(), redisEnv(startRedis(t).url()), []string{conflictKey, "TWILIO_KEY=12345"})...)
+	g := harness.Start(t, harness.OpenSite(routes...), slices.Concat(harness.Secrets(), redisEnv(startRedis(t).url()), []string{conflictKey, "TWILIO_KEY=12345"})...)
 	now := time.Now()
 
 	for store := range stores {
 		at := func(name string) string { return "/" + name + "-" + store }
 		apps := twoApps(at("github"))
-		crane := CraneOps(`{"conflict":1}`).To(at("craneops-ack"))
-		easy := McEasy(`{"conflict":1}`, now, "6", "job-1").To(at("mceasy"))
+		crane := harness.CraneOps(`{"conflict":1}`).To(at("craneops-ack"))
+		easy := harness.McEasy(`{"conflict":1}`, now, "6", "job-1").To(at("mceasy"))
 		easyAck := easy.To(at("mceasy-ack"))
 		form, formAck := twilioForm(at("twilio")), twilioForm(at("twilio-ack"))
 		const token = "I-Twilio-Idempotency-Token"
-		order := Delivery{Method: http.MethodPost, Path: at("shopify"), Body: []byte(`{"action":"closed"}`), Headers: []Header{
-			{"X-Shopify-Hmac-Sha256", "SvtaWIQh5DY9g9Em4LYrKLB5u2DIUUPwug226k/sJf4="}, // oneBody's, in base64
-			{"X-Shopify-Topic", "orders/create"},
-			{"X-Shopify-Webhook-Id", "1"},
+		order := harness.Delivery{Method: http.MethodPost, Path: at("shopify"), Body: []byte(`{"action":"closed"}`), Headers: []harness.Header{
+			{Name: "X-Shopify-Hmac-Sha256", Value: "SvtaWIQh5DY9g9Em4LYrKLB5u2DIUUPwug226k/sJf4="}, // oneBody's, in base64
+			{Name: "X-Shopify-Topic", Value: "orders/create"},
+			{Name: "X-Shopify-Webhook-Id", Value: "1"},
 		}}
 		for _, s := range []struct {
 			name string
-			sent Delivery
-			want func(*testing.T, Answer)
+			sent harness.Delivery
+			want func(*testing.T, harness.Answer)
 		}{
 			{"one app", apps[0], accepted},
 			{"another app, the same id", apps[1], accepted},
@@ -145,10 +147,10 @@ func TestConflicts(t *testing.T) {
 
 			{"mceasy", easy, accepted},
 			{"mceasy: another occurrence", easy.With("X-McEasyWebhook-Occurrence-ID", "job-2"), conflict},
-			{"mceasy: other content under it", McEasy(`{"conflict":2}`, now, "6", "job-1").To(at("mceasy")), conflict},
+			{"mceasy: other content under it", harness.McEasy(`{"conflict":2}`, now, "6", "job-1").To(at("mceasy")), conflict},
 			{"ack: mceasy", easyAck, accepted},
 			{"ack: another occurrence", easyAck.With("X-McEasyWebhook-Occurrence-ID", "job-2"), acknowledgedConflict},
-			{"ack: other content under it", McEasy(`{"conflict":2}`, now, "6", "job-1").To(at("mceasy-ack")), conflict},
+			{"ack: other content under it", harness.McEasy(`{"conflict":2}`, now, "6", "job-1").To(at("mceasy-ack")), conflict},
 
 			{"twilio", form, accepted},
 			{"twilio: cut otherwise", form.Saying([]byte("A1=B2")), conflict},
@@ -176,17 +178,17 @@ func TestConflicts(t *testing.T) {
 			})
 		}
 		label := "github-" + store
-		g.Log.Await(t, "the warning of the acknowledged conflict", func(e Entry) bool {
+		g.Log.Await(t, "the warning of the acknowledged conflict", func(e harness.Entry) bool {
 			return e.Text("level") == "warn" && e.Text("provider") == label && e.Text("reason") == "conflict"
 		})
-		if got := MetricsOf(t, g.Admin).Requests(label, "duplicate", "conflict"); got != 2 {
+		if got := harness.MetricsOf(t, g.Admin).Requests(label, "duplicate", "conflict"); got != 2 {
 			t.Errorf("%s: %v acknowledged conflicts are counted, not 2", store, got)
 		}
 	}
 	for _, choice := range []string{
 		"on_conflict ack (the default of github)", "on_conflict forward (the default of shopify)", "on_conflict forward (the default of twilio)",
 	} {
-		g.Log.Await(t, choice, func(e Entry) bool {
+		g.Log.Await(t, choice, func(e harness.Entry) bool {
 			choices, _ := e["choices"].([]any)
 			return slices.Contains(choices, any(choice))
 		})
@@ -197,22 +199,22 @@ func TestConflicts(t *testing.T) {
 // once, which answers neither before it has both.
 func TestOneIDInFlightTwice(t *testing.T) {
 	t.Parallel()
-	app := NewApplication(t)
+	app := harness.NewApplication(t)
 	var routes []string
 	stores := histories(t)
 	for store, history := range stores {
-		routes = append(routes, Route("/"+store, Verify("github", "CONFLICT_KEY", "provider "+store, history), "reverse_proxy "+app.Addr))
+		routes = append(routes, harness.Route("/"+store, harness.Verify("github", "CONFLICT_KEY", "provider "+store, history), "reverse_proxy "+app.Addr))
 	}
-	g := Start(t, OpenSite(routes...), slices.Concat(redisEnv(startRedis(t).url()), []string{conflictKey})...)
+	g := harness.Start(t, harness.OpenSite(routes...), slices.Concat(redisEnv(startRedis(t).url()), []string{conflictKey})...)
 	for store := range stores {
 		t.Run(store, func(t *testing.T) {
 			before := app.Arrivals()
 			release := make(chan struct{})
-			app.Answers(Until(release, http.StatusOK))
-			answers := make(chan Answer, 2)
+			app.Answers(harness.Until(release, http.StatusOK))
+			answers := make(chan harness.Answer, 2)
 			for _, d := range twoApps("/" + store) {
 				go func() {
-					a, err := SendGo(t, g, d)
+					a, err := harness.SendGo(t, g, d)
 					if err != nil {
 						t.Error(err)
 					}

@@ -1,20 +1,24 @@
 package e2e
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/hooklatch/hooklatch/e2e/internal/harness"
+)
 
 // TestCopiedRequest: a handler in front may pass on a copy of the request, and
 // handle_errors gets the original. Nothing unverified is in that one either.
 func TestCopiedRequest(t *testing.T) {
 	t.Parallel()
-	app, auth, failures := NewApplication(t), NewApplication(t), NewApplication(t)
-	g := Start(t, BareSite(
-		Route("/craneops",
+	app, auth, failures := harness.NewApplication(t), harness.NewApplication(t), harness.NewApplication(t)
+	g := harness.Start(t, harness.BareSite(
+		harness.Route("/craneops",
 			"forward_auth "+auth.Addr+" {\nuri /auth\n}",
-			Verify("craneops", "CRANEOPS_SECRET"),
+			harness.Verify("craneops", "CRANEOPS_SECRET"),
 			"reverse_proxy "+app.Addr),
 		"handle_errors {\nreverse_proxy "+failures.Addr+"\n}",
-	), Secrets()...)
-	forged := CraneOps(`{"forged":true}`).With("X-CraneOps-Signature", HexMAC("another", `{}`))
+	), harness.Secrets()...)
+	forged := harness.CraneOps(`{"forged":true}`).With("X-CraneOps-Signature", harness.HexMAC("another", `{}`))
 	for name, text := range map[string]string{
 		"with a length":  forged.Whole(),
 		"unsigned":       forged.Without("X-CraneOps-Signature").Whole(),

@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
 // reader follows a page in a folder of its own, as somebody would who has the
@@ -24,7 +26,7 @@ type reader struct {
 
 	ports   map[string]string // of this machine, by those on the page
 	free    func() string     // another one
-	apps    []*Application
+	apps    []*harness.Application
 	running []*background
 }
 
@@ -32,23 +34,23 @@ type reader struct {
 type background struct {
 	name   string
 	cmd    *exec.Cmd
-	log    *LogBook
+	log    *harness.LogBook
 	exited chan struct{}
 }
 
 func newReader(t *testing.T) *reader {
 	t.Helper()
-	r := &reader{dir: t.TempDir(), env: map[string]string{}, ports: map[string]string{}, free: func() string { return FreePort(t) }}
+	r := &reader{dir: t.TempDir(), env: map[string]string{}, ports: map[string]string{}, free: func() string { return harness.FreePort(t) }}
 	for _, folder := range []string{"bin", "secrets", "state"} {
 		if err := os.Mkdir(filepath.Join(r.dir, folder), 0o700); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := os.Symlink(Binary(t), filepath.Join(r.dir, "bin", "hooklatch")); err != nil {
+	if err := os.Symlink(harness.Binary(t), filepath.Join(r.dir, "bin", "hooklatch")); err != nil {
 		t.Fatal(err)
 	}
 	for _, port := range []string{"3000", "3001"} {
-		app := NewApplication(t)
+		app := harness.NewApplication(t)
 		r.apps = append(r.apps, app)
 		_, r.ports[port], _ = strings.Cut(app.Addr, ":")
 	}
@@ -147,7 +149,7 @@ func (r *reader) shell(script string) *exec.Cmd {
 		"[ -f %[1]q ] && . %[1]q\ntrap 'code=$?; { export -p; echo \"cd $(printf %%q \"$PWD\")\"; } > %[1]q; exit $code' EXIT\nset -eo pipefail\n%[2]s",
 		state, script))
 	cmd.Dir = r.dir
-	cmd.Env = append(BareEnv(r.dir),
+	cmd.Env = append(harness.BareEnv(r.dir),
 		"PATH="+filepath.Join(r.dir, "bin")+string(os.PathListSeparator)+os.Getenv("PATH"),
 		"CADDY_ADMIN=127.0.0.1:"+r.port("2019"))
 	for _, name := range slices.Sorted(maps.Keys(r.env)) {
@@ -166,7 +168,7 @@ func (r *reader) bash(script string) (string, int) {
 	if err := cmd.Start(); err != nil {
 		return err.Error(), -1
 	}
-	late := time.AfterFunc(3*Patience, func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) })
+	late := time.AfterFunc(3*harness.Patience, func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) })
 	defer late.Stop()
 	_ = cmd.Wait() // the exit status says the same
 	return said.String(), cmd.ProcessState.ExitCode()
@@ -208,7 +210,7 @@ func (r *reader) run(t *testing.T, s step) error {
 func (r *reader) start(t *testing.T, script string) error {
 	t.Helper()
 	name := strings.TrimSpace(script)
-	b := &background{name: name, cmd: r.shell("exec " + name), log: new(LogBook), exited: make(chan struct{})}
+	b := &background{name: name, cmd: r.shell("exec " + name), log: new(harness.LogBook), exited: make(chan struct{})}
 	b.cmd.Stdout, b.cmd.Stderr = b.log, b.log
 	if err := b.cmd.Start(); err != nil {
 		return err
@@ -219,9 +221,9 @@ func (r *reader) start(t *testing.T, script string) error {
 		close(b.exited)
 		b.log.Notice.Raise()
 	}()
-	Await(t, &b.log.Notice, name, func() bool { return b.serving() || b.gone() })
+	harness.Await(t, &b.log.Notice, name, func() bool { return b.serving() || b.gone() })
 	if !b.serving() {
-		return fmt.Errorf("%s ended:\n%s", name, LastLines(b.log.String()))
+		return fmt.Errorf("%s ended:\n%s", name, harness.LastLines(b.log.String()))
 	}
 	return nil
 }
@@ -245,13 +247,13 @@ func (r *reader) stop(t *testing.T) {
 		_ = b.cmd.Process.Signal(syscall.SIGTERM)
 		select {
 		case <-b.exited:
-		case <-time.After(Patience):
-			t.Errorf("%s did not stop within %v", b.name, Patience)
+		case <-time.After(harness.Patience):
+			t.Errorf("%s did not stop within %v", b.name, harness.Patience)
 			_ = b.cmd.Process.Kill()
 			<-b.exited
 		}
 		if t.Failed() {
-			t.Logf("the log of %s:\n%s", b.name, LastLines(b.log.String()))
+			t.Logf("the log of %s:\n%s", b.name, harness.LastLines(b.log.String()))
 		}
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
 // TestDocumentation follows the README and every page of docs from top to
@@ -14,8 +16,8 @@ import (
 // which a page says what a block is.
 func TestDocumentation(t *testing.T) {
 	t.Parallel()
-	Needs(t, "bash")
-	Needs(t, "curl")
+	harness.Needs(t, "bash")
+	harness.Needs(t, "curl")
 	pages, err := filepath.Glob("../docs/*.md")
 	if err != nil || len(pages) == 0 {
 		t.Fatalf("no pages: %v", err)

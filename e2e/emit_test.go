@@ -10,6 +10,7 @@ import (
 
 	"github.com/cloudevents/sdk-go/v2/event"
 	cehttp "github.com/cloudevents/sdk-go/v2/protocol/http"
+	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 )
 
@@ -20,13 +21,13 @@ const (
 )
 
 func signingSecrets() []string {
-	return append(Secrets(), "UPSTREAM_NEW_SECRET="+newSigningSecret, "UPSTREAM_OLD_SECRET="+oldSigningSecret)
+	return append(harness.Secrets(), "UPSTREAM_NEW_SECRET="+newSigningSecret, "UPSTREAM_OLD_SECRET="+oldSigningSecret)
 }
 
 const signUpstream = "sign_upstream {env.UPSTREAM_NEW_SECRET} {env.UPSTREAM_OLD_SECRET}"
 
 // receivedRequest makes of what was received the request that it was.
-func receivedRequest(r Received) *http.Request {
+func receivedRequest(r harness.Received) *http.Request {
 	return &http.Request{Method: r.Method, Header: r.Header, Body: io.NopCloser(bytes.NewReader(r.Body)), ContentLength: int64(len(r.Body))}
 }
 
@@ -34,25 +35,25 @@ func receivedRequest(r Received) *http.Request {
 // for a valid event, whose data are the body byte for byte.
 func TestCloudEventsSDK(t *testing.T) {
 	t.Parallel()
-	app := NewApplication(t)
+	app := harness.NewApplication(t)
 	var routes []string
-	for _, p := range Providers() {
-		routes = append(routes, Hook("/"+p.Name, p.Name, app.Addr, "emit cloudevents"))
+	for _, p := range harness.Providers() {
+		routes = append(routes, harness.Hook("/"+p.Name, p.Name, app.Addr, "emit cloudevents"))
 	}
-	g := Start(t, OpenSite(routes...), Secrets()...)
+	g := harness.Start(t, harness.OpenSite(routes...), harness.Secrets()...)
 	for name, c := range map[string]struct {
-		d                  Delivery
+		d                  harness.Delivery
 		kind               string // as in the header; the library does not decode it
 		occurred           time.Time
 		isTime, approached bool
 	}{
 		"easytools": {
-			d: Easytools(exampleBodies["easytools"].body), kind: "subscription_created",
+			d: harness.Easytools(exampleBodies["easytools"].body), kind: "subscription_created",
 			occurred: time.Date(2025, 3, 8, 14, 1, 58, 0, time.UTC), isTime: true,
 		},
-		"mceasy":   {d: McEasy(exampleBodies["mceasy"].body, time.Now(), "6", "48213"), kind: "alarm.harsh_braking", isTime: true, approached: true},
-		"cryptr":   {d: Cryptr(cryptrEvent("Straße 100%"), time.Now()), kind: "Stra%C3%9Fe%20100%25", isTime: true, approached: true},
-		"craneops": {d: CraneOps(`{"supplier":"approved"}`), kind: "webhook.delivery"},
+		"mceasy":   {d: harness.McEasy(exampleBodies["mceasy"].body, time.Now(), "6", "48213"), kind: "alarm.harsh_braking", isTime: true, approached: true},
+		"cryptr":   {d: harness.Cryptr(cryptrEvent("Straße 100%"), time.Now()), kind: "Stra%C3%9Fe%20100%25", isTime: true, approached: true},
+		"craneops": {d: harness.CraneOps(`{"supplier":"approved"}`), kind: "webhook.delivery"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			forged := c.d.Plus("ce-subject", marker).Plus("CE-Type", marker).Plus("ce-id", marker)
@@ -105,21 +106,21 @@ func TestStandardWebhooksLibraries(t *testing.T) {
 
 func useReceiver(t *testing.T, addr string) {
 	// The receiver's own answer shows who refused.
-	g := Start(t, BareSite(
-		Hook("/signed", "cryptr", addr, signUpstream),
-		Hook("/craneops", "craneops", addr, signUpstream, "emit none"),
-		Hook("/unsigned", "craneops", addr, "provider unsigned"),
-		Route("/past", "reverse_proxy "+addr),
+	g := harness.Start(t, harness.BareSite(
+		harness.Hook("/signed", "cryptr", addr, signUpstream),
+		harness.Hook("/craneops", "craneops", addr, signUpstream, "emit none"),
+		harness.Hook("/unsigned", "craneops", addr, "provider unsigned"),
+		harness.Route("/past", "reverse_proxy "+addr),
 	), signingSecrets()...)
-	signed := Cryptr(`{"text":"Grüße"}`, time.Now()).To("/signed?a=1")
-	for _, d := range []Delivery{signed, CraneOps(`{"emit":"none"}`)} {
+	signed := harness.Cryptr(`{"text":"Grüße"}`, time.Now()).To("/signed?a=1")
+	for _, d := range []harness.Delivery{signed, harness.CraneOps(`{"emit":"none"}`)} {
 		forged := d.Plus("Webhook-Signature", "v1,"+marker).Plus("webhook-id", marker).Plus("Webhook-Timestamp", "1")
 		if a := g.Send(t, forged); a.Status != http.StatusNoContent {
 			t.Errorf("%s: %d %s", d.Path, a.Status, a.Header.Get("X-Receiver"))
 		}
 	}
 	// What is not signed by the gateway, the application refuses.
-	for _, d := range []Delivery{CraneOps(`{}`).To("/unsigned"), CraneOps(`{}`).To("/past")} {
+	for _, d := range []harness.Delivery{harness.CraneOps(`{}`).To("/unsigned"), harness.CraneOps(`{}`).To("/past")} {
 		if a := g.Send(t, d); a.Status != http.StatusUnauthorized || a.Header.Get("X-Receiver") == "" {
 			t.Errorf("%s: %d", d.Path, a.Status)
 		}
@@ -133,7 +134,7 @@ func startGoReceiver(t *testing.T, secret string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	app := NewApplication(t)
+	app := harness.NewApplication(t)
 	app.Answers(func(w http.ResponseWriter, r *http.Request) {
 		all := app.All()
 		if err := webhook.Verify(all[len(all)-1].Body, r.Header); err != nil {

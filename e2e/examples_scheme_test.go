@@ -7,26 +7,28 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
 // Acme is the invented provider of the examples with a scheme of one's own. It
 // signs as the comment in the Caddyfile says.
 const acmeSecret = "e2e-canary-acme-8Kc3Tn6V"
 
-var acmeProvider = Provider{"acme", "X-Acme-Signature", nil, func(body string) Delivery { return acme(body, time.Now()) }}
+var acmeProvider = harness.Provider{Name: "acme", Signature: "X-Acme-Signature", Signed: nil, Deliver: func(body string) harness.Delivery { return acme(body, time.Now()) }}
 
-func acme(body string, at time.Time) Delivery {
-	t := Unix(at)
-	return Delivery{Method: http.MethodPost, Path: "/acme", Body: []byte(body), Headers: []Header{
-		{"Content-Type", "application/json"},
-		{"X-Acme-Signature", "t=" + t + ",v1=" + HexMAC(acmeSecret, t, ".", body)},
+func acme(body string, at time.Time) harness.Delivery {
+	t := harness.Unix(at)
+	return harness.Delivery{Method: http.MethodPost, Path: "/acme", Body: []byte(body), Headers: []harness.Header{
+		{Name: "Content-Type", Value: "application/json"},
+		{Name: "X-Acme-Signature", Value: "t=" + t + ",v1=" + harness.HexMAC(acmeSecret, t, ".", body)},
 	}}
 }
 
 // useOwnScheme has what the definition decides: the time is judged, the id is
 // what a delivery is known by.
 func useOwnScheme(t *testing.T, s *staged) {
-	to := func(d Delivery) Delivery { return d.To("/acme?token=" + queryToken) }
+	to := func(d harness.Delivery) harness.Delivery { return d.To("/acme?token=" + queryToken) }
 	s.step(t, to(acme(`{"id":"evt_2"}`, time.Now().Add(-time.Hour)))).refused(t, "stale", false)
 	s.step(t, to(acme(`{"id":"evt_3","attempt":1}`, time.Now()))).is(t, http.StatusOK, "accepted", "")
 	s.step(t, to(acme(`{"id":"evt_3","attempt":2}`, time.Now()))).is(t, http.StatusOK, "duplicate", "duplicate")
@@ -45,14 +47,14 @@ func useThirdParty(t *testing.T, s *staged) {
 // thirdPartyBinary is built as the example's README says.
 func thirdPartyBinary(t *testing.T) string {
 	t.Helper()
-	return Must(t, builtThirdParty)
+	return harness.Must(t, builtThirdParty)
 }
 
 var builtThirdParty = sync.OnceValues(func() (string, error) {
-	root, err := Repository()
+	root, err := harness.Repository()
 	if err != nil {
 		return "", err
 	}
-	return Build("hooklatch-acme", "HOOKLATCH_ACME_BINARY", nil,
+	return harness.Build("hooklatch-acme", "HOOKLATCH_ACME_BINARY", nil,
 		"--with", "acme.example/hooklatch-acme@v0.0.0="+filepath.Join(root, "examples", "third-party-scheme"))
 })

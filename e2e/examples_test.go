@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
 const (
@@ -116,15 +118,15 @@ func TestExamples(t *testing.T) {
 			}
 			path := filepath.Join(root, folder.Name(), cmp.Or(e.file, "Caddyfile"))
 			s := &staged{example: e, text: contents(t, path), secretDir: t.TempDir()}
-			s.writeSecret(t, "craneops-new", CraneOpsSecret)
+			s.writeSecret(t, "craneops-new", harness.CraneOpsSecret)
 			s.writeSecret(t, "craneops-old", oldCraneopsSecret)
-			s.writeSecret(t, "cryptr", CryptrSecret)
+			s.writeSecret(t, "cryptr", harness.CryptrSecret)
 			if e.redis {
 				s.redis = startRedis(t)
 			}
 			s.checkCommands(t, path)
 			s.start(t)
-			for _, p := range append(Providers(), acmeProvider) {
+			for _, p := range append(harness.Providers(), acmeProvider) {
 				if slices.Contains(e.providers, p.Name) {
 					s.use(t, p)
 				}
@@ -140,19 +142,19 @@ func TestExamples(t *testing.T) {
 // staged is an example on its stage.
 type staged struct {
 	example
-	*Gateway
+	*harness.Gateway
 	text      string
 	secretDir string
 	redis     *redisServer // nil if it needs none
 	alsoAddr  string
-	running   map[string]*Application // by the address in the example
-	sent      []Delivery
+	running   map[string]*harness.Application // by the address in the example
+	sent      []harness.Delivery
 	reloaded  bool // the configuration has been loaded anew
 }
 
 // secrets are the environment that the example relies on.
 func (s *staged) secrets() []string {
-	env := append(Secrets(), "ACME_SECRET="+acmeSecret)
+	env := append(harness.Secrets(), "ACME_SECRET="+acmeSecret)
 	if s.redis != nil {
 		env = append(env, "REDIS_URL="+s.redis.url())
 	}
@@ -164,7 +166,7 @@ func (s *staged) executable(t *testing.T) string {
 	if s.build != nil {
 		return s.build(t)
 	}
-	return Binary(t)
+	return harness.Binary(t)
 }
 
 func (s *staged) writeSecret(t *testing.T, name, secret string) {
@@ -189,7 +191,7 @@ func (s *staged) checkCommands(t *testing.T, path string) {
 		{"validate", "--config", readable},
 	} {
 		cmd := exec.Command(s.executable(t), args...)
-		cmd.Env = append(append(BareEnv(dir), "STATE_DIRECTORY="+dir), s.secrets()...)
+		cmd.Env = append(append(harness.BareEnv(dir), "STATE_DIRECTORY="+dir), s.secrets()...)
 		said, err := cmd.CombinedOutput()
 		if err != nil {
 			t.Errorf("%v: %v\n%s", args, err, said)
@@ -201,9 +203,9 @@ func (s *staged) checkCommands(t *testing.T, path string) {
 // start runs the example with free ports, and with other texts exchanged too.
 func (s *staged) start(t *testing.T, pairs ...string) {
 	t.Helper()
-	s.running = map[string]*Application{}
+	s.running = map[string]*harness.Application{}
 	for _, addr := range s.apps {
-		s.running[addr] = NewApplication(t)
+		s.running[addr] = harness.NewApplication(t)
 		pairs = append(pairs, addr, s.running[addr].Addr)
 	}
 	if strings.Contains(s.text, secretDir) {
@@ -224,23 +226,23 @@ func (s *staged) start(t *testing.T, pairs ...string) {
 // launch is like the harness's, for a whole Caddyfile.
 func (s *staged) launch(t *testing.T, pairs []string) {
 	t.Helper()
-	dir, port := t.TempDir(), FreePort(t)
-	g := &Gateway{
+	dir, port := t.TempDir(), harness.FreePort(t)
+	g := &harness.Gateway{
 		Addr:   "127.0.0.1:" + port,
-		Admin:  "127.0.0.1:" + FreePort(t),
-		Log:    new(LogBook),
+		Admin:  "127.0.0.1:" + harness.FreePort(t),
+		Log:    new(harness.LogBook),
 		Binary: s.executable(t),
 		Config: filepath.Join(dir, "Caddyfile"),
 		Exited: make(chan struct{}),
 	}
-	g.Env = append(append(BareEnv(dir), "CADDY_ADMIN="+g.Admin, "STATE_DIRECTORY="+dir), s.secrets()...)
+	g.Env = append(append(harness.BareEnv(dir), "CADDY_ADMIN="+g.Admin, "STATE_DIRECTORY="+dir), s.secrets()...)
 	site := ":" + port
 	if s.site == hooksSite {
 		site = "http://" + g.Addr
 	}
 	pairs = append(slices.Clone(pairs), s.site+" {", site+" {")
 	if s.also != "" {
-		also := FreePort(t)
+		also := harness.FreePort(t)
 		s.alsoAddr = "127.0.0.1:" + also
 		pairs = append(pairs, s.also+" {", ":"+also+" {")
 	}
@@ -276,15 +278,15 @@ func contents(t *testing.T, path string) string {
 
 // outcome is what became of one delivery.
 type outcome struct {
-	Answer
-	logged  Entry                 // of the access log
-	arrived map[string][]Received // by the application's address in the example
+	harness.Answer
+	logged  harness.Entry                 // of the access log
+	arrived map[string][]harness.Received // by the application's address in the example
 }
 
 const stepHeader = "X-E2e-Step"
 
 // step sends a delivery and looks everywhere.
-func (s *staged) step(t *testing.T, d Delivery) outcome {
+func (s *staged) step(t *testing.T, d harness.Delivery) outcome {
 	t.Helper()
 	name := fmt.Sprintf("step %d", len(s.sent))
 	d = d.Plus(stepHeader, name)
@@ -293,7 +295,7 @@ func (s *staged) step(t *testing.T, d Delivery) outcome {
 	for addr, app := range s.running {
 		before[addr] = len(app.All())
 	}
-	o := outcome{arrived: map[string][]Received{}}
+	o := outcome{arrived: map[string][]harness.Received{}}
 	if s.reloaded {
 		o.Answer = s.SendAfterReload(t, d)
 	} else {
@@ -305,7 +307,7 @@ func (s *staged) step(t *testing.T, d Delivery) outcome {
 			o.arrived[addr][0].Carries(t, d)
 		}
 	}
-	o.logged = s.Log.Await(t, name, func(e Entry) bool {
+	o.logged = s.Log.Await(t, name, func(e harness.Entry) bool {
 		_, step := loggedRequest(e)
 		return e.Text("msg") == "handled request" && step == name
 	})
@@ -316,7 +318,7 @@ func (s *staged) step(t *testing.T, d Delivery) outcome {
 	return o
 }
 
-func loggedRequest(e Entry) (uri, step string) {
+func loggedRequest(e harness.Entry) (uri, step string) {
 	request, _ := e["request"].(map[string]any)
 	headers, _ := request["headers"].(map[string]any)
 	if values, _ := headers[stepHeader].([]any); len(values) == 1 {
@@ -341,7 +343,7 @@ func (o outcome) is(t *testing.T, status int, verdict, reason string) {
 // refused is for what is not forwarded and not acknowledged.
 func (o outcome) refused(t *testing.T, reason string, explained bool) {
 	t.Helper()
-	o.is(t, StatusOf(reason), "rejected", reason)
+	o.is(t, harness.StatusOf(reason), "rejected", reason)
 	want := ""
 	if explained {
 		want = "rejected " + reason
@@ -352,12 +354,12 @@ func (o outcome) refused(t *testing.T, reason string, explained bool) {
 }
 
 // delivery is the provider's, to the path that all examples give it.
-func (s *staged) delivery(p Provider, body string) Delivery {
+func (s *staged) delivery(p harness.Provider, body string) harness.Delivery {
 	return p.Deliver(body).To("/" + p.Name + "?token=" + queryToken)
 }
 
 // use is what every example must stand.
-func (s *staged) use(t *testing.T, p Provider) {
+func (s *staged) use(t *testing.T, p harness.Provider) {
 	t.Helper()
 	sample := exampleBodies[p.Name]
 	d := s.delivery(p, sample.body)
@@ -390,11 +392,11 @@ func (s *staged) use(t *testing.T, p Provider) {
 // useBundledApplication gives it what the recording one was given.
 func useBundledApplication(t *testing.T, s *staged) {
 	for _, r := range s.running[s.apps[0]].All() {
-		shown := Delivery{Method: r.Method, Path: r.URI, Body: r.Body}
+		shown := harness.Delivery{Method: r.Method, Path: r.URI, Body: r.Body}
 		for name, values := range r.Header {
 			shown = shown.Plus(name, values[0])
 		}
-		a := (&Gateway{Addr: s.alsoAddr}).Send(t, shown)
+		a := (&harness.Gateway{Addr: s.alsoAddr}).Send(t, shown)
 		want := []string{fmt.Sprintf(" %d bytes ", len(r.Body))}
 		for _, h := range shown.Headers {
 			if strings.HasPrefix(h.Name, "Webhook-") {
@@ -421,21 +423,21 @@ func checkApplication(t *testing.T, s *staged) {
 func useTolerance(t *testing.T, s *staged) {
 	s.start(t, "# tolerance 24h", "tolerance 24h")
 	now := time.Now()
-	at := func(at time.Time) Delivery {
-		return Easytools(`{"timestamp":` + Unix(at) + `}`).To("/easytools?token=" + queryToken)
+	at := func(at time.Time) harness.Delivery {
+		return harness.Easytools(`{"timestamp":` + harness.Unix(at) + `}`).To("/easytools?token=" + queryToken)
 	}
 	s.step(t, at(now.Add(-25*time.Hour))).refused(t, "stale", false)
 	s.step(t, at(now.Add(-23*time.Hour))).is(t, http.StatusOK, "accepted", "")
 }
 
 func useOtherOccurrence(t *testing.T, s *staged) {
-	d := McEasy(`{"trip":1}`, time.Now(), "6", "48214").To("/mceasy?token=" + queryToken)
+	d := harness.McEasy(`{"trip":1}`, time.Now(), "6", "48214").To("/mceasy?token=" + queryToken)
 	s.step(t, d).is(t, http.StatusOK, "accepted", "")
 	s.step(t, d.With("X-McEasyWebhook-Occurrence-ID", "1")).refused(t, "conflict", false)
 }
 
 func useOtherEvent(t *testing.T, s *staged) {
-	d := CraneOps(`{"crane":1}`).To("/craneops?token=" + queryToken)
+	d := harness.CraneOps(`{"crane":1}`).To("/craneops?token=" + queryToken)
 	s.step(t, d).is(t, http.StatusOK, "accepted", "")
 	s.step(t, d.With("X-CraneOps-Event", "booking.deleted")).refused(t, "conflict", false)
 }
@@ -443,24 +445,24 @@ func useOtherEvent(t *testing.T, s *staged) {
 // useRetries has what Cryptr sends again: late, and after an application that
 // was down or slow.
 func useRetries(t *testing.T, s *staged) {
-	event := func(body string, age time.Duration) Delivery {
-		return Cryptr(body, time.Now().Add(-age)).To("/cryptr?token=" + queryToken)
+	event := func(body string, age time.Duration) harness.Delivery {
+		return harness.Cryptr(body, time.Now().Add(-age)).To("/cryptr?token=" + queryToken)
 	}
 	s.step(t, event(`{"age":"3h40m"}`, 3*time.Hour+40*time.Minute)).is(t, http.StatusOK, "accepted", "")
 	s.step(t, event(`{"age":"5h"}`, 5*time.Hour)).refused(t, "stale", false)
 
 	down := event(`{"app":"down"}`, 0)
-	s.running[hooksApp].Answers(HangUp)
+	s.running[hooksApp].Answers(harness.HangUp)
 	o := s.step(t, down)
 	o.is(t, http.StatusServiceUnavailable, "accepted", "no_answer")
 	o.retriedAfter(t, "60")
-	s.running[hooksApp].Answers(Status(http.StatusOK))
+	s.running[hooksApp].Answers(harness.Status(http.StatusOK))
 	s.step(t, down).is(t, http.StatusOK, "accepted", "")
 
 	s.start(t, "answer_within 10s", "answer_within 100ms")
 	release := make(chan struct{})
 	defer close(release)
-	s.running[hooksApp].Answers(Until(release, http.StatusOK))
+	s.running[hooksApp].Answers(harness.Until(release, http.StatusOK))
 	o = s.step(t, event(`{"app":"slow"}`, 0))
 	o.is(t, http.StatusServiceUnavailable, "accepted", "no_answer")
 	o.retriedAfter(t, "60")
@@ -475,8 +477,8 @@ func (o outcome) retriedAfter(t *testing.T, seconds string) {
 
 // useReason is an outsider first, as in the common steps, and then an operator.
 func useReason(t *testing.T, s *staged) {
-	down := Easytools(`{"app":"down"}`).To("/easytools?token=" + queryToken)
-	s.running[hooksApp].Answers(HangUp)
+	down := harness.Easytools(`{"app":"down"}`).To("/easytools?token=" + queryToken)
+	s.running[hooksApp].Answers(harness.HangUp)
 	o := s.step(t, down)
 	o.is(t, http.StatusBadGateway, "accepted", "no_answer")
 	if len(o.Body) > 0 {
@@ -485,7 +487,7 @@ func useReason(t *testing.T, s *staged) {
 	s.start(t, "10.20.0.0/16", "127.0.0.1/32")
 	s.step(t, down.Without("X-Webhook-Signature")).refused(t, "missing_signature", true)
 	s.step(t, down.Saying(nil)).refused(t, "signature_mismatch", true)
-	s.running[hooksApp].Answers(HangUp)
+	s.running[hooksApp].Answers(harness.HangUp)
 	o = s.step(t, down)
 	o.is(t, http.StatusBadGateway, "accepted", "no_answer")
 	if got := strings.TrimSpace(string(o.Body)); got != "accepted no_answer" {
@@ -499,7 +501,7 @@ func useFileAfterKill(t *testing.T, s *staged) {
 	s.Gateway = s.Gateway.Restart(t)
 	log := s.Log
 	t.Cleanup(func() { s.inspectLog(t, log) })
-	for _, p := range Providers() {
+	for _, p := range harness.Providers() {
 		if slices.Contains(s.providers, p.Name) {
 			s.step(t, s.delivery(p, exampleBodies[p.Name].body)).is(t, http.StatusOK, "duplicate", "duplicate")
 			s.step(t, s.delivery(p, `{"after the crash":1}`).With("X-McEasyWebhook-Occurrence-ID", "48214")).is(t, http.StatusOK, "accepted", "")
@@ -512,18 +514,18 @@ func useFileAfterKill(t *testing.T, s *staged) {
 func useTwoWithRedis(t *testing.T, s *staged) {
 	second := &staged{example: s.example, text: s.text, secretDir: s.secretDir, redis: s.redis}
 	second.start(t)
-	for _, p := range Providers() {
+	for _, p := range harness.Providers() {
 		if slices.Contains(s.providers, p.Name) {
 			second.step(t, s.delivery(p, exampleBodies[p.Name].body)).is(t, http.StatusOK, "duplicate", "duplicate")
 		}
 	}
 	s.redis.kill(t)
-	d := CraneOps(`{"redis":"away"}`).To("/craneops?token=" + queryToken)
+	d := harness.CraneOps(`{"redis":"away"}`).To("/craneops?token=" + queryToken)
 	o := second.step(t, d)
 	o.refused(t, "store_unavailable", false)
 	o.retriedAfter(t, "10")
 	s.redis.start(t)
-	Poll(t, "Redis to be back", func() bool { return second.step(t, d).Status == http.StatusOK })
+	harness.Poll(t, "Redis to be back", func() bool { return second.step(t, d).Status == http.StatusOK })
 	s.step(t, d).is(t, http.StatusOK, "duplicate", "duplicate")
 }
 
@@ -536,7 +538,7 @@ func useEvents(t *testing.T, s *staged) {
 		cryptrEvent("not.dir_sync.user"):               hooksApp,
 		`no JSON`:                                      hooksApp,
 	} {
-		o := s.step(t, Cryptr(body, time.Now()).To("/cryptr?token="+queryToken))
+		o := s.step(t, harness.Cryptr(body, time.Now()).To("/cryptr?token="+queryToken))
 		o.is(t, http.StatusOK, "accepted", "")
 		if o.arrived[app] == nil {
 			t.Errorf("%s did not reach %s", body, app)
@@ -546,10 +548,10 @@ func useEvents(t *testing.T, s *staged) {
 
 // useRotation goes one step further: the new secret becomes the old one.
 func useRotation(t *testing.T, s *staged) {
-	signed := func(secret, body string) Delivery {
-		return CraneOps(body).To("/craneops?token="+queryToken).With("X-CraneOps-Signature", HexMAC(secret, body))
+	signed := func(secret, body string) harness.Delivery {
+		return harness.CraneOps(body).To("/craneops?token="+queryToken).With("X-CraneOps-Signature", harness.HexMAC(secret, body))
 	}
-	matches := func(d Delivery, key string) {
+	matches := func(d harness.Delivery, key string) {
 		t.Helper()
 		o := s.step(t, d)
 		o.is(t, http.StatusOK, "accepted", "")
@@ -557,11 +559,11 @@ func useRotation(t *testing.T, s *staged) {
 			t.Errorf("the log has the key %q, not %s", got, key)
 		}
 	}
-	matches(signed(CraneOpsSecret, "1"), "1")
+	matches(signed(harness.CraneOpsSecret, "1"), "1")
 	matches(signed(oldCraneopsSecret, "2"), "2")
 	s.step(t, signed(nextCraneopsSecret, "3")).refused(t, "signature_mismatch", false)
 
-	s.writeSecret(t, "craneops-old", CraneOpsSecret)
+	s.writeSecret(t, "craneops-old", harness.CraneOpsSecret)
 	s.writeSecret(t, "craneops-new", nextCraneopsSecret)
 	said, err := s.Command("reload", "--force", "--config", s.Config, "--address", s.Admin).CombinedOutput()
 	if err != nil {
@@ -569,16 +571,16 @@ func useRotation(t *testing.T, s *staged) {
 	}
 	s.reloaded = true
 	matches(signed(nextCraneopsSecret, "3"), "1")
-	matches(signed(CraneOpsSecret, "4"), "2")
+	matches(signed(harness.CraneOpsSecret, "4"), "2")
 	s.step(t, signed(oldCraneopsSecret, "5")).refused(t, "signature_mismatch", false)
 	s.step(t, signed(nextCraneopsSecret, "2")).is(t, http.StatusOK, "duplicate", "duplicate")
 }
 
 // inspectLog looks for what the filter is to keep out.
-func (s *staged) inspectLog(t *testing.T, log *LogBook) {
+func (s *staged) inspectLog(t *testing.T, log *harness.LogBook) {
 	forbidden := canaries()
 	for _, d := range s.sent {
-		for _, p := range append(Providers(), acmeProvider) {
+		for _, p := range append(harness.Providers(), acmeProvider) {
 			// The end is part of the MAC, whatever stands in front of it.
 			if signature := d.Get(p.Signature); signature != "" {
 				forbidden = append(forbidden, signature[len(signature)-20:])
@@ -591,8 +593,8 @@ func (s *staged) inspectLog(t *testing.T, log *LogBook) {
 // canaries are what no output may ever have.
 func canaries() []string {
 	list := []string{acmeSecret, queryToken, oldCraneopsSecret, nextCraneopsSecret, redisPassword}
-	for _, p := range Providers() {
-		list = append(list, SecretOf(p.Name))
+	for _, p := range harness.Providers() {
+		list = append(list, harness.SecretOf(p.Name))
 	}
 	return list
 }

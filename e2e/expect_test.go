@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
 // TestExpectRefused: a sender that asks first and is refused from its headers
@@ -16,16 +18,16 @@ import (
 // for the body does not answer before the test gives up.
 func TestExpectRefused(t *testing.T) {
 	t.Parallel()
-	app := NewApplication(t)
-	g := Start(t, OpenSite(
-		Hook("/craneops", "craneops", app.Addr, "max_body 1KiB", "body_timeout 1h"),
-		Hook("/mceasy", "mceasy", app.Addr, "body_timeout 1h"),
-	), Secrets()...)
+	app := harness.NewApplication(t)
+	g := harness.Start(t, harness.OpenSite(
+		harness.Hook("/craneops", "craneops", app.Addr, "max_body 1KiB", "body_timeout 1h"),
+		harness.Hook("/mceasy", "mceasy", app.Addr, "body_timeout 1h"),
+	), harness.Secrets()...)
 	const signature = "X-CraneOps-Signature"
-	d := CraneOps(strings.Repeat("x", 1000))
-	m := McEasy(`{}`, time.Now(), "6", "1")
+	d := harness.CraneOps(strings.Repeat("x", 1000))
+	m := harness.McEasy(`{}`, time.Now(), "6", "1")
 	cases := []struct {
-		sent   Delivery
+		sent   harness.Delivery
 		reason string
 	}{
 		{d.By(http.MethodPut), "method_not_allowed"},
@@ -33,7 +35,7 @@ func TestExpectRefused(t *testing.T) {
 		{d.With(signature, "no hex"), "malformed_signature"},
 		{m.Without("X-McEasyWebhook-Timestamp"), "missing_signed_header"},
 		{m.With("X-McEasyWebhook-Event", "6x"), "malformed_signed_header"},
-		{CraneOps(strings.Repeat("x", 2000)), "body_too_large"},
+		{harness.CraneOps(strings.Repeat("x", 2000)), "body_too_large"},
 	}
 	for _, c := range cases {
 		t.Run(c.reason, func(t *testing.T) {
@@ -60,13 +62,13 @@ func reset(err error) bool {
 func TestExpectRead(t *testing.T) {
 	t.Parallel()
 	g, app := craneopsGateway(t)
-	d := CraneOps(`{"asked":"first"}`)
+	d := harness.CraneOps(`{"asked":"first"}`)
 	cases := []struct {
 		name string
 		body string
-		want func(*testing.T, Answer)
+		want func(*testing.T, harness.Answer)
 	}{
-		{"forged", strings.Repeat("x", len(d.Body)), func(t *testing.T, a Answer) { a.Rejected(t, "signature_mismatch") }},
+		{"forged", strings.Repeat("x", len(d.Body)), func(t *testing.T, a harness.Answer) { a.Rejected(t, "signature_mismatch") }},
 		{"accepted", string(d.Body), accepted},
 		{"duplicate", string(d.Body), duplicate},
 	}
@@ -89,9 +91,9 @@ func TestExpectRead(t *testing.T) {
 // the middle of its body. It may write to its end, and sees the answer.
 func TestExpectThenTooLarge(t *testing.T) {
 	t.Parallel()
-	app := NewApplication(t)
-	g := Start(t, OpenSite(Hook("/craneops", "craneops", app.Addr, "max_body 1KiB")), Secrets()...)
-	d := CraneOps(strings.Repeat("x", 16<<20))
+	app := harness.NewApplication(t)
+	g := harness.Start(t, harness.OpenSite(harness.Hook("/craneops", "craneops", app.Addr, "max_body 1KiB")), harness.Secrets()...)
+	d := harness.CraneOps(strings.Repeat("x", 16<<20))
 	for range 5 {
 		w := g.Dial(t)
 		w.Write(t, d.Head("Transfer-Encoding: chunked", "Expect: 100-continue"), "\r\n")
@@ -110,22 +112,22 @@ func TestExpectThenTooLarge(t *testing.T) {
 // the answer.
 func TestCurlAsks(t *testing.T) {
 	t.Parallel()
-	Needs(t, "curl")
+	harness.Needs(t, "curl")
 	g, app := craneopsGateway(t, "body_timeout 1h")
-	d := CraneOps(strings.Repeat("0123456789abcdef", 2<<20/16))
+	d := harness.CraneOps(strings.Repeat("0123456789abcdef", 2<<20/16))
 	steps := []struct {
 		name string
-		sent Delivery
-		want func(*testing.T, Answer)
+		sent harness.Delivery
+		want func(*testing.T, harness.Answer)
 	}{
-		{"refused", d.Without("X-CraneOps-Signature"), func(t *testing.T, a Answer) { a.Rejected(t, "missing_signature") }},
-		{"forged", d.With("X-CraneOps-Signature", strings.Repeat("0", 64)), func(t *testing.T, a Answer) { a.Rejected(t, "signature_mismatch") }},
+		{"refused", d.Without("X-CraneOps-Signature"), func(t *testing.T, a harness.Answer) { a.Rejected(t, "missing_signature") }},
+		{"forged", d.With("X-CraneOps-Signature", strings.Repeat("0", 64)), func(t *testing.T, a harness.Answer) { a.Rejected(t, "signature_mismatch") }},
 		{"accepted", d, accepted},
 		{"duplicate", d, duplicate},
 	}
 	for _, s := range steps {
 		t.Run(s.name, func(t *testing.T) {
-			a, err := SendCurlAsking(t, g, s.sent)
+			a, err := harness.SendCurlAsking(t, g, s.sent)
 			if err != nil {
 				t.Fatal(err)
 			}

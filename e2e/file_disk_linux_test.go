@@ -8,6 +8,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
 // smallDisk mounts a disk of its own; only root may.
@@ -31,10 +33,10 @@ func smallDisk(t *testing.T, size string) string {
 func TestFileFullDisk(t *testing.T) {
 	t.Parallel()
 	disk := smallDisk(t, "512k")
-	app := NewApplication(t)
-	g := Start(t, OpenSite(Hook("/craneops", "craneops", app.Addr, replayFile(filepath.Join(disk, "history.db")))), Secrets()...)
+	app := harness.NewApplication(t)
+	g := harness.Start(t, harness.OpenSite(harness.Hook("/craneops", "craneops", app.Addr, replayFile(filepath.Join(disk, "history.db")))), harness.Secrets()...)
 	body := func(n int) string { return fmt.Sprintf(`{"n":%d}`, n) }
-	g.Send(t, CraneOps(body(0))).Accepted(t)
+	g.Send(t, harness.CraneOps(body(0))).Accepted(t)
 
 	ballast := filepath.Join(disk, "ballast")
 	if err := os.WriteFile(ballast, make([]byte, 1<<20), 0o600); err == nil {
@@ -42,7 +44,7 @@ func TestFileFullDisk(t *testing.T) {
 	}
 	forwarded := 1
 	for ; ; forwarded++ {
-		a := g.Send(t, CraneOps(body(forwarded)))
+		a := g.Send(t, harness.CraneOps(body(forwarded)))
 		if a.Status != http.StatusOK {
 			a.Is(t, http.StatusServiceUnavailable, "rejected", "store_unavailable")
 			if a.Header.Get("Retry-After") == "" {
@@ -57,7 +59,7 @@ func TestFileFullDisk(t *testing.T) {
 	}
 	app.Saw(t, forwarded)
 	for n := range forwarded {
-		g.Send(t, CraneOps(body(n))).Duplicate(t)
+		g.Send(t, harness.CraneOps(body(n))).Duplicate(t)
 	}
 	if !strings.Contains(g.Log.String(), "no space left on device") {
 		t.Error("the log does not say why")
@@ -66,12 +68,12 @@ func TestFileFullDisk(t *testing.T) {
 	if err := os.Remove(ballast); err != nil {
 		t.Fatal(err)
 	}
-	Poll(t, "room to be noticed", func() bool { return g.Send(t, CraneOps(body(forwarded))).Status == http.StatusOK })
+	harness.Poll(t, "room to be noticed", func() bool { return g.Send(t, harness.CraneOps(body(forwarded))).Status == http.StatusOK })
 	forwarded++
 	g.Kill(t)
 	g = g.Restart(t)
 	for n := range forwarded {
-		g.Send(t, CraneOps(body(n))).Duplicate(t)
+		g.Send(t, harness.CraneOps(body(n))).Duplicate(t)
 	}
 	app.Saw(t, forwarded)
 }
@@ -82,7 +84,7 @@ func TestFileNoRoomToStart(t *testing.T) {
 	disk := smallDisk(t, "64k")
 	path := filepath.Join(disk, "history.db")
 	full := misconfigured{
-		site: Hook("/craneops", "craneops", "127.0.0.1:9", replayFile(path)), env: Secrets(),
+		site: harness.Hook("/craneops", "craneops", "127.0.0.1:9", replayFile(path)), env: harness.Secrets(),
 		saying: []string{path, "no space left"},
 	}
 	if err := os.WriteFile(filepath.Join(disk, "ballast"), make([]byte, 1<<20), 0o600); err == nil {

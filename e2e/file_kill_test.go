@@ -9,6 +9,8 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+
+	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
 // TestFileKillRounds kills the gateway again and again with -9 while eight
@@ -29,9 +31,9 @@ func TestFileKillRounds(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	app := NewApplication(t)
+	app := harness.NewApplication(t)
 	path := filepath.Join(t.TempDir(), "history.db")
-	l := &killedLoad{gateway: Start(t, OpenSite(Hook("/craneops", "craneops", app.Addr, replayFile(path))), Secrets()...)}
+	l := &killedLoad{gateway: harness.Start(t, harness.OpenSite(harness.Hook("/craneops", "craneops", app.Addr, replayFile(path))), harness.Secrets()...)}
 	var senders sync.WaitGroup
 	for range 8 {
 		senders.Go(func() { l.deliver(t) })
@@ -48,10 +50,10 @@ func TestFileKillRounds(t *testing.T) {
 
 // killedLoad is what the senders know.
 type killedLoad struct {
-	notice Notice
+	notice harness.Notice
 	mu     sync.Mutex
 
-	gateway    *Gateway
+	gateway    *harness.Gateway
 	generation int
 	finished   bool
 
@@ -61,7 +63,7 @@ type killedLoad struct {
 }
 
 // replace lets the senders go on after a kill.
-func (l *killedLoad) replace(g *Gateway) {
+func (l *killedLoad) replace(g *harness.Gateway) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.gateway = g
@@ -84,7 +86,7 @@ func (l *killedLoad) next() (body string, ok bool) {
 	return fmt.Sprintf(`{"n":%d}`, l.sent), !l.finished
 }
 
-func (l *killedLoad) current() (*Gateway, int) {
+func (l *killedLoad) current() (*harness.Gateway, int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.gateway, l.generation
@@ -92,7 +94,7 @@ func (l *killedLoad) current() (*Gateway, int) {
 
 func (l *killedLoad) awaitAcknowledged(t *testing.T, n int) {
 	t.Helper()
-	Await(t, &l.notice, fmt.Sprintf("%d acknowledged deliveries", n), func() bool {
+	harness.Await(t, &l.notice, fmt.Sprintf("%d acknowledged deliveries", n), func() bool {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		return len(l.acknowledged) >= n
@@ -114,7 +116,7 @@ func (l *killedLoad) deliver(t *testing.T) {
 // attempt sends a delivery once and reports whether it need not be sent again.
 func (l *killedLoad) attempt(t *testing.T, body string) (settled bool) {
 	g, generation := l.current()
-	a, err := SendGo(t, g, CraneOps(body))
+	a, err := harness.SendGo(t, g, harness.CraneOps(body))
 	if err != nil {
 		l.noteCut(body, err)
 		if t.Context().Err() != nil {
@@ -150,7 +152,7 @@ func (l *killedLoad) noteCut(body string, err error) {
 
 // awaitNext waits for the process after the one that has been killed.
 func (l *killedLoad) awaitNext(t *testing.T, generation int) {
-	Await(t, &l.notice, "the gateway's next start", func() bool {
+	harness.Await(t, &l.notice, "the gateway's next start", func() bool {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		return l.generation > generation || l.finished
@@ -159,7 +161,7 @@ func (l *killedLoad) awaitNext(t *testing.T, generation int) {
 
 // account compares what the senders were told with what the application got,
 // and replays everything.
-func (l *killedLoad) account(t *testing.T, app *Application, rounds int) {
+func (l *killedLoad) account(t *testing.T, app *harness.Application, rounds int) {
 	t.Helper()
 	arrived := func() map[string]int {
 		times := map[string]int{}
@@ -190,7 +192,7 @@ func (l *killedLoad) account(t *testing.T, app *Application, rounds int) {
 	}
 	before := app.Arrivals()
 	for _, body := range l.acknowledged {
-		l.gateway.Send(t, CraneOps(body)).Duplicate(t)
+		l.gateway.Send(t, harness.CraneOps(body)).Duplicate(t)
 	}
 	app.Saw(t, before)
 }

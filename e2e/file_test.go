@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
 func replayFile(path string) string { return "replay file " + path }
@@ -18,22 +20,22 @@ func replayFile(path string) string { return "replay file " + path }
 // whether the process was stopped or killed; what was being handled is not.
 func TestFileRestart(t *testing.T) {
 	t.Parallel()
-	app := NewApplication(t)
+	app := harness.NewApplication(t)
 	history := replayFile(filepath.Join(t.TempDir(), "history.db"))
-	g := Start(t, OpenSite(
-		Hook("/craneops", "craneops", app.Addr, history),
-		Hook("/mceasy", "mceasy", app.Addr, history),
-	), Secrets()...)
-	event := McEasy(`{"restart":1}`, time.Now(), "6", "48213")
-	g.Send(t, CraneOps(`{}`)).Accepted(t)
+	g := harness.Start(t, harness.OpenSite(
+		harness.Hook("/craneops", "craneops", app.Addr, history),
+		harness.Hook("/mceasy", "mceasy", app.Addr, history),
+	), harness.Secrets()...)
+	event := harness.McEasy(`{"restart":1}`, time.Now(), "6", "48213")
+	g.Send(t, harness.CraneOps(`{}`)).Accepted(t)
 	g.Send(t, event).Accepted(t)
 
 	remembers := func() {
 		t.Helper()
-		g.Send(t, CraneOps(`{}`)).Duplicate(t)
-		g.Send(t, CraneOps(`{}`).With("X-CraneOps-Event", "booking.cancelled")).Rejected(t, "conflict")
+		g.Send(t, harness.CraneOps(`{}`)).Duplicate(t)
+		g.Send(t, harness.CraneOps(`{}`).With("X-CraneOps-Event", "booking.cancelled")).Rejected(t, "conflict")
 		g.Send(t, event).Duplicate(t)
-		g.Send(t, McEasy(`{"restart":2}`, time.Now(), "6", "48213")).Rejected(t, "conflict")
+		g.Send(t, harness.McEasy(`{"restart":2}`, time.Now(), "6", "48213")).Rejected(t, "conflict")
 	}
 	remembers()
 	g.Stop(t)
@@ -43,10 +45,10 @@ func TestFileRestart(t *testing.T) {
 	release := make(chan struct{})
 	free := closing(release)
 	defer free()
-	app.Answers(Until(release, http.StatusOK))
+	app.Answers(harness.Until(release, http.StatusOK))
 	cut := make(chan error, 1)
 	go func() {
-		_, err := SendGo(t, g, CraneOps(`{"in flight":1}`))
+		_, err := harness.SendGo(t, g, harness.CraneOps(`{"in flight":1}`))
 		cut <- err
 	}()
 	app.AwaitArrivals(t, 3)
@@ -55,10 +57,10 @@ func TestFileRestart(t *testing.T) {
 		t.Error("a killed gateway answered")
 	}
 	free()
-	app.Answers(Status(http.StatusOK))
+	app.Answers(harness.Status(http.StatusOK))
 	g = g.Restart(t)
 	remembers()
-	g.Send(t, CraneOps(`{"in flight":1}`)).Accepted(t)
+	g.Send(t, harness.CraneOps(`{"in flight":1}`)).Accepted(t)
 	app.Saw(t, 4)
 }
 
@@ -66,17 +68,17 @@ func TestFileRestart(t *testing.T) {
 // delivery reaches the application once. In between, no configuration uses it.
 func TestFileReloadUnderLoad(t *testing.T) {
 	t.Parallel()
-	app := NewApplication(t)
+	app := harness.NewApplication(t)
 	path := filepath.Join(t.TempDir(), "history.db")
-	site := OpenSite(Hook("/craneops", "craneops", app.Addr, replayFile(path)))
-	g := Start(t, site, Secrets()...)
+	site := harness.OpenSite(harness.Hook("/craneops", "craneops", app.Addr, replayFile(path)))
+	g := harness.Start(t, site, harness.Secrets()...)
 	var done atomic.Bool
 	var sent atomic.Int64
 	var senders sync.WaitGroup
 	for range 3 {
 		senders.Go(func() {
 			for !done.Load() {
-				deliverOnce(t, g, CraneOps(fmt.Sprintf(`{"n":%d}`, sent.Add(1))))
+				deliverOnce(t, g, harness.CraneOps(fmt.Sprintf(`{"n":%d}`, sent.Add(1))))
 			}
 		})
 	}
@@ -96,23 +98,23 @@ func TestFileReloadUnderLoad(t *testing.T) {
 			t.Errorf("%s reached the application %d times", body, times[body])
 		}
 	}
-	g.MustReload(t, OpenSite("respond /elsewhere 204"))
+	g.MustReload(t, harness.OpenSite("respond /elsewhere 204"))
 	g.MustReload(t, site)
-	g.SendAfterReload(t, CraneOps(`{"n":1}`)).Duplicate(t)
+	g.SendAfterReload(t, harness.CraneOps(`{"n":1}`)).Duplicate(t)
 }
 
 // TestFileInUse: a second process does not start, says why, and disturbs
 // nothing; validating a configuration opens nothing.
 func TestFileInUse(t *testing.T) {
 	t.Parallel()
-	app := NewApplication(t)
+	app := harness.NewApplication(t)
 	folder := t.TempDir()
 	path := filepath.Join(folder, "history.db")
-	site := Hook("/craneops", "craneops", app.Addr, replayFile(path))
-	g := Start(t, OpenSite(site), Secrets()...)
-	g.Send(t, CraneOps(`{}`)).Accepted(t)
+	site := harness.Hook("/craneops", "craneops", app.Addr, replayFile(path))
+	g := harness.Start(t, harness.OpenSite(site), harness.Secrets()...)
+	g.Send(t, harness.CraneOps(`{}`)).Accepted(t)
 
-	second := misconfigured{site: site, env: Secrets(), saying: []string{path, "another process", "replay redis"}}
+	second := misconfigured{site: site, env: harness.Secrets(), saying: []string{path, "another process", "replay redis"}}
 	said, err := second.execute(t, "run")
 	if err == nil {
 		t.Error("a second process starts")
@@ -121,10 +123,10 @@ func TestFileInUse(t *testing.T) {
 	if said, err := second.execute(t, "validate"); err != nil {
 		t.Errorf("validate: %v\n%s", err, said)
 	}
-	g.Send(t, CraneOps(`{}`)).Duplicate(t)
+	g.Send(t, harness.CraneOps(`{}`)).Duplicate(t)
 
 	fresh := filepath.Join(folder, "fresh.db")
-	validated := misconfigured{site: Hook("/craneops", "craneops", app.Addr, replayFile(fresh)), env: Secrets()}
+	validated := misconfigured{site: harness.Hook("/craneops", "craneops", app.Addr, replayFile(fresh)), env: harness.Secrets()}
 	if said, err := validated.execute(t, "validate"); err != nil {
 		t.Errorf("validate: %v\n%s", err, said)
 	}
@@ -142,23 +144,23 @@ func TestFileStartUpErrors(t *testing.T) {
 	if err := os.WriteFile(garbage, []byte(strings.Repeat("garbage\n", 10_000)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	app := NewApplication(t)
-	g := Start(t, OpenSite(Hook("/craneops", "craneops", app.Addr)), Secrets()...)
+	app := harness.NewApplication(t)
+	g := harness.Start(t, harness.OpenSite(harness.Hook("/craneops", "craneops", app.Addr)), harness.Secrets()...)
 	for path, word := range map[string]string{
 		garbage: "not a replay file",
 		filepath.Join(folder, "nowhere", "history.db"): "folder",
 		folder: "not a file",
 	} {
-		site := Hook("/craneops", "craneops", app.Addr, replayFile(path))
-		m := misconfigured{site: site, env: Secrets(), saying: []string{path, word, "craneops"}}
+		site := harness.Hook("/craneops", "craneops", app.Addr, replayFile(path))
+		m := misconfigured{site: site, env: harness.Secrets(), saying: []string{path, word, "craneops"}}
 		said, err := m.execute(t, "run")
 		if err == nil {
 			t.Errorf("%s: starts", path)
 		}
 		m.check(t, "run", said)
-		if said, err := g.Reload(t, OpenSite(site)); err == nil || !strings.Contains(said, word) {
+		if said, err := g.Reload(t, harness.OpenSite(site)); err == nil || !strings.Contains(said, word) {
 			t.Errorf("%s: reload: %v\n%s", path, err, said)
 		}
 	}
-	g.SendAfterReload(t, CraneOps(`{}`)).Accepted(t)
+	g.SendAfterReload(t, harness.CraneOps(`{}`)).Accepted(t)
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
 // marker is what a sender writes where only the gateway may.
@@ -27,7 +29,7 @@ func forgedLines() []string {
 }
 
 // genuine asserts that nothing of the sender's is among what the gateway sets.
-func genuine(t *testing.T, r Received) {
+func genuine(t *testing.T, r harness.Received) {
 	t.Helper()
 	for _, headers := range []http.Header{r.Header, r.Trailer} {
 		for name, values := range headers {
@@ -45,7 +47,7 @@ func genuine(t *testing.T, r Received) {
 // signed. d is the honest part of it.
 type forgery struct {
 	name string
-	text func(d Delivery) string
+	text func(d harness.Delivery) string
 }
 
 func forgeryWays() []forgery {
@@ -53,18 +55,18 @@ func forgeryWays() []forgery {
 	announced := []string{"Webhook-Id: " + marker, "Webhook-Verdict: " + marker, "X-Extra: " + marker}
 	connection := "Connection: close, %s, Content-Type, Webhook-Verdict, Webhook-Provider, Webhook-Id, Content-Length"
 	return []forgery{
-		{"headers", func(d Delivery) string { return d.Whole(forgedLines()...) }},
-		{"trailers", func(d Delivery) string { return d.Chunked([]string{trailers}, announced...) }},
-		{"unannounced trailers", func(d Delivery) string { return d.Chunked(nil, announced...) }},
-		{"trailers of an announced nothing", func(d Delivery) string { return d.Chunked([]string{trailers}) }},
-		{"connection tokens", func(d Delivery) string {
+		{"headers", func(d harness.Delivery) string { return d.Whole(forgedLines()...) }},
+		{"trailers", func(d harness.Delivery) string { return d.Chunked([]string{trailers}, announced...) }},
+		{"unannounced trailers", func(d harness.Delivery) string { return d.Chunked(nil, announced...) }},
+		{"trailers of an announced nothing", func(d harness.Delivery) string { return d.Chunked([]string{trailers}) }},
+		{"connection tokens", func(d harness.Delivery) string {
 			return d.Whole(fmt.Sprintf(connection, d.Headers[len(d.Headers)-1].Name))
 		}},
-		{"connection tokens in two headers", func(d Delivery) string {
+		{"connection tokens in two headers", func(d harness.Delivery) string {
 			return d.Whole("Connection: keep-alive, content-type", "Connection: "+d.Headers[len(d.Headers)-1].Name)
 		}},
-		{"upgrade", func(d Delivery) string { return d.Whole("Connection: Upgrade", "Upgrade: websocket") }},
-		{"upgrade and more", func(d Delivery) string {
+		{"upgrade", func(d harness.Delivery) string { return d.Whole("Connection: Upgrade", "Upgrade: websocket") }},
+		{"upgrade and more", func(d harness.Delivery) string {
 			return d.Whole("Connection: keep-alive, Upgrade, Content-Type", "Upgrade: h2c", "HTTP2-Settings: AAMAAABkAAQAAP__")
 		}},
 	}
@@ -75,7 +77,7 @@ func forgeryWays() []forgery {
 func TestForgedHeaders(t *testing.T) {
 	t.Parallel()
 	g, app := allProviders(t, "replay off")
-	for _, p := range Providers() {
+	for _, p := range harness.Providers() {
 		for _, f := range forgeryWays() {
 			t.Run(p.Name+"/"+f.name, func(t *testing.T) {
 				d := p.Deliver(`{"forged":"headers"}`)
@@ -102,15 +104,15 @@ func TestForgedHeaders(t *testing.T) {
 // requests, but nothing that the sender made up.
 func TestForgedHeadersInErrors(t *testing.T) {
 	t.Parallel()
-	app, failures := NewApplication(t), NewApplication(t)
-	failures.Answers(Status(http.StatusTeapot))
-	g := Start(t, BareSite(
-		Hook("/craneops", "craneops", app.Addr),
+	app, failures := harness.NewApplication(t), harness.NewApplication(t)
+	failures.Answers(harness.Status(http.StatusTeapot))
+	g := harness.Start(t, harness.BareSite(
+		harness.Hook("/craneops", "craneops", app.Addr),
 		"respond 404",
 		"handle_errors {\nreverse_proxy "+failures.Addr+"\n}",
-	), Secrets()...)
-	forged := CraneOps(`{"forged":true}`).With("X-CraneOps-Signature", strings.Repeat("0", 64))
-	spoilt := map[string]Delivery{
+	), harness.Secrets()...)
+	forged := harness.CraneOps(`{"forged":true}`).With("X-CraneOps-Signature", strings.Repeat("0", 64))
+	spoilt := map[string]harness.Delivery{
 		"mismatch":  forged,
 		"missing":   forged.Without("X-CraneOps-Signature"),
 		"malformed": forged.With("X-CraneOps-Signature", "no hex"),
@@ -149,17 +151,17 @@ func TestForgedHeadersInErrors(t *testing.T) {
 // reach it again and again.
 func TestFailureInErrors(t *testing.T) {
 	t.Parallel()
-	app, failures := NewApplication(t), NewApplication(t)
-	failures.Answers(Status(http.StatusTeapot))
-	app.Answers(HangUp)
-	g := Start(t, BareSite(
-		Hook("/craneops", "craneops", app.Addr),
-		Route("/nothing", Verify("craneops", "CRANEOPS_SECRET", "provider nothing")),
+	app, failures := harness.NewApplication(t), harness.NewApplication(t)
+	failures.Answers(harness.Status(http.StatusTeapot))
+	app.Answers(harness.HangUp)
+	g := harness.Start(t, harness.BareSite(
+		harness.Hook("/craneops", "craneops", app.Addr),
+		harness.Route("/nothing", harness.Verify("craneops", "CRANEOPS_SECRET", "provider nothing")),
 		"handle_errors {\nreverse_proxy "+failures.Addr+"\n}",
-	), Secrets()...)
+	), harness.Secrets()...)
 	for _, path := range []string{"/craneops", "/nothing"} {
 		t.Run(path, func(t *testing.T) {
-			d := CraneOps(`{"failed":true}`).To(path)
+			d := harness.CraneOps(`{"failed":true}`).To(path)
 			if a := g.Exchange(t, d.Whole(forgedLines()...)); a.Status != http.StatusTeapot {
 				t.Errorf("answered %d", a.Status)
 			}
@@ -195,7 +197,7 @@ func TestNoTunnel(t *testing.T) {
 		heard <- line
 	})
 	w := g.Dial(t)
-	w.Write(t, CraneOps(`{}`).Whole("Connection: Upgrade", "Upgrade: websocket"), "unverified\n")
+	w.Write(t, harness.CraneOps(`{}`).Whole("Connection: Upgrade", "Upgrade: websocket"), "unverified\n")
 	a, err := w.Read()
 	if err == nil && (a.Status == http.StatusSwitchingProtocols || a.Status < http.StatusBadRequest) {
 		t.Errorf("answered %d", a.Status)

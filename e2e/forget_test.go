@@ -4,15 +4,17 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
 // TestForget: an operator has one event delivered again, and no other.
 func TestForget(t *testing.T) {
 	t.Parallel()
-	app := NewApplication(t)
-	g := Start(t, OpenSite(Hook("/craneops", "craneops", app.Addr)), Secrets()...)
-	g.Send(t, CraneOps(`{"one":1}`)).Accepted(t)
-	g.Send(t, CraneOps(`{"two":2}`)).Accepted(t)
+	app := harness.NewApplication(t)
+	g := harness.Start(t, harness.OpenSite(harness.Hook("/craneops", "craneops", app.Addr)), harness.Secrets()...)
+	g.Send(t, harness.CraneOps(`{"one":1}`)).Accepted(t)
+	g.Send(t, harness.CraneOps(`{"two":2}`)).Accepted(t)
 	id := app.With("/craneops")[0].Header.Get("Webhook-Id")
 
 	forget := func(id string) (string, int) {
@@ -24,9 +26,9 @@ func TestForget(t *testing.T) {
 	if said, code := forget(id); code != 1 || !strings.Contains(said, "404") {
 		t.Errorf("a second time: exit status %d: %s", code, said)
 	}
-	g.Send(t, CraneOps(`{"two":2}`)).Duplicate(t)
-	g.Send(t, CraneOps(`{"one":1}`)).Accepted(t)
-	g.Send(t, CraneOps(`{"one":1}`)).Duplicate(t)
+	g.Send(t, harness.CraneOps(`{"two":2}`)).Duplicate(t)
+	g.Send(t, harness.CraneOps(`{"one":1}`)).Accepted(t)
+	g.Send(t, harness.CraneOps(`{"one":1}`)).Duplicate(t)
 	app.Saw(t, 3)
 }
 
@@ -35,8 +37,8 @@ func TestForget(t *testing.T) {
 func TestForgetBySignedID(t *testing.T) {
 	t.Parallel()
 	const secret = "whsec_c3RhbmRhcmQgc3RhbmRhcmQgc3RhbmRhcmQg"
-	app := NewApplication(t)
-	g := Start(t, OpenSite(Hook("/standard", "standard", app.Addr)), "STANDARD_SECRET="+secret)
+	app := harness.NewApplication(t)
+	g := harness.Start(t, harness.OpenSite(harness.Hook("/standard", "standard", app.Addr)), "STANDARD_SECRET="+secret)
 	deliver := func(body string) string {
 		said, code := webhook(t, body, "send", "--scheme", "standard", "--secret", secret, "--id", "msg_1", "--to", "http://"+g.Addr+"/standard", "-")
 		if code != 0 {
@@ -61,14 +63,14 @@ func TestForgetBySignedID(t *testing.T) {
 // that failed to load. The histories are still those of the one that runs.
 func TestForgetAfterFailedReload(t *testing.T) {
 	t.Parallel()
-	app := NewApplication(t)
-	g := Start(t, OpenSite(Hook("/craneops", "craneops", app.Addr)), Secrets()...)
-	g.Send(t, CraneOps(`{}`)).Accepted(t)
+	app := harness.NewApplication(t)
+	g := harness.Start(t, harness.OpenSite(harness.Hook("/craneops", "craneops", app.Addr)), harness.Secrets()...)
+	g.Send(t, harness.CraneOps(`{}`)).Accepted(t)
 	id := app.All()[0].Header.Get("Webhook-Id")
 	nowhere := filepath.Join(t.TempDir(), "nowhere", "history.db")
 	for _, site := range []string{
-		OpenSite(Hook("/craneops", "craneops", app.Addr, replayFile(nowhere))),
-		OpenSite(Hook("/mceasy", "mceasy", app.Addr, replayFile(nowhere))),
+		harness.OpenSite(harness.Hook("/craneops", "craneops", app.Addr, replayFile(nowhere))),
+		harness.OpenSite(harness.Hook("/mceasy", "mceasy", app.Addr, replayFile(nowhere))),
 	} {
 		if said, err := g.Reload(t, site); err == nil {
 			t.Fatalf("the reload succeeded:\n%s", said)
@@ -76,6 +78,6 @@ func TestForgetAfterFailedReload(t *testing.T) {
 		if said, code := webhook(t, "", "forget", "--provider", "craneops", "--id", id, "--address", g.Admin); code != 0 {
 			t.Errorf("exit status %d: %s", code, said)
 		}
-		g.SendAfterReload(t, CraneOps(`{}`)).Accepted(t)
+		g.SendAfterReload(t, harness.CraneOps(`{}`)).Accepted(t)
 	}
 }

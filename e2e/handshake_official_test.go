@@ -8,18 +8,20 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
 // TestZoomHandshakeOfItsLibrary: Zoom's own library answers the same.
 func TestZoomHandshakeOfItsLibrary(t *testing.T) {
 	t.Parallel()
-	Needs(t, "node")
-	Needs(t, "npm")
+	harness.Needs(t, "node")
+	harness.Needs(t, "npm")
 	if err := installedOfficial(); err != nil {
 		t.Fatal(err)
 	}
-	app := NewApplication(t)
-	g := Start(t, OpenSite(Route("/zoom", Verify("zoom", "ZOOM_SECRET", "handshake"), "reverse_proxy "+app.Addr)), "ZOOM_SECRET="+zoomSecret)
+	app := harness.NewApplication(t)
+	g := harness.Start(t, harness.OpenSite(harness.Route("/zoom", harness.Verify("zoom", "ZOOM_SECRET", "handshake"), "reverse_proxy "+app.Addr)), "ZOOM_SECRET="+zoomSecret)
 	const body = `{"payload":{"plainToken":"qgg8vlvZRS6UYooatFL8Aw"},"event_ts":1654503849680,"event":"endpoint.url_validation"}`
 	d := v0("/zoom", "x-zm-signature", "x-zm-request-timestamp", zoomSecret, body, time.Now())
 

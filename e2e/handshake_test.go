@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
 const (
@@ -16,12 +18,12 @@ const (
 )
 
 // v0 signs as Slack and Zoom do.
-func v0(path, signature, timestamp, secret, body string, at time.Time) Delivery {
-	t := Unix(at)
-	return Delivery{Method: http.MethodPost, Path: path, Body: []byte(body), Headers: []Header{
-		{"Content-Type", "application/json"},
-		{timestamp, t},
-		{signature, "v0=" + HexMAC(secret, "v0:", t, ":", body)},
+func v0(path, signature, timestamp, secret, body string, at time.Time) harness.Delivery {
+	t := harness.Unix(at)
+	return harness.Delivery{Method: http.MethodPost, Path: path, Body: []byte(body), Headers: []harness.Header{
+		{Name: "Content-Type", Value: "application/json"},
+		{Name: timestamp, Value: t},
+		{Name: signature, Value: "v0=" + harness.HexMAC(secret, "v0:", t, ":", body)},
 	}}
 }
 
@@ -29,24 +31,24 @@ func v0(path, signature, timestamp, secret, body string, at time.Time) Delivery 
 // at the edge, and never by the application.
 func TestHandshakes(t *testing.T) {
 	t.Parallel()
-	app := NewApplication(t)
-	g := Start(t, OpenSite(
-		Route("/slack", Verify("slack", "SLACK_SECRET", "handshake"), "reverse_proxy "+app.Addr),
-		Route("/zoom", Verify("zoom", "ZOOM_SECRET", "handshake"), "reverse_proxy "+app.Addr),
-		Route("/meta", Verify("meta", "META_SECRET", "handshake {env.META_VERIFY_TOKEN}"), "reverse_proxy "+app.Addr),
-		Route("/off", Verify("meta", "META_SECRET", "provider off"), "reverse_proxy "+app.Addr),
+	app := harness.NewApplication(t)
+	g := harness.Start(t, harness.OpenSite(
+		harness.Route("/slack", harness.Verify("slack", "SLACK_SECRET", "handshake"), "reverse_proxy "+app.Addr),
+		harness.Route("/zoom", harness.Verify("zoom", "ZOOM_SECRET", "handshake"), "reverse_proxy "+app.Addr),
+		harness.Route("/meta", harness.Verify("meta", "META_SECRET", "handshake {env.META_VERIFY_TOKEN}"), "reverse_proxy "+app.Addr),
+		harness.Route("/off", harness.Verify("meta", "META_SECRET", "provider off"), "reverse_proxy "+app.Addr),
 	), "SLACK_SECRET="+slackSecret, "ZOOM_SECRET="+zoomSecret, "META_SECRET="+metaSecret, "META_VERIFY_TOKEN="+verifyToken)
 
-	slack := func(body string) Delivery {
+	slack := func(body string) harness.Delivery {
 		return v0("/slack", "X-Slack-Signature", "X-Slack-Request-Timestamp", slackSecret, body, time.Now())
 	}
-	zoom := func(body string) Delivery {
+	zoom := func(body string) harness.Delivery {
 		return v0("/zoom", "x-zm-signature", "x-zm-request-timestamp", zoomSecret, body, time.Now())
 	}
-	meta := func(path, token string) Delivery {
-		return Delivery{Method: http.MethodGet, Path: path + "?hub.mode=subscribe&hub.challenge=1158201444&hub.verify_token=" + token}
+	meta := func(path, token string) harness.Delivery {
+		return harness.Delivery{Method: http.MethodGet, Path: path + "?hub.mode=subscribe&hub.challenge=1158201444&hub.verify_token=" + token}
 	}
-	answered := func(a Answer, contentType, body string) {
+	answered := func(a harness.Answer, contentType, body string) {
 		t.Helper()
 		if a.Status != http.StatusOK || string(a.Body) != body || a.Header.Get("Content-Type") != contentType {
 			t.Errorf("answered %d %s %q, not %s %q", a.Status, a.Header.Get("Content-Type"), a.Body, contentType, body)
@@ -61,7 +63,7 @@ func TestHandshakes(t *testing.T) {
 	answered(g.Send(t, slack(challenge)), "text/plain; charset=utf-8", "3eZbrw1aBm2r")
 	answered(g.Send(t, slack(challenge)), "text/plain; charset=utf-8", "3eZbrw1aBm2r")
 	answered(g.Send(t, zoom(validation)), "application/json",
-		`{"plainToken":"`+token+`","encryptedToken":"`+HexMAC(zoomSecret, token)+`"}`)
+		`{"plainToken":"`+token+`","encryptedToken":"`+harness.HexMAC(zoomSecret, token)+`"}`)
 	answered(g.Send(t, meta("/meta", verifyToken)), "text/plain; charset=utf-8", "1158201444")
 
 	g.Send(t, slack(challenge).Saying([]byte(strings.Replace(challenge, "3eZ", "4eZ", 1)))).Rejected(t, "signature_mismatch")
@@ -75,12 +77,14 @@ func TestHandshakes(t *testing.T) {
 	}
 
 	// The token is in the query, which Caddy's own log has unless it is filtered.
-	if e, found := g.Log.Find(func(e Entry) bool {
+	if e, found := g.Log.Find(func(e harness.Entry) bool {
 		return e.Text("logger") == "http.handlers.verify_webhook" && strings.Contains(fmt.Sprint(e), verifyToken)
 	}); found {
 		t.Errorf("the log says %v", e)
 	}
-	if _, found := g.Log.Find(func(e Entry) bool { return e.Text("msg") == "handshake answered" && e.Text("provider") == "meta" }); !found {
+	if _, found := g.Log.Find(func(e harness.Entry) bool {
+		return e.Text("msg") == "handshake answered" && e.Text("provider") == "meta"
+	}); !found {
 		t.Error("the log says nothing of Meta's handshake")
 	}
 

@@ -5,40 +5,42 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
 // http2Gateway is craneopsGateway for clients that speak HTTP/2, as most
 // providers' do once there is TLS.
-func http2Gateway(t *testing.T, options ...string) (*Gateway, *Application) {
+func http2Gateway(t *testing.T, options ...string) (*harness.Gateway, *harness.Application) {
 	t.Helper()
-	app := NewApplication(t)
-	return Start(t, OpenSite(Hook("/craneops", "craneops", app.Addr, options...)), append(Secrets(), "E2E_PROTOCOLS=h1 h2c")...), app
+	app := harness.NewApplication(t)
+	return harness.Start(t, harness.OpenSite(harness.Hook("/craneops", "craneops", app.Addr, options...)), append(harness.Secrets(), "E2E_PROTOCOLS=h1 h2c")...), app
 }
 
 // TestHTTP2 repeats over HTTP/2 what depends on the protocol.
 func TestHTTP2(t *testing.T) {
 	t.Parallel()
 	g, app := http2Gateway(t, "body_timeout 1h") // a gateway that waits in vain shows
-	d := CraneOps(strings.Repeat("0123456789abcdef", 1<<20/16))
-	large := CraneOps(strings.Repeat("0123456789abcdef", 8<<20/16))
+	d := harness.CraneOps(strings.Repeat("0123456789abcdef", 1<<20/16))
+	large := harness.CraneOps(strings.Repeat("0123456789abcdef", 8<<20/16))
 	const signature = "X-CraneOps-Signature"
 	cases := []struct {
 		name string
-		sent Delivery
-		want func(*testing.T, Answer)
+		sent harness.Delivery
+		want func(*testing.T, harness.Answer)
 	}{
-		{"missing", d.Without(signature), func(t *testing.T, a Answer) { a.Rejected(t, "missing_signature") }},
-		{"repeated", d.Plus(signature, d.Get(signature)), func(t *testing.T, a Answer) { a.Rejected(t, "malformed_signature") }},
-		{"forged", d.Saying(d.Body[1:]), func(t *testing.T, a Answer) { a.Rejected(t, "signature_mismatch") }},
-		{"method", d.By(http.MethodPut), func(t *testing.T, a Answer) { a.Rejected(t, "method_not_allowed") }},
-		{"too large", large, func(t *testing.T, a Answer) { a.Rejected(t, "body_too_large") }},
-		{"asks first", large.Plus("Expect", "100-continue"), func(t *testing.T, a Answer) { a.Rejected(t, "body_too_large") }},
+		{"missing", d.Without(signature), func(t *testing.T, a harness.Answer) { a.Rejected(t, "missing_signature") }},
+		{"repeated", d.Plus(signature, d.Get(signature)), func(t *testing.T, a harness.Answer) { a.Rejected(t, "malformed_signature") }},
+		{"forged", d.Saying(d.Body[1:]), func(t *testing.T, a harness.Answer) { a.Rejected(t, "signature_mismatch") }},
+		{"method", d.By(http.MethodPut), func(t *testing.T, a harness.Answer) { a.Rejected(t, "method_not_allowed") }},
+		{"too large", large, func(t *testing.T, a harness.Answer) { a.Rejected(t, "body_too_large") }},
+		{"asks first", large.Plus("Expect", "100-continue"), func(t *testing.T, a harness.Answer) { a.Rejected(t, "body_too_large") }},
 		{"accepted", d.Plus("Webhook-Verdict", marker), accepted},
 		{"duplicate", d, duplicate},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			a, err := SendH2C(t, g, c.sent)
+			a, err := harness.SendH2C(t, g, c.sent)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -55,7 +57,7 @@ func TestHTTP2(t *testing.T) {
 func TestHTTP2Trailers(t *testing.T) {
 	t.Parallel()
 	g, app := http2Gateway(t)
-	d := CraneOps(`{"trailers":"over HTTP/2"}`)
+	d := harness.CraneOps(`{"trailers":"over HTTP/2"}`)
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+g.Addr+d.Path, struct{ *bytes.Reader }{bytes.NewReader(d.Body)})
 	if err != nil {
 		t.Fatal(err)
@@ -67,7 +69,7 @@ func TestHTTP2Trailers(t *testing.T) {
 	transport := &http.Transport{Protocols: new(http.Protocols)}
 	transport.Protocols.SetUnencryptedHTTP2(true)
 	defer transport.CloseIdleConnections()
-	a, err := Read((&http.Client{Transport: transport, Timeout: Patience}).Do(r))
+	a, err := harness.Read((&http.Client{Transport: transport, Timeout: harness.Patience}).Do(r))
 	if err != nil {
 		t.Fatal(err)
 	}

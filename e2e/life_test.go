@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
 // inFlight is how many deliveries are being handled when a gateway is stopped.
@@ -18,28 +20,28 @@ const inFlight = 200
 // has, however it is told to stop.
 func TestStopInFlight(t *testing.T) {
 	t.Parallel()
-	for name, stop := range map[string]func(g *Gateway) error{
-		"SIGTERM":        func(g *Gateway) error { return g.Cmd.Process.Signal(syscall.SIGTERM) },
-		"hooklatch stop": func(g *Gateway) error { return g.Command("stop", "--address", g.Admin).Run() },
+	for name, stop := range map[string]func(g *harness.Gateway) error{
+		"SIGTERM":        func(g *harness.Gateway) error { return g.Cmd.Process.Signal(syscall.SIGTERM) },
+		"hooklatch stop": func(g *harness.Gateway) error { return g.Command("stop", "--address", g.Admin).Run() },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			app := NewApplication(t)
+			app := harness.NewApplication(t)
 			history := replayFile(filepath.Join(t.TempDir(), "history.db"))
-			g := Start(t, OpenSite(Hook("/craneops", "craneops", app.Addr, history, "answer_within 1h")), Secrets()...)
+			g := harness.Start(t, harness.OpenSite(harness.Hook("/craneops", "craneops", app.Addr, history, "answer_within 1h")), harness.Secrets()...)
 			release := make(chan struct{})
 			free := closing(release)
 			defer free()
-			app.Answers(Until(release, http.StatusOK))
+			app.Answers(harness.Until(release, http.StatusOK))
 
 			var senders sync.WaitGroup
-			each := func(f func(d Delivery)) {
+			each := func(f func(d harness.Delivery)) {
 				for n := range inFlight {
-					senders.Go(func() { f(CraneOps(fmt.Sprintf(`{"n":%d}`, n))) })
+					senders.Go(func() { f(harness.CraneOps(fmt.Sprintf(`{"n":%d}`, n))) })
 				}
 			}
-			each(func(d Delivery) {
-				a, err := SendGo(t, g, d)
+			each(func(d harness.Delivery) {
+				a, err := harness.SendGo(t, g, d)
 				if err != nil {
 					t.Errorf("%s: %v", d.Body, err)
 					return
@@ -49,19 +51,19 @@ func TestStopInFlight(t *testing.T) {
 			app.AwaitArrivals(t, inFlight)
 			stopped := make(chan error, 1)
 			go func() { stopped <- stop(g) }() // the command returns at the end
-			g.Log.Await(t, "the stop", func(e Entry) bool { return strings.HasPrefix(e.Text("msg"), "servers shutting down") })
+			g.Log.Await(t, "the stop", func(e harness.Entry) bool { return strings.HasPrefix(e.Text("msg"), "servers shutting down") })
 			free()
 			senders.Wait()
 			if err := <-stopped; err != nil {
 				t.Error(err)
 			}
-			Await(t, &g.Log.Notice, "the gateway's end", g.Gone)
+			harness.Await(t, &g.Log.Notice, "the gateway's end", g.Gone)
 			if code := g.Cmd.ProcessState.ExitCode(); code != 0 {
 				t.Errorf("exit status %d", code)
 			}
 
 			g = g.Restart(t)
-			each(func(d Delivery) { g.Send(t, d).Duplicate(t) })
+			each(func(d harness.Delivery) { g.Send(t, d).Duplicate(t) })
 			senders.Wait()
 			app.Saw(t, inFlight)
 		})
@@ -75,10 +77,10 @@ func TestStopInFlight(t *testing.T) {
 func TestRestartBehindProxy(t *testing.T) {
 	t.Parallel()
 	const total = 2000
-	app := NewApplication(t)
+	app := harness.NewApplication(t)
 	history := replayFile(filepath.Join(t.TempDir(), "history.db"))
-	inner := Start(t, OpenSite(Hook("/craneops", "craneops", app.Addr, history)), Secrets()...)
-	edge := Start(t, BareSite(Route("/", `reverse_proxy `+inner.Addr+` {
+	inner := harness.Start(t, harness.OpenSite(harness.Hook("/craneops", "craneops", app.Addr, history)), harness.Secrets()...)
+	edge := harness.Start(t, harness.BareSite(harness.Route("/", `reverse_proxy `+inner.Addr+` {
 		lb_try_duration 30s
 	}`)))
 	tr := newTraffic(app, total, edge)
@@ -106,9 +108,9 @@ func TestRestartBehindProxy(t *testing.T) {
 // changes it and takes it away, while another route keeps its history.
 func TestAdminRoutes(t *testing.T) {
 	t.Parallel()
-	app := NewApplication(t)
-	g := Start(t, OpenSite(Hook("/craneops", "craneops", app.Addr)), append(Secrets(), "NEXT_SECRET="+nextCraneopsSecret)...)
-	g.Send(t, CraneOps(`{"before":1}`)).Accepted(t)
+	app := harness.NewApplication(t)
+	g := harness.Start(t, harness.OpenSite(harness.Hook("/craneops", "craneops", app.Addr)), append(harness.Secrets(), "NEXT_SECRET="+nextCraneopsSecret)...)
+	g.Send(t, harness.CraneOps(`{"before":1}`)).Accepted(t)
 
 	const routes, id = "/config/apps/http/servers/srv0/routes", "/id/added"
 	const shown = `{"handler":"headers","response":{"deferred":true,"set":{"X-Verdict":["{http.verify_webhook.verdict}"],"X-Reason":["{http.verify_webhook.reason}"]}}}`
@@ -125,9 +127,9 @@ func TestAdminRoutes(t *testing.T) {
 			t.Fatalf("%s %s: %d %s", method, path, code, said)
 		}
 	}
-	to := func(body string) Delivery { return CraneOps(body).To("/added") }
-	resigned := func(body string) Delivery {
-		return to(body).With("X-CraneOps-Signature", HexMAC(nextCraneopsSecret, body))
+	to := func(body string) harness.Delivery { return harness.CraneOps(body).To("/added") }
+	resigned := func(body string) harness.Delivery {
+		return to(body).With("X-CraneOps-Signature", harness.HexMAC(nextCraneopsSecret, body))
 	}
 
 	g.SendAfterReload(t, to(`{"n":1}`)).Is(t, http.StatusNotFound, "", "")
@@ -154,7 +156,7 @@ func TestAdminRoutes(t *testing.T) {
 
 	must(http.MethodDelete, id, "")
 	g.SendAfterReload(t, resigned(`{"n":3}`)).Is(t, http.StatusNotFound, "", "")
-	g.SendAfterReload(t, CraneOps(`{"before":1}`)).Duplicate(t)
+	g.SendAfterReload(t, harness.CraneOps(`{"before":1}`)).Duplicate(t)
 	app.Saw(t, 3)
 }
 
@@ -163,12 +165,12 @@ func TestAdminRoutes(t *testing.T) {
 func TestAdapted(t *testing.T) {
 	t.Parallel()
 	g, app := craneopsGateway(t)
-	g.Send(t, CraneOps(`{}`)).Accepted(t)
+	g.Send(t, harness.CraneOps(`{}`)).Accepted(t)
 	adapted, err := g.Command("adapt", "--config", g.Config).Output()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if strings.Contains(string(adapted), CraneOpsSecret) {
+	if strings.Contains(string(adapted), harness.CraneOpsSecret) {
 		t.Error("adapt prints the secret")
 	}
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+g.Admin+"/load", strings.NewReader(string(adapted)))
@@ -185,7 +187,7 @@ func TestAdapted(t *testing.T) {
 	if response.StatusCode != http.StatusOK {
 		t.Fatalf("answered %d", response.StatusCode)
 	}
-	g.SendAfterReload(t, CraneOps(`{}`)).Duplicate(t)
-	g.SendAfterReload(t, CraneOps(`{"new":1}`)).Accepted(t)
+	g.SendAfterReload(t, harness.CraneOps(`{}`)).Duplicate(t)
+	g.SendAfterReload(t, harness.CraneOps(`{"new":1}`)).Accepted(t)
 	app.Saw(t, 2)
 }

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
 const payloadCanary = "e2e-canary-payload-9Xw4Tm"
@@ -19,33 +21,33 @@ const payloadCanary = "e2e-canary-payload-9Xw4Tm"
 // which writes down all they are told; traces are on the standard output too.
 func TestNothingTellsASecret(t *testing.T) {
 	t.Parallel()
-	app := NewApplication(t)
-	g := Start(t, OpenSite(
-		Route("/craneops", "tracing", Verify("craneops", "CRANEOPS_SECRET", signUpstream), "reverse_proxy "+app.Addr),
-		Route("/cryptr", "tracing", Verify("cryptr", "CRYPTR_SECRET", signUpstream), "reverse_proxy "+app.Addr),
-		Route("/down", "tracing", Verify("craneops", "CRANEOPS_SECRET", "provider down"), "error 500"),
-		Route("/late", "tracing", Verify("craneops", "CRANEOPS_SECRET", "provider late", "replay redis redis://127.0.0.1:1"), "reverse_proxy "+app.Addr),
+	app := harness.NewApplication(t)
+	g := harness.Start(t, harness.OpenSite(
+		harness.Route("/craneops", "tracing", harness.Verify("craneops", "CRANEOPS_SECRET", signUpstream), "reverse_proxy "+app.Addr),
+		harness.Route("/cryptr", "tracing", harness.Verify("cryptr", "CRYPTR_SECRET", signUpstream), "reverse_proxy "+app.Addr),
+		harness.Route("/down", "tracing", harness.Verify("craneops", "CRANEOPS_SECRET", "provider down"), "error 500"),
+		harness.Route("/late", "tracing", harness.Verify("craneops", "CRANEOPS_SECRET", "provider late", "replay redis redis://127.0.0.1:1"), "reverse_proxy "+app.Addr),
 	), append(signingSecrets(), "OTEL_TRACES_EXPORTER=console", "OTEL_BSP_SCHEDULE_DELAY=50")...)
 
 	body := fmt.Sprintf(`{"event":"e","secret":%q}`, payloadCanary)
-	forged := CraneOps(body + " ").Saying([]byte(body))
-	stale := Cryptr(body, time.Now().Add(-time.Hour))
-	g.Send(t, CraneOps(body)).Accepted(t)
-	g.Send(t, CraneOps(body)).Duplicate(t)
+	forged := harness.CraneOps(body + " ").Saying([]byte(body))
+	stale := harness.Cryptr(body, time.Now().Add(-time.Hour))
+	g.Send(t, harness.CraneOps(body)).Accepted(t)
+	g.Send(t, harness.CraneOps(body)).Duplicate(t)
 	g.Send(t, forged).Rejected(t, "signature_mismatch")
 	g.Send(t, stale).Rejected(t, "stale")
-	g.Send(t, Cryptr(body, time.Now())).Accepted(t)
-	g.Send(t, CraneOps(body).With("X-CraneOps-Event", "another")).Rejected(t, "conflict")
-	g.Send(t, CraneOps(body).To("/down")).Is(t, http.StatusInternalServerError, "accepted", "no_answer")
-	g.Send(t, CraneOps(body).To("/late")).Rejected(t, "store_unavailable")
+	g.Send(t, harness.Cryptr(body, time.Now())).Accepted(t)
+	g.Send(t, harness.CraneOps(body).With("X-CraneOps-Event", "another")).Rejected(t, "conflict")
+	g.Send(t, harness.CraneOps(body).To("/down")).Is(t, http.StatusInternalServerError, "accepted", "no_answer")
+	g.Send(t, harness.CraneOps(body).To("/late")).Rejected(t, "store_unavailable")
 
 	app.Saw(t, 2)
 	forbidden := []string{
 		payloadCanary, body, hex.EncodeToString([]byte(payloadCanary)),
-		CraneOpsSecret, CryptrSecret, newSigningSecret, oldSigningSecret,
+		harness.CraneOpsSecret, harness.CryptrSecret, newSigningSecret, oldSigningSecret,
 		strings.TrimPrefix(newSigningSecret, "whsec_"), strings.TrimPrefix(oldSigningSecret, "whsec_"),
-		CraneOps(body).Get("X-CraneOps-Signature"), // also what the forged one should have had
-		CraneOps(body + " ").Get("X-CraneOps-Signature"),
+		harness.CraneOps(body).Get("X-CraneOps-Signature"), // also what the forged one should have had
+		harness.CraneOps(body + " ").Get("X-CraneOps-Signature"),
 	}
 	for _, r := range app.All() {
 		_, mac, _ := strings.Cut(r.Header.Get("Webhook-Signature"), "v1,")
@@ -55,13 +57,13 @@ func TestNothingTellsASecret(t *testing.T) {
 		}
 		forbidden = append(forbidden, mac)
 	}
-	for _, d := range []Delivery{stale, Cryptr(body, time.Now())} {
+	for _, d := range []harness.Delivery{stale, harness.Cryptr(body, time.Now())} {
 		_, mac, _ := strings.Cut(d.Get("Cryptr-Signature"), "sha256.")
 		forbidden = append(forbidden, mac)
 	}
 
-	text := MetricsText(t, g.Admin)
-	if !strings.Contains(text, MetricsPrefix+"requests_total") {
+	text := harness.MetricsText(t, g.Admin)
+	if !strings.Contains(text, harness.MetricsPrefix+"requests_total") {
 		t.Error("no metrics")
 	}
 	holdsNone(t, "the metrics say", text, forbidden)
@@ -98,11 +100,11 @@ func isOwn(line string) bool { return ownLogger.MatchString(line) }
 func TestSenderChoosesNoLabel(t *testing.T) {
 	t.Parallel()
 	g, _ := allProviders(t)
-	for _, p := range Providers() {
+	for _, p := range harness.Providers() {
 		g.Send(t, p.Deliver(`{}`)).Accepted(t) // opens its history
 	}
-	before := slices.Sorted(maps.Keys(MetricsOf(t, g.Admin)))
-	for _, p := range Providers() {
+	before := slices.Sorted(maps.Keys(harness.MetricsOf(t, g.Admin)))
+	for _, p := range harness.Providers() {
 		for n := range 20 {
 			chosen := fmt.Sprintf(`{"event":"%[1]s%[2]d","code":"%[1]s%[2]d","provider":"%[1]s"}`, marker, n)
 			d := p.Deliver(chosen).Plus("Webhook-Provider", marker).Plus("X-CraneOps-Event", marker).To("/" + p.Name + "/" + marker)
@@ -112,7 +114,7 @@ func TestSenderChoosesNoLabel(t *testing.T) {
 			g.Send(t, d.Saying([]byte(marker)))
 		}
 	}
-	after := MetricsOf(t, g.Admin)
+	after := harness.MetricsOf(t, g.Admin)
 	if names := slices.Sorted(maps.Keys(after)); !slices.Equal(names, before) {
 		t.Errorf("%d series, %d before", len(names), len(before))
 	}
@@ -121,7 +123,7 @@ func TestSenderChoosesNoLabel(t *testing.T) {
 			t.Error(name)
 		}
 	}
-	for _, p := range Providers() {
+	for _, p := range harness.Providers() {
 		if got := after.Requests(p.Name, "rejected", "method_not_allowed"); got != 20 {
 			t.Errorf("%s: %v requests with another method", p.Name, got)
 		}
@@ -133,8 +135,8 @@ func TestSenderChoosesNoLabel(t *testing.T) {
 func TestFloodIsCountedAndNotLogged(t *testing.T) {
 	t.Parallel()
 	const forgeries = 5000
-	app := NewApplication(t)
-	g := Start(t, BareSite(Hook("/craneops", "craneops", app.Addr)), append(Secrets(), "E2E_LOG_LEVEL=INFO")...)
+	app := harness.NewApplication(t)
+	g := harness.Start(t, harness.BareSite(harness.Hook("/craneops", "craneops", app.Addr)), append(harness.Secrets(), "E2E_LOG_LEVEL=INFO")...)
 	tr := newTraffic(app, forgeries, g)
 	began := time.Now()
 	tr.each(func(n int) { tr.forge(t, n) })
@@ -144,7 +146,7 @@ func TestFloodIsCountedAndNotLogged(t *testing.T) {
 		t.Errorf("%d forgeries passed", passed)
 	}
 	app.Saw(t, 0)
-	if got := MetricsOf(t, g.Admin).Requests("craneops", "rejected", "signature_mismatch"); got != forgeries {
+	if got := harness.MetricsOf(t, g.Admin).Requests("craneops", "rejected", "signature_mismatch"); got != forgeries {
 		t.Errorf("%v were counted", got)
 	}
 	const first, thereafter = 10, 1000
@@ -160,27 +162,27 @@ func TestFloodIsCountedAndNotLogged(t *testing.T) {
 // the metrics of the configuration that was loaded last, in vain or not.
 func TestMetricsOutlastReloads(t *testing.T) {
 	t.Parallel()
-	app := NewApplication(t)
-	site := OpenSite(Hook("/craneops", "craneops", app.Addr))
-	g := Start(t, site, Secrets()...)
+	app := harness.NewApplication(t)
+	site := harness.OpenSite(harness.Hook("/craneops", "craneops", app.Addr))
+	g := harness.Start(t, site, harness.Secrets()...)
 	expect := func(accepted, duplicates float64) {
 		t.Helper()
-		m := MetricsOf(t, g.Admin)
+		m := harness.MetricsOf(t, g.Admin)
 		got := []float64{m.Requests("craneops", "accepted", ""), m.Requests("craneops", "duplicate", "duplicate"), m[`replay_entries{provider="craneops",store="memory"}`]}
 		if !slices.Equal(got, []float64{accepted, duplicates, 1}) {
 			t.Errorf("accepted, duplicates, entries: %v", got)
 		}
 	}
-	g.Send(t, CraneOps(`{}`)).Accepted(t)
+	g.Send(t, harness.CraneOps(`{}`)).Accepted(t)
 	expect(1, 0)
 	if said, err := g.Reload(t, site+"\nheader X-Reloaded yes"); err != nil {
 		t.Fatalf("%v\n%s", err, said)
 	}
-	g.Send(t, CraneOps(`{}`)).Duplicate(t)
+	g.Send(t, harness.CraneOps(`{}`)).Duplicate(t)
 	expect(1, 1)
-	if _, err := g.Reload(t, OpenSite(Hook("/a", "craneops", app.Addr), Hook("/b", "craneops", app.Addr))); err == nil {
+	if _, err := g.Reload(t, harness.OpenSite(harness.Hook("/a", "craneops", app.Addr), harness.Hook("/b", "craneops", app.Addr))); err == nil {
 		t.Fatal("a configuration with a label twice was loaded")
 	}
-	g.Send(t, CraneOps(`{}`)).Duplicate(t)
+	g.Send(t, harness.CraneOps(`{}`)).Duplicate(t)
 	expect(1, 2)
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
 // TestMonitoring has a real Prometheus watch a gateway to which everything
@@ -15,34 +17,34 @@ import (
 // values, and every alert but two is raised.
 func TestMonitoring(t *testing.T) {
 	t.Parallel()
-	app := NewApplication(t)
-	g := Start(t, OpenSite(
-		Hook("/craneops", "craneops", app.Addr, "secret {env.CRANEOPS_OLD_SECRET}"),
-		Hook("/cryptr", "cryptr", app.Addr),
-		Hook("/mismatch", "craneops", app.Addr, "provider mismatch"),
-		Hook("/full", "craneops", app.Addr, "provider full", "replay memory {\nsize 2\n}"),
-		Hook("/redis", "craneops", app.Addr, "provider redis", "replay redis redis://127.0.0.1:1 {\non_error forward\n}"),
-		Route("/down", Verify("craneops", "CRANEOPS_SECRET", "provider down"), "error 500"),
-		Hook("/observed", "craneops", app.Addr, "provider observed", "observe"),
-	), append(Secrets(), "CRANEOPS_OLD_SECRET="+oldCraneopsSecret)...)
+	app := harness.NewApplication(t)
+	g := harness.Start(t, harness.OpenSite(
+		harness.Hook("/craneops", "craneops", app.Addr, "secret {env.CRANEOPS_OLD_SECRET}"),
+		harness.Hook("/cryptr", "cryptr", app.Addr),
+		harness.Hook("/mismatch", "craneops", app.Addr, "provider mismatch"),
+		harness.Hook("/full", "craneops", app.Addr, "provider full", "replay memory {\nsize 2\n}"),
+		harness.Hook("/redis", "craneops", app.Addr, "provider redis", "replay redis redis://127.0.0.1:1 {\non_error forward\n}"),
+		harness.Route("/down", harness.Verify("craneops", "CRANEOPS_SECRET", "provider down"), "error 500"),
+		harness.Hook("/observed", "craneops", app.Addr, "provider observed", "observe"),
+	), append(harness.Secrets(), "CRANEOPS_OLD_SECRET="+oldCraneopsSecret)...)
 	// Histograms begin with their first observation, and Prometheus sees a rate
 	// only of what it has seen before.
-	g.Send(t, Cryptr(`{"n":0}`, time.Now().Add(-3*time.Second))).Accepted(t)
+	g.Send(t, harness.Cryptr(`{"n":0}`, time.Now().Add(-3*time.Second))).Accepted(t)
 	p := startPrometheus(t, g.Admin)
 	p.awaitScrape(t) // what increases has been there before
 
-	g.Send(t, CraneOps(`{}`)).Accepted(t)
-	g.Send(t, CraneOps(`{}`)).Duplicate(t)
-	g.Send(t, CraneOps(`{}`).With("X-CraneOps-Event", "another")).Rejected(t, "conflict")
-	g.Send(t, CraneOps(`{"old":1}`).With("X-CraneOps-Signature", HexMAC(oldCraneopsSecret, `{"old":1}`))).Accepted(t)
-	g.Send(t, Cryptr(`{}`, time.Now().Add(-3*time.Second))).Accepted(t)
-	g.Send(t, Cryptr(`{}`, time.Now().Add(-time.Hour))).Rejected(t, "stale")
-	g.Send(t, CraneOps(`{}`).Saying([]byte("{ }")).To("/mismatch")).Rejected(t, "signature_mismatch")
-	g.Send(t, CraneOps(`{}`).To("/redis")).Accepted(t)
-	g.Send(t, CraneOps(`{}`).To("/down")).Is(t, http.StatusInternalServerError, "accepted", "no_answer")
-	g.Send(t, CraneOps(`{}`).Saying([]byte("{ }")).To("/observed"))
+	g.Send(t, harness.CraneOps(`{}`)).Accepted(t)
+	g.Send(t, harness.CraneOps(`{}`)).Duplicate(t)
+	g.Send(t, harness.CraneOps(`{}`).With("X-CraneOps-Event", "another")).Rejected(t, "conflict")
+	g.Send(t, harness.CraneOps(`{"old":1}`).With("X-CraneOps-Signature", harness.HexMAC(oldCraneopsSecret, `{"old":1}`))).Accepted(t)
+	g.Send(t, harness.Cryptr(`{}`, time.Now().Add(-3*time.Second))).Accepted(t)
+	g.Send(t, harness.Cryptr(`{}`, time.Now().Add(-time.Hour))).Rejected(t, "stale")
+	g.Send(t, harness.CraneOps(`{}`).Saying([]byte("{ }")).To("/mismatch")).Rejected(t, "signature_mismatch")
+	g.Send(t, harness.CraneOps(`{}`).To("/redis")).Accepted(t)
+	g.Send(t, harness.CraneOps(`{}`).To("/down")).Is(t, http.StatusInternalServerError, "accepted", "no_answer")
+	g.Send(t, harness.CraneOps(`{}`).Saying([]byte("{ }")).To("/observed"))
 	for n := range 4 {
-		g.Send(t, CraneOps(fmt.Sprint(n)).To("/full")).Accepted(t)
+		g.Send(t, harness.CraneOps(fmt.Sprint(n)).To("/full")).Accepted(t)
 	}
 	p.awaitScrape(t)
 	p.awaitScrape(t)
@@ -80,7 +82,7 @@ func TestMonitoring(t *testing.T) {
 			t.Logf("alerts %v, want %v", got, want)
 		}
 	}()
-	Poll(t, "the alerts", func() bool {
+	harness.Poll(t, "the alerts", func() bool {
 		got = raised() // on a busy machine a scrape may fail, and HooklatchDown be raised for a moment
 		return maps.Equal(got, want)
 	})
@@ -102,7 +104,7 @@ func TestMonitoring(t *testing.T) {
 func (p *prometheus) metrics(t *testing.T) map[string]bool {
 	t.Helper()
 	names := map[string]bool{}
-	for _, s := range p.query(t, `count by (__name__) ({__name__=~"`+MetricsPrefix+`.*"})`) {
+	for _, s := range p.query(t, `count by (__name__) ({__name__=~"`+harness.MetricsPrefix+`.*"})`) {
 		name := s.labels["__name__"]
 		for _, suffix := range []string{"_bucket", "_sum", "_count"} {
 			name = strings.TrimSuffix(name, suffix)
@@ -117,7 +119,7 @@ func (p *prometheus) metrics(t *testing.T) map[string]bool {
 
 // useMetrics reads what Prometheus would.
 func useMetrics(t *testing.T, s *staged) {
-	m := MetricsOf(t, s.alsoAddr)
+	m := harness.MetricsOf(t, s.alsoAddr)
 	if m.Requests("craneops", "accepted", "") == 0 || m.Requests("craneops", "duplicate", "duplicate") == 0 {
 		t.Errorf("metrics %v", m)
 	}

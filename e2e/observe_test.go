@@ -9,25 +9,27 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
 // observingGateway lets everything through, and would sign it.
-func observingGateway(t *testing.T) (*Gateway, *Application) {
+func observingGateway(t *testing.T) (*harness.Gateway, *harness.Application) {
 	t.Helper()
-	app := NewApplication(t)
-	app.Answers(Status(http.StatusAccepted))
+	app := harness.NewApplication(t)
+	app.Answers(harness.Status(http.StatusAccepted))
 	options := []string{"observe", "emit webhook cloudevents", signUpstream, "max_body 64KiB", "body_timeout 200ms"}
-	g := Start(t, OpenSite(
-		Hook("/craneops", "craneops", app.Addr, options...),
-		Hook("/cryptr", "cryptr", app.Addr, options...),
-		Hook("/down", "craneops", app.Addr, append(options, "provider down", "replay redis redis://127.0.0.1:1")...),
+	g := harness.Start(t, harness.OpenSite(
+		harness.Hook("/craneops", "craneops", app.Addr, options...),
+		harness.Hook("/cryptr", "cryptr", app.Addr, options...),
+		harness.Hook("/down", "craneops", app.Addr, append(options, "provider down", "replay redis redis://127.0.0.1:1")...),
 	), signingSecrets()...)
 	return g, app
 }
 
 // observed asserts that the application was told what would have become of the
 // request, and nothing that says it was verified.
-func observed(t *testing.T, r Received, provider, reason string) {
+func observed(t *testing.T, r harness.Received, provider, reason string) {
 	t.Helper()
 	genuine(t, r)
 	want := map[string]string{"Webhook-Verdict": "rejected; reason=" + reason, "Webhook-Provider": provider}
@@ -47,18 +49,18 @@ func observed(t *testing.T, r Received, provider, reason string) {
 func TestObserve(t *testing.T) {
 	t.Parallel()
 	g, app := observingGateway(t)
-	large := CraneOps(strings.Repeat("0123456789abcdef", 8<<20/16))
+	large := harness.CraneOps(strings.Repeat("0123456789abcdef", 8<<20/16))
 	for i, c := range []struct {
-		d      Delivery
+		d      harness.Delivery
 		reason string
 	}{
-		{CraneOps(`{"n":1}`).Without("X-CraneOps-Signature"), "missing_signature"},
-		{CraneOps(`{"n":2}`).With("X-CraneOps-Signature", "no hex"), "malformed_signature"},
-		{CraneOps(`{"n":3}`).Saying([]byte(`{"n":4}`)), "signature_mismatch"},
-		{CraneOps(`{"n":5}`).By(http.MethodPut), "method_not_allowed"},
-		{Cryptr(`{"n":6}`, time.Now().Add(-time.Hour)), "stale"},
-		{Cryptr(`{"n":7}`, time.Now().Add(time.Hour)), "future"},
-		{CraneOps(`{"n":8}`).To("/down"), "store_unavailable"},
+		{harness.CraneOps(`{"n":1}`).Without("X-CraneOps-Signature"), "missing_signature"},
+		{harness.CraneOps(`{"n":2}`).With("X-CraneOps-Signature", "no hex"), "malformed_signature"},
+		{harness.CraneOps(`{"n":3}`).Saying([]byte(`{"n":4}`)), "signature_mismatch"},
+		{harness.CraneOps(`{"n":5}`).By(http.MethodPut), "method_not_allowed"},
+		{harness.Cryptr(`{"n":6}`, time.Now().Add(-time.Hour)), "stale"},
+		{harness.Cryptr(`{"n":7}`, time.Now().Add(time.Hour)), "future"},
+		{harness.CraneOps(`{"n":8}`).To("/down"), "store_unavailable"},
 		{large, "body_too_large"},
 	} {
 		provider := strings.TrimPrefix(c.d.Path, "/")
@@ -92,7 +94,7 @@ func TestObserve(t *testing.T) {
 func TestObserveHistory(t *testing.T) {
 	t.Parallel()
 	g, app := observingGateway(t)
-	d := CraneOps(`{"event":"e"}`)
+	d := harness.CraneOps(`{"event":"e"}`)
 	for _, want := range []string{"accepted", "duplicate"} {
 		if a := g.Send(t, d); a.Status != http.StatusAccepted || a.Verdict() != want {
 			t.Errorf("answered %d %q, not %q", a.Status, a.Verdict(), want)
@@ -118,14 +120,14 @@ func TestObserveHistory(t *testing.T) {
 	}
 	observed(t, got[2], "craneops", "conflict")
 
-	g.Log.Await(t, "the weaker choice", func(e Entry) bool {
+	g.Log.Await(t, "the weaker choice", func(e harness.Entry) bool {
 		choices, _ := e["choices"].([]any)
 		return e.Text("provider") == "craneops" && slices.Contains(choices, any("observe"))
 	})
-	g.Log.Await(t, "the conflict, not enforced,", func(e Entry) bool {
+	g.Log.Await(t, "the conflict, not enforced,", func(e harness.Entry) bool {
 		return e.Text("msg") == "handled request" && e.Text("webhook_reason") == "conflict" && e["webhook_observed"] == true
 	})
-	m := MetricsOf(t, g.Admin)
+	m := harness.MetricsOf(t, g.Admin)
 	if m.Requests("craneops", "observed_duplicate", "duplicate") != 1 || m.Requests("craneops", "observed_rejected", "conflict") != 1 || m.Requests("craneops", "accepted", "") != 1 {
 		t.Errorf("metrics %v", m)
 	}
@@ -136,7 +138,7 @@ func TestObserveHistory(t *testing.T) {
 func TestObserveSlowBody(t *testing.T) {
 	t.Parallel()
 	g, app := observingGateway(t)
-	d := CraneOps(`{"slow":"0123456789"}`)
+	d := harness.CraneOps(`{"slow":"0123456789"}`)
 	for n, text := range []string{d.Whole(), d.Chunked(nil)} {
 		w := g.Dial(t)
 		half := len(text) - 15
@@ -159,7 +161,7 @@ func TestObserveSlowBody(t *testing.T) {
 func TestObserveBrokenBody(t *testing.T) {
 	t.Parallel()
 	g, app := observingGateway(t)
-	d := CraneOps(`{"broken":"0123456789"}`)
+	d := harness.CraneOps(`{"broken":"0123456789"}`)
 	for n, text := range []string{d.Whole(), d.Chunked(nil)} {
 		w := g.Dial(t)
 		w.Write(t, text[:len(text)-15])
@@ -177,16 +179,16 @@ func TestObserveBrokenBody(t *testing.T) {
 // TestObserveHTTP2: the same over HTTP/2, where bodies are streams of frames.
 func TestObserveHTTP2(t *testing.T) {
 	t.Parallel()
-	app := NewApplication(t)
-	g := Start(t, OpenSite(Hook("/craneops", "craneops", app.Addr, "observe", "max_body 64KiB")), append(Secrets(), "E2E_PROTOCOLS=h1 h2c")...)
+	app := harness.NewApplication(t)
+	g := harness.Start(t, harness.OpenSite(harness.Hook("/craneops", "craneops", app.Addr, "observe", "max_body 64KiB")), append(harness.Secrets(), "E2E_PROTOCOLS=h1 h2c")...)
 	for n, c := range []struct {
-		d      Delivery
+		d      harness.Delivery
 		reason string
 	}{
-		{CraneOps(strings.Repeat("0123456789abcdef", 1<<20/16)), "body_too_large"},
-		{CraneOps(`{}`).Saying([]byte(`{ }`)), "signature_mismatch"},
+		{harness.CraneOps(strings.Repeat("0123456789abcdef", 1<<20/16)), "body_too_large"},
+		{harness.CraneOps(`{}`).Saying([]byte(`{ }`)), "signature_mismatch"},
 	} {
-		a, err := SendH2C(t, g, c.d)
+		a, err := harness.SendH2C(t, g, c.d)
 		if err != nil {
 			t.Fatal(err)
 		}

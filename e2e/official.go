@@ -10,6 +10,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
 // library is a provider's own, asked through the program that knows it. What the
@@ -63,7 +65,7 @@ type said struct {
 func ask(t *testing.T, command []string, q question) said {
 	t.Helper()
 	var s said
-	err := Helper(t, command[0], command[1:]...).Ask(q, &s)
+	err := harness.Helper(t, command[0], command[1:]...).Ask(q, &s)
 	if err == nil && s.Error != "" {
 		err = errors.New(s.Error)
 	}
@@ -74,25 +76,25 @@ func ask(t *testing.T, command []string, q question) said {
 }
 
 // sign lets the library make the headers of what is sent.
-func (l library) sign(t *testing.T, o outgoing) []Header {
+func (l library) sign(t *testing.T, o outgoing) []harness.Header {
 	t.Helper()
 	s := ask(t, l.command, question{
-		Library: l.Name, Scheme: l.Scheme, Secret: o.key, Body: NonNil(o.body),
+		Library: l.Name, Scheme: l.Scheme, Secret: o.key, Body: harness.NonNil(o.body),
 		At: o.at.UnixMilli(), Now: o.at.UnixMilli(), URL: o.url, ID: o.id,
 	})
-	var headers []Header
+	var headers []harness.Header
 	for _, h := range s.Headers {
-		headers = append(headers, Header{h[0], h[1]})
+		headers = append(headers, harness.Header{Name: h[0], Value: h[1]})
 	}
 	return headers
 }
 
 // verify is nil if the library accepts the delivery to the URL.
-func (l library) verify(t *testing.T, d Delivery, secret, url string, now time.Time) error {
+func (l library) verify(t *testing.T, d harness.Delivery, secret, url string, now time.Time) error {
 	t.Helper()
 	s := ask(t, l.command, question{
-		Library: l.Name, Scheme: l.Scheme, Secret: secret, Body: NonNil(d.Body),
-		Now: now.UnixMilli(), URL: url, Headers: Pairs(d.Headers),
+		Library: l.Name, Scheme: l.Scheme, Secret: secret, Body: harness.NonNil(d.Body),
+		Now: now.UnixMilli(), URL: url, Headers: harness.Pairs(d.Headers),
 	})
 	if s.Accepted == (s.Refused != "") {
 		t.Fatalf("%v says neither yes nor no", l)
@@ -106,13 +108,13 @@ func (l library) verify(t *testing.T, d Delivery, secret, url string, now time.T
 // officialLibraries are all that the two programs know.
 func officialLibraries(t *testing.T) []library {
 	t.Helper()
-	Needs(t, "node")
-	Needs(t, "npm")
+	harness.Needs(t, "node")
+	harness.Needs(t, "npm")
 	if err := installedOfficial(); err != nil {
 		t.Fatal(err)
 	}
 	var libraries []library
-	for _, command := range [][]string{{"node", nodeOfficial + "/main.mjs"}, {Must(t, builtOfficial)}} {
+	for _, command := range [][]string{{"node", nodeOfficial + "/main.mjs"}, {harness.Must(t, builtOfficial)}} {
 		for _, l := range ask(t, command, question{List: true}).Libraries {
 			l.command = command
 			libraries = append(libraries, l)
@@ -144,7 +146,7 @@ var installedOfficial = sync.OnceValue(func() error {
 
 // builtOfficial is the program with the libraries for Go.
 var builtOfficial = sync.OnceValues(func() (string, error) {
-	output := filepath.Join(WorkDir, "official")
+	output := filepath.Join(harness.WorkDir, "official")
 	if said, err := exec.Command("go", "build", "-o", output, "./official").CombinedOutput(); err != nil {
 		return "", fmt.Errorf("building ./official: %w\n%s", err, said)
 	}

@@ -8,19 +8,21 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
 // altered is a delivery that must be refused.
 type altered struct {
 	name   string
-	sent   Delivery
+	sent   harness.Delivery
 	reason string // of the gateway
 	old    bool   // authentic, and refused for its time only
 	future bool   // the same, and most libraries judge no time ahead
 }
 
 // alterations are what can be wrong with the delivery that sign makes.
-func (s specimen) alterations(t *testing.T, now time.Time, sign func(key string, at time.Time) Delivery) []altered {
+func (s specimen) alterations(t *testing.T, now time.Time, sign func(key string, at time.Time) harness.Delivery) []altered {
 	t.Helper()
 	const mismatch = "signature_mismatch"
 	honest := sign(s.signingKey(), now)
@@ -48,19 +50,19 @@ func (s specimen) alterations(t *testing.T, now time.Time, sign func(key string,
 
 // refreshed writes another time over the one that was signed. Whoever signs a
 // time in the body writes milliseconds, which begin with the seconds.
-func refreshed(d Delivery, from, to time.Time) Delivery {
+func refreshed(d harness.Delivery, from, to time.Time) harness.Delivery {
 	changed := d
 	changed.Headers = nil
 	found := false
 	for _, h := range d.Headers {
-		value := strings.ReplaceAll(h.Value, Unix(from), Unix(to))
+		value := strings.ReplaceAll(h.Value, harness.Unix(from), harness.Unix(to))
 		found = found || value != h.Value
 		changed = changed.Plus(h.Name, value)
 	}
 	if found {
 		return changed
 	}
-	return d.Saying(bytes.ReplaceAll(d.Body, []byte(Unix(from)), []byte(Unix(to))))
+	return d.Saying(bytes.ReplaceAll(d.Body, []byte(harness.Unix(from)), []byte(harness.Unix(to))))
 }
 
 var (

@@ -3,6 +3,8 @@ package e2e
 import (
 	"testing"
 	"time"
+
+	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
 // knownAnswer is a delivery that a provider published, with the signature it
@@ -14,7 +16,7 @@ type knownAnswer struct {
 	at      time.Time
 	url, id string
 	body    string
-	headers []Header
+	headers []harness.Header
 }
 
 func knownAnswers() []knownAnswer {
@@ -23,10 +25,10 @@ func knownAnswers() []knownAnswer {
 			scheme: scheme, source: "Standard Webhooks, specification 1.0.0",
 			secret: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", at: time.Unix(1614265330, 0),
 			id: "msg_p5jXN8AQM9LWM0D4loKWxJek", body: `{"test": 2432232314}`,
-			headers: []Header{
-				{prefix + "-id", "msg_p5jXN8AQM9LWM0D4loKWxJek"},
-				{prefix + "-timestamp", "1614265330"},
-				{prefix + "-signature", "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="},
+			headers: []harness.Header{
+				{Name: prefix + "-id", Value: "msg_p5jXN8AQM9LWM0D4loKWxJek"},
+				{Name: prefix + "-timestamp", Value: "1614265330"},
+				{Name: prefix + "-signature", Value: "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="},
 			},
 		}
 	}
@@ -34,7 +36,7 @@ func knownAnswers() []knownAnswer {
 		return knownAnswer{
 			scheme: scheme, source: "docs.github.com, validating webhook deliveries",
 			secret: "It's a Secret to Everybody", body: "Hello, World!",
-			headers: []Header{{"X-Hub-Signature-256", "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17"}},
+			headers: []harness.Header{{Name: "X-Hub-Signature-256", Value: "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17"}},
 		}
 	}
 	return []knownAnswer{
@@ -50,16 +52,16 @@ func knownAnswers() []knownAnswer {
 				"&channel_name=foobar&user_id=U2CERLKJA&user_name=roadrunner&command=%2Fwebhook-collect&text=" +
 				"&response_url=https%3A%2F%2Fhooks.slack.com%2Fcommands%2FT1DC2JH3J%2F397700885554%2F96rGlfmibIGlgcZRskXaIFfN" +
 				"&trigger_id=398738663015.47445629121.803a0bc887a14d10d2c447fce8b6703c",
-			headers: []Header{
-				{"X-Slack-Request-Timestamp", "1531420618"},
-				{"X-Slack-Signature", "v0=a2114d57b48eac39b9ad189dd8316235a7b4a8d21a10bd27519666489c69b503"},
+			headers: []harness.Header{
+				{Name: "X-Slack-Request-Timestamp", Value: "1531420618"},
+				{Name: "X-Slack-Signature", Value: "v0=a2114d57b48eac39b9ad189dd8316235a7b4a8d21a10bd27519666489c69b503"},
 			},
 		},
 		{
 			scheme: "twilio", source: "twilio.com/docs, webhooks security",
 			secret: "12345", url: "https://mycompany.com/myapp.php?foo=1&bar=2",
 			body:    "CallSid=CA1234567890ABCDE&Caller=%2B14158675309&Digits=1234&From=%2B14158675309&To=%2B18005551212",
-			headers: []Header{{"X-Twilio-Signature", "RSOYDt4T1cUTdK1PDd93/VVr8B8="}},
+			headers: []harness.Header{{Name: "X-Twilio-Signature", Value: "RSOYDt4T1cUTdK1PDd93/VVr8B8="}},
 		},
 		{
 			scheme: "square", source: "developer.squareup.com, webhooks, step 3",
@@ -67,7 +69,7 @@ func knownAnswers() []knownAnswer {
 			body: `{"merchant_id":"MLEFBHHSJGVHD","type":"webhooks.test_notification",` +
 				`"event_id":"ac3ac95b-f97d-458c-a6e6-18981597e05f","created_at":"2022-07-13T20:30:59.037339943Z",` +
 				`"data":{"type":"webhooks","id":"bc368e64-01aa-407e-b46e-3231809b1129"}}`,
-			headers: []Header{{"x-square-hmacsha256-signature", "GF4YkrJgGBDZ9NIYbNXBnMzqb2HoL4RW/S6vkZ9/2N4="}},
+			headers: []harness.Header{{Name: "x-square-hmacsha256-signature", Value: "GF4YkrJgGBDZ9NIYbNXBnMzqb2HoL4RW/S6vkZ9/2N4="}},
 		},
 		{
 			scheme: "sendgrid", source: "sendgrid-go, helpers/eventwebhook",
@@ -77,11 +79,11 @@ func knownAnswers() []knownAnswer {
 				`"sg_event_id":"ZHJvcC0xMDk5NDkxOS1MUnpYbF9OSFN0T0doUTRrb2ZTbV9BLTA",` +
 				`"sg_message_id":"LRzXl_NHStOGhQ4kofSm_A.filterdrecv-p3mdw1-756b745b58-kmzbl-18-5F5FC76C-9.0",` +
 				`"smtp-id":"<LRzXl_NHStOGhQ4kofSm_A@ismtpd0039p1iad1.sendgrid.net>","timestamp":1600112492}]` + "\r\n",
-			headers: []Header{
-				{"X-Twilio-Email-Event-Webhook-Timestamp", "1600112502"},
+			headers: []harness.Header{
+				{Name: "X-Twilio-Email-Event-Webhook-Timestamp", Value: "1600112502"},
 				{
-					"X-Twilio-Email-Event-Webhook-Signature",
-					"MEUCIGHQVtGj+Y3LkG9fLcxf3qfI10QysgDWmMOVmxG0u6ZUAiEAyBiXDWzM+uOe5W0JuG+luQAbPIqHh89M15TluLtEZtM=",
+					Name:  "X-Twilio-Email-Event-Webhook-Signature",
+					Value: "MEUCIGHQVtGj+Y3LkG9fLcxf3qfI10QysgDWmMOVmxG0u6ZUAiEAyBiXDWzM+uOe5W0JuG+luQAbPIqHh89M15TluLtEZtM=",
 				},
 			},
 		},
@@ -96,7 +98,7 @@ func TestOfficialKnownAnswers(t *testing.T) {
 	for _, k := range knownAnswers() {
 		t.Run(k.scheme, func(t *testing.T) {
 			s := named(t, specimens(), k.scheme)
-			d := Delivery{Headers: k.headers, Body: []byte(k.body)}
+			d := harness.Delivery{Headers: k.headers, Body: []byte(k.body)}
 			o := outgoing{k.secret, d.Body, k.at, k.url, k.id}
 			if s.sign != nil && s.key == "" {
 				k.equals(t, "documentation", s.sign(o))
@@ -115,9 +117,9 @@ func TestOfficialKnownAnswers(t *testing.T) {
 	}
 }
 
-func (k knownAnswer) equals(t *testing.T, signer string, headers []Header) {
+func (k knownAnswer) equals(t *testing.T, signer string, headers []harness.Header) {
 	t.Helper()
-	made := Delivery{Headers: headers}
+	made := harness.Delivery{Headers: headers}
 	for _, h := range k.headers {
 		if got := made.Get(h.Name); got != h.Value {
 			t.Errorf("%s: %s is %q, not %q as in %s", signer, h.Name, got, h.Value, k.source)

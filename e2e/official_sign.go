@@ -10,6 +10,8 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"time"
+
+	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
 // outgoing is what is to be signed.
@@ -22,40 +24,40 @@ type outgoing struct {
 }
 
 func base64MAC(secret string, parts ...string) string {
-	return base64.StdEncoding.EncodeToString(MAC([]byte(secret), parts...))
+	return base64.StdEncoding.EncodeToString(harness.MAC([]byte(secret), parts...))
 }
 
-func signSlack(o outgoing) []Header {
-	t := Unix(o.at)
-	return []Header{
-		{"X-Slack-Request-Timestamp", t},
-		{"X-Slack-Signature", "v0=" + HexMAC(o.key, "v0:", t, ":", string(o.body))},
+func signSlack(o outgoing) []harness.Header {
+	t := harness.Unix(o.at)
+	return []harness.Header{
+		{Name: "X-Slack-Request-Timestamp", Value: t},
+		{Name: "X-Slack-Signature", Value: "v0=" + harness.HexMAC(o.key, "v0:", t, ":", string(o.body))},
 	}
 }
 
-func signZoom(o outgoing) []Header {
-	t := Unix(o.at)
-	return []Header{
-		{"x-zm-request-timestamp", t},
-		{"x-zm-signature", "v0=" + HexMAC(o.key, "v0:", t, ":", string(o.body))},
+func signZoom(o outgoing) []harness.Header {
+	t := harness.Unix(o.at)
+	return []harness.Header{
+		{Name: "x-zm-request-timestamp", Value: t},
+		{Name: "x-zm-signature", Value: "v0=" + harness.HexMAC(o.key, "v0:", t, ":", string(o.body))},
 	}
 }
 
-func signShopify(o outgoing) []Header {
-	return []Header{{"X-Shopify-Hmac-SHA256", base64MAC(o.key, string(o.body))}}
+func signShopify(o outgoing) []harness.Header {
+	return []harness.Header{{Name: "X-Shopify-Hmac-SHA256", Value: base64MAC(o.key, string(o.body))}}
 }
 
-func signSquare(o outgoing) []Header {
-	return []Header{{"x-square-hmacsha256-signature", base64MAC(o.key, o.url, string(o.body))}}
+func signSquare(o outgoing) []harness.Header {
+	return []harness.Header{{Name: "x-square-hmacsha256-signature", Value: base64MAC(o.key, o.url, string(o.body))}}
 }
 
-func signPaddle(o outgoing) []Header {
-	t := Unix(o.at)
-	return []Header{{"Paddle-Signature", "ts=" + t + ";h1=" + HexMAC(o.key, t, ":", string(o.body))}}
+func signPaddle(o outgoing) []harness.Header {
+	t := harness.Unix(o.at)
+	return []harness.Header{{Name: "Paddle-Signature", Value: "ts=" + t + ";h1=" + harness.HexMAC(o.key, t, ":", string(o.body))}}
 }
 
-func signLinear(o outgoing) []Header {
-	return []Header{{"Linear-Signature", HexMAC(o.key, string(o.body))}}
+func signLinear(o outgoing) []harness.Header {
+	return []harness.Header{{Name: "Linear-Signature", Value: harness.HexMAC(o.key, string(o.body))}}
 }
 
 // ed25519Pair is a new public key, as Discord shows it, and the seed of its
@@ -68,14 +70,14 @@ func ed25519Pair() (public, private string) {
 	return hex.EncodeToString(p), hex.EncodeToString(key.Seed())
 }
 
-func signDiscord(o outgoing) []Header {
+func signDiscord(o outgoing) []harness.Header {
 	seed, err := hex.DecodeString(o.key)
 	if err != nil {
 		panic(err)
 	}
-	t := Unix(o.at)
+	t := harness.Unix(o.at)
 	signature := ed25519.Sign(ed25519.NewKeyFromSeed(seed), append([]byte(t), o.body...))
-	return []Header{{"X-Signature-Timestamp", t}, {"X-Signature-Ed25519", hex.EncodeToString(signature)}}
+	return []harness.Header{{Name: "X-Signature-Timestamp", Value: t}, {Name: "X-Signature-Ed25519", Value: hex.EncodeToString(signature)}}
 }
 
 // ecdsaPair is a new public key, as SendGrid shows it, and its private one.
@@ -95,7 +97,7 @@ func ecdsaPair() (public, private string) {
 	return base64.StdEncoding.EncodeToString(spki), base64.StdEncoding.EncodeToString(pkcs8)
 }
 
-func signSendGrid(o outgoing) []Header {
+func signSendGrid(o outgoing) []harness.Header {
 	der, err := base64.StdEncoding.DecodeString(o.key)
 	if err != nil {
 		panic(err)
@@ -104,14 +106,14 @@ func signSendGrid(o outgoing) []Header {
 	if err != nil {
 		panic(err)
 	}
-	t := Unix(o.at)
+	t := harness.Unix(o.at)
 	digest := sha256.Sum256(append([]byte(t), o.body...))
 	signature, err := ecdsa.SignASN1(rand.Reader, key.(*ecdsa.PrivateKey), digest[:])
 	if err != nil {
 		panic(err)
 	}
-	return []Header{
-		{"X-Twilio-Email-Event-Webhook-Timestamp", t},
-		{"X-Twilio-Email-Event-Webhook-Signature", base64.StdEncoding.EncodeToString(signature)},
+	return []harness.Header{
+		{Name: "X-Twilio-Email-Event-Webhook-Timestamp", Value: t},
+		{Name: "X-Twilio-Email-Event-Webhook-Signature", Value: base64.StdEncoding.EncodeToString(signature)},
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
 // Kinds of bodies; see official/node/libraries.mjs.
@@ -33,18 +35,18 @@ type specimen struct {
 	key    string // of who signs, where that is another
 	wrong  string // another key of the same kind
 
-	signature string   // the header
-	id        string   // the header of the signed id
-	timed     bool     // the send time is signed
-	located   bool     // the URL is signed
-	unsigned  []Header // what the provider sends as well
-	options   []string // of the directive
+	signature string           // the header
+	id        string           // the header of the signed id
+	timed     bool             // the send time is signed
+	located   bool             // the URL is signed
+	unsigned  []harness.Header // what the provider sends as well
+	options   []string         // of the directive
 
 	contents func(at time.Time) []content // nil: jsonContents
 
 	// sign stands in where the provider's libraries verify but do not sign. It
 	// follows the provider's documentation, and the libraries say whether rightly.
-	sign func(outgoing) []Header
+	sign func(outgoing) []harness.Header
 }
 
 // libraries are those that know the specimen.
@@ -73,10 +75,10 @@ func (s specimen) contentsAt(at time.Time) []content {
 }
 
 // request is the delivery without a signature.
-func (s specimen) request(c content, path string) Delivery {
-	return Delivery{
+func (s specimen) request(c content, path string) harness.Delivery {
+	return harness.Delivery{
 		Method: http.MethodPost, Path: path + c.query, Body: c.body,
-		Headers: append([]Header{{"Content-Type", c.mime}}, s.unsigned...),
+		Headers: append([]harness.Header{{Name: "Content-Type", Value: c.mime}}, s.unsigned...),
 	}
 }
 
@@ -100,11 +102,11 @@ var specimens = sync.OnceValue(func() []specimen {
 		{name: "slack", signature: "X-Slack-Signature", timed: true, sign: signSlack},
 		{
 			name: "shopify", signature: "X-Shopify-Hmac-SHA256", sign: signShopify,
-			unsigned: []Header{
-				{"X-Shopify-Topic", "orders/create"},
-				{"X-Shopify-Shop-Domain", "example.myshopify.com"},
-				{"X-Shopify-API-Version", "2025-10"},
-				{"X-Shopify-Webhook-Id", "b54557e4-bdd9-4b37-8a5f-bf7d70bcd043"},
+			unsigned: []harness.Header{
+				{Name: "X-Shopify-Topic", Value: "orders/create"},
+				{Name: "X-Shopify-Shop-Domain", Value: "example.myshopify.com"},
+				{Name: "X-Shopify-API-Version", Value: "2025-10"},
+				{Name: "X-Shopify-Webhook-Id", Value: "b54557e4-bdd9-4b37-8a5f-bf7d70bcd043"},
 			},
 		},
 		{name: "twilio", signature: "X-Twilio-Signature", located: true, contents: twilioContents},

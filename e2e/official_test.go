@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
 // TestOfficialLibraries: what a provider's own library signs reaches the
@@ -127,24 +129,24 @@ func listedSchemes(t *testing.T) map[string]bool {
 
 // officialGateway has a route for every specimen whose scheme the binary has.
 type officialGateway struct {
-	*Gateway
-	app    *Application
+	*harness.Gateway
+	app    *harness.Application
 	listed map[string]bool
 	sent   int
 }
 
 func newOfficialGateway(t *testing.T) *officialGateway {
 	t.Helper()
-	g := &officialGateway{app: NewApplication(t), listed: listedSchemes(t)}
+	g := &officialGateway{app: harness.NewApplication(t), listed: listedSchemes(t)}
 	var routes, env []string
 	for _, s := range specimens() {
 		if g.listed[s.scheme] {
 			options := append([]string{"provider " + s.name, "replay off"}, s.options...)
-			routes = append(routes, Route("/"+s.name, Verify(s.scheme, SecretVariable(s.name), options...), "reverse_proxy "+g.app.Addr))
-			env = append(env, SecretVariable(s.name)+"="+s.secret)
+			routes = append(routes, harness.Route("/"+s.name, harness.Verify(s.scheme, harness.SecretVariable(s.name), options...), "reverse_proxy "+g.app.Addr))
+			env = append(env, harness.SecretVariable(s.name)+"="+s.secret)
 		}
 	}
-	g.Gateway = Start(t, OpenSite(routes...), env...)
+	g.Gateway = harness.Start(t, harness.OpenSite(routes...), env...)
 	return g
 }
 
@@ -152,7 +154,7 @@ func newOfficialGateway(t *testing.T) *officialGateway {
 type maker struct {
 	name  string
 	takes func(content) bool
-	sign  func(t *testing.T, o outgoing) []Header
+	sign  func(t *testing.T, o outgoing) []harness.Header
 }
 
 // makers are the libraries that sign, or our own signer where there is none, and
@@ -166,7 +168,7 @@ func (g *officialGateway) makers(s specimen, libraries []library) []maker {
 		}
 	}
 	if s.sign != nil {
-		list = append(list, maker{"documentation", takesAll, func(_ *testing.T, o outgoing) []Header { return s.sign(o) }})
+		list = append(list, maker{"documentation", takesAll, func(_ *testing.T, o outgoing) []harness.Header { return s.sign(o) }})
 	}
 	if g.listed[s.scheme] && s.name == s.scheme {
 		list = append(list, maker{"command", takesAll, s.signByCommand})
@@ -174,9 +176,9 @@ func (g *officialGateway) makers(s specimen, libraries []library) []maker {
 	return list
 }
 
-func (s specimen) signByCommand(t *testing.T, o outgoing) []Header {
+func (s specimen) signByCommand(t *testing.T, o outgoing) []harness.Header {
 	t.Helper()
-	args := []string{"sign", "--scheme", s.scheme, "--secret", o.key, "--at", Unix(o.at)}
+	args := []string{"sign", "--scheme", s.scheme, "--secret", o.key, "--at", harness.Unix(o.at)}
 	if s.id != "" {
 		args = append(args, "--id", o.id)
 	}
@@ -187,10 +189,10 @@ func (s specimen) signByCommand(t *testing.T, o outgoing) []Header {
 	if code != 0 {
 		t.Fatalf("exit status %d: %s", code, said)
 	}
-	var headers []Header
+	var headers []harness.Header
 	for line := range strings.Lines(said) {
 		if name, value, found := strings.Cut(strings.TrimRight(line, "\r\n"), ": "); found {
-			headers = append(headers, Header{name, value})
+			headers = append(headers, harness.Header{Name: name, Value: value})
 		}
 	}
 	return headers
@@ -205,7 +207,7 @@ func (g *officialGateway) try(t *testing.T, s specimen, m maker, index int, libr
 	libraries = slices.DeleteFunc(s.libraries(libraries), func(l library) bool {
 		return !l.Verifies || !l.takes(content{kind: kind})
 	})
-	sign := func(key string, at time.Time) Delivery {
+	sign := func(key string, at time.Time) harness.Delivery {
 		g.sent++
 		d := s.request(s.contentsAt(at)[index], fmt.Sprintf("/%s?n=%d", s.name, g.sent))
 		headers := m.sign(t, outgoing{key, d.Body, at, g.url(d), fmt.Sprintf("msg_e2e-%d", g.sent)})
@@ -244,7 +246,7 @@ func (g *officialGateway) try(t *testing.T, s specimen, m maker, index int, libr
 	}
 }
 
-func (g *officialGateway) accepts(t *testing.T, s specimen, d Delivery) {
+func (g *officialGateway) accepts(t *testing.T, s specimen, d harness.Delivery) {
 	t.Helper()
 	g.Send(t, d).Accepted(t)
 	got := g.app.With(d.Path)
@@ -263,4 +265,4 @@ func (g *officialGateway) accepts(t *testing.T, s specimen, d Delivery) {
 	}
 }
 
-func (g *officialGateway) url(d Delivery) string { return "http://" + g.Addr + d.Path }
+func (g *officialGateway) url(d harness.Delivery) string { return "http://" + g.Addr + d.Path }

@@ -6,13 +6,15 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
 // craneopsGateway is one craneops route in front of a new application.
-func craneopsGateway(t *testing.T, options ...string) (*Gateway, *Application) {
+func craneopsGateway(t *testing.T, options ...string) (*harness.Gateway, *harness.Application) {
 	t.Helper()
-	app := NewApplication(t)
-	return Start(t, OpenSite(Hook("/craneops", "craneops", app.Addr, options...)), Secrets()...), app
+	app := harness.NewApplication(t)
+	return harness.Start(t, harness.OpenSite(harness.Hook("/craneops", "craneops", app.Addr, options...)), harness.Secrets()...), app
 }
 
 // TestRefusedIsRetried: what the application did not take is forwarded again.
@@ -24,11 +26,11 @@ func TestRefusedIsRetried(t *testing.T) {
 		answer http.HandlerFunc
 		status int
 	}{
-		{"500", Status(http.StatusInternalServerError), http.StatusInternalServerError},
-		{"404", Status(http.StatusNotFound), http.StatusNotFound},
-		{"410", Status(http.StatusGone), http.StatusGone},
+		{"500", harness.Status(http.StatusInternalServerError), http.StatusInternalServerError},
+		{"404", harness.Status(http.StatusNotFound), http.StatusNotFound},
+		{"410", harness.Status(http.StatusGone), http.StatusGone},
 		{"302", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", http.StatusFound) }, http.StatusFound},
-		{"no answer", HangUp, http.StatusBadGateway},
+		{"no answer", harness.HangUp, http.StatusBadGateway},
 		{"500 after 103", func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(http.StatusEarlyHints)
 			w.WriteHeader(http.StatusInternalServerError)
@@ -36,14 +38,14 @@ func TestRefusedIsRetried(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			d := CraneOps(`{"refused":"` + c.name + `"}`)
+			d := harness.CraneOps(`{"refused":"` + c.name + `"}`)
 			for attempt := range 2 {
 				app.Answers(c.answer)
 				if a := g.Send(t, d); a.Status != c.status || a.Verdict() != "accepted" {
 					t.Errorf("attempt %d: answered %d %q, not %d", attempt, a.Status, a.Verdict(), c.status)
 				}
 			}
-			app.Answers(Status(http.StatusNoContent))
+			app.Answers(harness.Status(http.StatusNoContent))
 			g.Send(t, d).Is(t, http.StatusNoContent, "accepted", "")
 			g.Send(t, d).Duplicate(t)
 			if n := app.CountBody(d.Body); n != 3 {
@@ -63,8 +65,8 @@ func TestBrokenAnswer(t *testing.T) {
 		_ = http.NewResponseController(w).Flush()
 		panic(http.ErrAbortHandler)
 	})
-	d := CraneOps(`{}`)
-	if a, err := SendGo(t, g, d); err == nil {
+	d := harness.CraneOps(`{}`)
+	if a, err := harness.SendGo(t, g, d); err == nil {
 		t.Errorf("a broken answer came whole: %d %q", a.Status, a.Body)
 	}
 	g.Send(t, d).Duplicate(t)
@@ -78,17 +80,17 @@ func TestAtOnce(t *testing.T) {
 	release := make(chan struct{})
 	free := closing(release)
 	defer free()
-	app.Answers(Until(release, http.StatusAccepted))
+	app.Answers(harness.Until(release, http.StatusAccepted))
 
-	d := CraneOps(`{}`)
+	d := harness.CraneOps(`{}`)
 	type outcome struct {
-		Answer
+		harness.Answer
 		err error
 	}
 	outcomes := make(chan outcome)
 	for range 8 {
 		go func() {
-			a, err := SendGo(t, g, d)
+			a, err := harness.SendGo(t, g, d)
 			outcomes <- outcome{a, err}
 		}()
 	}
@@ -114,28 +116,28 @@ func TestAtOnce(t *testing.T) {
 // handled has to wait, too.
 func TestOccurrenceInFlight(t *testing.T) {
 	t.Parallel()
-	app := NewApplication(t)
-	g := Start(t, OpenSite(Hook("/mceasy", "mceasy", app.Addr)), Secrets()...)
+	app := harness.NewApplication(t)
+	g := harness.Start(t, harness.OpenSite(harness.Hook("/mceasy", "mceasy", app.Addr)), harness.Secrets()...)
 	release := make(chan struct{})
 	free := closing(release)
 	defer free()
-	app.Answers(Until(release, http.StatusOK))
+	app.Answers(harness.Until(release, http.StatusOK))
 
-	first, err := make(chan Answer, 1), make(chan error, 1)
+	first, err := make(chan harness.Answer, 1), make(chan error, 1)
 	go func() {
-		a, e := SendGo(t, g, McEasy(`{"n":1}`, time.Now(), "6", "48213"))
+		a, e := harness.SendGo(t, g, harness.McEasy(`{"n":1}`, time.Now(), "6", "48213"))
 		first <- a
 		err <- e
 	}()
 	app.AwaitArrivals(t, 1)
-	g.Send(t, McEasy(`{"n":2}`, time.Now(), "6", "48213")).Rejected(t, "in_flight")
+	g.Send(t, harness.McEasy(`{"n":2}`, time.Now(), "6", "48213")).Rejected(t, "in_flight")
 	free()
 	if a, e := <-first, <-err; e != nil {
 		t.Error(e)
 	} else {
 		a.Accepted(t)
 	}
-	g.Send(t, McEasy(`{"n":2}`, time.Now(), "6", "48213")).Rejected(t, "conflict")
+	g.Send(t, harness.McEasy(`{"n":2}`, time.Now(), "6", "48213")).Rejected(t, "conflict")
 	app.Saw(t, 1)
 }
 
@@ -170,7 +172,7 @@ func TestSenderHangsUp(t *testing.T) {
 		}
 	})
 
-	d := CraneOps(strings.Repeat("0123456789abcdef", 64<<10))
+	d := harness.CraneOps(strings.Repeat("0123456789abcdef", 64<<10))
 	w := g.Dial(t)
 	w.Write(t, d.Whole())
 	app.AwaitArrivals(t, 1)
@@ -180,7 +182,7 @@ func TestSenderHangsUp(t *testing.T) {
 		t.Error("the application's request ended with the sender")
 	}
 	app.Reads(func(*http.Request) {})
-	Poll(t, "the delivery to be recorded", func() bool { return g.Send(t, d).Verdict() == "duplicate" })
+	harness.Poll(t, "the delivery to be recorded", func() bool { return g.Send(t, d).Verdict() == "duplicate" })
 	app.Saw(t, 1)
 	if got := app.All(); len(got) != 1 {
 		t.Errorf("the application finished %d deliveries", len(got))
@@ -192,10 +194,10 @@ func TestSenderHangsUp(t *testing.T) {
 // TestNothingBehind: without a handler that answers, nothing was delivered.
 func TestNothingBehind(t *testing.T) {
 	t.Parallel()
-	site := strings.Replace(OpenSite(Route("/craneops", Verify("craneops", "CRANEOPS_SECRET"))), "respond 404", "", 1)
-	g := Start(t, site, Secrets()...)
+	site := strings.Replace(harness.OpenSite(harness.Route("/craneops", harness.Verify("craneops", "CRANEOPS_SECRET"))), "respond 404", "", 1)
+	g := harness.Start(t, site, harness.Secrets()...)
 	for range 2 {
-		g.Send(t, CraneOps(`{}`)).Is(t, http.StatusBadGateway, "accepted", "no_answer")
+		g.Send(t, harness.CraneOps(`{}`)).Is(t, http.StatusBadGateway, "accepted", "no_answer")
 	}
 }
 
@@ -203,16 +205,16 @@ func TestNothingBehind(t *testing.T) {
 // tried again. The retry has all the time it needs, which a busy machine may.
 func TestAnswerWithin(t *testing.T) {
 	t.Parallel()
-	app := NewApplication(t)
+	app := harness.NewApplication(t)
 	site := func(within string) string {
-		return OpenSite(Hook("/craneops", "craneops", app.Addr, "answer_within "+within, "retry_after 7s"))
+		return harness.OpenSite(harness.Hook("/craneops", "craneops", app.Addr, "answer_within "+within, "retry_after 7s"))
 	}
-	g := Start(t, site("2s"), Secrets()...)
+	g := harness.Start(t, site("2s"), harness.Secrets()...)
 	release := make(chan struct{})
 	free := closing(release)
 	defer free()
-	app.Answers(Until(release, http.StatusOK))
-	d := CraneOps(`{}`)
+	app.Answers(harness.Until(release, http.StatusOK))
+	d := harness.CraneOps(`{}`)
 	a := g.Send(t, d)
 	a.Is(t, http.StatusServiceUnavailable, "accepted", "no_answer")
 	if got := a.Header.Get("Retry-After"); got != "7" {
@@ -220,7 +222,7 @@ func TestAnswerWithin(t *testing.T) {
 	}
 	app.AwaitArrivals(t, 1)
 	free()
-	app.Answers(Status(http.StatusOK))
+	app.Answers(harness.Status(http.StatusOK))
 	g.MustReload(t, site("1m"))
 	g.SendAfterReload(t, d).Accepted(t)
 	g.SendAfterReload(t, d).Duplicate(t)
@@ -237,9 +239,9 @@ func TestLongAnswer(t *testing.T) {
 		time.Sleep(700 * time.Millisecond)
 		_, _ = io.WriteString(w, "but whole")
 	})
-	var a Answer
-	Poll(t, "an answer that begins in time", func() bool {
-		a = g.Send(t, CraneOps(`{}`))
+	var a harness.Answer
+	harness.Poll(t, "an answer that begins in time", func() bool {
+		a = g.Send(t, harness.CraneOps(`{}`))
 		return a.Reason() != "no_answer"
 	})
 	a.Accepted(t)

@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
 // prometheus is a running server that reads the gateway's metrics.
@@ -23,7 +25,7 @@ const monitoring = "../examples/monitoring"
 // second and with another target.
 func startPrometheus(t *testing.T, target string) *prometheus {
 	t.Helper()
-	Needs(t, "prometheus")
+	harness.Needs(t, "prometheus")
 	dir := t.TempDir()
 	config := replaced(t, contents(t, filepath.Join(monitoring, "prometheus.yml")), []string{
 		"scrape_interval: 15s", "scrape_interval: 1s",
@@ -50,8 +52,8 @@ func startPrometheus(t *testing.T, target string) *prometheus {
 // else may have taken the port.
 func launchPrometheus(t *testing.T, dir string) *prometheus {
 	t.Helper()
-	p := &prometheus{addr: "127.0.0.1:" + FreePort(t)}
-	log := new(LogBook)
+	p := &prometheus{addr: "127.0.0.1:" + harness.FreePort(t)}
+	log := new(harness.LogBook)
 	cmd := exec.Command("prometheus",
 		"--config.file="+filepath.Join(dir, "prometheus.yml"),
 		"--storage.tsdb.path="+filepath.Join(dir, "data"),
@@ -69,11 +71,11 @@ func launchPrometheus(t *testing.T, dir string) *prometheus {
 		_ = cmd.Process.Signal(syscall.SIGTERM)
 		<-exited
 		if t.Failed() {
-			t.Logf("Prometheus says:\n%s", LastLines(log.String()))
+			t.Logf("Prometheus says:\n%s", harness.LastLines(log.String()))
 		}
 	}
 	ready, gone := false, false
-	Poll(t, "Prometheus", func() bool {
+	harness.Poll(t, "Prometheus", func() bool {
 		select {
 		case <-exited:
 			gone = true
@@ -170,7 +172,7 @@ func (p *prometheus) awaitScrape(t *testing.T) {
 		return ""
 	}
 	before := count()
-	Poll(t, "a scrape", func() bool {
+	harness.Poll(t, "a scrape", func() bool {
 		now := count()
 		return now != "" && now != before
 	})

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
 // resetting is an upstream that reads the beginning of a request and resets the
@@ -62,9 +64,9 @@ func TestCaddyMixesBodies(t *testing.T) {
 				}
 			}))
 			t.Cleanup(app.Close)
-			g := Start(t, BareSite(
-				Route("/upload", "reverse_proxy "+resetting(t)+" {\nlb_retries 2\n"+how.options+"\n}"),
-				Route("/other", "reverse_proxy "+strings.TrimPrefix(app.URL, "http://")+" {\nrequest_buffers 8MiB\n}"),
+			g := harness.Start(t, harness.BareSite(
+				harness.Route("/upload", "reverse_proxy "+resetting(t)+" {\nlb_retries 2\n"+how.options+"\n}"),
+				harness.Route("/other", "reverse_proxy "+strings.TrimPrefix(app.URL, "http://")+" {\nrequest_buffers 8MiB\n}"),
 			), "E2E_LOG_LEVEL=INFO")
 			over := func() bool { return mixed.Load() > 0 || arrived.Load() >= enough || t.Context().Err() != nil }
 			var senders sync.WaitGroup
@@ -108,40 +110,40 @@ func TestCaddyMixesBodies(t *testing.T) {
 // in place.
 func TestRefusedProxies(t *testing.T) {
 	t.Parallel()
-	app := NewApplication(t)
-	good := Hook("/craneops", "craneops", app.Addr)
-	mixer := Route("/upload", "reverse_proxy 127.0.0.1:9 {\nlb_retries 2\nrequest_buffers 64KiB\n}")
+	app := harness.NewApplication(t)
+	good := harness.Hook("/craneops", "craneops", app.Addr)
+	mixer := harness.Route("/upload", "reverse_proxy 127.0.0.1:9 {\nlb_retries 2\nrequest_buffers 64KiB\n}")
 	refused := map[string]struct {
 		site   string
 		saying []string
 	}{
 		"cannot send again": {
-			OpenSite(Route("/craneops", Verify("craneops", "CRANEOPS_SECRET"), "php_fastcgi "+app.Addr+" {\nlb_retries 2\nlb_retry_match {\nmethod POST\n}\n}")),
+			harness.OpenSite(harness.Route("/craneops", harness.Verify("craneops", "CRANEOPS_SECRET"), "php_fastcgi "+app.Addr+" {\nlb_retries 2\nlb_retry_match {\nmethod POST\n}\n}")),
 			[]string{"the reverse_proxy to " + app.Addr, "/craneops*", "tries POST again", "take lb_retry_match out", "write request_buffers above max_body"},
 		},
 		"mixes deliveries": {
-			OpenSite(mixer, Route("/craneops", Verify("craneops", "CRANEOPS_SECRET"), "php_fastcgi "+app.Addr)),
+			harness.OpenSite(mixer, harness.Route("/craneops", harness.Verify("craneops", "CRANEOPS_SECRET"), "php_fastcgi "+app.Addr)),
 			[]string{"the reverse_proxy to 127.0.0.1:9", "/upload*", "the reverse_proxy to " + app.Addr, "/craneops*", "take request_buffers"},
 		},
 	}
 	for name, c := range refused {
 		t.Run("start "+name, func(t *testing.T) {
 			t.Parallel()
-			g := Launch(t, Binary(t), c.site, Secrets())
+			g := harness.Launch(t, harness.Binary(t), c.site, harness.Secrets())
 			if g.Ready(t) {
 				t.Fatal("it was loaded")
 			}
 			for _, part := range c.saying {
 				if !strings.Contains(g.Log.String(), part) {
-					t.Errorf("nothing says %q:\n%s", part, LastLines(g.Log.String()))
+					t.Errorf("nothing says %q:\n%s", part, harness.LastLines(g.Log.String()))
 				}
 			}
 		})
 	}
 	t.Run("reload", func(t *testing.T) {
 		t.Parallel()
-		g := Start(t, OpenSite(good), Secrets()...)
-		g.Send(t, CraneOps(`{}`)).Accepted(t)
+		g := harness.Start(t, harness.OpenSite(good), harness.Secrets()...)
+		g.Send(t, harness.CraneOps(`{}`)).Accepted(t)
 		for name, c := range refused {
 			said, err := g.Reload(t, c.site)
 			if err == nil {
@@ -152,15 +154,15 @@ func TestRefusedProxies(t *testing.T) {
 					t.Errorf("%s: %q\ndoes not say %q", name, said, part)
 				}
 			}
-			g.SendAfterReload(t, CraneOps(`{}`)).Duplicate(t)
-			g.Send(t, CraneOps(`{"after":"`+name+`"}`)).Accepted(t)
+			g.SendAfterReload(t, harness.CraneOps(`{}`)).Duplicate(t)
+			g.Send(t, harness.CraneOps(`{"after":"`+name+`"}`)).Accepted(t)
 		}
 		app.Saw(t, 1+len(refused))
 	})
 	t.Run("warning", func(t *testing.T) {
 		t.Parallel()
-		g := Start(t, OpenSite(mixer, good), Secrets()...)
-		g.Log.Await(t, "the warning", func(e Entry) bool {
+		g := harness.Start(t, harness.OpenSite(mixer, good), harness.Secrets()...)
+		g.Log.Await(t, "the warning", func(e harness.Entry) bool {
 			return strings.HasPrefix(e.Text("msg"), "a reverse_proxy with request_buffers and retries can send the bytes") &&
 				e.Text("level") == "warn" && strings.Contains(e.Text("proxy"), "/upload*") && strings.HasPrefix(e.Text("caddy"), "v2.")
 		})

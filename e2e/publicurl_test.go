@@ -6,6 +6,8 @@ import (
 	"encoding/base64"
 	"net/http"
 	"testing"
+
+	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
 const (
@@ -14,12 +16,12 @@ const (
 )
 
 // squareFor signs a notification for a URL as Square does.
-func squareFor(url, path string) Delivery {
+func squareFor(url, path string) harness.Delivery {
 	mac := hmac.New(sha256.New, []byte(squareSecret))
 	mac.Write([]byte(url + squareBody))
-	return Delivery{Method: http.MethodPost, Path: path, Body: []byte(squareBody), Headers: []Header{
-		{"Content-Type", "application/json"},
-		{"x-square-hmacsha256-signature", base64.StdEncoding.EncodeToString(mac.Sum(nil))},
+	return harness.Delivery{Method: http.MethodPost, Path: path, Body: []byte(squareBody), Headers: []harness.Header{
+		{Name: "Content-Type", Value: "application/json"},
+		{Name: "x-square-hmacsha256-signature", Value: base64.StdEncoding.EncodeToString(mac.Sum(nil))},
 	}}
 }
 
@@ -27,12 +29,12 @@ func squareFor(url, path string) Delivery {
 // another name, as far as a sender can tell, and takes a prefix away.
 func TestPublicURL(t *testing.T) {
 	t.Parallel()
-	app := NewApplication(t)
-	g := Start(t, OpenSite(
-		Route("/behind", "uri strip_prefix /behind", Verify("square", "SQUARE_SECRET", "provider behind", "public_url https://hooks.example.com/in"), "reverse_proxy "+app.Addr),
-		Route("/direct", "rewrite /elsewhere?x=1", Verify("square", "SQUARE_SECRET", "provider direct"), "reverse_proxy "+app.Addr),
+	app := harness.NewApplication(t)
+	g := harness.Start(t, harness.OpenSite(
+		harness.Route("/behind", "uri strip_prefix /behind", harness.Verify("square", "SQUARE_SECRET", "provider behind", "public_url https://hooks.example.com/in"), "reverse_proxy "+app.Addr),
+		harness.Route("/direct", "rewrite /elsewhere?x=1", harness.Verify("square", "SQUARE_SECRET", "provider direct"), "reverse_proxy "+app.Addr),
 	), "SQUARE_SECRET="+squareSecret)
-	proxy := Start(t, "handle_path /in/* {\n\treverse_proxy "+g.Addr+" {\n\t\theader_up Host inside\n\t}\n}")
+	proxy := harness.Start(t, "handle_path /in/* {\n\treverse_proxy "+g.Addr+" {\n\t\theader_up Host inside\n\t}\n}")
 
 	const uri = "/behind/square?a=%20b&c"
 	public := "https://hooks.example.com/in" + uri
@@ -61,18 +63,18 @@ func TestPublicURL(t *testing.T) {
 // TestURLOverHTTP2: its :authority is the host.
 func TestURLOverHTTP2(t *testing.T) {
 	t.Parallel()
-	app := NewApplication(t)
-	g := Start(t, OpenSite(Route("/square", Verify("square", "SQUARE_SECRET"), "reverse_proxy "+app.Addr)),
+	app := harness.NewApplication(t)
+	g := harness.Start(t, harness.OpenSite(harness.Route("/square", harness.Verify("square", "SQUARE_SECRET"), "reverse_proxy "+app.Addr)),
 		"SQUARE_SECRET="+squareSecret, "E2E_PROTOCOLS=h1 h2c")
 	const uri = "/square?a=%20b&c"
 	for _, c := range []struct {
 		url  string
-		want func(*testing.T, Answer)
+		want func(*testing.T, harness.Answer)
 	}{
-		{"https://" + g.Addr + uri, func(t *testing.T, a Answer) { a.Rejected(t, "signature_mismatch") }},
+		{"https://" + g.Addr + uri, func(t *testing.T, a harness.Answer) { a.Rejected(t, "signature_mismatch") }},
 		{"http://" + g.Addr + uri, accepted},
 	} {
-		a, err := SendH2C(t, g, squareFor(c.url, uri))
+		a, err := harness.SendH2C(t, g, squareFor(c.url, uri))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -8,14 +8,16 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
 // startReceiver starts the application for Node that takes what the official
 // Standard Webhooks library accepts, and gives its address.
 func startReceiver(t *testing.T, secret string) string {
 	t.Helper()
-	Needs(t, "node")
-	Needs(t, "npm")
+	harness.Needs(t, "node")
+	harness.Needs(t, "npm")
 	if err := installedOfficial(); err != nil {
 		t.Fatal(err)
 	}

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
 // redisPassword is a canary too: the gateways get it in their environment.
@@ -31,14 +33,14 @@ type redisServer struct {
 // arguments say so.
 func startRedis(t *testing.T, args ...string) *redisServer {
 	t.Helper()
-	return startRedisAt(t, FreePort(t), t.TempDir(), append([]string{
+	return startRedisAt(t, harness.FreePort(t), t.TempDir(), append([]string{
 		"--bind", "127.0.0.1", "--save", "", "--requirepass", redisPassword, "--masterauth", redisPassword,
 	}, args...)...)
 }
 
 func startRedisAt(t *testing.T, port, dir string, args ...string) *redisServer {
 	t.Helper()
-	Needs(t, "redis-server")
+	harness.Needs(t, "redis-server")
 	s := &redisServer{port: port, dir: dir, args: append(args, "--port", port, "--dir", dir)}
 	s.start(t)
 	return s
@@ -60,7 +62,7 @@ func (s *redisServer) addUser(t *testing.T, more ...string) string {
 
 // redisEnv are the variables with which a gateway finds its Redis.
 func redisEnv(url string) []string {
-	return append(Secrets(), "REDIS_URL_SECRET="+url, "REDIS_PASSWORD_SECRET="+redisPassword, "E2E_LOG_LEVEL=INFO")
+	return append(harness.Secrets(), "REDIS_URL_SECRET="+url, "REDIS_PASSWORD_SECRET="+redisPassword, "E2E_LOG_LEVEL=INFO")
 }
 
 // start starts it, again after a kill, and waits until it answers.
@@ -85,7 +87,7 @@ func (s *redisServer) start(t *testing.T) {
 		_ = cmd.Process.Kill()
 		<-exited
 	})
-	Poll(t, "redis-server", func() bool {
+	harness.Poll(t, "redis-server", func() bool {
 		select {
 		case <-exited:
 			t.Fatalf("redis-server does not start:\n%s", contents(t, log.Name()))
@@ -108,12 +110,12 @@ func (s *redisServer) kill(t *testing.T) {
 // ask sends a command on a connection of its own. An array is given with its
 // elements one a line.
 func (s *redisServer) ask(words ...string) (string, error) {
-	conn, err := net.DialTimeout("tcp", s.addr(), Patience)
+	conn, err := net.DialTimeout("tcp", s.addr(), harness.Patience)
 	if err != nil {
 		return "", err
 	}
 	defer conn.Close()
-	if err := conn.SetDeadline(time.Now().Add(Patience)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(harness.Patience)); err != nil {
 		return "", err
 	}
 	in := bufio.NewReader(conn)

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
 // clientsOf are the connections that gateways have to a Redis.
@@ -25,7 +27,7 @@ func startCluster(t *testing.T) (nodes []*redisServer, replica *redisServer) {
 	t.Helper()
 	const slots, count = 16384, 3
 	for n := range count + 1 {
-		s := startRedis(t, "--cluster-enabled", "yes", "--cluster-node-timeout", "1000", "--cluster-port", FreePort(t))
+		s := startRedis(t, "--cluster-enabled", "yes", "--cluster-node-timeout", "1000", "--cluster-port", harness.FreePort(t))
 		nodes = append(nodes, s)
 		s.mustAsk(t, "CLUSTER", "SET-CONFIG-EPOCH", strconv.Itoa(n+1))
 		if n < count {
@@ -38,16 +40,16 @@ func startCluster(t *testing.T) (nodes []*redisServer, replica *redisServer) {
 	}
 	nodes, replica = nodes[:count], nodes[count]
 	id := nodes[0].mustAsk(t, "CLUSTER", "MYID")
-	Poll(t, "the replica to know its node", func() bool {
+	harness.Poll(t, "the replica to know its node", func() bool {
 		_, err := replica.ask("CLUSTER", "REPLICATE", id)
 		return err == nil
 	})
 	for _, s := range append([]*redisServer{replica}, nodes...) {
-		Poll(t, "the cluster", func() bool {
+		harness.Poll(t, "the cluster", func() bool {
 			return strings.Contains(s.mustAsk(t, "CLUSTER", "INFO"), "cluster_state:ok")
 		})
 	}
-	Poll(t, "the replica to be in step", func() bool {
+	harness.Poll(t, "the replica to be in step", func() bool {
 		return strings.Contains(replica.mustAsk(t, "INFO", "replication"), "master_link_status:up")
 	})
 	return nodes, replica
@@ -64,7 +66,7 @@ func clusterPort(s *redisServer) string {
 
 // TestRedisCluster kills one node of three under load; its replica takes over.
 func TestRedisCluster(t *testing.T) {
-	app := NewApplication(t)
+	app := harness.NewApplication(t)
 	nodes, replica := startCluster(t)
 	var user string
 	for _, s := range append(nodes, replica) {
@@ -98,10 +100,10 @@ func checkFailover(t *testing.T, tr *traffic, nodes ...*redisServer) {
 // TestRedisSentinel kills the master under load; three Sentinels make its
 // replica the new one.
 func TestRedisSentinel(t *testing.T) {
-	app := NewApplication(t)
+	app := harness.NewApplication(t)
 	master := startRedis(t)
 	replica := startRedis(t, "--replicaof", "127.0.0.1 "+master.port)
-	Poll(t, "the replica to be in step", func() bool {
+	harness.Poll(t, "the replica to be in step", func() bool {
 		return strings.Contains(replica.mustAsk(t, "INFO", "replication"), "master_link_status:up")
 	})
 	var sentinels []*redisServer
@@ -109,7 +111,7 @@ func TestRedisSentinel(t *testing.T) {
 		sentinels = append(sentinels, startSentinel(t, master))
 	}
 	for _, s := range sentinels {
-		Poll(t, "the sentinels to know each other", func() bool {
+		harness.Poll(t, "the sentinels to know each other", func() bool {
 			said := s.mustAsk(t, "SENTINEL", "MASTER", "main")
 			return strings.Contains(said, "num-other-sentinels\n2") && strings.Contains(said, "num-slaves\n1")
 		})
@@ -139,5 +141,5 @@ func startSentinel(t *testing.T, master *redisServer) *redisServer {
 	if err := os.WriteFile(config, []byte(strings.Join(lines, "\n")), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return startRedisAt(t, FreePort(t), dir, config, "--sentinel")
+	return startRedisAt(t, harness.FreePort(t), dir, config, "--sentinel")
 }

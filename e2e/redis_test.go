@@ -5,18 +5,20 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
 // redisSite is a gateway's site with its history in Redis.
-func redisSite(app *Application, options string) string {
-	return OpenSite(Hook("/craneops", "craneops", app.Addr, "provider craneops", "replay redis {env.REDIS_URL_SECRET} {\n"+options+"\n}"))
+func redisSite(app *harness.Application, options string) string {
+	return harness.OpenSite(harness.Hook("/craneops", "craneops", app.Addr, "provider craneops", "replay redis {env.REDIS_URL_SECRET} {\n"+options+"\n}"))
 }
 
 // twoGateways share a Redis.
-func twoGateways(t *testing.T, app *Application, url, options string) []*Gateway {
+func twoGateways(t *testing.T, app *harness.Application, url, options string) []*harness.Gateway {
 	t.Helper()
 	site := redisSite(app, options)
-	return []*Gateway{Start(t, site, redisEnv(url)...), Start(t, site, redisEnv(url)...)}
+	return []*harness.Gateway{harness.Start(t, site, redisEnv(url)...), harness.Start(t, site, redisEnv(url)...)}
 }
 
 // busy is for a machine on which everything takes its time: what is tested is
@@ -27,13 +29,13 @@ const busy = "timeout 2s"
 // time, and to the application once.
 func TestRedisOnce(t *testing.T) {
 	const total = 10_000
-	app := NewApplication(t)
+	app := harness.NewApplication(t)
 	gateways := twoGateways(t, app, startRedis(t).url(), busy)
 	tr := newTraffic(app, total, gateways...)
 	var accepted, inFlight, duplicates, other atomic.Int64
 	began := time.Now()
 	tr.each(func(n int) {
-		answers := make(chan Answer, len(gateways))
+		answers := make(chan harness.Answer, len(gateways))
 		for _, g := range gateways {
 			go func() {
 				a, err := tr.post(t, g, tr.delivery(n))
@@ -76,7 +78,7 @@ func TestRedisOnce(t *testing.T) {
 // process loses nothing that it has answered; a machine without power would
 // lose up to a second.
 func TestRedisKilled(t *testing.T) {
-	app := NewApplication(t)
+	app := harness.NewApplication(t)
 	server := startRedis(t, "--appendonly", "yes")
 	tr := newTraffic(app, 4000, twoGateways(t, app, server.url(), busy)...)
 	tr.run(t, func() {
@@ -93,7 +95,7 @@ func TestRedisKilled(t *testing.T) {
 // TestRedisKilledWithoutFile is a Redis that starts again with nothing. What it
 // knew is gone, and no delivery is lost for that.
 func TestRedisKilledWithoutFile(t *testing.T) {
-	app := NewApplication(t)
+	app := harness.NewApplication(t)
 	server := startRedis(t)
 	tr := newTraffic(app, 2000, twoGateways(t, app, server.url(), busy)...)
 	tr.run(t, func() {
@@ -109,56 +111,56 @@ func TestRedisKilledWithoutFile(t *testing.T) {
 // TestRedisAway: what a sender reads while Redis is away, and that nothing needs
 // a restart.
 func TestRedisAway(t *testing.T) {
-	app := NewApplication(t)
+	app := harness.NewApplication(t)
 	server := startRedis(t)
-	refuse := Start(t, redisSite(app, busy), redisEnv(server.url())...)
-	forward := Start(t, redisSite(app, busy+"\non_error forward\nprefix other:"), redisEnv(server.url())...)
-	refuse.Send(t, CraneOps("1")).Accepted(t)
-	forward.Send(t, CraneOps("1")).Accepted(t)
+	refuse := harness.Start(t, redisSite(app, busy), redisEnv(server.url())...)
+	forward := harness.Start(t, redisSite(app, busy+"\non_error forward\nprefix other:"), redisEnv(server.url())...)
+	refuse.Send(t, harness.CraneOps("1")).Accepted(t)
+	forward.Send(t, harness.CraneOps("1")).Accepted(t)
 	server.kill(t)
-	refuse.Send(t, CraneOps("2")).Rejected(t, "store_unavailable")
-	forward.Send(t, CraneOps("1")).Accepted(t)
-	forward.Log.Await(t, "on_error forward", func(e Entry) bool { return e["deliveries"] == 1.0 })
+	refuse.Send(t, harness.CraneOps("2")).Rejected(t, "store_unavailable")
+	forward.Send(t, harness.CraneOps("1")).Accepted(t)
+	forward.Log.Await(t, "on_error forward", func(e harness.Entry) bool { return e["deliveries"] == 1.0 })
 
 	// A gateway that starts while Redis is away.
-	late := Start(t, redisSite(app, busy), redisEnv(server.url())...)
-	late.Log.Await(t, "the reason", func(e Entry) bool { return e["attempts"] == 1.0 })
-	late.Send(t, CraneOps("2")).Rejected(t, "store_unavailable")
+	late := harness.Start(t, redisSite(app, busy), redisEnv(server.url())...)
+	late.Log.Await(t, "the reason", func(e harness.Entry) bool { return e["attempts"] == 1.0 })
+	late.Send(t, harness.CraneOps("2")).Rejected(t, "store_unavailable")
 	server.start(t)
-	for _, g := range []*Gateway{refuse, forward, late} {
-		Poll(t, "Redis to be back", func() bool {
-			return g.Send(t, CraneOps("3")).Status == http.StatusOK
+	for _, g := range []*harness.Gateway{refuse, forward, late} {
+		harness.Poll(t, "Redis to be back", func() bool {
+			return g.Send(t, harness.CraneOps("3")).Status == http.StatusOK
 		})
-		g.Send(t, CraneOps("3")).Duplicate(t)
+		g.Send(t, harness.CraneOps("3")).Duplicate(t)
 	}
 }
 
 // TestRedisReload: a reload keeps what is in flight, and one that fails changes
 // nothing.
 func TestRedisReload(t *testing.T) {
-	app := NewApplication(t)
+	app := harness.NewApplication(t)
 	server := startRedis(t)
 	site := redisSite(app, busy)
-	g := Start(t, site, redisEnv(server.url())...)
+	g := harness.Start(t, site, redisEnv(server.url())...)
 	release := make(chan struct{})
 	free := closing(release)
 	defer free()
-	app.Answers(Until(release, http.StatusOK))
-	first := make(chan Answer, 1)
-	go func() { first <- g.Send(t, CraneOps("1")) }()
+	app.Answers(harness.Until(release, http.StatusOK))
+	first := make(chan harness.Answer, 1)
+	go func() { first <- g.Send(t, harness.CraneOps("1")) }()
 	app.AwaitArrivals(t, 1)
 	g.MustReload(t, changed(redisSite(app, busy+"\nlease 1m"), "second"))
-	g.SendAfterReload(t, CraneOps("1")).Rejected(t, "in_flight")
+	g.SendAfterReload(t, harness.CraneOps("1")).Rejected(t, "in_flight")
 	if _, err := g.Reload(t, changed(site, "bad")+"\nverify_webhook nobody x"); err == nil {
 		t.Error("the reload succeeded")
 	}
-	g.SendAfterReload(t, CraneOps("1")).Rejected(t, "in_flight")
+	g.SendAfterReload(t, harness.CraneOps("1")).Rejected(t, "in_flight")
 	free()
 	a := <-first
 	a.Accepted(t)
-	g.SendAfterReload(t, CraneOps("1")).Duplicate(t)
+	g.SendAfterReload(t, harness.CraneOps("1")).Duplicate(t)
 	app.Saw(t, 1)
-	Poll(t, "the connections of the old configurations to end", func() bool {
+	harness.Poll(t, "the connections of the old configurations to end", func() bool {
 		return len(clientsOf(t, server)) <= 2
 	})
 }
@@ -166,25 +168,25 @@ func TestRedisReload(t *testing.T) {
 // TestRedisForget: an operator has one event delivered again, through whichever
 // gateway.
 func TestRedisForget(t *testing.T) {
-	app := NewApplication(t)
+	app := harness.NewApplication(t)
 	gateways := twoGateways(t, app, startRedis(t).url(), busy)
 	forget := func(id string) int {
 		_, code := webhook(t, "", "forget", "--provider", "craneops", "--id", id, "--address", gateways[1].Admin)
 		return code
 	}
-	gateways[0].Send(t, CraneOps("1")).Accepted(t)
+	gateways[0].Send(t, harness.CraneOps("1")).Accepted(t)
 	id := app.All()[0].Header.Get("Webhook-Id")
 	if first, second := forget(id), forget(id); first != 0 || second != 1 {
 		t.Errorf("exit statuses %d and %d", first, second)
 	}
-	gateways[1].Send(t, CraneOps("1")).Accepted(t)
-	gateways[0].Send(t, CraneOps("1")).Duplicate(t)
+	gateways[1].Send(t, harness.CraneOps("1")).Accepted(t)
+	gateways[0].Send(t, harness.CraneOps("1")).Duplicate(t)
 
 	release := make(chan struct{})
-	app.Answers(Until(release, http.StatusOK))
-	first := make(chan Answer, 1)
-	go func() { first <- gateways[0].Send(t, CraneOps("2")) }()
-	Await(t, &app.Notice, "the third delivery", func() bool { return len(app.All()) == 3 })
+	app.Answers(harness.Until(release, http.StatusOK))
+	first := make(chan harness.Answer, 1)
+	go func() { first <- gateways[0].Send(t, harness.CraneOps("2")) }()
+	harness.Await(t, &app.Notice, "the third delivery", func() bool { return len(app.All()) == 3 })
 	if code := forget(app.All()[2].Header.Get("Webhook-Id")); code != 1 {
 		t.Errorf("exit status %d for what is being handled", code)
 	}
@@ -197,19 +199,19 @@ func TestRedisForget(t *testing.T) {
 // for the lease, and is then forwarded by the other one.
 func TestRedisGatewayKilled(t *testing.T) {
 	const lease = 8 * time.Second
-	app := NewApplication(t)
+	app := harness.NewApplication(t)
 	gateways := twoGateways(t, app, startRedis(t).url(), "lease 8s\n"+busy)
 	release := make(chan struct{})
 	free := closing(release)
 	defer free()
-	app.Answers(Until(release, http.StatusOK))
+	app.Answers(harness.Until(release, http.StatusOK))
 	cut := make(chan error, 1)
 	go func() {
-		_, err := SendGo(t, gateways[0], CraneOps("1"))
+		_, err := harness.SendGo(t, gateways[0], harness.CraneOps("1"))
 		cut <- err
 	}()
 	app.AwaitArrivals(t, 1)
-	gateways[1].Send(t, CraneOps("1")).Rejected(t, "in_flight")
+	gateways[1].Send(t, harness.CraneOps("1")).Rejected(t, "in_flight")
 	if err := gateways[0].Cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
@@ -217,10 +219,10 @@ func TestRedisGatewayKilled(t *testing.T) {
 		t.Error("the sender has an answer")
 	}
 	killed := time.Now()
-	app.Answers(Status(http.StatusOK))
-	Poll(t, "the lease to end", func() bool { return gateways[1].Send(t, CraneOps("1")).Status == http.StatusOK })
+	app.Answers(harness.Status(http.StatusOK))
+	harness.Poll(t, "the lease to end", func() bool { return gateways[1].Send(t, harness.CraneOps("1")).Status == http.StatusOK })
 	waited := time.Since(killed)
-	gateways[1].Send(t, CraneOps("1")).Duplicate(t)
+	gateways[1].Send(t, harness.CraneOps("1")).Duplicate(t)
 	app.Saw(t, 2)
 	t.Logf("lost 0, doubled 1: it was in flight when its gateway was killed, and was free again after %v (lease %v)", waited.Round(time.Millisecond), lease)
 }
@@ -228,24 +230,24 @@ func TestRedisGatewayKilled(t *testing.T) {
 // TestRedisSlowHandler: a handler that takes two leases keeps its event.
 func TestRedisSlowHandler(t *testing.T) {
 	const lease = 8 * time.Second
-	app := NewApplication(t)
+	app := harness.NewApplication(t)
 	gateways := twoGateways(t, app, startRedis(t).url(), "lease 8s\n"+busy)
 	release := make(chan struct{})
 	free := closing(release)
 	defer free()
-	app.Answers(Until(release, http.StatusOK))
-	first := make(chan Answer, 1)
-	go func() { first <- gateways[0].Send(t, CraneOps("1")) }()
+	app.Answers(harness.Until(release, http.StatusOK))
+	first := make(chan harness.Answer, 1)
+	go func() { first <- gateways[0].Send(t, harness.CraneOps("1")) }()
 	app.AwaitArrivals(t, 1)
 	waited := 0
 	for began := time.Now(); time.Since(began) < 2*lease; time.Sleep(50 * time.Millisecond) {
-		gateways[1].Send(t, CraneOps("1")).Rejected(t, "in_flight")
+		gateways[1].Send(t, harness.CraneOps("1")).Rejected(t, "in_flight")
 		waited++
 	}
 	free()
 	a := <-first
 	a.Accepted(t)
-	gateways[1].Send(t, CraneOps("1")).Duplicate(t)
+	gateways[1].Send(t, harness.CraneOps("1")).Duplicate(t)
 	app.Saw(t, 1)
 	t.Logf("a handler of %v under a lease of %v: lost 0, doubled 0; the other gateway told its sender to wait %d times", 2*lease, lease, waited)
 }
@@ -258,13 +260,13 @@ func TestRedisSlowHandler(t *testing.T) {
 // Sender, gateway, application and Redis share the processors.
 func TestRedisThroughput(t *testing.T) {
 	const total, rounds = 5000, 3
-	app := NewApplication(t)
+	app := harness.NewApplication(t)
 	server := startRedis(t)
-	site := OpenSite(
-		Hook("/memory", "craneops", app.Addr, "provider memory"),
-		Hook("/redis", "craneops", app.Addr, "provider redis", "replay redis {env.REDIS_URL_SECRET} {\n"+busy+"\n}"),
+	site := harness.OpenSite(
+		harness.Hook("/memory", "craneops", app.Addr, "provider memory"),
+		harness.Hook("/redis", "craneops", app.Addr, "provider redis", "replay redis {env.REDIS_URL_SECRET} {\n"+busy+"\n}"),
 	)
-	g := Start(t, site, redisEnv(server.url())...)
+	g := harness.Start(t, site, redisEnv(server.url())...)
 	took := map[string]time.Duration{}
 	for round := range rounds + 1 {
 		for _, store := range []string{"memory", "redis"} {

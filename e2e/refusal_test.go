@@ -7,17 +7,19 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
 // allProviders is one route for each of the four.
-func allProviders(t *testing.T, options ...string) (*Gateway, *Application) {
+func allProviders(t *testing.T, options ...string) (*harness.Gateway, *harness.Application) {
 	t.Helper()
-	app := NewApplication(t)
+	app := harness.NewApplication(t)
 	var routes []string
-	for _, p := range Providers() {
-		routes = append(routes, Hook("/"+p.Name, p.Name, app.Addr, options...))
+	for _, p := range harness.Providers() {
+		routes = append(routes, harness.Hook("/"+p.Name, p.Name, app.Addr, options...))
 	}
-	return Start(t, OpenSite(routes...), Secrets()...), app
+	return harness.Start(t, harness.OpenSite(routes...), harness.Secrets()...), app
 }
 
 // TestHostileHeaders sends what a provider would not, and nothing of it gets
@@ -25,12 +27,12 @@ func allProviders(t *testing.T, options ...string) (*Gateway, *Application) {
 func TestHostileHeaders(t *testing.T) {
 	t.Parallel()
 	g, app := allProviders(t, "replay off")
-	for _, p := range Providers() {
+	for _, p := range harness.Providers() {
 		d := p.Deliver(`{"hostile":"headers"}`)
 		signature := d.Get(p.Signature)
 		cases := []struct {
 			name   string
-			sent   Delivery
+			sent   harness.Delivery
 			reason string
 		}{
 			{"repeated", d.Plus(p.Signature, signature), "malformed_signature"},
@@ -49,7 +51,7 @@ func TestHostileHeaders(t *testing.T) {
 		for _, name := range p.Signed {
 			cases = append(cases, []struct {
 				name   string
-				sent   Delivery
+				sent   harness.Delivery
 				reason string
 			}{
 				{name + " repeated", d.Plus(name, d.Get(name)), "malformed_signed_header"},
@@ -64,17 +66,17 @@ func TestHostileHeaders(t *testing.T) {
 		}
 		t.Run(p.Name+"/untouched", func(t *testing.T) { g.Exchange(t, d.Whole()).Accepted(t) })
 	}
-	app.Saw(t, len(Providers()))
+	app.Saw(t, len(harness.Providers()))
 }
 
 // TestMethods: only the methods that are configured, and the answer names them.
 func TestMethods(t *testing.T) {
 	t.Parallel()
-	app := NewApplication(t)
-	g := Start(t, OpenSite(
-		Hook("/craneops", "craneops", app.Addr),
-		Hook("/both", "craneops", app.Addr, "provider both", "methods POST PUT"),
-	), Secrets()...)
+	app := harness.NewApplication(t)
+	g := harness.Start(t, harness.OpenSite(
+		harness.Hook("/craneops", "craneops", app.Addr),
+		harness.Hook("/both", "craneops", app.Addr, "provider both", "methods POST PUT"),
+	), harness.Secrets()...)
 	cases := []struct{ method, path, allow string }{
 		{http.MethodGet, "/craneops", "POST"},
 		{http.MethodPut, "/craneops", "POST"},
@@ -84,7 +86,7 @@ func TestMethods(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.method+c.path, func(t *testing.T) {
-			a := g.Exchange(t, CraneOps(`{}`).To(c.path).By(c.method).Whole())
+			a := g.Exchange(t, harness.CraneOps(`{}`).To(c.path).By(c.method).Whole())
 			a.Rejected(t, "method_not_allowed")
 			if got := a.Header.Get("Allow"); got != c.allow {
 				t.Errorf("Allow is %q, not %q", got, c.allow)
@@ -92,26 +94,26 @@ func TestMethods(t *testing.T) {
 		})
 	}
 	app.Saw(t, 0)
-	g.Send(t, CraneOps(`{}`).To("/both").By(http.MethodPut)).Accepted(t)
+	g.Send(t, harness.CraneOps(`{}`).To("/both").By(http.MethodPut)).Accepted(t)
 	app.Saw(t, 1)
 }
 
 // TestSilentRefusals: by default a sender learns nothing from a 401.
 func TestSilentRefusals(t *testing.T) {
 	t.Parallel()
-	app := NewApplication(t)
-	g := Start(t, BareSite(Hook("/cryptr", "cryptr", app.Addr), Hook("/craneops", "craneops", app.Addr), "respond 404"), Secrets()...)
-	good := Cryptr(`{}`, time.Now())
-	crane := CraneOps(`{}`)
-	refused := map[string]Delivery{
+	app := harness.NewApplication(t)
+	g := harness.Start(t, harness.BareSite(harness.Hook("/cryptr", "cryptr", app.Addr), harness.Hook("/craneops", "craneops", app.Addr), "respond 404"), harness.Secrets()...)
+	good := harness.Cryptr(`{}`, time.Now())
+	crane := harness.CraneOps(`{}`)
+	refused := map[string]harness.Delivery{
 		"missing":      good.Without("Cryptr-Signature"),
 		"malformed":    good.With("Cryptr-Signature", "t=1"),
 		"mismatch":     good.Saying([]byte("{ }")),
-		"stale":        Cryptr(`{}`, time.Now().Add(-time.Hour)),
-		"future":       Cryptr(`{}`, time.Now().Add(time.Hour)),
+		"stale":        harness.Cryptr(`{}`, time.Now().Add(-time.Hour)),
+		"future":       harness.Cryptr(`{}`, time.Now().Add(time.Hour)),
 		"other scheme": crane.With("X-CraneOps-Signature", strings.Repeat("0", 64)),
 	}
-	var answers []Answer
+	var answers []harness.Answer
 	for _, name := range slices.Sorted(maps.Keys(refused)) {
 		t.Run(name, func(t *testing.T) {
 			a := g.Send(t, refused[name])
@@ -142,10 +144,10 @@ func TestNoSecretIsLogged(t *testing.T) {
 	t.Parallel()
 	g, app := craneopsGateway(t)
 	body := `{"payload":"canary-of-the-payload"}`
-	forged := CraneOps(body).With("X-CraneOps-Signature", strings.Repeat("0", 64))
+	forged := harness.CraneOps(body).With("X-CraneOps-Signature", strings.Repeat("0", 64))
 	g.Send(t, forged).Rejected(t, "signature_mismatch")
-	g.Log.Await(t, "the refusal", func(e Entry) bool { return e.Text("e2e_reason") == "signature_mismatch" })
-	for _, secret := range []string{HexMAC(CraneOpsSecret, body), "canary-of-the-payload"} {
+	g.Log.Await(t, "the refusal", func(e harness.Entry) bool { return e.Text("e2e_reason") == "signature_mismatch" })
+	for _, secret := range []string{harness.HexMAC(harness.CraneOpsSecret, body), "canary-of-the-payload"} {
 		if strings.Contains(g.Log.String(), secret) {
 			t.Errorf("the log holds %s", secret)
 		}
@@ -156,9 +158,9 @@ func TestNoSecretIsLogged(t *testing.T) {
 // TestLogs: what an operator finds of a delivery.
 func TestLogs(t *testing.T) {
 	t.Parallel()
-	app := NewApplication(t)
-	g := Start(t, OpenSite(Hook("/cryptr", "cryptr", app.Addr, "provider tenants")), Secrets()...)
-	fresh, old := Cryptr(`{}`, time.Now()), Cryptr(`{}`, time.Now().Add(-time.Hour))
+	app := harness.NewApplication(t)
+	g := harness.Start(t, harness.OpenSite(harness.Hook("/cryptr", "cryptr", app.Addr, "provider tenants")), harness.Secrets()...)
+	fresh, old := harness.Cryptr(`{}`, time.Now()), harness.Cryptr(`{}`, time.Now().Add(-time.Hour))
 	g.Send(t, fresh).Accepted(t)
 	g.Send(t, fresh).Duplicate(t)
 	g.Send(t, old).Rejected(t, "stale")
@@ -171,12 +173,12 @@ func TestLogs(t *testing.T) {
 		{"rejected", "signature_mismatch", ""},
 	}
 	for _, c := range cases {
-		g.Log.Await(t, c.verdict+" "+c.reason, func(e Entry) bool {
+		g.Log.Await(t, c.verdict+" "+c.reason, func(e harness.Entry) bool {
 			return e.Text("msg") == "handled request" && e.Text("webhook_provider") == "tenants" &&
 				e.Text("webhook_verdict") == c.verdict && e.Text("webhook_reason") == c.reason && e.Text("webhook_id") == c.id
 		})
 	}
-	g.Log.Await(t, "the age of what is authentic and old", func(e Entry) bool {
+	g.Log.Await(t, "the age of what is authentic and old", func(e harness.Entry) bool {
 		_, aged := e["age"]
 		return aged && e.Text("reason") == "stale"
 	})
@@ -185,23 +187,23 @@ func TestLogs(t *testing.T) {
 // TestWindow: the signed time against the clock.
 func TestWindow(t *testing.T) {
 	t.Parallel()
-	app := NewApplication(t)
-	g := Start(t, OpenSite(
-		Hook("/default", "cryptr", app.Addr, "provider default", "replay off"),
-		Hook("/wide", "mceasy", app.Addr, "provider wide", "tolerance 4h 1m", "replay off"),
-		Hook("/any", "mceasy", app.Addr, "provider any", "tolerance off", "replay off"),
-		Hook("/body", "easytools", app.Addr, "provider body", "tolerance 24h", "replay off"),
-	), Secrets()...)
+	app := harness.NewApplication(t)
+	g := harness.Start(t, harness.OpenSite(
+		harness.Hook("/default", "cryptr", app.Addr, "provider default", "replay off"),
+		harness.Hook("/wide", "mceasy", app.Addr, "provider wide", "tolerance 4h 1m", "replay off"),
+		harness.Hook("/any", "mceasy", app.Addr, "provider any", "tolerance off", "replay off"),
+		harness.Hook("/body", "easytools", app.Addr, "provider body", "tolerance 24h", "replay off"),
+	), harness.Secrets()...)
 	now := time.Now()
-	at := func(path string, past time.Duration) Delivery {
+	at := func(path string, past time.Duration) harness.Delivery {
 		if path == "/default" {
-			return Cryptr(`{}`, now.Add(-past)).To(path)
+			return harness.Cryptr(`{}`, now.Add(-past)).To(path)
 		}
-		return McEasy(`{}`, now.Add(-past), "6", "1").To(path)
+		return harness.McEasy(`{}`, now.Add(-past), "6", "1").To(path)
 	}
 	cases := []struct {
 		name   string
-		sent   Delivery
+		sent   harness.Delivery
 		reason string
 	}{
 		{"default 4 minutes old", at("/default", 4*time.Minute), ""},
@@ -212,9 +214,9 @@ func TestWindow(t *testing.T) {
 		{"wide 5 hours old", at("/wide", 5*time.Hour), "stale"},
 		{"wide 2 minutes ahead", at("/wide", -2*time.Minute), "future"},
 		{"off a year old", at("/any", 365*24*time.Hour), ""},
-		{"body time fresh", Easytools(`{"timestamp":` + Unix(now.Add(-23*time.Hour)) + `}`).To("/body"), ""},
-		{"body time stale", Easytools(`{"timestamp":` + Unix(now.Add(-25*time.Hour)) + `}`).To("/body"), "stale"},
-		{"body time missing", Easytools(`{}`).To("/body"), "no_signed_time"},
+		{"body time fresh", harness.Easytools(`{"timestamp":` + harness.Unix(now.Add(-23*time.Hour)) + `}`).To("/body"), ""},
+		{"body time stale", harness.Easytools(`{"timestamp":` + harness.Unix(now.Add(-25*time.Hour)) + `}`).To("/body"), "stale"},
+		{"body time missing", harness.Easytools(`{}`).To("/body"), "no_signed_time"},
 		{"a forged old one is forged first", at("/default", time.Hour).Saying([]byte("{ }")), "signature_mismatch"},
 	}
 	for _, c := range cases {

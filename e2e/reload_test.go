@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
 // changed makes a configuration another one: Caddy does nothing for the same.
@@ -17,20 +19,20 @@ func changed(site, mark string) string { return site + "\nheader X-Configuration
 // when the history's own settings change.
 func TestReload(t *testing.T) {
 	t.Parallel()
-	app := NewApplication(t)
-	site := OpenSite(Hook("/craneops", "craneops", app.Addr))
-	g := Start(t, site, Secrets()...)
-	g.Send(t, CraneOps(`{}`)).Accepted(t)
+	app := harness.NewApplication(t)
+	site := harness.OpenSite(harness.Hook("/craneops", "craneops", app.Addr))
+	g := harness.Start(t, site, harness.Secrets()...)
+	g.Send(t, harness.CraneOps(`{}`)).Accepted(t)
 	for mark, next := range map[string]string{
 		"header":  site,
-		"label":   OpenSite(Hook("/craneops", "craneops", app.Addr, "provider craneops")),
-		"ttl":     OpenSite(Hook("/craneops", "craneops", app.Addr, "replay memory {\nttl 1h\n}")),
-		"size":    OpenSite(Hook("/craneops", "craneops", app.Addr, "replay memory {\nsize 5\n}")),
-		"options": OpenSite(Hook("/craneops", "craneops", app.Addr, "max_body 1MiB", "retry_after 1s")),
+		"label":   harness.OpenSite(harness.Hook("/craneops", "craneops", app.Addr, "provider craneops")),
+		"ttl":     harness.OpenSite(harness.Hook("/craneops", "craneops", app.Addr, "replay memory {\nttl 1h\n}")),
+		"size":    harness.OpenSite(harness.Hook("/craneops", "craneops", app.Addr, "replay memory {\nsize 5\n}")),
+		"options": harness.OpenSite(harness.Hook("/craneops", "craneops", app.Addr, "max_body 1MiB", "retry_after 1s")),
 	} {
 		t.Run(mark, func(t *testing.T) {
 			g.MustReload(t, changed(next, mark))
-			a := g.SendAfterReload(t, CraneOps(`{}`))
+			a := g.SendAfterReload(t, harness.CraneOps(`{}`))
 			a.Duplicate(t)
 			if got := a.Header.Get("X-Configuration"); got != mark {
 				t.Errorf("answered by the configuration %q", got)
@@ -44,17 +46,17 @@ func TestReload(t *testing.T) {
 // with its history, now and after the next good one.
 func TestFailedReload(t *testing.T) {
 	t.Parallel()
-	app := NewApplication(t)
-	good := Hook("/craneops", "craneops", app.Addr)
-	g := Start(t, OpenSite(good), Secrets()...)
-	g.Send(t, CraneOps(`{}`)).Accepted(t)
+	app := harness.NewApplication(t)
+	good := harness.Hook("/craneops", "craneops", app.Addr)
+	g := harness.Start(t, harness.OpenSite(good), harness.Secrets()...)
+	g.Send(t, harness.CraneOps(`{}`)).Accepted(t)
 	bad := map[string]string{
-		"unset variable":      OpenSite(strings.ReplaceAll(good, "CRANEOPS_SECRET", "NOT_SET")),
-		"fails after it":      OpenSite(good, Route("/other", Verify("mceasy", "CRANEOPS_SECRET"))),
-		"shared label":        OpenSite(good, Route("/other", Verify("craneops", "CRANEOPS_SECRET"))),
-		"window and history":  OpenSite(Hook("/craneops", "cryptr", app.Addr, "provider craneops", "replay memory {\nttl 1s\n}")),
-		"elsewhere in Caddy":  OpenSite(good, "reverse_proxy /broken {\ntransport http {\ntls_client_auth /nowhere/cert /nowhere/key\n}\nto 127.0.0.1:9\n}"),
-		"fails while parsing": OpenSite(good, "verify_webhook nobody {env.CRANEOPS_SECRET}"),
+		"unset variable":      harness.OpenSite(strings.ReplaceAll(good, "CRANEOPS_SECRET", "NOT_SET")),
+		"fails after it":      harness.OpenSite(good, harness.Route("/other", harness.Verify("mceasy", "CRANEOPS_SECRET"))),
+		"shared label":        harness.OpenSite(good, harness.Route("/other", harness.Verify("craneops", "CRANEOPS_SECRET"))),
+		"window and history":  harness.OpenSite(harness.Hook("/craneops", "cryptr", app.Addr, "provider craneops", "replay memory {\nttl 1s\n}")),
+		"elsewhere in Caddy":  harness.OpenSite(good, "reverse_proxy /broken {\ntransport http {\ntls_client_auth /nowhere/cert /nowhere/key\n}\nto 127.0.0.1:9\n}"),
+		"fails while parsing": harness.OpenSite(good, "verify_webhook nobody {env.CRANEOPS_SECRET}"),
 	}
 	for why, site := range bad {
 		t.Run(why, func(t *testing.T) {
@@ -62,16 +64,16 @@ func TestFailedReload(t *testing.T) {
 			if err == nil {
 				t.Error("the reload succeeded")
 			}
-			if strings.Contains(said, CraneOpsSecret) {
+			if strings.Contains(said, harness.CraneOpsSecret) {
 				t.Error("the reload prints the secret")
 			}
-			g.SendAfterReload(t, CraneOps(`{}`)).Duplicate(t)
+			g.SendAfterReload(t, harness.CraneOps(`{}`)).Duplicate(t)
 		})
 	}
-	g.SendAfterReload(t, CraneOps(`{"new":true}`)).Accepted(t)
-	g.MustReload(t, changed(OpenSite(good), "good"))
-	g.SendAfterReload(t, CraneOps(`{}`)).Duplicate(t)
-	g.SendAfterReload(t, CraneOps(`{"new":true}`)).Duplicate(t)
+	g.SendAfterReload(t, harness.CraneOps(`{"new":true}`)).Accepted(t)
+	g.MustReload(t, changed(harness.OpenSite(good), "good"))
+	g.SendAfterReload(t, harness.CraneOps(`{}`)).Duplicate(t)
+	g.SendAfterReload(t, harness.CraneOps(`{"new":true}`)).Duplicate(t)
 	app.Saw(t, 2)
 }
 
@@ -79,26 +81,26 @@ func TestFailedReload(t *testing.T) {
 // answered, and recorded where the new configuration looks.
 func TestReloadInFlight(t *testing.T) {
 	t.Parallel()
-	app := NewApplication(t)
-	site := OpenSite(Hook("/craneops", "craneops", app.Addr, "answer_within 1h"))
-	g := Start(t, site, Secrets()...)
+	app := harness.NewApplication(t)
+	site := harness.OpenSite(harness.Hook("/craneops", "craneops", app.Addr, "answer_within 1h"))
+	g := harness.Start(t, site, harness.Secrets()...)
 	release := make(chan struct{})
 	free := closing(release)
 	defer free()
-	app.Answers(Until(release, http.StatusOK))
+	app.Answers(harness.Until(release, http.StatusOK))
 
 	type outcome struct {
-		Answer
+		harness.Answer
 		err error
 	}
 	first := make(chan outcome, 1)
 	go func() {
-		a, err := SendGo(t, g, CraneOps(`{}`))
+		a, err := harness.SendGo(t, g, harness.CraneOps(`{}`))
 		first <- outcome{a, err}
 	}()
 	app.AwaitArrivals(t, 1)
 	g.MustReload(t, changed(site, "second"))
-	a := g.SendAfterReload(t, CraneOps(`{}`))
+	a := g.SendAfterReload(t, harness.CraneOps(`{}`))
 	a.Rejected(t, "in_flight")
 	if got := a.Header.Get("X-Configuration"); got != "second" {
 		t.Errorf("answered by the configuration %q", got)
@@ -109,7 +111,7 @@ func TestReloadInFlight(t *testing.T) {
 		t.Fatal(o.err)
 	}
 	o.Accepted(t)
-	g.SendAfterReload(t, CraneOps(`{}`)).Duplicate(t)
+	g.SendAfterReload(t, harness.CraneOps(`{}`)).Duplicate(t)
 	app.Saw(t, 1)
 }
 
@@ -117,9 +119,9 @@ func TestReloadInFlight(t *testing.T) {
 // the application exactly once, if its sender tries until it has an answer.
 func TestReloadUnderLoad(t *testing.T) {
 	t.Parallel()
-	app := NewApplication(t)
-	site := OpenSite(Hook("/craneops", "craneops", app.Addr))
-	g := Start(t, site, Secrets()...)
+	app := harness.NewApplication(t)
+	site := harness.OpenSite(harness.Hook("/craneops", "craneops", app.Addr))
+	g := harness.Start(t, site, harness.Secrets()...)
 	done := make(chan struct{})
 	var sent atomic.Int64
 	var senders sync.WaitGroup
@@ -131,7 +133,7 @@ func TestReloadUnderLoad(t *testing.T) {
 					return
 				default:
 				}
-				deliverOnce(t, g, CraneOps(fmt.Sprintf(`{"n":%d}`, sent.Add(1))))
+				deliverOnce(t, g, harness.CraneOps(fmt.Sprintf(`{"n":%d}`, sent.Add(1))))
 			}
 		})
 	}
@@ -154,10 +156,10 @@ func TestReloadUnderLoad(t *testing.T) {
 }
 
 // deliverOnce retries as a provider does: without an answer, and after a 503.
-func deliverOnce(t *testing.T, g *Gateway, d Delivery) {
+func deliverOnce(t *testing.T, g *harness.Gateway, d harness.Delivery) {
 	const pause = 20 * time.Millisecond
-	for began := time.Now(); time.Since(began) < Patience; time.Sleep(pause) {
-		a, err := SendGo(t, g, d)
+	for began := time.Now(); time.Since(began) < harness.Patience; time.Sleep(pause) {
+		a, err := harness.SendGo(t, g, d)
 		if err != nil || a.Status == http.StatusServiceUnavailable {
 			continue
 		}
@@ -172,20 +174,20 @@ func deliverOnce(t *testing.T, g *Gateway, d Delivery) {
 // TestNewSecret: a rotation by reload; a removed secret does not verify any more.
 func TestNewSecret(t *testing.T) {
 	t.Parallel()
-	app := NewApplication(t)
+	app := harness.NewApplication(t)
 	both := `route /craneops* {
 		verify_webhook craneops {env.NEW_SECRET} {env.CRANEOPS_SECRET}
 		reverse_proxy ` + app.Addr + `
 	}`
-	g := Start(t, OpenSite(both), append(Secrets(), "NEW_SECRET=whsec_e2e-canary-next")...)
-	resign := func(body string) Delivery {
-		return CraneOps(body).With("X-CraneOps-Signature", HexMAC("whsec_e2e-canary-next", body))
+	g := harness.Start(t, harness.OpenSite(both), append(harness.Secrets(), "NEW_SECRET=whsec_e2e-canary-next")...)
+	resign := func(body string) harness.Delivery {
+		return harness.CraneOps(body).With("X-CraneOps-Signature", harness.HexMAC("whsec_e2e-canary-next", body))
 	}
-	g.Send(t, CraneOps(`{"key":"old"}`)).Accepted(t)
+	g.Send(t, harness.CraneOps(`{"key":"old"}`)).Accepted(t)
 	g.Send(t, resign(`{"key":"new"}`)).Accepted(t)
 	g.Send(t, resign(`{"key":"old"}`)).Duplicate(t)
-	g.MustReload(t, OpenSite(strings.ReplaceAll(both, " {env.CRANEOPS_SECRET}", "")))
-	g.SendAfterReload(t, CraneOps(`{"key":"older","at":"`+Unix(time.Now())+`"}`)).Rejected(t, "signature_mismatch")
+	g.MustReload(t, harness.OpenSite(strings.ReplaceAll(both, " {env.CRANEOPS_SECRET}", "")))
+	g.SendAfterReload(t, harness.CraneOps(`{"key":"older","at":"`+harness.Unix(time.Now())+`"}`)).Rejected(t, "signature_mismatch")
 	g.SendAfterReload(t, resign(`{"key":"old"}`)).Duplicate(t)
 	app.Saw(t, 2)
 }

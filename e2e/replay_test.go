@@ -6,24 +6,26 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
-func duplicate(t *testing.T, a Answer) { t.Helper(); a.Duplicate(t) }
-func conflict(t *testing.T, a Answer)  { t.Helper(); a.Rejected(t, "conflict") }
-func accepted(t *testing.T, a Answer)  { t.Helper(); a.Accepted(t) }
+func duplicate(t *testing.T, a harness.Answer) { t.Helper(); a.Duplicate(t) }
+func conflict(t *testing.T, a harness.Answer)  { t.Helper(); a.Rejected(t, "conflict") }
+func accepted(t *testing.T, a harness.Answer)  { t.Helper(); a.Accepted(t) }
 
 // TestReplay sends a delivery and then a replay of it in which only what is not
 // signed has changed. The bodies differ from case to case, and so no case meets
 // the history of another.
 func TestReplay(t *testing.T) {
 	t.Parallel()
-	app := NewApplication(t)
-	g := Start(t, OpenSite(
-		Hook("/easytools", "easytools", app.Addr),
-		Hook("/craneops", "craneops", app.Addr),
-		Hook("/mceasy", "mceasy", app.Addr),
-		Hook("/cryptr", "cryptr", app.Addr),
-	), Secrets()...)
+	app := harness.NewApplication(t)
+	g := harness.Start(t, harness.OpenSite(
+		harness.Hook("/easytools", "easytools", app.Addr),
+		harness.Hook("/craneops", "craneops", app.Addr),
+		harness.Hook("/mceasy", "mceasy", app.Addr),
+		harness.Hook("/cryptr", "cryptr", app.Addr),
+	), harness.Secrets()...)
 	for _, c := range replays(time.Now()) {
 		t.Run(c.name, func(t *testing.T) {
 			g.Send(t, c.first).Accepted(t)
@@ -42,8 +44,8 @@ func TestReplay(t *testing.T) {
 
 type replay struct {
 	name         string
-	first, again Delivery
-	want         func(*testing.T, Answer)
+	first, again harness.Delivery
+	want         func(*testing.T, harness.Answer)
 }
 
 func replays(now time.Time) []replay {
@@ -52,20 +54,20 @@ func replays(now time.Time) []replay {
 
 func bodySignedReplays() []replay {
 	const signature = "X-CraneOps-Signature"
-	crane := func(name string, change func(Delivery) Delivery, want func(*testing.T, Answer)) replay {
-		d := CraneOps(`{"craneops":"` + name + `"}`)
+	crane := func(name string, change func(harness.Delivery) harness.Delivery, want func(*testing.T, harness.Answer)) replay {
+		d := harness.CraneOps(`{"craneops":"` + name + `"}`)
 		return replay{"craneops " + name, d, change(d), want}
 	}
-	shop := Easytools(`{"easytools":"hex case"}`)
+	shop := harness.Easytools(`{"easytools":"hex case"}`)
 	return []replay{
 		{"easytools hex case", shop, shop.With("X-Webhook-Signature", strings.ToUpper(shop.Get("X-Webhook-Signature"))), duplicate},
-		crane("unchanged", func(d Delivery) Delivery { return d }, duplicate),
-		crane("hex case", func(d Delivery) Delivery { return d.With(signature, strings.ToUpper(d.Get(signature))) }, duplicate),
-		crane("other path", func(d Delivery) Delivery { return d.To("/craneops/somewhere/else") }, duplicate),
-		crane("other query", func(d Delivery) Delivery { return d.To("/craneops?attempt=2") }, duplicate),
-		crane("other content type", func(d Delivery) Delivery { return d.With("Content-Type", "text/plain") }, duplicate),
-		crane("event changed", func(d Delivery) Delivery { return d.With("X-CraneOps-Event", "booking.cancelled") }, conflict),
-		crane("event removed", func(d Delivery) Delivery { return d.Without("X-CraneOps-Event") }, conflict),
+		crane("unchanged", func(d harness.Delivery) harness.Delivery { return d }, duplicate),
+		crane("hex case", func(d harness.Delivery) harness.Delivery { return d.With(signature, strings.ToUpper(d.Get(signature))) }, duplicate),
+		crane("other path", func(d harness.Delivery) harness.Delivery { return d.To("/craneops/somewhere/else") }, duplicate),
+		crane("other query", func(d harness.Delivery) harness.Delivery { return d.To("/craneops?attempt=2") }, duplicate),
+		crane("other content type", func(d harness.Delivery) harness.Delivery { return d.With("Content-Type", "text/plain") }, duplicate),
+		crane("event changed", func(d harness.Delivery) harness.Delivery { return d.With("X-CraneOps-Event", "booking.cancelled") }, conflict),
+		crane("event removed", func(d harness.Delivery) harness.Delivery { return d.Without("X-CraneOps-Event") }, conflict),
 	}
 }
 
@@ -75,26 +77,26 @@ func mceasyReplays(now time.Time) []replay {
 		occurrence = "X-McEasyWebhook-Occurrence-ID"
 	)
 	body := func(name string) string { return `{"mceasy":"` + name + `"}` }
-	change := func(name string, change func(Delivery) Delivery, want func(*testing.T, Answer)) replay {
-		d := McEasy(body(name), now, "6", "occurrence-"+strings.ReplaceAll(name, " ", "-"))
+	change := func(name string, change func(harness.Delivery) harness.Delivery, want func(*testing.T, harness.Answer)) replay {
+		d := harness.McEasy(body(name), now, "6", "occurrence-"+strings.ReplaceAll(name, " ", "-"))
 		return replay{"mceasy " + name, d, change(d), want}
 	}
 	return []replay{
-		change("unchanged", func(d Delivery) Delivery { return d }, duplicate),
-		change("version label", func(d Delivery) Delivery {
+		change("unchanged", func(d harness.Delivery) harness.Delivery { return d }, duplicate),
+		change("version label", func(d harness.Delivery) harness.Delivery {
 			return d.With(signature, strings.Replace(d.Get(signature), "v1.0:", "v1.2:", 1))
 		}, duplicate),
-		change("user agent", func(d Delivery) Delivery { return d.With("User-Agent", "McEasyWebhookService/9") }, duplicate),
-		change("occurrence changed", func(d Delivery) Delivery { return d.With(occurrence, "99999999") }, conflict),
-		change("occurrence removed", func(d Delivery) Delivery { return d.Without(occurrence) }, conflict),
-		change("signed again later", func(d Delivery) Delivery {
-			return McEasy(string(d.Body), now.Add(1500*time.Millisecond), "6", d.Get(occurrence))
+		change("user agent", func(d harness.Delivery) harness.Delivery { return d.With("User-Agent", "McEasyWebhookService/9") }, duplicate),
+		change("occurrence changed", func(d harness.Delivery) harness.Delivery { return d.With(occurrence, "99999999") }, conflict),
+		change("occurrence removed", func(d harness.Delivery) harness.Delivery { return d.Without(occurrence) }, conflict),
+		change("signed again later", func(d harness.Delivery) harness.Delivery {
+			return harness.McEasy(string(d.Body), now.Add(1500*time.Millisecond), "6", d.Get(occurrence))
 		}, duplicate),
-		change("occurrence with another body", func(d Delivery) Delivery {
-			return McEasy(body("the other body"), now, "6", d.Get(occurrence))
+		change("occurrence with another body", func(d harness.Delivery) harness.Delivery {
+			return harness.McEasy(body("the other body"), now, "6", d.Get(occurrence))
 		}, conflict),
-		change("occurrence with another event", func(d Delivery) Delivery {
-			return McEasy(string(d.Body), now, "7", d.Get(occurrence))
+		change("occurrence with another event", func(d harness.Delivery) harness.Delivery {
+			return harness.McEasy(string(d.Body), now, "7", d.Get(occurrence))
 		}, conflict),
 	}
 }
@@ -102,14 +104,14 @@ func mceasyReplays(now time.Time) []replay {
 func cryptrReplays(now time.Time) []replay {
 	const signature = "Cryptr-Signature"
 	change := func(name string, change func(string) string) replay {
-		d := Cryptr(`{"cryptr":"`+name+`"}`, now)
+		d := harness.Cryptr(`{"cryptr":"`+name+`"}`, now)
 		return replay{"cryptr " + name, d, d.With(signature, change(d.Get(signature))), duplicate}
 	}
 	elements := func(value string) (string, string) {
 		t, v1, _ := strings.Cut(value, ",")
 		return t, v1
 	}
-	again := Cryptr(`{"cryptr":"signed again"}`, now)
+	again := harness.Cryptr(`{"cryptr":"signed again"}`, now)
 	return []replay{
 		change("unchanged", func(v string) string { return v }),
 		change("order", func(v string) string { t, v1 := elements(v); return v1 + "," + t }),
@@ -122,38 +124,41 @@ func cryptrReplays(now time.Time) []replay {
 			t, mac, _ := strings.Cut(v, "sha256.")
 			return t + "sha256." + strings.ToUpper(mac)
 		}),
-		{"cryptr signed again", again, Cryptr(string(again.Body), now.Add(-90*time.Second)), duplicate},
+		{"cryptr signed again", again, harness.Cryptr(string(again.Body), now.Add(-90*time.Second)), duplicate},
 	}
 }
 
 // TestReplayOptions is for what an operator can choose.
 func TestReplayOptions(t *testing.T) {
 	t.Parallel()
-	app := NewApplication(t)
-	g := Start(t, OpenSite(
-		Hook("/key-delivery", "cryptr", app.Addr, "provider key-delivery", "replay memory {\nkey delivery\n}"),
-		Hook("/duplicate-reject", "craneops", app.Addr, "provider duplicate-reject", "on_duplicate reject"),
-		Hook("/conflict-forward", "craneops", app.Addr, "provider conflict-forward", "on_conflict forward"),
-		Hook("/off", "craneops", app.Addr, "provider off", "replay off"),
-		Hook("/one/shared", "craneops", app.Addr, "provider shared"),
-		Hook("/two/shared", "craneops", app.Addr, "provider shared"),
-		Hook("/one/own", "craneops", app.Addr, "provider own-1"),
-		Hook("/two/own", "craneops", app.Addr, "provider own-2"),
-		Hook("/forgets", "craneops", app.Addr, "provider forgets", "replay memory {\nsize 1\n}"),
-	), Secrets()...)
+	app := harness.NewApplication(t)
+	g := harness.Start(t, harness.OpenSite(
+		harness.Hook("/key-delivery", "cryptr", app.Addr, "provider key-delivery", "replay memory {\nkey delivery\n}"),
+		harness.Hook("/duplicate-reject", "craneops", app.Addr, "provider duplicate-reject", "on_duplicate reject"),
+		harness.Hook("/conflict-forward", "craneops", app.Addr, "provider conflict-forward", "on_conflict forward"),
+		harness.Hook("/off", "craneops", app.Addr, "provider off", "replay off"),
+		harness.Hook("/one/shared", "craneops", app.Addr, "provider shared"),
+		harness.Hook("/two/shared", "craneops", app.Addr, "provider shared"),
+		harness.Hook("/one/own", "craneops", app.Addr, "provider own-1"),
+		harness.Hook("/two/own", "craneops", app.Addr, "provider own-2"),
+		harness.Hook("/forgets", "craneops", app.Addr, "provider forgets", "replay memory {\nsize 1\n}"),
+	), harness.Secrets()...)
 	now := time.Now()
-	first := CraneOps(`{"options":1}`)
+	first := harness.CraneOps(`{"options":1}`)
 	other := first.With("X-CraneOps-Event", "booking.cancelled")
-	refused := func(t *testing.T, a Answer) { t.Helper(); a.Is(t, http.StatusConflict, "duplicate", "duplicate") }
+	refused := func(t *testing.T, a harness.Answer) {
+		t.Helper()
+		a.Is(t, http.StatusConflict, "duplicate", "duplicate")
+	}
 
 	steps := []struct {
 		name string
-		sent Delivery
-		want func(*testing.T, Answer)
+		sent harness.Delivery
+		want func(*testing.T, harness.Answer)
 	}{
-		{"key delivery first", Cryptr("{}", now).To("/key-delivery"), accepted},
-		{"key delivery unchanged", Cryptr("{}", now).To("/key-delivery"), duplicate},
-		{"key delivery signed again", Cryptr("{}", now.Add(-9*time.Second)).To("/key-delivery"), accepted},
+		{"key delivery first", harness.Cryptr("{}", now).To("/key-delivery"), accepted},
+		{"key delivery unchanged", harness.Cryptr("{}", now).To("/key-delivery"), duplicate},
+		{"key delivery signed again", harness.Cryptr("{}", now.Add(-9*time.Second)).To("/key-delivery"), accepted},
 		{"duplicate reject first", first.To("/duplicate-reject"), accepted},
 		{"duplicate reject again", first.To("/duplicate-reject"), refused},
 		{"conflict forward first", first.To("/conflict-forward"), accepted},
@@ -168,7 +173,7 @@ func TestReplayOptions(t *testing.T) {
 		{"own label at the other", first.To("/two/own"), accepted},
 		{"full first", first.To("/forgets"), accepted},
 		{"full again", first.To("/forgets"), duplicate},
-		{"full second", CraneOps(`{"options":2}`).To("/forgets"), accepted},
+		{"full second", harness.CraneOps(`{"options":2}`).To("/forgets"), accepted},
 		{"full first forgotten", first.To("/forgets"), accepted},
 	}
 	for _, s := range steps {

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
 // previousSecret is the one that Cryptr's v0 is made with after a key change.
@@ -40,7 +42,7 @@ type variants struct {
 // list asks which variants the signer knows.
 func (s signer) list(t *testing.T) map[string]variants {
 	t.Helper()
-	Needs(t, s.program)
+	harness.Needs(t, s.program)
 	text, err := exec.Command(s.program, s.script, "--list").Output()
 	if err != nil {
 		t.Fatal(err)
@@ -49,7 +51,7 @@ func (s signer) list(t *testing.T) map[string]variants {
 	if err := json.Unmarshal(text, &list); err != nil {
 		t.Fatal(err)
 	}
-	if len(list) != len(Providers()) {
+	if len(list) != len(harness.Providers()) {
 		t.Fatalf("%s signs for %d providers", s.script, len(list))
 	}
 	return list
@@ -67,22 +69,22 @@ type order struct {
 	Variant    string `json:"variant"`
 }
 
-func (s signer) sign(t *testing.T, o order, path string) Delivery {
+func (s signer) sign(t *testing.T, o order, path string) harness.Delivery {
 	t.Helper()
 	var said struct {
 		Headers [][2]string `json:"headers"`
 		Error   string      `json:"error"`
 	}
-	err := Helper(t, s.program, s.script).Ask(o, &said)
+	err := harness.Helper(t, s.program, s.script).Ask(o, &said)
 	if err == nil && said.Error != "" {
 		err = errors.New(said.Error)
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := Delivery{Method: http.MethodPost, Path: path, Body: o.Body}
+	d := harness.Delivery{Method: http.MethodPost, Path: path, Body: o.Body}
 	for _, h := range said.Headers {
-		d.Headers = append(d.Headers, Header{h[0], h[1]})
+		d.Headers = append(d.Headers, harness.Header{Name: h[0], Value: h[1]})
 	}
 	return d
 }
@@ -107,21 +109,21 @@ func bodies() map[string][]byte {
 // TestSigners lets independent signers sign and forge.
 func TestSigners(t *testing.T) {
 	t.Parallel()
-	app := NewApplication(t)
-	g := Start(t, OpenSite(
-		Hook("/easytools", "easytools", app.Addr, "replay off"),
-		Hook("/craneops", "craneops", app.Addr, "replay off"),
-		Hook("/mceasy", "mceasy", app.Addr, "replay off"),
-		Hook("/cryptr", "cryptr", app.Addr, "replay off"),
-		Route("/previous/cryptr", Verify("cryptr", "PREVIOUS_SECRET", "provider previous", "replay off"), "reverse_proxy "+app.Addr),
-	), "EASYTOOLS_SECRET="+EasytoolsSecret, "CRANEOPS_SECRET="+CraneOpsSecret,
-		"CRYPTR_SECRET="+CryptrSecret, "MCEASY_SECRET="+highByteSecret, "PREVIOUS_SECRET="+previousSecret)
+	app := harness.NewApplication(t)
+	g := harness.Start(t, harness.OpenSite(
+		harness.Hook("/easytools", "easytools", app.Addr, "replay off"),
+		harness.Hook("/craneops", "craneops", app.Addr, "replay off"),
+		harness.Hook("/mceasy", "mceasy", app.Addr, "replay off"),
+		harness.Hook("/cryptr", "cryptr", app.Addr, "replay off"),
+		harness.Route("/previous/cryptr", harness.Verify("cryptr", "PREVIOUS_SECRET", "provider previous", "replay off"), "reverse_proxy "+app.Addr),
+	), "EASYTOOLS_SECRET="+harness.EasytoolsSecret, "CRANEOPS_SECRET="+harness.CraneOpsSecret,
+		"CRYPTR_SECRET="+harness.CryptrSecret, "MCEASY_SECRET="+highByteSecret, "PREVIOUS_SECRET="+previousSecret)
 	for _, s := range signers() {
 		t.Run(s.program, func(t *testing.T) {
 			for name, v := range s.list(t) {
 				for body, content := range bodies() {
 					o := order{
-						Provider: name, Secret: SecretOf(name), Previous: previousSecret, Body: content,
+						Provider: name, Secret: harness.SecretOf(name), Previous: previousSecret, Body: content,
 						At: time.Now().UnixMilli(), Event: "6", Occurrence: "48213",
 					}
 					if name == "mceasy" {
@@ -134,7 +136,7 @@ func TestSigners(t *testing.T) {
 	}
 }
 
-func (s signer) check(t *testing.T, g *Gateway, app *Application, o order, v variants, body string) {
+func (s signer) check(t *testing.T, g *harness.Gateway, app *harness.Application, o order, v variants, body string) {
 	query := "?by=" + s.program + "&body=" + body + "&variant="
 	for _, variant := range v.Honest {
 		o.Variant = variant

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
 // canary stands in every configuration that must not start, as the secret.
@@ -114,7 +116,7 @@ func (m misconfigured) check(t *testing.T, command, said string) {
 func failure(said string) string {
 	message := ""
 	for line := range strings.SplitSeq(said, "\n") {
-		var e Entry
+		var e harness.Entry
 		if json.Unmarshal([]byte(line), &e) == nil && e.Text("level") == "error" {
 			message = e.Text("msg")
 		}
@@ -139,17 +141,17 @@ func (m misconfigured) execute(t *testing.T, command string) (string, error) {
 	t.Helper()
 	dir := t.TempDir()
 	config := filepath.Join(dir, "Caddyfile")
-	text := "{\n\tadmin off\n}\n:" + FreePort(t) + " {\n" + m.site + "\nrespond 404\n}\n"
+	text := "{\n\tadmin off\n}\n:" + harness.FreePort(t) + " {\n" + m.site + "\nrespond 404\n}\n"
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), Patience)
+	ctx, cancel := context.WithTimeout(t.Context(), harness.Patience)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, Binary(t), command, "--config", config)
-	cmd.Env = append(append(BareEnv(dir), "CANARY_SECRET="+canary), m.env...)
+	cmd := exec.CommandContext(ctx, harness.Binary(t), command, "--config", config)
+	cmd.Env = append(append(harness.BareEnv(dir), "CANARY_SECRET="+canary), m.env...)
 	said, err := cmd.CombinedOutput()
 	if ctx.Err() != nil {
-		t.Fatalf("%s is still running after %v:\n%s", command, Patience, said)
+		t.Fatalf("%s is still running after %v:\n%s", command, harness.Patience, said)
 	}
 	return string(said), err
 }
@@ -159,13 +161,13 @@ func TestUnknownJSON(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	config := filepath.Join(dir, "caddy.json")
-	text := `{"admin":{"disabled":true},"apps":{"http":{"servers":{"s":{"listen":["127.0.0.1:` + FreePort(t) + `"],"routes":[{"handle":[` +
+	text := `{"admin":{"disabled":true},"apps":{"http":{"servers":{"s":{"listen":["127.0.0.1:` + harness.FreePort(t) + `"],"routes":[{"handle":[` +
 		`{"handler":"verify_webhook","scheme":"craneops","secrets":["` + canary + `"],"tolerate":{}}]}]}}}}}`
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(Binary(t), "validate", "--config", config)
-	cmd.Env = BareEnv(dir)
+	cmd := exec.Command(harness.Binary(t), "validate", "--config", config)
+	cmd.Env = harness.BareEnv(dir)
 	said, err := cmd.CombinedOutput()
 	if err == nil || !strings.Contains(string(said), "tolerate") || strings.Contains(string(said), canary) {
 		t.Errorf("%v: %s", err, said)

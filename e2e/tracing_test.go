@@ -3,6 +3,8 @@ package e2e
 import (
 	"net/http"
 	"testing"
+
+	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
 // TestTracingBeforeAReaderOfTheBody is what the README says of this order: Caddy
@@ -10,14 +12,14 @@ import (
 // nothing is left to verify. The other order is sound.
 func TestTracingBeforeAReaderOfTheBody(t *testing.T) {
 	t.Parallel()
-	app := NewApplication(t)
+	app := harness.NewApplication(t)
 	const reader = "vars read {http.request.body}"
-	g := Start(t, OpenSite(
-		Route("/sound", reader, "tracing", Verify("craneops", "CRANEOPS_SECRET", "provider sound"), "reverse_proxy "+app.Addr),
-		Route("/unsound", "tracing", reader, Verify("craneops", "CRANEOPS_SECRET", "provider unsound"), "reverse_proxy "+app.Addr),
-	), append(Secrets(), "OTEL_TRACES_EXPORTER=none")...)
-	g.Send(t, CraneOps(`{"n":1}`).To("/sound")).Accepted(t)
+	g := harness.Start(t, harness.OpenSite(
+		harness.Route("/sound", reader, "tracing", harness.Verify("craneops", "CRANEOPS_SECRET", "provider sound"), "reverse_proxy "+app.Addr),
+		harness.Route("/unsound", "tracing", reader, harness.Verify("craneops", "CRANEOPS_SECRET", "provider unsound"), "reverse_proxy "+app.Addr),
+	), append(harness.Secrets(), "OTEL_TRACES_EXPORTER=none")...)
+	g.Send(t, harness.CraneOps(`{"n":1}`).To("/sound")).Accepted(t)
 	app.Saw(t, 1)
-	g.Send(t, CraneOps(`{"n":1}`).To("/unsound")).Is(t, http.StatusUnauthorized, "rejected", "signature_mismatch")
+	g.Send(t, harness.CraneOps(`{"n":1}`).To("/unsound")).Is(t, http.StatusUnauthorized, "rejected", "signature_mismatch")
 	app.Saw(t, 1)
 }

@@ -11,13 +11,15 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
 // traffic is many deliveries from senders that keep their connections and try
 // again until they are acknowledged, each time at the next gateway.
 type traffic struct {
-	app      *Application
-	gateways []*Gateway
+	app      *harness.Application
+	gateways []*harness.Gateway
 	senders  int // each has one delivery in flight
 	total    int
 	client   *http.Client
@@ -31,39 +33,39 @@ type traffic struct {
 	refused map[string]int // answers that were no acknowledgement
 }
 
-func newTraffic(app *Application, total int, gateways ...*Gateway) *traffic {
+func newTraffic(app *harness.Application, total int, gateways ...*harness.Gateway) *traffic {
 	const senders = 32
 	return &traffic{
 		app: app, gateways: gateways, senders: senders, total: total,
 		client: &http.Client{
-			Timeout:   Patience,
+			Timeout:   harness.Patience,
 			Transport: &http.Transport{MaxIdleConnsPerHost: 2 * senders, DisableCompression: true},
 		},
 		refused: map[string]int{},
 	}
 }
 
-func (tr *traffic) delivery(n int) Delivery {
-	d := CraneOps(fmt.Sprintf(`{"n":%d}`, n))
+func (tr *traffic) delivery(n int) harness.Delivery {
+	d := harness.CraneOps(fmt.Sprintf(`{"n":%d}`, n))
 	return d.To(cmp.Or(tr.path, d.Path))
 }
 
 // post is a delivery to one gateway, and what it answers.
-func (tr *traffic) post(t *testing.T, g *Gateway, d Delivery) (a Answer, err error) {
+func (tr *traffic) post(t *testing.T, g *harness.Gateway, d harness.Delivery) (a harness.Answer, err error) {
 	r, err := http.NewRequestWithContext(t.Context(), d.Method, "http://"+g.Addr+d.Path, bytes.NewReader(d.Body))
 	if err != nil {
-		return Answer{}, err
+		return harness.Answer{}, err
 	}
 	for _, h := range d.Headers {
 		r.Header[h.Name] = append(r.Header[h.Name], h.Value)
 	}
 	response, err := tr.client.Do(r)
 	if err != nil {
-		return Answer{}, err
+		return harness.Answer{}, err
 	}
 	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
-	return Answer{response.StatusCode, response.Header, body}, err
+	return harness.Answer{Status: response.StatusCode, Header: response.Header, Body: body}, err
 }
 
 // each calls f with every number below total, from all senders.
@@ -112,7 +114,7 @@ func (tr *traffic) forge(t *testing.T, n int) {
 
 // acknowledge sends until a gateway answers 200.
 func (tr *traffic) acknowledge(t *testing.T, n int) {
-	const pause, enough = 20 * time.Millisecond, 3 * Patience
+	const pause, enough = 20 * time.Millisecond, 3 * harness.Patience
 	began := time.Now()
 	for attempt := n; time.Since(began) < enough; attempt++ {
 		a, err := tr.post(t, tr.gateways[attempt%len(tr.gateways)], tr.delivery(n))

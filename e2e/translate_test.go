@@ -9,19 +9,21 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
 // TestTranslatedHeaders asserts all Webhook- headers that the application gets:
 // those of the contract and no other.
 func TestTranslatedHeaders(t *testing.T) {
 	t.Parallel()
-	app := NewApplication(t)
-	g := Start(t, OpenSite(
-		Hook("/easytools", "easytools", app.Addr, "provider shop"),
-		Hook("/craneops", "craneops", app.Addr),
-		Hook("/mceasy", "mceasy", app.Addr),
-		Hook("/cryptr", "cryptr", app.Addr),
-	), Secrets()...)
+	app := harness.NewApplication(t)
+	g := harness.Start(t, harness.OpenSite(
+		harness.Hook("/easytools", "easytools", app.Addr, "provider shop"),
+		harness.Hook("/craneops", "craneops", app.Addr),
+		harness.Hook("/mceasy", "mceasy", app.Addr),
+		harness.Hook("/cryptr", "cryptr", app.Addr),
+	), harness.Secrets()...)
 	now := time.Now()
 	const (
 		easytoolsBody = `{"event":"product_assigned","timestamp":1741442518}`
@@ -31,33 +33,33 @@ func TestTranslatedHeaders(t *testing.T) {
 	)
 	cases := []struct {
 		name string
-		sent Delivery
+		sent harness.Delivery
 		want map[string]string
 	}{
-		{"easytools", Easytools(easytoolsBody), map[string]string{
+		{"easytools", harness.Easytools(easytoolsBody), map[string]string{
 			"Webhook-Provider": "shop", "Webhook-Id": contentID("shop", easytoolsBody),
 			"Webhook-Event": "product_assigned", "Webhook-Occurred-At": "2025-03-08T14:01:58Z",
 		}},
-		{"craneops", CraneOps(craneopsBody), map[string]string{
+		{"craneops", harness.CraneOps(craneopsBody), map[string]string{
 			"Webhook-Provider": "craneops", "Webhook-Id": contentID("craneops", craneopsBody),
 			"Webhook-Event": "crane.updated", "Webhook-Unsigned-Event": "booking.created",
 		}},
-		{"mceasy", McEasy(mceasyBody, now, "6", "48213"), map[string]string{
+		{"mceasy", harness.McEasy(mceasyBody, now, "6", "48213"), map[string]string{
 			"Webhook-Provider": "mceasy", "Webhook-Id": contentID("mceasy", "6\x00"+mceasyBody),
 			"Webhook-Event": "alarm.harsh_braking_", "Webhook-Occurrence-Id": "48213",
 			"Webhook-Sent-At": now.UTC().Format("2006-01-02T15:04:05.000Z"),
 		}},
-		{"cryptr", Cryptr(cryptrBody, now), map[string]string{
+		{"cryptr", harness.Cryptr(cryptrBody, now), map[string]string{
 			"Webhook-Provider": "cryptr", "Webhook-Id": contentID("cryptr", cryptrBody),
 			"Webhook-Event": "dir_sync.user.update.success", "Webhook-Occurred-At": "2023-10-17T08:12:38.113207Z",
 			"Webhook-Tenant": "shark-academy", "Webhook-Environment": "sandbox",
 			"Webhook-Sent-At": now.UTC().Truncate(time.Second).Format("2006-01-02T15:04:05.000Z"),
 		}},
-		{"not JSON", CraneOps("not JSON"), map[string]string{
+		{"not JSON", harness.CraneOps("not JSON"), map[string]string{
 			"Webhook-Provider": "craneops", "Webhook-Id": contentID("craneops", "not JSON"),
 			"Webhook-Unsigned-Event": "booking.created",
 		}},
-		{"mceasy not JSON", McEasy("not JSON", now, "7", "48214"), map[string]string{
+		{"mceasy not JSON", harness.McEasy("not JSON", now, "7", "48214"), map[string]string{
 			"Webhook-Provider": "mceasy", "Webhook-Id": contentID("mceasy", "7\x00not JSON"),
 			"Webhook-Event": "7", "Webhook-Occurrence-Id": "48214",
 			"Webhook-Sent-At": now.UTC().Format("2006-01-02T15:04:05.000Z"),
@@ -117,7 +119,7 @@ func TestUnfitValues(t *testing.T) {
 	}
 	for name, body := range bodies {
 		t.Run(name, func(t *testing.T) {
-			d := CraneOps(body).To("/craneops?value="+strings.ReplaceAll(name, " ", "-")).With("X-CraneOps-Event", long)
+			d := harness.CraneOps(body).To("/craneops?value="+strings.ReplaceAll(name, " ", "-")).With("X-CraneOps-Event", long)
 			g.Send(t, d).Accepted(t)
 			got := app.With(d.Path)
 			if len(got) != 1 {
@@ -145,7 +147,7 @@ func TestURI(t *testing.T) {
 		"/craneops?http://x/y?z", "/craneops/a:b@c,d;e=f", "/craneops?%zz=%",
 	} {
 		t.Run(uri, func(t *testing.T) {
-			d := CraneOps(`{}`).To(uri)
+			d := harness.CraneOps(`{}`).To(uri)
 			g.Exchange(t, d.Whole()).Accepted(t)
 			got := app.All()
 			if len(got) == 0 {
@@ -162,28 +164,28 @@ func TestPlaceholders(t *testing.T) {
 	show := `{http.verify_webhook.verdict}|{http.verify_webhook.reason}|{http.verify_webhook.provider}|` +
 		`{http.verify_webhook.event}|{http.verify_webhook.id}|{http.verify_webhook.occurrence_id}|` +
 		`{http.verify_webhook.unsigned_event}|{http.verify_webhook.key}|{http.verify_webhook.sent_at}|{http.verify_webhook.age}`
-	g := Start(t, BareSite(
-		Route("/mceasy", `verify_webhook mceasy b2xkLWNhbmFyeS1vZi1lMmU= {env.MCEASY_SECRET}`, `respond "`+show+`"`),
-		Route("/craneops", Verify("craneops", "CRANEOPS_SECRET"), `respond "`+show+`"`),
+	g := harness.Start(t, harness.BareSite(
+		harness.Route("/mceasy", `verify_webhook mceasy b2xkLWNhbmFyeS1vZi1lMmU= {env.MCEASY_SECRET}`, `respond "`+show+`"`),
+		harness.Route("/craneops", harness.Verify("craneops", "CRANEOPS_SECRET"), `respond "`+show+`"`),
 		"handle_errors {\nrespond \""+show+"\" {http.error.status_code}\n}",
-	), Secrets()...)
+	), harness.Secrets()...)
 	now := time.Now()
 	cases := []struct {
 		name string
-		sent Delivery
+		sent harness.Delivery
 		want string
 	}{
 		{
-			"mceasy", McEasy("{}", now, "6", "48213"),
+			"mceasy", harness.McEasy("{}", now, "6", "48213"),
 			`accepted\|\|mceasy\|6\|` + contentID("mceasy", "6\x00{}") + `\|48213\|\|2\|` +
 				regexp.QuoteMeta(now.UTC().Format("2006-01-02T15:04:05.000Z")) + `\|\d+(\.\d+)?`,
 		},
 		{
-			"craneops", CraneOps("{}"),
+			"craneops", harness.CraneOps("{}"),
 			`accepted\|\|craneops\|\|` + contentID("craneops", "{}") + `\|\|booking.created\|1\|\|`,
 		},
 		{
-			"forged", CraneOps("{}").Saying([]byte("{ }")),
+			"forged", harness.CraneOps("{}").Saying([]byte("{ }")),
 			`rejected\|signature_mismatch\|craneops\|\|\|\|\|\|\|`,
 		},
 	}

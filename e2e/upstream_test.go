@@ -8,28 +8,30 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
 // TestSecondUpstream: when the first upstream breaks in the middle of the body,
 // the second gets the whole.
 func TestSecondUpstream(t *testing.T) {
 	t.Parallel()
-	first, second := NewApplication(t), NewApplication(t)
+	first, second := harness.NewApplication(t), harness.NewApplication(t)
 	first.Reads(func(r *http.Request) {
 		_, _ = r.Body.Read(make([]byte, 1000))
 		panic(http.ErrAbortHandler)
 	})
-	g := Start(t, OpenSite(Route("/craneops", Verify("craneops", "CRANEOPS_SECRET"), `reverse_proxy `+first.Addr+` `+second.Addr+` {
+	g := harness.Start(t, harness.OpenSite(harness.Route("/craneops", harness.Verify("craneops", "CRANEOPS_SECRET"), `reverse_proxy `+first.Addr+` `+second.Addr+` {
 		lb_policy first
 		lb_retries 2
 		lb_retry_match {
 			method POST
 		}
 		fail_duration 30s
-	}`)), Secrets()...)
+	}`)), harness.Secrets()...)
 	for name, size := range map[string]int{"small": 2 << 10, "large": 4 << 20} {
 		t.Run(name, func(t *testing.T) {
-			d := CraneOps(strings.Repeat("x", size)).To("/craneops?size=" + name)
+			d := harness.CraneOps(strings.Repeat("x", size)).To("/craneops?size=" + name)
 			g.Send(t, d).Accepted(t)
 			got := second.With(d.Path)
 			if len(got) != 1 {
@@ -48,13 +50,13 @@ func TestSecondUpstream(t *testing.T) {
 // serve another delivery.
 func TestEarlyAnswers(t *testing.T) {
 	t.Parallel()
-	hasty := httptest.NewServer(Status(http.StatusOK))
+	hasty := httptest.NewServer(harness.Status(http.StatusOK))
 	t.Cleanup(hasty.Close)
-	app := NewApplication(t)
-	g := Start(t, OpenSite(
-		Hook("/hasty", "craneops", strings.TrimPrefix(hasty.URL, "http://"), "provider hasty"),
-		Hook("/thorough", "craneops", app.Addr, "provider thorough"),
-	), Secrets()...)
+	app := harness.NewApplication(t)
+	g := harness.Start(t, harness.OpenSite(
+		harness.Hook("/hasty", "craneops", strings.TrimPrefix(hasty.URL, "http://"), "provider hasty"),
+		harness.Hook("/thorough", "craneops", app.Addr, "provider thorough"),
+	), harness.Secrets()...)
 
 	var senders sync.WaitGroup
 	for sender := range 4 {
@@ -62,12 +64,12 @@ func TestEarlyAnswers(t *testing.T) {
 			for n := range 8 {
 				body := make([]byte, 256<<10)
 				_, _ = rand.Read(body)
-				d := CraneOps(string(body))
-				if a, err := SendGo(t, g, d.To("/hasty")); err != nil || a.Status != http.StatusOK {
+				d := harness.CraneOps(string(body))
+				if a, err := harness.SendGo(t, g, d.To("/hasty")); err != nil || a.Status != http.StatusOK {
 					t.Errorf("hasty: %d %v", a.Status, err)
 				}
 				d = d.To(fmt.Sprintf("/thorough?%d.%d", sender, n))
-				if a, err := SendGo(t, g, d); err != nil || a.Status != http.StatusOK {
+				if a, err := harness.SendGo(t, g, d); err != nil || a.Status != http.StatusOK {
 					t.Errorf("thorough: %d %v", a.Status, err)
 				}
 				if got := app.With(d.Path); len(got) == 1 {
@@ -86,7 +88,7 @@ func TestEarlyAnswers(t *testing.T) {
 func TestOneConnection(t *testing.T) {
 	t.Parallel()
 	g, app := craneopsGateway(t, "replay off")
-	d := CraneOps(`{"kept":"alive"}`)
+	d := harness.CraneOps(`{"kept":"alive"}`)
 	forged := d.Saying([]byte(`{"kept":"forged"}`))
 	w := g.Dial(t)
 	for range 3 {
@@ -106,10 +108,10 @@ func TestOneConnection(t *testing.T) {
 // TestOuterLimit: a limit that another handler sets earlier stays a 413.
 func TestOuterLimit(t *testing.T) {
 	t.Parallel()
-	app := NewApplication(t)
-	g := Start(t, OpenSite(Route("/craneops", "request_body {\nmax_size 1KiB\n}",
-		Verify("craneops", "CRANEOPS_SECRET"), "reverse_proxy "+app.Addr)), Secrets()...)
-	d := CraneOps(strings.Repeat("x", 2000))
+	app := harness.NewApplication(t)
+	g := harness.Start(t, harness.OpenSite(harness.Route("/craneops", "request_body {\nmax_size 1KiB\n}",
+		harness.Verify("craneops", "CRANEOPS_SECRET"), "reverse_proxy "+app.Addr)), harness.Secrets()...)
+	d := harness.CraneOps(strings.Repeat("x", 2000))
 	for how, text := range map[string]string{"declared": d.Whole(), "chunked": d.Chunked(nil)} {
 		t.Run(how, func(t *testing.T) {
 			if a := g.Exchange(t, text); a.Status != http.StatusRequestEntityTooLarge {
@@ -118,5 +120,5 @@ func TestOuterLimit(t *testing.T) {
 		})
 	}
 	app.Saw(t, 0)
-	g.Send(t, CraneOps(`{}`)).Accepted(t)
+	g.Send(t, harness.CraneOps(`{}`)).Accepted(t)
 }

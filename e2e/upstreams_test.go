@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
 // TestUpstreamThatAnswersEarly: the first upstream answers 503 before it has
@@ -37,23 +39,23 @@ func TestUpstreamThatAnswersEarly(t *testing.T) {
 			}()
 		}
 	}()
-	app := NewApplication(t)
-	g := Start(t, OpenSite(Route("/craneops",
-		Verify("craneops", "CRANEOPS_SECRET", "max_body 8MiB"),
+	app := harness.NewApplication(t)
+	g := harness.Start(t, harness.OpenSite(harness.Route("/craneops",
+		harness.Verify("craneops", "CRANEOPS_SECRET", "max_body 8MiB"),
 		`reverse_proxy `+busy.Addr().String()+` `+app.Addr+` {
 			lb_policy round_robin
 			lb_retries 1
 			lb_retry_match {
 				expression `+"`{rp.status_code} >= 500`"+`
 			}
-		}`)), Secrets()...)
+		}`)), harness.Secrets()...)
 	for n := range 20 {
 		var body bytes.Buffer
 		for block := 0; body.Len() < 4<<20; block++ {
 			sum := sha256.Sum256(fmt.Appendf(nil, "%d %d", n, block))
 			body.Write(sum[:])
 		}
-		d := CraneOps(body.String())
+		d := harness.CraneOps(body.String())
 		before := len(app.All())
 		a := g.Send(t, d)
 		for _, got := range app.All()[before:] {
@@ -101,7 +103,7 @@ func TestFastCGIRetry(t *testing.T) {
 			t.Errorf("an application received %d of %d bytes", len(got), len(body))
 		}
 	})
-	g := Start(t, OpenSite(Route("/craneops", Verify("craneops", "CRANEOPS_SECRET"),
+	g := harness.Start(t, harness.OpenSite(harness.Route("/craneops", harness.Verify("craneops", "CRANEOPS_SECRET"),
 		"root * /srv",
 		`reverse_proxy `+busy+` `+ready+` {
 			lb_policy round_robin
@@ -111,10 +113,10 @@ func TestFastCGIRetry(t *testing.T) {
 			}
 			transport fastcgi
 			request_buffers 6MiB
-		}`)), Secrets()...)
+		}`)), harness.Secrets()...)
 	accepted := 0
 	for range 6 {
-		switch a := g.Send(t, CraneOps(body)); a.Status {
+		switch a := g.Send(t, harness.CraneOps(body)); a.Status {
 		case http.StatusOK:
 			accepted++
 		case http.StatusBadGateway, http.StatusServiceUnavailable:
@@ -133,7 +135,7 @@ func TestFastCGIRetry(t *testing.T) {
 // says before it chooses an upstream, and puts it in front of the rest.
 func TestRequestBuffers(t *testing.T) {
 	t.Parallel()
-	app := NewApplication(t)
+	app := harness.NewApplication(t)
 	const size = 16 << 10
 	var body bytes.Buffer
 	for block := 0; body.Len() < size; block++ {
@@ -143,12 +145,12 @@ func TestRequestBuffers(t *testing.T) {
 	var routes []string
 	paths := map[string]string{"less": "4KiB", "as-much": "16KiB", "more": "64KiB"}
 	for name, buffers := range paths {
-		routes = append(routes, Route("/"+name, Verify("craneops", "CRANEOPS_SECRET", "provider "+name),
+		routes = append(routes, harness.Route("/"+name, harness.Verify("craneops", "CRANEOPS_SECRET", "provider "+name),
 			"reverse_proxy "+app.Addr+" {\nrequest_buffers "+buffers+"\n}"))
 	}
-	g := Start(t, OpenSite(routes...), Secrets()...)
+	g := harness.Start(t, harness.OpenSite(routes...), harness.Secrets()...)
 	for name := range paths {
-		d := CraneOps(body.String())
+		d := harness.CraneOps(body.String())
 		d.Path = "/" + name
 		g.Send(t, d).Accepted(t)
 		g.Send(t, d).Duplicate(t)
@@ -162,19 +164,19 @@ func TestRequestBuffers(t *testing.T) {
 // go on when the time for an answer is over.
 func TestAnswerWithinHoldsForRetries(t *testing.T) {
 	t.Parallel()
-	app := NewApplication(t)
+	app := harness.NewApplication(t)
 	release := make(chan struct{})
 	t.Cleanup(func() { close(release) })
 	app.Answers(func(http.ResponseWriter, *http.Request) { <-release })
-	g := Start(t, OpenSite(Route("/craneops",
-		Verify("craneops", "CRANEOPS_SECRET", "answer_within 2s"),
+	g := harness.Start(t, harness.OpenSite(harness.Route("/craneops",
+		harness.Verify("craneops", "CRANEOPS_SECRET", "answer_within 2s"),
 		`reverse_proxy `+app.Addr+` {
 			lb_try_duration 1h
 			lb_retry_match {
 				method POST
 			}
-		}`)), Secrets()...)
-	g.Send(t, CraneOps(`{}`)).Is(t, http.StatusServiceUnavailable, "accepted", "no_answer")
+		}`)), harness.Secrets()...)
+	g.Send(t, harness.CraneOps(`{}`)).Is(t, http.StatusServiceUnavailable, "accepted", "no_answer")
 	app.AwaitArrivals(t, 1)
 	if n := app.Arrivals(); n != 1 {
 		t.Errorf("the application was asked %d times", n)
@@ -185,10 +187,10 @@ func TestAnswerWithinHoldsForRetries(t *testing.T) {
 // configuration changes ends with the one that it began with.
 func TestReloadDuringABody(t *testing.T) {
 	t.Parallel()
-	app := NewApplication(t)
-	site := OpenSite(Hook("/craneops", "craneops", app.Addr, "body_timeout 1h"))
-	g := Start(t, site, Secrets()...)
-	d := CraneOps(strings.Repeat("x", 200<<10))
+	app := harness.NewApplication(t)
+	site := harness.OpenSite(harness.Hook("/craneops", "craneops", app.Addr, "body_timeout 1h"))
+	g := harness.Start(t, site, harness.Secrets()...)
+	d := harness.CraneOps(strings.Repeat("x", 200<<10))
 	w := g.Dial(t)
 	w.Write(t, d.Head(d.Length())+"\r\n", string(d.Body[:100<<10]))
 	g.MustReload(t, changed(site, "once"))

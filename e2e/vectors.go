@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
 // vector is one delivery of the conformance suite with the answer of a correct
@@ -49,10 +51,10 @@ func (v vector) origin() string { return urlOrigin.FindString(v.URL) }
 
 var urlOrigin = regexp.MustCompile("^https?://[^/]+")
 
-func (v vector) delivery(path string) Delivery {
-	d := Delivery{Method: v.Method, Path: path, Body: v.Body}
+func (v vector) delivery(path string) harness.Delivery {
+	d := harness.Delivery{Method: v.Method, Path: path, Body: v.Body}
 	for _, h := range v.Headers {
-		d.Headers = append(d.Headers, Header{h[0], h[1]})
+		d.Headers = append(d.Headers, harness.Header{Name: h[0], Value: h[1]})
 	}
 	return d
 }

@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
 // TestVectors sends every vector through every client that can send it, each on
@@ -13,15 +15,15 @@ func TestVectors(t *testing.T) {
 	t.Parallel()
 	vectors := loadVectors(t)
 	for _, at := range moments(vectors) {
-		app := NewApplication(t)
+		app := harness.NewApplication(t)
 		routes, env, markOf := vectorRoutes(vectors, app.Addr)
 		env = append(env, "HOOKLATCH_E2E_AT_MS="+strconv.FormatInt(at, 10))
-		g := StartBinary(t, ClockBinary(t), OpenSite(routes...), env...)
+		g := harness.StartBinary(t, harness.ClockBinary(t), harness.OpenSite(routes...), env...)
 		for _, v := range vectors {
 			if v.At != at {
 				continue
 			}
-			for _, c := range Clients() {
+			for _, c := range harness.Clients() {
 				d := v.delivery(v.target(c.Name)).Plus(vectorMark, markOf[v.id()])
 				if c.Can(d) {
 					t.Run(v.id()+"/"+c.Name, func(t *testing.T) { checkVector(t, g, app, c, v, d) })
@@ -67,7 +69,7 @@ func vectorRoutes(vectors []vector, app string) (routes, env []string, markOf ma
 			}
 			routes = append(routes,
 				"@vector"+mark+" header "+vectorMark+" "+mark,
-				fmt.Sprintf("route @vector%s {\n%s\nreverse_proxy %s\n}", mark, Verify(v.Scheme, variables[0], options...), app))
+				fmt.Sprintf("route @vector%s {\n%s\nreverse_proxy %s\n}", mark, harness.Verify(v.Scheme, variables[0], options...), app))
 		}
 		markOf[v.id()] = mark
 	}
@@ -78,7 +80,7 @@ func vectorRoutes(vectors []vector, app string) (routes, env []string, markOf ma
 // one is 12345, which any number there may have in it.
 const canaryLen = 8
 
-func checkVector(t *testing.T, g *Gateway, app *Application, c Client, v vector, d Delivery) {
+func checkVector(t *testing.T, g *harness.Gateway, app *harness.Application, c harness.Client, v vector, d harness.Delivery) {
 	before := len(app.With(d.Path)) // others may be sent to the same URL
 	a, err := c.Send(t, g, d)
 	if err != nil {

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
 // Where the proxies of the routes find their upstreams: the sender names them,
@@ -123,7 +125,7 @@ func bodyReaders() []bodyReader {
 		encloses("named", "", "route {\n"+markedAs("named")+"APPLICATION\n}"),
 		before("tracing-before", "tracing"),
 		reads("tracing-after", "tracing"),
-		reads("verify-again", Verify("mceasy", "MCEASY_SECRET", "provider again")),
+		reads("verify-again", harness.Verify("mceasy", "MCEASY_SECRET", "provider again")),
 	}
 }
 
@@ -213,11 +215,11 @@ func (p pair) possible() bool { return !p.end.echoes || !p.reader.texts && !p.re
 func wholeBodySite(pairs []pair) string {
 	var routes []string
 	for _, p := range pairs {
-		routes = append(routes, Route(p.path()+"/", p.reader.before,
-			Verify("mceasy", "MCEASY_SECRET", "provider "+p.label()),
+		routes = append(routes, harness.Route(p.path()+"/", p.reader.before,
+			harness.Verify("mceasy", "MCEASY_SECRET", "provider "+p.label()),
 			"root * /srv", p.reader.around(p.path(), p.end.text)))
 	}
-	return BareSite(append(routes, "respond 404")...) + `
+	return harness.BareSite(append(routes, "respond 404")...) + `
 	header >X-Verdict {http.verify_webhook.verdict}
 	header >X-Reason {http.verify_webhook.reason}
 	handle_errors {
@@ -228,7 +230,7 @@ func wholeBodySite(pairs []pair) string {
 }
 
 // shapeRoutes gives the gateway its routes again, the marked ones in their form.
-func shapeRoutes(t *testing.T, g *Gateway) {
+func shapeRoutes(t *testing.T, g *harness.Gateway) {
 	t.Helper()
 	const path = "/config/apps/http/servers/srv0"
 	_, text := g.Ask(t, http.MethodGet, path, "")
@@ -246,7 +248,7 @@ func shapeRoutes(t *testing.T, g *Gateway) {
 	if status, said := g.Ask(t, http.MethodPatch, path, string(shaped)); status != http.StatusOK {
 		t.Fatalf("loading the routes: %d %s", status, said)
 	}
-	g.SendAfterReload(t, CraneOps(""))
+	g.SendAfterReload(t, harness.CraneOps(""))
 }
 
 // shape rewrites every marked subroute below node, the inner ones first. Routes

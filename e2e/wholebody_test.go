@@ -17,6 +17,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
 var wholeBodyRows = flag.String("rows", "", "run only the rows of TestWholeBody whose name matches this expression")
@@ -185,7 +187,7 @@ func TestWholeBody(t *testing.T) {
 	}
 	noise := newNoise(rows)
 	up := newUpstreams(t, noise.body)
-	g := Start(t, wholeBodySite(pairsOf(rows)), append(Secrets(),
+	g := harness.Start(t, wholeBodySite(pairsOf(rows)), append(harness.Secrets(),
 		"E2E_LOG_LEVEL=INFO", "OTEL_TRACES_EXPORTER=none")...)
 	shapeRoutes(t, g)
 
@@ -279,13 +281,13 @@ func (n noise) body(row int) []byte {
 
 // reply is the answer to one sending. Its status is 0 if there is none.
 type reply struct {
-	Answer
+	harness.Answer
 	err error
 }
 
 // sendTwice sends the row with its fault, and again without.
-func sendTwice(t *testing.T, g *Gateway, up *upstreams, r row, body []byte) (got [2]reply) {
-	d := McEasy(string(body), time.Now(), strconv.Itoa(r.number+1), strconv.Itoa(r.number+1)).To(r.path() + "/hook")
+func sendTwice(t *testing.T, g *harness.Gateway, up *upstreams, r row, body []byte) (got [2]reply) {
+	d := harness.McEasy(string(body), time.Now(), strconv.Itoa(r.number+1), strconv.Itoa(r.number+1)).To(r.path() + "/hook")
 	for sending := range got {
 		audit, first := takes, takes
 		if sending == 0 {
@@ -299,9 +301,9 @@ func sendTwice(t *testing.T, g *Gateway, up *upstreams, r row, body []byte) (got
 			With("X-Audit", up.address(r.reader.audit, audit)).
 			With("X-First", up.address(r.end.first, first)).
 			With("X-Backup", up.address(r.end.backup, takes))
-		send := SendGo
+		send := harness.SendGo
 		if r.chunked {
-			send = SendChunked
+			send = harness.SendChunked
 		}
 		got[sending].Answer, got[sending].err = send(t, g, now)
 	}

@@ -15,6 +15,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
 // behavior is how an upstream treats every request that reaches it.
@@ -67,7 +69,7 @@ type upstreams struct {
 	addresses map[string]string    // by protocol and behavior
 	signed    func(row int) []byte // the body of a row
 
-	notice   Notice
+	notice   harness.Notice
 	mu       sync.Mutex
 	arrivals map[int][]*arrival // by row
 	open     map[int]int        // requests being handled, by row
@@ -100,7 +102,7 @@ func (u *upstreams) address(protocol string, b behavior) string {
 
 // finish returns once no request is being handled, or patience is over.
 func (u *upstreams) finish() {
-	deadline := time.After(Patience)
+	deadline := time.After(harness.Patience)
 	for {
 		changed := u.notice.Next()
 		busy := false

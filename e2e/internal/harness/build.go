@@ -1,7 +1,7 @@
-// Package e2e tests the real binary from outside: built by the real xcaddy,
-// started on free ports, spoken to over HTTP by several clients. It knows
-// nothing of the product's Go code.
-package e2e
+// Package harness starts the real binary and speaks to it from outside: one
+// gateway, one application behind it, deliveries as providers sign them, and
+// clients that send them. It knows nothing of the product's Go code.
+package harness
 
 import (
 	"cmp"
