@@ -1,6 +1,7 @@
 package schemes
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
@@ -22,10 +23,10 @@ type keyPair struct{ algorithm, form, public, private string }
 // keyPairs has every algorithm in every form.
 func keyPairs(t testing.TB) []keyPair {
 	b64 := base64.StdEncoding.EncodeToString
-	bytes := []byte("0123456789abcdef01234567")
+	key := []byte("0123456789abcdef01234567")
 	var pairs []keyPair
 	for a := HMACSHA256; a <= HMACSHA512; a++ {
-		for form, secret := range map[string]string{"text": "secret", "base64": b64(bytes), "hex": hex.EncodeToString(bytes), "whsec_": "whsec_" + b64(bytes)} {
+		for form, secret := range map[string]string{"text": "secret", "base64": b64(key), "hex": hex.EncodeToString(key), "whsec_": "whsec_" + b64(key)} {
 			pairs = append(pairs, keyPair{a.String(), form, secret, secret})
 		}
 	}
@@ -125,10 +126,12 @@ func TestKeyErrors(t *testing.T) {
 	for _, c := range []struct{ algorithm, form, secret, want string }{
 		{"hmac-sha1", "text", "", "is empty"},
 		{"hmac-sha1", "base64", canary + "!", "is not base64"},
-		{"hmac-sha1", "base64", "YQ==\n", "is not base64"},
+		{"hmac-sha1", "base64", "YQ=\n=", "is not base64"},
+		{"hmac-sha1", "base64", "YQ", "is not base64"},
 		{"hmac-sha1", "hex", canary, "is not hex"},
 		{"hmac-sha256", "whsec_", canary, "does not begin with whsec_"},
-		{"hmac-sha256", "whsec_", "whsec_" + canary, "24 to 64 bytes"},
+		{"hmac-sha256", "whsec_", "whsec_" + canary, "has 9 bytes in base64 after whsec_, and a key has 16 to 128"},
+		{"hmac-sha256", "whsec_", "whsec_" + strings.Repeat("A", 172), "has 129 bytes in base64 after whsec_, and a key has 16 to 128"},
 		{"hmac-sha256", "whsec_", "whsec_" + canary + "!", "is not whsec_ with base64"},
 		{"ed25519", "hex", "abcd", "is not an ed25519 public key, which has 32 bytes"},
 		{"ed25519", "pem", pairs["ecdsa-p256 pem"].public, "is not the public key (SPKI) of ed25519"},
@@ -162,5 +165,48 @@ func TestKeyErrors(t *testing.T) {
 	standard, _ := Get("standard")
 	if _, err := standard.NewVerifier([]string{canary}); err == nil || !strings.Contains(err.Error(), "begins with none of whsec_, whpk_; write the whole secret") {
 		t.Errorf("%v", err)
+	}
+}
+
+// TestKeysAsTheyAreHandedOut: what an editor or a file puts around the text of a
+// key is no part of it, and each form of base64 that the libraries of Standard
+// Webhooks know stands for the same key.
+func TestKeysAsTheyAreHandedOut(t *testing.T) {
+	key := make([]byte, 25)
+	for i := range key {
+		key[i] = byte(255 - i*9)
+	}
+	standard, _ := Get("standard")
+	std, url := base64.StdEncoding.EncodeToString(key), base64.URLEncoding.EncodeToString(key)
+	for _, secret := range []string{
+		"whsec_" + std, "whsec_" + strings.TrimRight(std, "="), "whsec_" + url, "whsec_" + strings.TrimRight(url, "="),
+		"v1,whsec_" + std, " whsec_" + std + "\r\n", "\ufeffwhsec_" + std,
+	} {
+		keys, err := standard.Keys(secret)
+		if err != nil || len(keys) != 1 || !bytes.Equal(keys[0].Secret, key) {
+			t.Errorf("%q: %v, %v", secret, keys, err)
+		}
+	}
+	for _, secret := range []string{"whsec_" + std[:len(std)-1], "whsec_" + std + "=", "whsec_" + std[:8] + "\n" + std[8:], "whsec_", std} {
+		if _, err := standard.Keys(secret); err == nil {
+			t.Errorf("%q is taken", secret)
+		}
+	}
+	for _, n := range []int{15, 16, 128, 129} {
+		_, err := standard.Keys("whsec_" + base64.StdEncoding.EncodeToString(make([]byte, n)))
+		if (err == nil) != (n == 16 || n == 128) || err != nil && !strings.Contains(err.Error(), fmt.Sprint(n)) {
+			t.Errorf("%d bytes: %v", n, err)
+		}
+	}
+	for _, k := range keyPairs(t) {
+		if k.form != "pem" {
+			continue
+		}
+		for _, form := range keyForms(map[string]Algorithm{"ed25519": Ed25519, "ecdsa-p256": ECDSAP256}[k.algorithm]) {
+			s := mustCompile(t, definitionFor(keyPair{algorithm: k.algorithm, form: form}, ""))
+			if _, err := s.NewVerifier([]string{"\ufeff" + k.public + "\n"}); err != nil {
+				t.Errorf("PEM for %s %s: %v", k.algorithm, form, err)
+			}
+		}
 	}
 }

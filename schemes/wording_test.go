@@ -18,7 +18,7 @@ func TestWordsFitTheKey(t *testing.T) {
 		}
 	}
 	standard, _ := schemes.Get("standard")
-	if _, err := standard.NewVerifier([]string{"whsec_polar_AbCdEfGh1234567890"}); err == nil || !strings.Contains(err.Error(), "key text") {
+	if _, err := standard.NewVerifier([]string{"whsec_polar.AbCdEfGh1234567890"}); err == nil || !strings.Contains(err.Error(), "key text") {
 		t.Errorf("%v", err)
 	}
 }

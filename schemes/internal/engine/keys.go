@@ -20,7 +20,7 @@ func (c *defined) keys(secret string) ([]Key, error) {
 // signingKey is Scheme.SigningKey of a definition.
 func (c *defined) signingKey(secret string) (Key, error) {
 	at, err := c.kindOfSecret(secret, func(form string) string {
-		if form == keyWhpk && strings.HasPrefix(secret, keyWhsk) {
+		if form == keyWhpk && strings.HasPrefix(Bare(secret), keyWhsk) {
 			return keyWhsk
 		}
 		return keyMark(form)
@@ -39,9 +39,10 @@ func (c *defined) kindOfSecret(secret string, mark func(form string) string) (in
 		return 0, nil
 	}
 	var marks []string
+	text := strings.TrimPrefix(Bare(secret), versionMark)
 	for i := range c.kinds {
 		m := mark(c.kinds[i].key)
-		if strings.HasPrefix(secret, m) {
+		if strings.HasPrefix(text, m) {
 			return i, nil
 		}
 		marks = append(marks, m)

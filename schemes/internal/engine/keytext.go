@@ -10,6 +10,7 @@ import (
 	"encoding/hex"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"strings"
 )
 
@@ -44,16 +45,20 @@ func keyMark(form string) string {
 	case keyWhsec, keyWhpk:
 		return form
 	case keyPEM:
-		return "-----BEGIN "
+		return pemMark
 	}
 	return ""
 }
 
-// Standard Webhooks says how long a key is.
-const minWhsec, maxWhsec = 24, 64
+// Standard Webhooks says that a key has 24 to 64 bytes; its libraries take any,
+// and there are senders with fewer.
+const minWhsec, maxWhsec = 16, 128
 
 // parseKey reads a secret. Its errors never hold it.
 func parseKey(a Algorithm, form, secret string) (Key, error) {
+	if a.public() && strings.HasPrefix(Bare(secret), pemMark) {
+		form = keyPEM // which no other form can be taken for
+	}
 	raw, err := rawKey(form, secret)
 	if err != nil {
 		return Key{}, err
@@ -85,7 +90,7 @@ func parsePrivateKey(a Algorithm, form, secret string) (Key, error) {
 	}
 	errPublic := errors.New("is not a private key of " + a.String() + ", which signing takes; the public key only verifies")
 	if form == keyWhpk {
-		seed, ok := strings.CutPrefix(secret, keyWhsk)
+		seed, ok := strings.CutPrefix(Bare(secret), keyWhsk)
 		if !ok {
 			return Key{}, errors.New("is not a private key; write whsk_ and the seed in base64")
 		}
@@ -125,6 +130,9 @@ func parsePrivateKey(a Algorithm, form, secret string) (Key, error) {
 
 // rawKey undoes what a form does to the bytes of a key.
 func rawKey(form, secret string) ([]byte, error) {
+	if form != keyText {
+		secret = Bare(secret)
+	}
 	switch form {
 	case keyBase64:
 		return Base64Key(secret, "is not base64; write the secret in base64, with its padding")
@@ -135,13 +143,13 @@ func rawKey(form, secret string) ([]byte, error) {
 		}
 		return key, nil
 	case keyWhsec, keyWhpk:
-		text, ok := strings.CutPrefix(secret, form)
+		text, ok := strings.CutPrefix(strings.TrimPrefix(secret, versionMark), form)
 		if !ok {
 			return nil, errors.New("does not begin with " + form + "; write the whole secret, with what it begins with" + textAdvice(form))
 		}
-		key, err := Base64Key(text, "is not "+form+" with base64 behind it; write the whole secret"+textAdvice(form))
+		key, err := anyBase64Key(text, "is not "+form+" with base64 behind it; write the whole secret"+textAdvice(form))
 		if err == nil && form == keyWhsec && (len(key) < minWhsec || len(key) > maxWhsec) {
-			err = errors.New("is not whsec_ with 24 to 64 bytes in base64 behind it; write the whole secret" + textAdvice(form))
+			err = fmt.Errorf("has %d bytes in base64 after whsec_, and a key has %d to %d; write the whole secret%s", len(key), minWhsec, maxWhsec, textAdvice(form))
 		}
 		return key, err
 	case keyPEM:
@@ -151,10 +159,22 @@ func rawKey(form, secret string) ([]byte, error) {
 		}
 		return block.Bytes, nil
 	case keySPKI:
-		return Base64Key(secret, "is not base64; write the key's DER (SPKI) in base64, without the lines of PEM")
+		return Base64Key(strings.Join(strings.Fields(secret), ""), "is not base64; write the key's DER (SPKI) in base64, or the key in PEM")
 	}
 	return []byte(secret), nil
 }
+
+// pemMark is what a key in PEM begins with.
+const pemMark = "-----BEGIN "
+
+// versionMark is what some senders show before whsec_.
+const versionMark = "v1,"
+
+// Bare is a secret without what editors and files put around it. Where the text
+// stands for the bytes of a key, none of that is part of the key.
+func Bare(secret string) string { return strings.TrimSpace(strings.TrimPrefix(secret, byteOrderMark)) }
+
+const byteOrderMark = "\ufeff"
 
 // textAdvice says how to use the text of a secret that looks like base64 after
 // whsec_ and is none, as some senders have it.
@@ -172,4 +192,13 @@ func Base64Key(text, malformed string) ([]byte, error) {
 		return nil, errors.New(malformed)
 	}
 	return key, nil
+}
+
+// anyBase64Key decodes base64 in either alphabet, with or without padding.
+func anyBase64Key(text, malformed string) ([]byte, error) {
+	text = strings.NewReplacer("-", "+", "_", "/").Replace(text)
+	if unpadded := strings.TrimRight(text, "="); unpadded == text {
+		text += "==="[:(4-len(text)%4)%4]
+	}
+	return Base64Key(text, malformed)
 }
