@@ -265,7 +265,11 @@ func TestSignedHeaderRefusals(t *testing.T) {
 	}{
 		{"X-I", "", "POST", MissingSignedHeader},
 		{"X-I", "a.b", "POST", MalformedSignedHeader},
-		{"X-I", strings.Repeat("a", 129), "POST", MalformedSignedHeader},
+		{"X-I", "a b", "POST", MalformedSignedHeader},
+		{"X-I", "é", "POST", MalformedSignedHeader},
+		{"X-I", strings.Repeat("a", 257), "POST", MalformedSignedHeader},
+		{"X-I", strings.Repeat("a", 256), "POST", SignatureMismatch},
+		{"X-I", "order:1/~+=", "POST", SignatureMismatch},
 		{"X-T", "", "POST", MissingSignedHeader},
 		{"X-T", "+1", "POST", MalformedSignedHeader},
 		{"X-T", "12345678901", "POST", MalformedSignedHeader},

@@ -60,7 +60,8 @@ func TestTwilioSigns(t *testing.T) {
 		{"an IPv6 address and a port", "http", "[::1]:81", "/b", body, "http://[::1]/bA2Z1", ""},
 		{"another host", "https", "b.example", "/b", body, url + "A2Z1", "signature_mismatch"},
 		{"another scheme", "http", "a.example", "/b", body, url + "A2Z1", "signature_mismatch"},
-		{"a URL with a brace", "https", "a.example", "/{b", body, "https://a.example/{bA2Z1", "malformed_signed_header"},
+		{"a URL with a brace", "https", "a.example", "/{b", body, "https://a.example/{bA2Z1", ""},
+		{"a URL with a control character", "https", "a.example", "/\x01b", body, "https://a.example/\x01bA2Z1", "malformed_signed_header"},
 
 		{"a digest", "https", "a.example", "/b?bodySHA256=" + digest(`{"a":1}`), `{"a":1}`, url + "?bodySHA256=" + digest(`{"a":1}`), ""},
 		{"a digest behind a query", "https", "a.example", "/b?c&bodySHA256=" + digest("x y"), "x y", url + "?c&bodySHA256=" + digest("x y"), ""},
@@ -123,7 +124,7 @@ func TestTwilioSigner(t *testing.T) {
 		{Delivery{Body: []byte("A=1")}, "signs the URL; give it"},
 		{Delivery{Body: []byte("A=1"), Request: to, Event: "x"}, "no event type"},
 		{Delivery{Body: []byte("{}"), Request: to}, "end the URL with bodySHA256=44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"},
-		{Delivery{Body: []byte("A=1"), Request: Request{Scheme: "https", Host: "a.example", URI: "/ "}}, "no URL has"},
+		{Delivery{Body: []byte("A=1"), Request: Request{Scheme: "https", Host: "a.example", URI: "/\n"}}, "no server passes on"},
 	} {
 		if _, err := mustGet(t, "twilio").SignWith(twilioToken, c.out); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%+v: %v, want %q", c.out, err, c.want)

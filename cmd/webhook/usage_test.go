@@ -72,7 +72,7 @@ func TestWrongUsage(t *testing.T) {
 		{"sign --scheme mceasy --secret k --event 4", "secret 1: is not base64; McEasy's secrets are configured in base64, as McEasy shows them"},
 		{"sign --scheme mceasy --secret " + canary, "mceasy signs an event id of 1 to 10 digits; give it as the event, or as event_id in the body; add --event E"},
 		{"sign --scheme standard --secret whsec_" + canary + canary + " --id 1 --event e", "this scheme has the event type in the body; leave the event out"},
-		{"sign --scheme standard --secret whsec_" + canary + canary, "this scheme signs an id of 1 to 128 of A-Z, a-z, 0-9, _ and -; give one as the ID; add --id I"},
+		{"sign --scheme standard --secret whsec_" + canary + canary, "this scheme signs an id of 1 to 256 visible characters of ASCII other than .; give one as the ID; add --id I"},
 		{sign + "--header X-A:" + canary, "--header X-A is not one that this scheme signs and that --at, --id or --event do not make; leave it out"},
 		{sign + "--header " + canary, "--header is not a header; write Name: value"},
 

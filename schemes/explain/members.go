@@ -88,7 +88,7 @@ func (w wanted) judge(value any) []Finding {
 		}}
 	case w.option == "id" && !idText.MatchString(text):
 		return []Finding{{
-			w.member + " cannot be an id in this body: that is 1 to 128 of A-Z, a-z, 0-9, _ and -",
+			w.member + " cannot be an id in this body: that is 1 to 256 visible characters of ASCII",
 			"name another member, or leave id out; a delivery without one is known by its content",
 		}}
 	}

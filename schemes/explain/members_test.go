@@ -22,7 +22,7 @@ func TestNotThere(t *testing.T) {
 		`{"event_id":"e1","type":"paid","created":"2026-01-31T12:00:00Z","account":{"id":"a"},"env":"live"}`: "",
 		`{"event_id":"e1","type":"paid","created":1769860800,"account":{"idd":"a"},"env":null}`:              "created is in another unit; no member account.id; no member env",
 		`{"event_id":1,"typ":"paid","created":"yesterday","account":[],"env":{}}`:                            "event_id is not a text; no member type; created is not a time; no member account.id; env is not a text",
-		`{"event_id":"e.1","type":"paid","created":"1769860800000","account":{"id":"a"},"env":""}`:           "event_id cannot be an id; created is in another unit",
+		`{"event_id":"e 1","type":"paid","created":"1769860800000","account":{"id":"a"},"env":""}`:           "event_id cannot be an id; created is in another unit",
 		`no JSON`: "the body is no JSON object",
 	} {
 		scheme, err := definition.Compile("own")

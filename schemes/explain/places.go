@@ -102,7 +102,7 @@ func unitOf(text string) (unit string, ok bool) {
 }
 
 // idText is what can be an id.
-var idText = regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}$`)
+var idText = regexp.MustCompile(`^[!-~]{1,256}$`)
 
 // ids are the places where the delivery can have a signed id, that of the
 // definition first.

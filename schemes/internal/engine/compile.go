@@ -20,6 +20,7 @@ type defined struct {
 	body     bodyPlan
 	single   bool // the header is one signature, not a list
 
+	ids       grammar
 	fixedTime bool // the send time has the full number of digits
 	eventAt   int  // which of the template's headers is the event's, or -1
 }
@@ -166,6 +167,7 @@ func (c *defined) compileTemplate() error {
 	if c.template, err = parseTemplate(c.Signed, c.Timestamp.Unit); err != nil {
 		return fmt.Errorf("signed: %w", err)
 	}
+	c.ids = c.template.grammarOf(idVar, idGrammar)
 	for i := range c.template.parts {
 		c.fixedTime = c.fixedTime || c.template.parts[i].fixed
 	}

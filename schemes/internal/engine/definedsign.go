@@ -47,8 +47,8 @@ func (c *defined) sign(key Key, d Delivery) (http.Header, error) {
 func (c *defined) checkDelivery(set *headerSet, d *Delivery) error {
 	signsID := c.template.has(idVar)
 	switch {
-	case signsID && !isID(d.ID):
-		return errors.New("this scheme signs " + idWords + "; give one as the ID")
+	case signsID && !isID(c.ids, d.ID):
+		return errors.New("this scheme signs " + c.idWords() + "; give one as the ID")
 	case !signsID && d.ID != "" && set.occurrence == "":
 		return ErrNoID
 	case d.Event != "" && set.event == "" && c.Event.Body != "":

@@ -48,8 +48,9 @@ type Definition struct {
 	// with it, and judged only if a tolerance is set.
 	Timestamp TimePlace `json:"timestamp,omitzero"`
 
-	// The signed id, which is the identity of a delivery: 1 to 128 of A-Z,
-	// a-z, 0-9, _ and -. In a header, or a field of the signature header, it
+	// The signed id, which is the identity of a delivery: 1 to 256 visible
+	// characters of ASCII, but not the one that comes after it in the template. In
+	// a header, or a field of the signature header, it
 	// must be in the template; a delivery whose body has none is known by its
 	// content.
 	ID Place `json:"id,omitzero"`

@@ -98,7 +98,7 @@ func (c *defined) openSignature(h http.Header, set *headerSet, claim *SignedHead
 			claim.SentAtText = value
 			ok = ok && c.takeTime(claim)
 		case name == c.ID.Field:
-			ok = !idSeen && isID(value)
+			ok = !idSeen && isID(c.ids, value)
 			idSeen = true
 			claim.ID = value
 		}

@@ -20,9 +20,9 @@ var (
 	rfc3339Grammar = grammar{holds: func(ch byte) bool {
 		return isDigit(ch) || ch == 'T' || ch == 'Z' || ch == ':' || ch == '.' || ch == '-' || ch == '+'
 	}, delimited: true}
-	idGrammar     = grammar{holds: isIDByte}
+	idGrammar     = grammar{holds: isVisible}
 	methodGrammar = grammar{holds: func(ch byte) bool { return 'A' <= ch && ch <= 'Z' }}
-	urlGrammar    = grammar{holds: isURLByte}
+	urlGrammar    = grammar{holds: isPassedOn}
 	headerGrammar = grammar{holds: func(ch byte) bool { return ch >= ' ' && ch != 0x7F || ch == '\t' }}
 	bodyGrammar   = grammar{holds: func(byte) bool { return true }}
 )
@@ -56,12 +56,19 @@ func isAll[T string | []byte](g grammar, s T) bool {
 	return len(s) > 0
 }
 
+// isVisible knows the visible characters of ASCII.
+func isVisible(ch byte) bool { return ch > ' ' && ch < 0x7F }
+
+// isPassedOn knows the bytes of a URL that a server passes on. Senders write
+// more than RFC 3986 has, and sign what they write.
+func isPassedOn(ch byte) bool { return ch >= ' ' && ch != 0x7F }
+
 const (
-	maxIDLen     = 128
+	maxIDLen     = 256
 	maxMethodLen = 32
 )
 
-func isID(s string) bool { return len(s) <= maxIDLen && isAll(idGrammar, s) }
+func isID(g grammar, s string) bool { return len(s) <= maxIDLen && isAll(g, s) }
 
 // signedTime reads the send time of a header. Fixed times have the full number
 // of digits, because nothing else tells where they end.

@@ -1,8 +1,10 @@
 package engine
 
 import (
+	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 )
 
 // headerSet are the headers of a defined scheme, in canonical form, with their
@@ -33,7 +35,7 @@ func (c *defined) headerSet(rename func(string) string) headerSet {
 	}
 	set := headerSet{
 		time: header(c.Timestamp.Header, timeGrammars[c.Timestamp.Unit]),
-		id:   header(c.ID.Header, idWords),
+		id:   header(c.ID.Header, c.idWords()),
 	}
 	signature := rename(c.Signature.Header)
 	set.signature = signedHeader{http.CanonicalHeaderKey(signature), SignatureRefusals(signature, c.describeForm())}
@@ -56,7 +58,20 @@ var timeGrammars = map[string]string{
 	unitRFC3339: "a time as RFC 3339 says",
 }
 
-const idWords = "an id of 1 to 128 of A-Z, a-z, 0-9, _ and -"
+// idWords says what an id is, in refusals.
+func (c *defined) idWords() string {
+	words := fmt.Sprintf("an id of 1 to %d visible characters of ASCII", maxIDLen)
+	var without []string
+	for ch := byte('!'); ch < 0x7F; ch++ {
+		if !c.ids.holds(ch) {
+			without = append(without, string(ch))
+		}
+	}
+	if len(without) > 0 {
+		words += " other than " + strings.Join(without, " and ")
+	}
+	return words
+}
 
 // signed lists the signed headers but the signature's.
 func (s *headerSet) signed() []string {

@@ -33,7 +33,7 @@ func (c *defined) begin(r Request, claim *SignedHeaders) error {
 		if claim.ID, err = Single(r.Header, set.id.name, &set.id.Refusals); err != nil {
 			return err
 		}
-		if !isID(claim.ID) {
+		if !isID(c.ids, claim.ID) {
 			return set.id.Malformed
 		}
 	}

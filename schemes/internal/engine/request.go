@@ -24,7 +24,7 @@ type Request struct {
 func (r *Request) URL() string { return string(r.appendURL(nil)) }
 
 // AppendURL appends the URL to what a scheme signs. It fails with a *Refusal if
-// the URL is not known or has a character that no URL has. Its path begins with
+// the URL is not known or has a character that no server passes on. Its path begins with
 // a slash and its host has none, or text could be moved between the two.
 func (r *Request) AppendURL(dst []byte) ([]byte, error) {
 	start := len(dst)
@@ -36,7 +36,7 @@ func (r *Request) AppendURL(dst []byte) ([]byte, error) {
 	return dst, nil
 }
 
-var malformedURL = &Refusal{MalformedSignedHeader, "the URL has a character that no URL has (RFC 3986), or is not known"}
+var malformedURL = &Refusal{MalformedSignedHeader, "the URL has a character that no server passes on, or that makes it unclear where the URL ends, or is not known"}
 
 func (r *Request) appendURL(b []byte) []byte {
 	b = append(append(b, r.Scheme...), "://"...)

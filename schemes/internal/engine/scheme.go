@@ -172,7 +172,7 @@ type SignedHeaders struct {
 	// SentAtText is the send time as it was written, which is what is signed.
 	SentAtText string
 
-	// ID is the signed id of the delivery: [A-Za-z0-9_-]{1,128}.
+	// ID is the signed id of the delivery: 1 to 256 visible characters of ASCII.
 	ID string
 
 	// Event is the type of the event, if a signed header holds it.
@@ -214,7 +214,7 @@ func (c *SignedHeaders) reset() {
 // adds the rest.
 type Event struct {
 	// ID is the signed id, from the headers or the body:
-	// [A-Za-z0-9_-]{1,128}.
+	// 1 to 256 visible characters of ASCII.
 	ID string
 	// Type is the type of the event, only if it is signed.
 	Type string

@@ -125,9 +125,9 @@ func (t *template) setGrammars(unit string) {
 				p.grammar = digitsGrammar
 			}
 		case idVar:
-			p.grammar = idGrammar
+			p.grammar = grammar{holds: t.except(i, isVisible, isIDByte)}
 		case urlVar:
-			p.grammar = urlGrammar
+			p.grammar = grammar{holds: t.except(i, isPassedOn, isURLByte)}
 		case methodVar:
 			p.grammar = methodGrammar
 		case headerVar:
@@ -136,6 +136,35 @@ func (t *template) setGrammars(unit string) {
 			p.grammar = bodyGrammar
 		}
 	}
+}
+
+// except is a grammar without the characters that say where the part at a
+// position ends and begins, unless every value of its kind may have those too.
+func (t *template) except(at int, wide, always func(ch byte) bool) func(ch byte) bool {
+	ends, begins := byte(0), byte(0) // which no value has
+	if at+1 < len(t.parts) {
+		switch next := &t.parts[at+1]; next.kind {
+		case literal:
+			ends = next.text[0]
+		case bodyVar:
+			ends = '{' // of a JSON object
+		}
+	}
+	if at > 0 && t.parts[at-1].kind == literal {
+		before := t.parts[at-1].text
+		begins = before[len(before)-1]
+	}
+	return func(ch byte) bool { return always(ch) || wide(ch) && ch != ends && ch != begins }
+}
+
+// grammarOf is the grammar of a variable that may be in the template.
+func (t *template) grammarOf(kind variable, otherwise grammar) grammar {
+	for i := range t.parts {
+		if t.parts[i].kind == kind {
+			return t.parts[i].grammar
+		}
+	}
+	return otherwise
 }
 
 // checkUnambiguous refuses a template that makes the same text of two

@@ -281,7 +281,7 @@ func (d *Verification) event() Event {
 	if event.ID == "" {
 		event.ID = d.SignedHeaders.ID
 	}
-	if !isID(event.ID) {
+	if !isID(idGrammar, event.ID) {
 		event.ID = ""
 	}
 	return event
