@@ -97,17 +97,9 @@ func cryptrElements(text string) (t string, macs int, ok bool) {
 			}
 			t = m[1]
 		case name == "v0" || name == "v1":
-			m := cryptrMAC.FindStringSubmatch(element)
-			if m == nil {
-				return "", 0, false
+			if isCryptrMAC(element) {
+				macs++
 			}
-			if len(m[1]) < 64 {
-				raw, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(m[1], "="))
-				if err != nil || base64.RawURLEncoding.EncodeToString(raw) != strings.TrimRight(m[1], "=") {
-					return "", 0, false
-				}
-			}
-			macs++
 		default:
 			continue
 		}
@@ -116,6 +108,16 @@ func cryptrElements(text string) (t string, macs int, ok bool) {
 		}
 	}
 	return t, macs, t != "" && macs > 0 && len(text) <= 4096
+}
+
+func isCryptrMAC(element string) bool {
+	m := cryptrMAC.FindStringSubmatch(element)
+	if m == nil || len(m[1]) == 64 {
+		return m != nil
+	}
+	text := strings.TrimRight(m[1], "=")
+	raw, err := base64.RawURLEncoding.DecodeString(text)
+	return err == nil && base64.RawURLEncoding.EncodeToString(raw) == text
 }
 
 func FuzzCryptrSignature(f *testing.F) {

@@ -72,10 +72,10 @@ func openCryptr(r engine.Request, c *engine.SignedHeaders) error {
 			ok = setSeconds(c, value)
 		case "v1":
 			once, seen.v1 = !seen.v1, true
-			ok = addCryptrMAC(c, value)
+			addCryptrMAC(c, value) // one that is no MAC proves nothing either way
 		case "v0":
 			once, seen.v0 = !seen.v0, true
-			ok = addCryptrMAC(c, value)
+			addCryptrMAC(c, value)
 		}
 		if !once || !ok {
 			return cryptrRefusals.Malformed
@@ -115,20 +115,21 @@ func setSeconds(c *engine.SignedHeaders, text string) bool {
 	return ok
 }
 
-// addCryptrMAC decodes a MAC. The documentation shows hex in its headers and
-// base64url in its code; their lengths tell them apart.
-func addCryptrMAC(c *engine.SignedHeaders, text string) bool {
+// addCryptrMAC decodes a MAC, and passes over what is none. The documentation
+// shows hex in its headers and base64url in its code; their lengths tell them
+// apart.
+func addCryptrMAC(c *engine.SignedHeaders, text string) {
 	const algorithm = "sha256."
 	if len(text) > len(algorithm) && text[:len(algorithm)] == algorithm {
 		text = text[len(algorithm):]
 	}
 	switch {
 	case len(text) == 2*sha256.Size:
-		return c.AddHex(text, sha256.Size, 0)
+		c.AddHex(text, sha256.Size, 0)
 	case strings.HasSuffix(text, "="):
-		return c.AddBase64(engine.StrictBase64URL, text, sha256.Size, 0)
+		c.AddBase64(engine.StrictBase64URL, text, sha256.Size, 0)
 	default:
-		return c.AddBase64(engine.StrictRawBase64URL, text, sha256.Size, 0)
+		c.AddBase64(engine.StrictRawBase64URL, text, sha256.Size, 0)
 	}
 }
 

@@ -45,10 +45,14 @@ func (c *SignedHeaders) AddHex(text string, size, variant int) bool {
 	}
 	var digits [maxSignatureText]byte
 	copy(digits[:], text)
+	var out [maxSignatureLen]byte
+	n, err := hex.Decode(out[:], digits[:len(text)])
+	if err != nil || n == 0 || size > 0 && n != size {
+		return false
+	}
 	s := c.add(variant)
-	var err error
-	s.size, err = hex.Decode(s.bytes[:], digits[:len(text)])
-	return err == nil && s.size > 0 && (size == 0 || s.size == size)
+	s.size = copy(s.bytes[:], out[:n])
+	return true
 }
 
 // AddBase64 adds a signature in an encoding, which must be a strict one: others

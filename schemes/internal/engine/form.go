@@ -61,7 +61,8 @@ func (c *defined) compileForm() error {
 }
 
 // openSignature reads the signature header. An entry that is of no use is
-// passed over, since it proves nothing either way; a header without any entry
+// passed over, since it proves nothing either way: one of another name, one for
+// which there is no key, and one that is no signature. A header without any entry
 // of use is malformed, and missing only if it is absent or empty.
 func (c *defined) openSignature(h http.Header, set *headerSet, claim *SignedHeaders) error {
 	text, err := Single(h, set.signature.name, &set.signature.Refusals)
@@ -78,7 +79,7 @@ func (c *defined) openSignature(h http.Header, set *headerSet, claim *SignedHead
 		}
 		return nil
 	}
-	var timeSeen, idSeen, signatureSeen bool
+	var timeSeen, idSeen, usableSeen bool
 	for more := true; more; {
 		var entry string
 		entry, text, more = strings.Cut(text, c.Signature.Separator)
@@ -90,8 +91,12 @@ func (c *defined) openSignature(h http.Header, set *headerSet, claim *SignedHead
 		case at >= 0 && claim.usable&(1<<at) == 0:
 			continue // no key could verify it
 		case at >= 0:
-			signatureSeen = true
-			ok = c.addSignature(claim, at, value)
+			usableSeen = true
+			// Those that are too many would be passed over one after the other.
+			ok = len(claim.Signatures) < MaxSignatures
+			if ok && !c.addSignature(claim, at, value) {
+				continue
+			}
 		case name == c.Timestamp.Field:
 			ok = !timeSeen
 			timeSeen = true
@@ -109,12 +114,12 @@ func (c *defined) openSignature(h http.Header, set *headerSet, claim *SignedHead
 	switch {
 	case !timeSeen && c.Timestamp.Field != "", !idSeen && c.ID.Field != "":
 		return malformed
-	case !signatureSeen && len(c.Variants) == 0:
+	case len(claim.Signatures) > 0:
+		return nil
+	case usableSeen || len(c.Variants) == 0:
 		return malformed // it names the entries that would do
-	case !signatureSeen:
-		return noUsableSignature
 	}
-	return nil
+	return noUsableSignature
 }
 
 // kindOf finds the kind of signatures that an entry is, or -1.
