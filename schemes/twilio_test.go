@@ -47,6 +47,7 @@ func TestTwilioSigns(t *testing.T) {
 		{"a field without a value", "https", "a.example", "/b", "A=&B", url + "AB", ""},
 		{"no field", "https", "a.example", "/b", "", url, ""},
 		{"escapes", "https", "a.example", "/b", "Body=Zo%C3%AB+%26+co", url + "BodyZoë & co", ""},
+		{"the order of UTF-16", "https", "a.example", "/b", "%EF%BC%81=1&%F0%9F%98%80=2", url + "\U0001f6002\uff011", ""},
 		{"values once, sorted", "https", "a.example", "/b", "A=2&A=1&A=2", url + "A1A2", ""},
 		{"only the first value", "https", "a.example", "/b", "A=2&A=1", url + "A2", "signature_mismatch"},
 		{"the fields as they came", "https", "a.example", "/b", body, url + "Z1A2", "signature_mismatch"},
@@ -69,6 +70,9 @@ func TestTwilioSigns(t *testing.T) {
 		{"a digest of another body", "https", "a.example", "/b?bodySHA256=" + digest("{}"), "{ }", url + "?bodySHA256=" + digest("{}"), "signature_mismatch"},
 		{"a digest in capitals", "https", "a.example", "/b?bodySHA256=" + strings.ToUpper(digest("{}")), "{}", url + "?bodySHA256=" + strings.ToUpper(digest("{}")), "signature_mismatch"},
 		{"a digest not at the end", "https", "a.example", "/b?bodySHA256=" + digest("{}") + "&c", "{}", url + "?bodySHA256=" + digest("{}") + "&c", "signature_mismatch"},
+		{"a digest not at the end, and no body", "https", "a.example", "/b?bodySHA256=" + digest("{}") + "&c", "", url + "?bodySHA256=" + digest("{}") + "&c", "signature_mismatch"},
+		{"a digest in the value of another parameter", "https", "a.example", "/b?c=?bodySHA256=" + digest("{}"), "{}", url + "?c=?bodySHA256=" + digest("{}"), "signature_mismatch"},
+		{"a digest behind no question mark", "https", "a.example", "/b&bodySHA256=" + digest("{}"), "{}", url + "&bodySHA256=" + digest("{}"), "signature_mismatch"},
 		{"a digest under a longer name", "https", "a.example", "/b?xbodySHA256=" + digest("{}"), "{}", url + "?xbodySHA256=" + digest("{}"), "signature_mismatch"},
 		{"a digest, and the fields signed too", "https", "a.example", "/b?bodySHA256=" + digest("A=1"), "A=1", url + "?bodySHA256=" + digest("A=1") + "A1", "signature_mismatch"},
 

@@ -2,6 +2,7 @@ package providers
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha1" //nolint:gosec // HMAC-SHA1 is what Twilio signs with, and is not broken
 	"crypto/sha256"
 	"encoding/binary"
@@ -30,15 +31,20 @@ func init() { engine.Register(twilio) }
 // another token the request is an event of its own, because calls have many
 // requests with equal fields.
 //
-// Its libraries try the URL with a port and without one, because Twilio is not
-// consistent in that. The port decides nothing about where a delivery went.
+// Its library tries several spellings of the URL, because Twilio is not consistent
+// in what it signs: see engine/urlspelling.go. All of them lead to the same resource.
+// Whatever spelling was signed, the signed text is the identity, so that nobody can
+// make another event of a delivery by spelling its URL otherwise.
+//
+// A webhook with a shared key is signed with HMAC-SHA256, which a header announces.
+// Nothing else can be announced, and both algorithms take the configured secret.
 var twilio = &engine.Scheme{
 	Name:   "twilio",
-	Source: "twilio.com/docs/usage/webhooks/webhooks-security; twilio-node 6.2.0, lib/webhooks",
+	Source: "twilio.com/docs/usage/webhooks/webhooks-security; twilio-node 6.3.1, lib/webhooks",
 	Witness: engine.Witness{
 		Published: "twilio.com/docs/usage/webhooks/webhooks-security",
-		Signs:     "twilio 6.2.0 (Node)",
-		Verifies:  "twilio 6.2.0 (Node), twilio-go v1.31.0",
+		Signs:     "twilio 6.3.1 (Node)",
+		Verifies:  "twilio 6.3.1 (Node), twilio-go v1.31.0",
 		Note:      "The published signature is of a form.",
 	},
 	Sending: engine.Sending{
@@ -47,7 +53,7 @@ var twilio = &engine.Scheme{
 	},
 	Description: engine.Description{
 		Signature:    "`X-Twilio-Signature`",
-		Algorithm:    engine.HMACSHA1.String(),
+		Algorithm:    engine.HMACSHA1.String() + " or " + engine.HMACSHA256.String(),
 		Encoding:     "base64",
 		OccurrenceID: "`I-Twilio-Idempotency-Token`",
 		Conflict:     "Two requests of a call can have equal fields and differ only in `I-Twilio-Idempotency-Token`.",
@@ -62,66 +68,108 @@ var twilio = &engine.Scheme{
 	Begin:           openTwilio,
 	SignedText:      twilioText,
 	Boundaries:      twilioBoundaries,
-	Candidates:      2,
+	Candidates:      engine.URLSpellings,
 	Read:            func(*engine.SignedHeaders, []byte) engine.Event { return engine.Event{} },
 	Sign:            signTwilio,
 }
 
 const (
 	twilioSignature  = "X-Twilio-Signature"
-	twilioOccurrence = "I-Twilio-Idempotency-Token" // the same on retries
+	twilioOccurrence = "I-Twilio-Idempotency-Token"           // the same on retries
+	twilioSettings   = "X-Twilio-Webhooks-Signature-Settings" // of shared keys
 	twilioDigest     = "bodySHA256="
 )
 
+// The variants of Twilio's signatures.
+const (
+	twilioSHA1 = iota
+	twilioSHA256
+)
+
 var (
-	twilioRefusals = engine.SignatureRefusals(twilioSignature, "one signature: 20 bytes in base64")
+	twilioRefusals = engine.SignatureRefusals(twilioSignature, "one signature: 20 bytes in base64, or 32 where "+twilioSettings+" announces HMAC_SHA256")
+
+	twilioAnnounced = &engine.Refusal{Reason: engine.MalformedSignature, Detail: twilioSettings + " is there more than once, or announces an algorithm other than HMAC_SHA1 and HMAC_SHA256"}
 
 	twilioOtherBody = &engine.Refusal{Reason: engine.SignatureMismatch, Detail: "the body is not the one whose bodySHA256 is at the end of the URL"}
-	twilioNoForm    = &engine.Refusal{Reason: engine.SignatureMismatch, Detail: "the body is not a form that can be signed, and the URL does not end with its bodySHA256"}
+	// Such a delivery must not pass as a form without fields, its body taken away.
+	twilioDigestElsewhere = &engine.Refusal{Reason: engine.SignatureMismatch, Detail: "the URL has bodySHA256, and does not end with it as a parameter, so the body cannot be told from what is signed in the URL"}
+
+	twilioNoForm = &engine.Refusal{Reason: engine.SignatureMismatch, Detail: "the body is not a form that can be signed, and the URL does not end with its bodySHA256"}
 )
 
 func twilioKeys(secret string) ([]engine.Key, error) {
-	return []engine.Key{{Algorithm: engine.HMACSHA1, Secret: []byte(secret)}}, nil
+	return []engine.Key{
+		{Algorithm: engine.HMACSHA1, Secret: []byte(secret), Variant: twilioSHA1},
+		{Algorithm: engine.HMACSHA256, Secret: []byte(secret), Variant: twilioSHA256},
+	}, nil
 }
 
-// openTwilio keeps the two spellings of the URL, first the one that was received.
+// twilioVariant reads the algorithm that is announced, as twilio-node does.
+func twilioVariant(h http.Header) (variant, size int, ok bool) {
+	announced := h[twilioSettings]
+	if len(announced) > 1 {
+		return 0, 0, false
+	}
+	algorithm := ""
+	for i := 0; i < len(announced) && algorithm == ""; i++ {
+		for setting := range strings.SplitSeq(announced[i], ",") {
+			if name, value, _ := strings.Cut(setting, "="); algorithm == "" && strings.TrimSpace(name) == "algorithm" {
+				algorithm = strings.TrimSpace(value)
+			}
+		}
+	}
+	switch strings.ToUpper(algorithm) {
+	case "", "HMAC_SHA1":
+		return twilioSHA1, sha1.Size, true
+	case "HMAC_SHA256":
+		return twilioSHA256, sha256.Size, true
+	}
+	return 0, 0, false
+}
+
+// openTwilio keeps the URL as it was received, and its parts for other spellings.
 func openTwilio(r engine.Request, c *engine.SignedHeaders) error {
 	c.OccurrenceID = engine.UnsignedValue(r.Header, twilioOccurrence)
 	text, err := engine.Single(r.Header, twilioSignature, &twilioRefusals)
 	if err != nil {
 		return err
 	}
-	if !c.AddBase64(engine.StrictBase64, text, sha1.Size, 0) {
+	variant, size, ok := twilioVariant(r.Header)
+	if !ok {
+		return twilioAnnounced
+	}
+	if !c.AddBase64(engine.StrictBase64, text, size, variant) {
 		return twilioRefusals.Malformed
 	}
 	if c.Prefix, err = r.AppendURL(c.Prefix); err != nil {
 		return err
 	}
-	host, port := r.Host, ""
-	if at := strings.LastIndexByte(host, ':'); at > strings.LastIndexByte(host, ']') {
-		host = host[:at]
-	} else if port = ":80"; r.Scheme == "https" {
-		port = ":443"
-	}
-	c.Suffix = append(append(append(c.Suffix, r.Scheme...), "://"...), host...)
-	c.Suffix = append(append(c.Suffix, port...), r.URI...)
+	c.KeepURL(&r)
 	return nil
 }
 
 // twilioText makes what is signed with one spelling of the URL.
 func twilioText(dst []byte, c *engine.SignedHeaders, body []byte, candidate int) ([]byte, error) {
-	url := c.Prefix
-	if candidate > 0 {
-		url = c.Suffix
+	url, ok := c.Spelled(candidate)
+	if !ok {
+		return nil, engine.ErrNoCandidate
 	}
 	dst = append(dst, url...)
-	if want, ok := digestIn(url); ok {
+	want, digested := digestIn(c.Prefix)
+	if _, ok := digestIn(url); ok != digested {
+		return nil, engine.ErrNoCandidate // with another spelling, text could move between URL and body
+	}
+	switch {
+	case !digested && bytes.Contains(c.Prefix, []byte("bodySHA256")):
+		return nil, twilioDigestElsewhere
+	case digested:
 		if digest := hexDigest(body); string(want) != string(digest[:]) {
 			return nil, twilioOtherBody
 		}
 		return dst, nil
 	}
-	dst, ok := appendForm(dst, body)
+	dst, ok = appendForm(dst, body)
 	if !ok {
 		return nil, twilioNoForm
 	}
@@ -150,15 +198,16 @@ func appendSized(dst, text []byte) []byte {
 	return append(binary.BigEndian.AppendUint32(dst, uint32(len(text))), text...)
 }
 
-// digestIn finds the digest at the end of a URL's query. Anywhere else it could
-// be the text of a signed form's field, moved there.
+// digestIn finds the digest that is the last parameter of a URL's query. Anywhere
+// else it could be the text of a signed form's field, moved there.
 func digestIn(url []byte) (digest []byte, ok bool) {
 	at := len(url) - 2*sha256.Size
 	name := at - len(twilioDigest)
-	if name < 1 || url[name-1] != '?' && url[name-1] != '&' || string(url[name:at]) != twilioDigest {
+	if name < 1 || string(url[name:at]) != twilioDigest {
 		return nil, false
 	}
-	return url[at:], true
+	asked := bytes.IndexByte(url[:name], '?')
+	return url[at:], asked == name-1 || asked >= 0 && url[name-1] == '&'
 }
 
 func hexDigest(body []byte) (digest [2 * sha256.Size]byte) {
@@ -245,12 +294,30 @@ func appendFields(dst, body []byte, field func(dst, name, value []byte) []byte) 
 	return dst[:start+n], true
 }
 
-// compare orders fields by name, then by value, byte by byte.
+// compare orders fields by name, then by value, as JavaScript does.
 func (f formField) compare(other formField, text []byte) int {
-	if by := bytes.Compare(text[f.name:f.value], text[other.name:other.value]); by != 0 {
+	if by := compareUTF16(text[f.name:f.value], text[other.name:other.value]); by != 0 {
 		return by
 	}
-	return bytes.Compare(text[f.value:f.end], text[other.value:other.end])
+	return compareUTF16(text[f.value:f.end], text[other.value:other.end])
+}
+
+// compareUTF16 orders UTF-8 by the units of UTF-16. It differs from the order of
+// bytes only in that what takes two units comes before U+E000 to U+FFFF.
+func compareUTF16(a, b []byte) int {
+	for i := range min(len(a), len(b)) {
+		if a[i] != b[i] {
+			return cmp.Compare(utf16Rank(a[i]), utf16Rank(b[i]))
+		}
+	}
+	return cmp.Compare(len(a), len(b))
+}
+
+func utf16Rank(lead byte) int {
+	if lead == 0xEE || lead == 0xEF { // of U+E000 to U+FFFF
+		return int(lead) + 0x10
+	}
+	return int(lead)
 }
 
 // appendUnescaped appends the text that a name or a value of a form stands for.

@@ -92,7 +92,8 @@ type Scheme struct {
 	// *Refusal. Nil: it is.
 	//
 	// Candidate counts from 0 to Candidates-1, for providers of which it cannot be
-	// told which one of several texts they have signed: any one may match.
+	// told which one of several texts they have signed: any one may match. The
+	// first one always is a text.
 	SignedText func(dst []byte, c *SignedHeaders, body []byte, candidate int) ([]byte, error)
 
 	// Candidates is how many texts SignedText makes of a delivery. Default: 1.
@@ -187,6 +188,11 @@ type SignedHeaders struct {
 	// sign; several values of a header are joined with a comma.
 	OccurrenceID, UnsignedEvent Unsigned
 
+	// url is the URL that is signed, for schemes that try other spellings of it.
+	url           spelledURL
+	spellings     [URLSpellings - 1][]byte
+	spellingsMade int
+
 	// usable are the variants that a configured key is for, as bits.
 	usable uint
 }
@@ -202,7 +208,7 @@ type Unsigned struct {
 func (c *SignedHeaders) reset() {
 	*c = SignedHeaders{
 		Signatures: c.Signatures[:0], Prefix: c.Prefix[:0], Suffix: c.Suffix[:0], Identity: c.Identity[:0],
-		usable: c.usable,
+		usable: c.usable, spellings: c.spellings,
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"crypto/sha512"
 	"errors"
 	"hash"
+	"slices"
 )
 
 // Verification is one delivery being verified. Write adds its body, Verify
@@ -25,6 +26,7 @@ type Verification struct {
 
 	hashers   []hasher
 	streams   bool // the first of them grows while the body arrives
+	anew      bool // it does not have this text
 	candidate int  // which of the texts that can be signed is tried
 	decided   bool
 	matched   *verifierKey // once it is decided, nil if none does
@@ -66,7 +68,7 @@ func (v *Verifier) newVerification() *Verification {
 // begin starts over with new signed headers.
 func (d *Verification) begin(shared Body) {
 	d.shared, d.own = shared, d.own[:0]
-	d.written, d.strayed = 0, false
+	d.written, d.strayed, d.anew = 0, false, false
 	d.decided, d.matched, d.refused = false, nil, nil
 	d.read(0)
 	if d.streams {
@@ -176,17 +178,56 @@ func (d *Verification) match() (*verifierKey, error) {
 	for candidate := range max(1, scheme.Candidates) {
 		d.read(candidate)
 		if scheme.SignedText != nil {
-			if _, err := d.Signed(); err != nil {
+			switch _, err := d.Signed(); {
+			case err == ErrNoCandidate: //nolint:errorlint // our own, and never wrapped; others may hold a nil pointer
+				continue
+			case err != nil:
 				return nil, refusalOf(err)
 			}
 		}
-		for i := range d.verifier.keys {
-			if k := &d.verifier.keys[i]; d.matches(k, body) {
-				return k, nil
-			}
+		if k := d.matchesAny(body); k != nil {
+			return k, nil
 		}
 	}
+	if k := d.matchesBareHost(body); k != nil {
+		return k, nil
+	}
+	d.read(0)
 	return nil, mismatch
+}
+
+// matchesAny finds the key that a signature matches, or nil.
+func (d *Verification) matchesAny(body []byte) *verifierKey {
+	for i := range d.verifier.keys {
+		if k := &d.verifier.keys[i]; d.matches(k, body) {
+			return k
+		}
+	}
+	return nil
+}
+
+// matchesBareHost tries the URL without its path. A provider signs the URL that
+// it was given; where that has no path, HTTP sends a slash all the same.
+func (d *Verification) matchesBareHost(body []byte) *verifierKey {
+	c := &d.SignedHeaders
+	bare, ok := c.url.withoutPath()
+	if d.verifier.scheme.SignedText != nil || !ok {
+		return nil
+	}
+	received := c.url.text()
+	prefix, suffix := c.Prefix, c.Suffix
+	if at := bytes.Index(prefix, received); at >= 0 {
+		c.Prefix = slices.Concat(prefix[:at], bare, prefix[at+len(received):])
+	} else if at := bytes.Index(suffix, received); at >= 0 {
+		c.Suffix = slices.Concat(suffix[:at], bare, suffix[at+len(received):])
+	}
+	d.read(0)
+	d.anew = true
+	k := d.matchesAny(body)
+	if k == nil {
+		c.Prefix, c.Suffix = prefix, suffix
+	}
+	return k
 }
 
 // matches tries a key on every signature of its variant.
@@ -221,7 +262,7 @@ func (d *Verification) sum(at int, body []byte) []byte {
 		case d.verifier.scheme.SignedText != nil:
 			h.Reset()
 			h.Write(d.message)
-		case at > 0:
+		case at > 0 || d.anew:
 			h.Reset()
 			h.Write(d.SignedHeaders.Prefix)
 			h.Write(body)
@@ -237,7 +278,7 @@ func (d *Verification) sum(at int, body []byte) []byte {
 
 // Signed returns what is signed of the body that has been written; its errors
 // are *Refusal. Where there are several candidates it is the first, and after
-// Verify the one that matches, or else the last. It is valid until Close.
+// Verify the one that matches, if one does. It is valid until Close.
 func (d *Verification) Signed() ([]byte, error) {
 	if d.complete {
 		return d.message, nil
