@@ -110,9 +110,9 @@ func TestPreviousSecret(t *testing.T) {
 // the error says what it is.
 func TestUnreadableSecret(t *testing.T) {
 	headers := tempFile(t, nil)
-	o := run(t, nil, "verify", "--scheme", "mceasy", "--secret", canary, "--secret", canary+" ", "--headers", headers)
+	o := run(t, nil, "verify", "--scheme", "mceasy", "--secret", canary, "--secret", `"`+canary+`"`, "--headers", headers)
 	if want := "Error: secret 2: is not base64; McEasy's secrets are configured in base64, as McEasy shows them; " +
-		"the secret has blanks or line ends around it: write it without them; only one line end at the end of a file is taken off"; o.status != 2 || firstLine(o.errOut) != want || o.out != "" {
+		"the secret has quotes around it: write it without them"; o.status != 2 || firstLine(o.errOut) != want || o.out != "" {
 		t.Errorf("status %d\n%s%swant\n%s", o.status, o.out, o.errOut, want)
 	}
 }
