@@ -51,6 +51,10 @@ type question struct {
 	URL     string      `json:"url,omitempty"`
 	ID      string      `json:"id,omitempty"`
 	Headers [][2]string `json:"headers,omitempty"`
+
+	// For schemes/schemestest/judge.
+	Method    string `json:"method,omitempty"`
+	JudgeTime bool   `json:"judge_time,omitempty"`
 }
 
 // said is its answer, of which it fills what fits the question.

@@ -15,10 +15,18 @@ import { fileURLToPath } from 'node:url';
 
 const seconds = (time) => Math.floor(time / 1000);
 
-const formOf = (text) => Object.fromEntries(new URLSearchParams(text));
+// As Express makes it: a name that is there several times has a list.
+function formOf(text) {
+  const fields = {};
+  for (const [name, value] of new URLSearchParams(text)) {
+    fields[name] = Object.hasOwn(fields, name) ? [fields[name], value].flat() : value;
+  }
+  return fields;
+}
 
 // Twilio signs a form field by field, and anything else by a digest in the URL.
-const signsDigest = (url) => new URL(url).searchParams.has('bodySHA256');
+// This is how the library tells them apart.
+const signsDigest = (url) => url.indexOf('bodySHA256') > 0;
 
 // Standard Webhooks and Svix differ in the names of the headers only.
 const standard = (prefix) => ({
@@ -134,9 +142,10 @@ export const libraries = [
     },
     verify(twilio, { secret, url, headers, text }) {
       const signature = headers['x-twilio-signature'];
+      const algorithm = twilio.getSignatureAlgorithm(headers['x-twilio-webhooks-signature-settings']);
       return signsDigest(url)
-        ? twilio.validateRequestWithBody(secret, signature, url, text)
-        : twilio.validateRequest(secret, signature, url, formOf(text));
+        ? twilio.validateRequestWithBody(secret, signature, url, text, algorithm)
+        : twilio.validateRequest(secret, signature, url, formOf(text), algorithm);
     },
   },
   {

@@ -31,6 +31,16 @@ function list() {
   }));
 }
 
+// As Node's http has them: names in lower case, repetitions joined.
+function headersOf(pairs) {
+  const headers = {};
+  for (const [name, value] of pairs) {
+    const key = name.toLowerCase();
+    headers[key] = Object.hasOwn(headers, key) ? `${headers[key]}, ${value}` : value;
+  }
+  return headers;
+}
+
 async function answer(request) {
   if (request.list) return { libraries: list() };
   const library = libraries.find((l) => l.name === request.library && l.scheme === request.scheme);
@@ -43,7 +53,7 @@ async function answer(request) {
     at: new Date(request.at_ms),
     url: request.url,
     id: request.id,
-    headers: Object.fromEntries((request.headers ?? []).map(([name, value]) => [name.toLowerCase(), value])),
+    headers: headersOf(request.headers ?? []),
   };
   setClock(request.now_ms);
   // Outside of what may refuse: a library that does not load says nothing.
