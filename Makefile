@@ -13,7 +13,7 @@ CADDY_VERSION ?= master
 # What `make test` and .ci/run consist of, in this order.
 PARTS := vet lint unit fuzz e2e container
 
-.PHONY: help parts build run image test $(PARTS) fuzz-long bench docs release reproducible linters vulnerabilities next-caddy reliability
+.PHONY: help parts build run image test $(PARTS) fuzz-long differential bench docs release reproducible linters vulnerabilities next-caddy reliability
 
 build: ## builds Hooklatch into bin/
 	go build -trimpath -buildvcs=auto -tags $(TAGS) -o $(BIN) ./cmd/hooklatch
@@ -118,6 +118,9 @@ fuzz: ## fuzzes each target for FUZZTIME, 2s unless given
 fuzz-long: ## tries the header grammars with a hundred million random inputs, the handler with ten million random deliveries
 	go test -timeout 2h -v -run RandomGrammars ./schemes -executions 100000000
 	go test -timeout 2h -v -run RandomDeliveries ./module -executions 10000000
+
+differential: ## compares half a million random deliveries with the providers' own libraries
+	cd e2e && go test -timeout 2h -v -run TestDifferential . -executions 500000
 
 e2e: ## tests the real binary from outside
 	cd e2e && go test -race -timeout 40m $$(go list ./... | grep -v /container$$)

@@ -151,6 +151,61 @@ The published signatures, and what is to be refused, are in
 be tried with.
 `
 
+const compared = `
+## Where Hooklatch and the libraries differ
+
+A test changes deliveries at random, in their headers, the form of the secret, the
+URL, the form and the body, and compares the verdicts: ` + "`make differential`" + `. They are
+the same, except for these, which a provider does not send or which would let one
+delivery pass for another.
+
+Hooklatch refuses, and a library accepts:
+
+`
+
+const comparedToo = `
+Hooklatch accepts, and a library refuses:
+
+`
+
+// stricter and laxer name the differences as e2e/differential_reasons.go does.
+var stricter = []struct{ what, libraries, because string }{
+	{"a signed header twice", "all", "Libraries take the first one, or both joined. The application could read the other one."},
+	{"a signed header absent or empty", "sendgrid, discord", "The text `undefined` or nothing is then signed. No provider does that."},
+	{"a time ahead of the clock", "most", "A time that is hours ahead would make a capture valid for as long."},
+	{"an old time", "discord, sendgrid, zoom, paddle-go", "These leave the time to the application."},
+	{"a time in another notation", "all", "A sign, a blank, a fraction or letters behind the digits: libraries sign the number that they have read, not what was sent, so that one signature fits many headers. A time in milliseconds where seconds are signed is never fresh."},
+	{"a send time twice", "stripe", "Which one was signed, and which one is judged, could differ."},
+	{"an entry with more after its signature", "standard, svix", "Entries are separated by blanks. A comma shows that a proxy has joined two headers."},
+	{"an id with a dot, a blank or what is not ASCII", "standard, svix", "With a dot, text can move between id, time and body under one signature. The others cannot be passed on as a header."},
+	{"a key of fewer than 16 or more than 128 bytes", "standard, svix", "The specification says 24 to 64. A shorter key can be guessed."},
+	{"a secret without its whsec_", "standard, svix", "Other senders use such a text itself as the key: `key text` in a `scheme_definition`."},
+	{"text in place of bytes", "all for Node", "They decode the body before they sign it, so that a byte order mark or a byte that is not UTF-8 can be changed."},
+	{"JSON that is written anew", "zoom", "The library parses the body and writes it again. Hooklatch signs the bytes that were sent."},
+	{"a signature in another spelling", "sendgrid, discord", "Padding, alphabet or text behind the signature: one signature would have many texts."},
+	{"a brace in the URL", "square", "The body is signed directly behind the URL and begins with a brace, which alone shows where the URL ends."},
+	{"bodySHA256 that does not end the URL", "twilio", "Elsewhere it can be a form's field that was moved there."},
+	{"a form that no encoder writes", "twilio", "What could be JSON as well is not taken for a form."},
+	{"a path with dot segments or backslashes", "twilio", "The library resolves them, and the application would get another path than the signed one. As received they are judged."},
+	{"a query that is not UTF-8", "twilio", "The library replaces such bytes, so that many queries have one signature. As received it is judged."},
+	{"a query whose names are numbers", "twilio", "JavaScript moves them to the front. As received the query is judged."},
+	{"a caret in the path", "twilio", "The URL standard escapes it since 2024, and older versions of Node do not."},
+	{"the provider's libraries differ", "stripe, twilio, paddle, sendgrid", "One of them decides as Hooklatch does."},
+}
+
+var laxer = []struct{ what, libraries, because string }{
+	{"hexadecimal digits in capitals", "all", "They are the same bytes."},
+	{"a shorter tolerance", "paddle (5 seconds), linear (1 minute)", "A delivery that waits in a queue is late, and no forgery. `tolerance` sets it."},
+	{"a body that is empty or no JSON", "most", "They parse the body. What it means is the application's business."},
+	{"Shopify's headers that are not signed", "shopify", "Their absence proves nothing."},
+	{"a list with an entry that is no signature", "stripe, paddle-go", "Such an entry is passed over beside a good one."},
+	{"a form field that is not UTF-8", "twilio", "Hooklatch signs its bytes, and the library a replacement."},
+	{"a URL without a path", "square", "A URL is registered and signed without a path, and HTTP sends a slash."},
+	{"a key as tools write it", "all", "White space around a key, PEM, and base64 in another alphabet stand for the same key."},
+	{"a caret in the path", "twilio", "See above."},
+	{"the provider's libraries differ", "stripe, twilio, paddle, sendgrid", "One of them decides as Hooklatch does. twilio-go knows fewer spellings of the URL, no list of values and no shared keys."},
+}
+
 // providersPage is docs/providers.md.
 func providersPage(all []*schemes.Scheme) string {
 	var page strings.Builder
@@ -170,8 +225,16 @@ func providersPage(all []*schemes.Scheme) string {
 		answers.row(name(s), deadline, retries, largestBody, orNone(s.Sending.ReadsAnswer))
 		known.row(name(s), w.String(), orNone(w.Published), orNone(w.Signs), orNone(w.Verifies), s.Source, w.Note)
 	}
+	refused, accepted := newTable("what", "library", "because"), newTable("what", "library", "because")
+	for _, d := range stricter {
+		refused.row(d.what, d.libraries, d.because)
+	}
+	for _, d := range laxer {
+		accepted.row(d.what, d.libraries, d.because)
+	}
 	for _, part := range []string{
 		introduction, signing.String(), secrets, facts, telling.String(), conflicts, conflict.String(), sending, answers.String(), witnesses, known.String(),
+		compared, refused.String(), comparedToo, accepted.String(),
 	} {
 		page.WriteString(part)
 		if strings.HasSuffix(part, ".\n") {

@@ -1,0 +1,234 @@
+package e2e
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// knownDifference is a verdict that is ours on purpose where a library has another.
+// docs/providers.md has each under its name, with the reason.
+type knownDifference struct {
+	name string
+	// accepts: Hooklatch accepts, and the library refuses.
+	accepts bool
+	holds   func(d *disagreement) bool
+}
+
+// disagreement is a delivery on which Hooklatch and a library differ.
+type disagreement struct {
+	*trial
+	library      library
+	ours, theirs verdict
+	agrees       bool // another library of the provider's has our verdict
+}
+
+func (d *disagreement) refusedAs(reason string) bool {
+	return strings.HasPrefix(string(d.ours), reason+":")
+}
+
+// name is why the verdicts differ, or empty.
+func (d *disagreement) why() string {
+	for _, known := range differences {
+		if known.accepts == (d.ours == "") && known.holds(d) {
+			return known.name
+		}
+	}
+	return ""
+}
+
+var (
+	plainSeconds = regexp.MustCompile(`^[0-9]{1,10}$`)
+	plainID      = regexp.MustCompile(`^[!-~]{1,256}$`)
+	arrayIndex   = regexp.MustCompile(`(?:^|&)(?:0|[1-9][0-9]*)(?:=|&|$)`)
+	dotSegment   = regexp.MustCompile(`(?i)/(?:\.|%2e){1,2}(?:/|$)`)
+	entryAndMore = regexp.MustCompile(`(?:^| )v1,[^, ]*,`)
+	hexText      = regexp.MustCompile(`[0-9A-Fa-f]{64,}`)
+	formText     = regexp.MustCompile(`^(?:[A-Za-z0-9._~*!'()=&+-]|%[0-9A-Fa-f]{2})*$`)
+)
+
+var differences = []knownDifference{
+	// Hooklatch refuses.
+	{name: "a signed header twice", holds: func(d *disagreement) bool {
+		header := http.Header{}
+		for _, h := range d.headers {
+			header.Add(h.name, h.value)
+		}
+		return slices.ContainsFunc(d.signedHeaders(), func(name string) bool { return len(header.Values(name)) > 1 })
+	}},
+	{name: "a signed header absent or empty", holds: func(d *disagreement) bool {
+		return d.refusedAs("missing_signed_header")
+	}},
+	{name: "a time ahead of the clock", holds: func(d *disagreement) bool { return d.refusedAs("future") }},
+	{name: "an old time", holds: func(d *disagreement) bool { return d.refusedAs("stale") }},
+	{name: "a time in another notation", holds: func(d *disagreement) bool {
+		return !(plainSeconds.MatchString(d.sentAt()) && (len(d.sentAt()) == 10 || d.specimen.name != "discord" && d.specimen.name != "sendgrid")) && (d.refusedAs("malformed_signed_header") || d.refusedAs("malformed_signature"))
+	}},
+	{name: "an id with a dot, a blank or what is not ASCII", holds: func(d *disagreement) bool {
+		id := d.get(d.specimen.id)
+		return d.specimen.id != "" && d.refusedAs("malformed_signed_header") && (!plainID.MatchString(id) || strings.Contains(id, "."))
+	}},
+	{name: "a key of fewer than 16 or more than 128 bytes", holds: func(d *disagreement) bool {
+		return strings.HasPrefix(string(d.ours), "secret 1: has ")
+	}},
+	{name: "a secret without its whsec_", holds: func(d *disagreement) bool {
+		return d.specimen.id != "" && strings.HasPrefix(string(d.ours), "secret 1: ") && !strings.Contains(d.secret, "whsec_")
+	}},
+	{name: "text in place of bytes", holds: func(d *disagreement) bool {
+		return d.refusedAs("signature_mismatch") && (!utf8.Valid(d.body) || strings.HasPrefix(string(d.body), "\ufeff"))
+	}},
+	{name: "JSON that is written anew", holds: func(d *disagreement) bool {
+		return d.library.Bodies == compactJSON && d.refusedAs("signature_mismatch") && !isCompact(d.body)
+	}},
+	{name: "a send time twice", holds: func(d *disagreement) bool {
+		return d.refusedAs("malformed_signature") && len(timeEntry.FindAllString(d.get(d.signature), -1)) > 1
+	}},
+	{name: "an entry with more after its signature", holds: func(d *disagreement) bool {
+		return d.specimen.id != "" && d.refusedAs("malformed_signature") && entryAndMore.MatchString(d.get(d.signature))
+	}},
+	{name: "a signature in another spelling", holds: func(d *disagreement) bool {
+		return d.refusedAs("malformed_signature") && (d.specimen.name == "sendgrid" || d.specimen.name == "discord")
+	}},
+	{name: "a brace in the URL", holds: func(d *disagreement) bool {
+		return d.specimen.name == "square" && d.refusedAs("malformed_signed_header") && strings.Contains(d.url, "{")
+	}},
+	{name: "bodySHA256 that does not end the URL", holds: func(d *disagreement) bool {
+		at := strings.LastIndex(d.url, "bodySHA256=")
+		return d.specimen.name == "twilio" && d.refusedAs("signature_mismatch") && at >= 0 &&
+			(len(d.url)-at != len("bodySHA256=")+64 || d.url[at-1] != '&' && d.url[at-1] != '?' || !d.asReceived())
+	}},
+	{name: "a form that no encoder writes", holds: func(d *disagreement) bool {
+		return d.specimen.name == "twilio" && d.refusedAs("signature_mismatch") && !formText.Match(d.body)
+	}},
+	{name: "a path with dot segments or backslashes", holds: func(d *disagreement) bool {
+		return d.specimen.name == "twilio" && d.refusedAs("signature_mismatch") && (dotSegment.MatchString(d.path()) || strings.Contains(d.path(), `\`))
+	}},
+	{name: "a query that is not UTF-8", holds: func(d *disagreement) bool {
+		query, err := url.QueryUnescape(d.query())
+		return d.specimen.name == "twilio" && d.refusedAs("signature_mismatch") && (err != nil || !utf8.ValidString(query))
+	}},
+	{name: "a caret in the path", holds: func(d *disagreement) bool {
+		return d.specimen.name == "twilio" && d.refusedAs("signature_mismatch") && strings.Contains(d.path(), "^")
+	}},
+	{name: "a query whose names are numbers", holds: func(d *disagreement) bool {
+		names, _ := url.QueryUnescape(d.query())
+		return d.specimen.name == "twilio" && d.refusedAs("signature_mismatch") && (arrayIndex.MatchString(d.query()) || arrayIndex.MatchString(names))
+	}},
+
+	// Hooklatch accepts.
+	{name: "hexadecimal digits in capitals", accepts: true, holds: func(d *disagreement) bool {
+		value := hexText.FindString(d.get(d.signature))
+		return len(value) >= 64 && strings.ToLower(value) != value
+	}},
+	{name: "a shorter tolerance", accepts: true, holds: func(d *disagreement) bool {
+		limit := map[string]int64{"@paddle/paddle-node-sdk": 5_000, "@linear/sdk": 60_000}[d.library.Name]
+		age := d.now.UnixMilli() - d.sentAtMS()
+		return limit > 0 && (age > limit || age < -limit)
+	}},
+	{name: "a body that is empty or no JSON", accepts: true, holds: func(d *disagreement) bool {
+		return d.specimen.name != "twilio" && !json.Valid(d.body)
+	}},
+	{name: "Shopify's headers that are not signed", accepts: true, holds: func(d *disagreement) bool {
+		return slices.ContainsFunc(d.unsigned, func(h header) bool { return d.get(h.name) == "" })
+	}},
+	{name: "a list with an entry that is no signature", accepts: true, holds: func(d *disagreement) bool {
+		return strings.ContainsAny(d.get(d.signature), ",; ")
+	}},
+	{name: "a form field that is not UTF-8", accepts: true, holds: func(d *disagreement) bool {
+		fields, _ := formFields(string(d.body))
+		return d.specimen.name == "twilio" && !utf8.ValidString(fields)
+	}},
+	{name: "a caret in the path", accepts: true, holds: func(d *disagreement) bool {
+		return d.specimen.name == "twilio" && strings.Contains(d.path(), "^")
+	}},
+	{name: "a URL without a path", accepts: true, holds: func(d *disagreement) bool {
+		return d.specimen.name == "square" && (d.path() == "" || d.path() == "/")
+	}},
+	{name: "a key as tools write it", accepts: true, holds: func(d *disagreement) bool {
+		return d.secret != d.specimen.secret && (d.key != "" || d.specimen.id != "")
+	}},
+
+	// The last one, because it says the least.
+	{name: "the provider's libraries differ", holds: func(d *disagreement) bool { return d.agrees }},
+	{name: "the provider's libraries differ", accepts: true, holds: func(d *disagreement) bool { return d.agrees }},
+}
+
+// signedHeaders are the names of those that take part in what is signed.
+func (c *trial) signedHeaders() []string {
+	names := []string{c.signature, c.specimen.id}
+	if prefix, ok := strings.CutSuffix(c.specimen.id, "id"); ok {
+		names = append(names, prefix+"timestamp")
+	}
+	for _, name := range timeHeaders {
+		names = append(names, name)
+	}
+	return slices.DeleteFunc(append(names, "X-Twilio-Webhooks-Signature-Settings"), func(name string) bool { return name == "" })
+}
+
+var timeHeaders = map[string]string{
+	"slack": "X-Slack-Request-Timestamp", "zoom": "x-zm-request-timestamp", "discord": "X-Signature-Timestamp",
+	"sendgrid": "X-Twilio-Email-Event-Webhook-Timestamp",
+}
+
+var timeEntry = regexp.MustCompile(`(?:^|[,; ])ts?=([^,;]*)`)
+
+// sentAt is the signed time as it was sent.
+func (c *trial) sentAt() string {
+	if prefix, ok := strings.CutSuffix(c.specimen.id, "id"); ok {
+		return c.get(prefix + "timestamp")
+	}
+	if name := timeHeaders[c.specimen.name]; name != "" {
+		return c.get(name)
+	}
+	if m := timeEntry.FindStringSubmatch(c.get(c.signature)); m != nil {
+		return m[1]
+	}
+	return ""
+}
+
+// sentAtMS is the same as a number, also of a body.
+func (c *trial) sentAtMS() int64 {
+	var body struct{ WebhookTimestamp int64 }
+	if c.specimen.name == "linear" {
+		_ = json.Unmarshal(c.body, &body)
+		return body.WebhookTimestamp
+	}
+	n, _ := strconv.ParseInt(c.sentAt(), 10, 64)
+	return n * 1000
+}
+
+func (c *trial) path() string {
+	_, rest, _ := strings.Cut(c.url, "://")
+	rest, _, _ = strings.Cut(rest, "?")
+	if at := strings.IndexByte(rest, '/'); at >= 0 {
+		return rest[at:]
+	}
+	return ""
+}
+
+func (c *trial) query() string {
+	_, query, _ := strings.Cut(c.url, "?")
+	return query
+}
+
+// asReceived reports whether nobody wrote the URL otherwise.
+func (c *trial) asReceived() bool {
+	return !slices.ContainsFunc(c.changes, func(s string) bool { return strings.HasPrefix(s, "URL ") })
+}
+
+// isCompact reports whether a body is spelled as JSON.stringify does.
+func isCompact(body []byte) bool {
+	var compact strings.Builder
+	e := json.NewEncoder(&compact)
+	e.SetEscapeHTML(false)
+	var raw json.RawMessage
+	if json.Unmarshal(body, &raw) != nil || e.Encode(raw) != nil {
+		return true
+	}
+	return strings.TrimSuffix(compact.String(), "\n") == string(body)
+}

@@ -1,0 +1,175 @@
+package e2e
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// `make differential` tries far more.
+var (
+	executions = flag.Int("executions", 6_000, "how many random deliveries are compared with the providers' libraries, all schemes together")
+	seed       = flag.Uint64("seed", 1, "where the random deliveries begin")
+)
+
+// TestDifferential: a delivery that is changed at random has the same verdict
+// here and from the provider's own library, or a difference that has a name.
+func TestDifferential(t *testing.T) {
+	t.Parallel()
+	libraries := officialLibraries(t)
+	judge := must(t, builtJudge)
+	share := *executions / 24
+	for _, s := range specimens() {
+		times := share
+		if s.located {
+			times = 5 * share
+		}
+		t.Run(s.name, func(t *testing.T) {
+			compare(t, s, judge, slices.DeleteFunc(s.libraries(libraries), func(l library) bool { return !l.Verifies }), times)
+		})
+	}
+}
+
+// TestDifferencesAreDocumented: whoever is refused something that a library takes
+// finds the reason.
+func TestDifferencesAreDocumented(t *testing.T) {
+	t.Parallel()
+	_, page, _ := strings.Cut(contents(t, "../docs/providers.md"), "## Where Hooklatch and the libraries differ\n")
+	refused, accepted, _ := strings.Cut(page, "Hooklatch accepts, and a library refuses:")
+	for _, d := range differences {
+		if table := map[bool]string{false: refused, true: accepted}[d.accepts]; !strings.Contains(table, "| "+d.name+" |") {
+			t.Errorf("docs/providers.md does not say why %s (accepted: %t)", d.name, d.accepts)
+		}
+	}
+}
+
+// builtJudge is the program that says what Hooklatch's schemes make of a
+// delivery.
+var builtJudge = sync.OnceValues(func() (string, error) {
+	output := filepath.Join(workDir, "judge")
+	cmd := exec.Command("go", "build", "-o", output, "./schemes/schemestest/judge")
+	cmd.Dir = ".."
+	if said, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("building the judge: %w\n%s", err, said)
+	}
+	return output, nil
+})
+
+// verdict is empty for a delivery that was accepted.
+type verdict string
+
+func compare(t *testing.T, s specimen, judge string, libraries []library, times int) {
+	const atOnce = 500
+	counts, accepted, shown := map[string]int{}, 0, 0
+	for done := 0; done < times; done += atOnce {
+		now := time.Now().Truncate(time.Second)
+		trials := make([]trial, min(atOnce, times-done))
+		for i := range trials {
+			trials[i] = s.trialOf(rng{rand.New(rand.NewPCG(*seed, uint64(done+i)))}, now)
+		}
+		ours := verdicts(t, []string{judge}, "", trials)
+		theirs := make([][]verdict, len(libraries))
+		for i, l := range libraries {
+			theirs[i] = verdicts(t, l.command, l.Name, trials)
+		}
+		for i := range trials {
+			if ours[i] == "" {
+				accepted++
+			}
+			for j, l := range libraries {
+				if (ours[i] == "") == (theirs[j][i] == "") {
+					continue
+				}
+				d := disagreement{trial: &trials[i], library: l, ours: ours[i], theirs: theirs[j][i]}
+				for k := range libraries {
+					d.agrees = d.agrees || (theirs[k][i] == "") == (ours[i] == "")
+				}
+				name := d.why()
+				counts[name]++
+				if name == "" {
+					if shown++; shown <= 8 {
+						t.Errorf("%s\n%v: %s\nHooklatch: %s", &trials[i], l, inWords(theirs[j][i]), inWords(ours[i]))
+					}
+				}
+			}
+		}
+	}
+	if n := counts[""]; n > 0 {
+		t.Errorf("%d differences without a name", n)
+	}
+	t.Logf("%d executions with %v: %d accepted; differences: %v", times, libraries, accepted, counts)
+	if accepted < times/10 {
+		t.Errorf("only %d of %d were accepted", accepted, times)
+	}
+}
+
+func inWords(v verdict) string {
+	if v == "" {
+		return "accepted"
+	}
+	return "refused, " + string(v)
+}
+
+func (c *trial) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s, changed: %s\nsecret %q, at %d, URL %q\n", c.name, strings.Join(c.changes, ", "), c.secret, c.now.Unix(), c.url)
+	for _, h := range c.headers {
+		fmt.Fprintf(&b, "%s: %q\n", h.name, h.value)
+	}
+	fmt.Fprintf(&b, "body %q", c.body)
+	return b.String()
+}
+
+// verdicts asks a program about all trials at once.
+func verdicts(t *testing.T, command []string, name string, trials []trial) []verdict {
+	t.Helper()
+	p := helper(t, command[0], command[1:]...)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	asked := make(chan error, 1)
+	go func() {
+		out := json.NewEncoder(p.in)
+		for i := range trials {
+			c := &trials[i]
+			q := question{
+				Library: name, Scheme: c.name, Secret: c.secret, Body: nonNil(c.body), Now: c.now.UnixMilli(), URL: c.url,
+				Headers: append(pairs(c.headers), [2]string{"Content-Type", "application/json"}), Method: "POST", JudgeTime: c.scheme == "linear",
+			}
+			if name == "" {
+				q.Scheme = c.scheme
+			}
+			if err := out.Encode(q); err != nil {
+				asked <- err
+				return
+			}
+		}
+		asked <- nil
+	}()
+	all := make([]verdict, len(trials))
+	for i := range trials {
+		line, err := p.out.ReadBytes('\n')
+		if err != nil {
+			t.Fatalf("hearing from %v: %v", command, err)
+		}
+		var a said
+		if err := json.Unmarshal(line, &a); err != nil || a.Error != "" {
+			t.Fatalf("%v: %v %s\n%s", command, err, a.Error, &trials[i])
+		}
+		if a.Accepted == (a.Refused != "") {
+			t.Fatalf("%v says neither yes nor no: %s\n%s", command, line, &trials[i])
+		}
+		all[i] = verdict(a.Refused)
+	}
+	if err := <-asked; err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
