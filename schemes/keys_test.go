@@ -202,7 +202,7 @@ func TestKeysAsTheyAreHandedOut(t *testing.T) {
 		if k.form != "pem" {
 			continue
 		}
-		for _, form := range map[string][]string{"ed25519": {"hex", "base64", "spki", "pem"}, "ecdsa-p256": {"spki", "pem"}}[k.algorithm] {
+		for _, form := range map[string][]string{"ed25519": {"hex", "base64", "whpk_", "pem", "spki"}, "ecdsa-p256": {"spki", "pem"}}[k.algorithm] {
 			s := mustCompile(t, definitionFor(keyPair{algorithm: k.algorithm, form: form}, ""))
 			if _, err := s.NewVerifier([]string{"\ufeff" + k.public + "\n"}); err != nil {
 				t.Errorf("PEM for %s %s: %v", k.algorithm, form, err)

@@ -111,8 +111,8 @@ func TestPreviousSecret(t *testing.T) {
 func TestUnreadableSecret(t *testing.T) {
 	headers := tempFile(t, nil)
 	o := run(t, nil, "verify", "--scheme", "mceasy", "--secret", canary, "--secret", `"`+canary+`"`, "--headers", headers)
-	if want := "Error: secret 2: is not base64; McEasy's secrets are configured in base64, as McEasy shows them; " +
-		"the secret has quotes around it: write it without them"; o.status != 2 || firstLine(o.errOut) != want || o.out != "" {
+	if want := "Error: secret 2: is not base64, in which McEasy's secrets are written; write the whole secret; " +
+		"the secret has quotes around it: write it without the quotes"; o.status != 2 || firstLine(o.errOut) != want || o.out != "" {
 		t.Errorf("status %d\n%s%swant\n%s", o.status, o.out, o.errOut, want)
 	}
 }

@@ -69,7 +69,7 @@ func TestWrongUsage(t *testing.T) {
 		{sign + "--event e", "this scheme has the event type in the body; leave the event out"},
 		{sign + "--id i", "this scheme has no occurrence ID in its headers; leave the ID out"},
 		{"sign --scheme craneops --secret k --event a\x01b", "--event and --id stand in headers; write them without control characters"},
-		{"sign --scheme mceasy --secret k --event 4", "secret 1: is not base64; McEasy's secrets are configured in base64, as McEasy shows them"},
+		{"sign --scheme mceasy --secret k --event 4", "secret 1: is not base64, in which McEasy's secrets are written; write the whole secret"},
 		{"sign --scheme mceasy --secret " + canary, "mceasy signs an event id of 1 to 10 digits; give it as the event, or as event_id in the body; add --event E"},
 		{"sign --scheme standard --secret whsec_" + canary + canary + " --id 1 --event e", "this scheme has the event type in the body; leave the event out"},
 		{"sign --scheme standard --secret whsec_" + canary + canary, "this scheme signs an id of 1 to 256 visible characters of ASCII other than .; give one as the ID; add --id I"},
@@ -88,7 +88,7 @@ func TestWrongUsage(t *testing.T) {
 		{"verify --scheme cryptr --secret " + canary + " --secret= --headers " + headers, "secret 2: is empty; write --secret K, env:NAME or file:PATH"},
 		{
 			"verify --scheme mceasy --secret " + canary + " --secret env:HOOKLATCH_TEST_CANARY --secret no-base64 --headers " + headers,
-			"secret 3: is not base64; McEasy's secrets are configured in base64, as McEasy shows them",
+			"secret 3: is not base64, in which McEasy's secrets are written; write the whole secret",
 		},
 
 		{sendTo + canary, "--to is not a URL; write http:// or https://, a host and a path"},

@@ -66,7 +66,7 @@ var (
 // 0x7F; its prose knows nothing of that. Both readings come from the same
 // secret, so accepting either gives nothing away.
 func mceasyKeys(secret string) ([]engine.Key, error) {
-	key, err := engine.Base64Key(engine.Bare(secret), "is not base64; McEasy's secrets are configured in base64, as McEasy shows them")
+	key, err := engine.Base64Key(engine.Bare(secret), "is not base64, in which McEasy's secrets are written; write the whole secret")
 	if err != nil {
 		return nil, err
 	}
