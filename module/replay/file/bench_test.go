@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hooklatch/hooklatch/module/internal/boltfile"
 	"github.com/hooklatch/hooklatch/module/replay"
 	"github.com/hooklatch/hooklatch/module/replay/memory"
 )
@@ -24,7 +25,7 @@ func BenchmarkDelivery(b *testing.B) {
 		})
 		b.Run(fmt.Sprintf("file-without-fsync/at-once-%d", atOnce), func(b *testing.B) {
 			v := benchmarked(b)
-			v.history.database.db.NoSync = true
+			withoutSync(v)
 			deliverMany(b, v, atOnce)
 		})
 		b.Run(fmt.Sprintf("memory/at-once-%d", atOnce), func(b *testing.B) {
@@ -103,18 +104,18 @@ func BenchmarkMillion(b *testing.B) {
 func million(b *testing.B, occurrences bool) {
 	const batch = 1000
 	v := benchmarked(b)
-	v.history.database.db.NoSync = true
+	withoutSync(v)
 	for range 1_000_000 / batch {
-		var last *write
+		var last *boltfile.Write
 		for range batch {
 			e := spread(lastEvent.Add(1))
 			if !occurrences {
 				e.Occurrence = replay.Key{}
 			}
 			last = v.history.delivery(e, v.ttl)
-			v.history.database.enqueue(last)
+			v.history.database.Enqueue(last)
 		}
-		if err := last.wait(context.Background()); err != nil {
+		if err := last.Wait(context.Background()); err != nil {
 			b.Fatal(err)
 		}
 	}

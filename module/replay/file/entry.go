@@ -1,10 +1,12 @@
 package file
 
 import (
+	"bytes"
 	"encoding/binary"
 
 	"go.etcd.io/bbolt"
 
+	"github.com/hooklatch/hooklatch/module/internal/boltfile"
 	"github.com/hooklatch/hooklatch/module/replay"
 )
 
@@ -36,12 +38,24 @@ func (e entry) encode() []byte {
 
 func decode(b []byte) (e entry, err error) {
 	if len(b) != shortEntry && len(b) != longEntry {
-		return entry{}, wrong("an entry of %d bytes", len(b))
+		return entry{}, boltfile.Wrong("an entry of %d bytes", len(b))
 	}
 	e.expires = int64(binary.BigEndian.Uint64(b))
 	e.mark = binary.BigEndian.Uint64(b[8:])
 	copy(e.occurrence[:], b[shortEntry:])
 	return e, nil
+}
+
+// checkEntry looks at an entry when the file is opened.
+func checkEntry(bucket, key, value []byte) error {
+	if !bytes.HasPrefix(bucket, labelPrefix) {
+		return nil
+	}
+	if len(key) != len(replay.Key{}) {
+		return boltfile.Wrong("a key of %d bytes", len(key))
+	}
+	_, err := decode(value)
+	return err
 }
 
 // put writes an entry. The sequence number of a bucket counts its entries: it is

@@ -7,6 +7,7 @@ import (
 
 	"go.etcd.io/bbolt"
 
+	"github.com/hooklatch/hooklatch/module/internal/boltfile"
 	"github.com/hooklatch/hooklatch/module/replay"
 )
 
@@ -42,14 +43,14 @@ func (h *history) reserve(e replay.Event) (status replay.Status, err error) {
 	if h.reserved.Has(e.Content) {
 		return replay.InFlight, nil
 	}
-	err = h.database.read(func(tx *bbolt.Tx) error {
+	err = h.database.Read(func(tx *bbolt.Tx) error {
 		status, err = h.judge(tx, e)
 		return err
 	})
 	if err != nil || status != replay.Reserved {
 		return status, err
 	}
-	if err := h.database.writable(); err != nil {
+	if err := h.database.Writable(); err != nil {
 		return 0, err
 	}
 	h.reserved.Add(e)
@@ -93,7 +94,7 @@ func (h *history) get(tx *bbolt.Tx, key replay.Key) (known entry, ok bool, err e
 // entries returns how many entries are in the file. The file keeps the number,
 // because it is asked for at every scrape of the metrics.
 func (h *history) entries() (n int, err error) {
-	err = h.database.read(func(tx *bbolt.Tx) error {
+	err = h.database.Read(func(tx *bbolt.Tx) error {
 		n = int(tx.Bucket(h.bucket).Sequence())
 		return nil
 	})
@@ -108,13 +109,13 @@ func (h *history) release(e replay.Event) {
 
 // delivery is the write that turns a reservation into entries. The caller may
 // stop waiting for it: the writer updates the history.
-func (h *history) delivery(e replay.Event, ttl time.Duration) *write {
+func (h *history) delivery(e replay.Event, ttl time.Duration) *boltfile.Write {
 	expires := h.database.clock.now() + ttl.Milliseconds()
 	entries := map[replay.Key]entry{e.Content: {expires: expires, mark: e.Unsigned, occurrence: e.Occurrence}}
 	if e.Occurrence != (replay.Key{}) {
 		entries[e.Occurrence] = entry{expires: expires, mark: e.Content.Mark()}
 	}
-	w := newWrite(func(tx *bbolt.Tx) error {
+	w := boltfile.NewWrite(func(tx *bbolt.Tx) error {
 		bucket := tx.Bucket(h.bucket)
 		for key, known := range entries {
 			if err := put(bucket, key, known); err != nil {
@@ -123,9 +124,9 @@ func (h *history) delivery(e replay.Event, ttl time.Duration) *write {
 		}
 		return nil
 	})
-	w.again = true
+	w.Again = true
 	tried := false
-	w.written = func(err error) {
+	w.Written = func(err error) {
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		if !tried { // later, the reservation may be another one
@@ -152,11 +153,11 @@ func (h *history) forget(ctx context.Context, content replay.Key) (replay.Status
 	if inFlight {
 		return replay.InFlight, nil
 	}
-	if err := h.database.writable(); err != nil {
+	if err := h.database.Writable(); err != nil {
 		return 0, err
 	}
 	status := replay.Unknown
-	w := newWrite(func(tx *bbolt.Tx) error {
+	w := boltfile.NewWrite(func(tx *bbolt.Tx) error {
 		bucket := tx.Bucket(h.bucket)
 		known, ok, err := lookUp(bucket, content)
 		if err != nil || !ok || known.expires <= h.database.clock.now() {
@@ -172,8 +173,8 @@ func (h *history) forget(ctx context.Context, content replay.Key) (replay.Status
 		}
 		return remove(bucket, known.occurrence[:])
 	})
-	h.database.enqueue(w)
-	if err := w.wait(ctx); err != nil {
+	h.database.Enqueue(w)
+	if err := w.Wait(ctx); err != nil {
 		return 0, err
 	}
 	return status, nil

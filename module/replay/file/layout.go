@@ -3,9 +3,10 @@ package file
 import (
 	"bytes"
 	"encoding/binary"
-	"errors"
 
 	"go.etcd.io/bbolt"
+
+	"github.com/hooklatch/hooklatch/module/internal/boltfile"
 )
 
 // A file has a bucket about itself and one for each label.
@@ -17,8 +18,6 @@ var (
 
 	labelPrefix = []byte("label/")
 )
-
-var errForeign = errors.New("it belongs to another program, or to a newer version")
 
 func bucketOf(label string) []byte { return append(bytes.Clone(labelPrefix), label...) }
 
@@ -41,12 +40,12 @@ func recognise(tx *bbolt.Tx) (seen int64, err error) {
 	if about := tx.Bucket(aboutBucket); about != nil {
 		clock := about.Get(clockKey)
 		if !bytes.Equal(about.Get(formatKey), format) || len(clock) != 8 {
-			return 0, errForeign
+			return 0, boltfile.ErrForeign
 		}
 		return int64(binary.BigEndian.Uint64(clock)), nil
 	}
 	if first, _ := tx.Cursor().First(); first != nil {
-		return 0, errForeign
+		return 0, boltfile.ErrForeign
 	}
 	about, err := tx.CreateBucket(aboutBucket)
 	if err != nil {

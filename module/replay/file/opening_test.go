@@ -13,6 +13,7 @@ import (
 
 	"go.etcd.io/bbolt"
 
+	"github.com/hooklatch/hooklatch/module/internal/boltfile"
 	"github.com/hooklatch/hooklatch/module/replay"
 	"github.com/hooklatch/hooklatch/module/replay/replaytest"
 )
@@ -106,15 +107,15 @@ func sample(t *testing.T) []byte {
 // fill delivers many at once, with an occurrence ID each.
 func fill(t testing.TB, v *view, from, to uint64) {
 	t.Helper()
-	v.history.database.db.NoSync = true // the disk is not what is tested here
-	writes := make([]*write, 0, to-from)
+	withoutSync(v) // the disk is not what is tested here
+	writes := make([]*boltfile.Write, 0, to-from)
 	for n := from; n < to; n++ {
 		w := v.history.delivery(spread(n), v.ttl)
 		writes = append(writes, w)
-		v.history.database.enqueue(w)
+		v.history.database.Enqueue(w)
 	}
 	for _, w := range writes {
-		if err := w.wait(context.Background()); err != nil {
+		if err := w.Wait(context.Background()); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -147,7 +148,7 @@ func use(t *testing.T, content []byte) (opens bool) {
 		}
 		return false
 	}
-	v.history.database.db.NoSync = true
+	withoutSync(v)
 	for n := uint64(300); n < 600; n += 7 {
 		_, _, _ = v.Reserve(context.Background(), spread(n))
 	}
@@ -186,7 +187,7 @@ func TestDamagedFile(t *testing.T) {
 			continue
 		}
 		for range 12 {
-			try(damaged(page+r.IntN(pageHeader+4*elementSize), byte(r.IntN(8))))
+			try(damaged(page+r.IntN(16+4*16), byte(r.IntN(8))))
 		}
 		for range 3 {
 			try(damaged(page+r.IntN(min(pageSize, len(content)-page)), byte(r.IntN(8))))
@@ -263,11 +264,11 @@ func TestDamageWhileOpen(t *testing.T) {
 	if failed != 5000 {
 		t.Errorf("%d of 5000 lookups failed", failed)
 	}
-	var damaged *damage
+	var damaged *boltfile.Damage
 	if err := inFlight.Deliver(context.Background()); !errors.As(err, &damaged) {
 		t.Errorf("delivered: %v", err)
 	}
-	c.advance(probeEvery)
+	c.advance(boltfile.ProbeEvery)
 	if _, _, err := v.Reserve(context.Background(), event(2)); !errors.As(err, &damaged) {
 		t.Errorf("reserved: %v", err)
 	}

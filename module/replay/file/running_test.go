@@ -11,6 +11,7 @@ import (
 
 	"go.etcd.io/bbolt"
 
+	"github.com/hooklatch/hooklatch/module/internal/boltfile"
 	"github.com/hooklatch/hooklatch/module/replay"
 	"github.com/hooklatch/hooklatch/module/replay/replaytest"
 )
@@ -18,7 +19,7 @@ import (
 // entries counts what is in the file, expired or not.
 func entries(t testing.TB, v *view) (n int) {
 	t.Helper()
-	if err := v.history.database.read(func(tx *bbolt.Tx) error {
+	if err := v.history.database.Read(func(tx *bbolt.Tx) error {
 		n = tx.Bucket(v.history.bucket).Stats().KeyN
 		return nil
 	}); err != nil {
@@ -35,9 +36,9 @@ func TestOldFileIsCounted(t *testing.T) {
 	c, path := newTestClock(), newPath(t)
 	v := opened(t, path, "label", c)
 	fill(t, v, 0, 300)
-	forgotten := newWrite(func(tx *bbolt.Tx) error { return tx.Bucket(v.history.bucket).SetSequence(7) })
-	v.history.database.enqueue(forgotten)
-	if err := forgotten.wait(t.Context()); err != nil {
+	forgotten := boltfile.NewWrite(func(tx *bbolt.Tx) error { return tx.Bucket(v.history.bucket).SetSequence(7) })
+	v.history.database.Enqueue(forgotten)
+	if err := forgotten.Wait(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if n, _ := v.Entries(); n != 7 {
@@ -150,7 +151,7 @@ func TestManyAtOnce(t *testing.T) {
 	closed(t, v)
 	if content, err := os.Open(path); err != nil {
 		t.Error(err)
-	} else if err := checkStructure(content); err != nil {
+	} else if err := boltfile.CheckStructure(content, checkEntry); err != nil {
 		t.Error(err)
 	}
 }
@@ -191,10 +192,10 @@ func TestDeliveryWrittenTooLate(t *testing.T) {
 	v := opened(t, newPath(t), "label", c)
 	reserve(t, v, event(1), replay.Reserved)
 	late := v.history.delivery(event(1), replaytest.TTL)
-	late.written(errors.New("no room"))
+	late.Written(errors.New("no room"))
 	reserve(t, v, event(1), replay.Duplicate)
 	c.advance(replaytest.TTL + time.Second)
 	reserve(t, v, event(1), replay.Reserved)
-	late.written(nil)
+	late.Written(nil)
 	reserve(t, v, event(1), replay.InFlight)
 }

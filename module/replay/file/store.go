@@ -11,6 +11,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/hooklatch/hooklatch/module/args"
+	"github.com/hooklatch/hooklatch/module/internal/boltfile"
 	"github.com/hooklatch/hooklatch/module/replay"
 )
 
@@ -90,27 +91,26 @@ func (s *Store) UnmarshalCaddyfile(d *caddyfile.Dispenser) (err error) {
 // Open shares the open file with the other labels in it and with the
 // configuration that runs until this one takes over.
 func (s *Store) Open(o replay.OpenOptions) (replay.History, error) {
-	path, err := resolve(s.path)
+	path, err := boltfile.Resolve(s.path)
 	if err != nil {
 		return nil, err
 	}
-	shared, _, err := databases.LoadOrNew(path, func() (caddy.Destructor, error) { return open(path, s.now) })
+	shared, _, err := boltfile.Files.LoadOrNew(path, func() (caddy.Destructor, error) { return open(path, s.now) })
 	if err != nil {
 		return nil, err
 	}
-	db := shared.(*database)
+	db, ours := shared.(*database)
+	if !ours {
+		_, _ = boltfile.Files.Delete(path)
+		return nil, fmt.Errorf("%s is the file of something else in this configuration; write another path", path)
+	}
 	h, err := db.history(o.Context, o.Label)
 	if err != nil {
-		_, _ = databases.Delete(path)
+		_, _ = boltfile.Files.Delete(path)
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return &view{history: h, path: path, ttl: o.TTL}, nil
 }
-
-// databases holds every open file by its path: the lock of a file belongs to
-// the process, so that a reload must go on with the file as it is open, and
-// two labels must share it.
-var databases = caddy.NewUsagePool()
 
 // Interface guards
 var (

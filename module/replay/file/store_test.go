@@ -12,6 +12,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"go.etcd.io/bbolt"
 
+	"github.com/hooklatch/hooklatch/module/internal/boltfile"
+	"github.com/hooklatch/hooklatch/module/internal/boltfile/boltfiletest"
 	"github.com/hooklatch/hooklatch/module/replay"
 	"github.com/hooklatch/hooklatch/module/replay/replaytest"
 )
@@ -74,6 +76,18 @@ func closed(t testing.TB, v *view) {
 	}
 }
 
+// fillDisk makes every write fail until there is room again.
+func fillDisk(t testing.TB, v *view) (makeRoom func()) {
+	t.Helper()
+	return boltfiletest.FillDisk(t, v.history.database.File)
+}
+
+// withoutSync is for tests that are not about the disk.
+func withoutSync(v *view) {
+	db, _ := v.history.database.DB()
+	db.NoSync = true
+}
+
 func newPath(t testing.TB) string { return filepath.Join(t.TempDir(), "history.db") }
 
 func reserve(t testing.TB, v *view, e replay.Event, want replay.Status) replay.Reservation {
@@ -111,7 +125,7 @@ func TestContract(t *testing.T) {
 			Hang: func(t *testing.T) (h replay.History, hang, resume func()) {
 				v, stuck := opened(t, path, "hanging", c), make(chan struct{})
 				hang = func() {
-					v.history.database.enqueue(newWrite(func(*bbolt.Tx) error {
+					v.history.database.Enqueue(boltfile.NewWrite(func(*bbolt.Tx) error {
 						<-stuck // as a disk that does not answer
 						return nil
 					}))
@@ -161,7 +175,7 @@ func TestImpatientDelivery(t *testing.T) {
 		_ = reserve(t, v, event(200+n), replay.Reserved).Deliver(gone)
 	}
 	closed(t, v)
-	if n, used := databases.References(path); used {
+	if n, used := boltfile.Files.References(path); used {
 		t.Errorf("%d references are left", n)
 	}
 	v = opened(t, path, "label", c)

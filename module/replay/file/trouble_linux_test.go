@@ -3,46 +3,14 @@ package file
 import (
 	"context"
 	"errors"
-	"os"
 	"path/filepath"
 	"syscall"
 	"testing"
 
+	"github.com/hooklatch/hooklatch/module/internal/boltfile"
 	"github.com/hooklatch/hooklatch/module/replay"
 	"github.com/hooklatch/hooklatch/module/replay/replaytest"
 )
-
-// fillDisk exchanges the open file for one on which every write fails with
-// ENOSPC, and gives back what makes room again. Needs no rights and no disk.
-func fillDisk(t testing.TB, v *view) (makeRoom func()) {
-	t.Helper()
-	full, err := os.OpenFile("/dev/full", os.O_RDWR, 0)
-	if err != nil {
-		t.Skipf("this system has no /dev/full: %v", err)
-	}
-	defer full.Close()
-	fd := int(v.history.database.file.Fd())
-	saved, err := syscall.Dup(fd)
-	if err != nil {
-		t.Fatal(err)
-	}
-	put := func(from int) {
-		if err := syscall.Dup3(from, fd, syscall.O_CLOEXEC); err != nil {
-			t.Error(err)
-		}
-	}
-	put(int(full.Fd()))
-	var once bool
-	makeRoom = func() {
-		if !once {
-			once = true
-			put(saved)
-			_ = syscall.Close(saved)
-		}
-	}
-	t.Cleanup(makeRoom)
-	return makeRoom
-}
 
 // TestFullDisk: what was being handled when the disk became full is remembered
 // by the process, nothing new is let through until a write works, and then
@@ -72,11 +40,11 @@ func TestFullDisk(t *testing.T) {
 		reserve(t, v, replay.Event{Content: e.Content, Unsigned: 9}, replay.ContentConflict)
 	}
 	refused("full")
-	c.advance(probeEvery)
+	c.advance(boltfile.ProbeEvery)
 	refused("full, and tried again")
 	makeRoom()
 	refused("room, and not tried yet")
-	c.advance(probeEvery)
+	c.advance(boltfile.ProbeEvery)
 	deliver(t, v, event(6))
 	if n := len(v.history.unsaved); n != 0 {
 		t.Errorf("%d entries are unsaved", n)

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/hooklatch/hooklatch/module/internal/boltfile"
 	"github.com/hooklatch/hooklatch/module/replay"
 )
 
@@ -20,7 +21,7 @@ type view struct {
 // Reserve looks into the file. It fails while the file cannot be written, since
 // what it let through could not be recorded; what is known is answered still.
 func (v *view) Reserve(ctx context.Context, e replay.Event) (replay.Reservation, replay.Status, error) {
-	v.history.database.probe(ctx)
+	v.history.database.Probe(ctx)
 	status, err := v.history.reserve(e)
 	if err != nil || status != replay.Reserved {
 		return nil, status, err
@@ -30,7 +31,7 @@ func (v *view) Reserve(ctx context.Context, e replay.Event) (replay.Reservation,
 
 // Forget takes the event out of the file.
 func (v *view) Forget(ctx context.Context, content replay.Key) (replay.Status, error) {
-	v.history.database.probe(ctx)
+	v.history.database.Probe(ctx)
 	return v.history.forget(ctx, content)
 }
 
@@ -42,7 +43,7 @@ func (v *view) Entries() (n int, known bool) {
 
 // Close releases this configuration's share in the file.
 func (v *view) Close() (err error) {
-	v.closing.Do(func() { _, err = databases.Delete(v.path) })
+	v.closing.Do(func() { _, err = boltfile.Files.Delete(v.path) })
 	return err
 }
 
@@ -61,8 +62,8 @@ func (r *reservation) Deliver(ctx context.Context) error {
 	}
 	v := r.view
 	w := v.history.delivery(r.event, v.ttl)
-	v.history.database.enqueue(w)
-	return w.wait(ctx) // if that ends early, the writer goes on, and closing waits for it
+	v.history.database.Enqueue(w)
+	return w.Wait(ctx) // if that ends early, the writer goes on, and closing waits for it
 }
 
 // Release never fails: what is reserved is in memory only.

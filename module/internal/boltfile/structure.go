@@ -1,4 +1,4 @@
-package file
+package boltfile
 
 import (
 	"bytes"
@@ -7,12 +7,11 @@ import (
 	"hash/fnv"
 	"io"
 	"os"
-
-	"github.com/hooklatch/hooklatch/module/replay"
 )
 
-// checkStructure reads a file through and reports what would lead bbolt astray,
-// and values that cannot be entries. bbolt trusts its pages: on a damaged one it
+// CheckStructure reads a file through and reports what would lead bbolt astray,
+// and values that check refuses, which is called with every value in a bucket
+// that is not in another bucket; it may be nil. bbolt trusts its pages: on a damaged one it
 // may panic, also in a goroutine of its own, or follow a circle until the memory
 // is full. So does its own check. Keys and values have no checksum; damage that
 // leaves them well-formed is not found.
@@ -21,7 +20,7 @@ import (
 // begins with its number, its kind, the number of its elements and how many
 // more pages it takes. Pages 0 and 1 are the meta pages, of which the newer
 // valid one leads to the root of the tree and to the list of free pages.
-func checkStructure(file *os.File) error {
+func CheckStructure(file *os.File, check Check) error {
 	// One after the other is much faster than as the tree has them, and they
 	// are at hand then.
 	if _, err := io.Copy(io.Discard, io.NewSectionReader(file, 0, 1<<62)); err != nil {
@@ -35,18 +34,22 @@ func checkStructure(file *os.File) error {
 	if err != nil {
 		return err
 	}
-	c := &structure{file: file, meta: m, seen: make([]bool, m.pages)}
+	c := &structure{file: file, meta: m, check: check, seen: make([]bool, m.pages)}
 	c.seen[0], c.seen[1] = true, true
-	if err := c.tree(m.root, false, nil, nil); err != nil {
+	if err := c.tree(m.root, nil, nil, nil); err != nil {
 		return err
 	}
 	return c.freeList(m.freeList)
 }
 
+// Check reports whether a value can be right.
+type Check func(bucket, key, value []byte) error
+
 type structure struct {
 	file io.ReaderAt
 	meta
-	seen []bool // by page number
+	check Check
+	seen  []bool // by page number
 }
 
 type meta struct {
@@ -82,9 +85,9 @@ func newestMeta(file io.ReaderAt, size int64) (newest meta, err error) {
 	}
 	switch {
 	case !found:
-		return meta{}, wrong("neither of its two meta pages is valid")
+		return meta{}, Wrong("neither of its two meta pages is valid")
 	case newest.pages > uint64(size)/newest.pageSize:
-		return meta{}, wrong("it is cut short: %d pages in %d bytes", newest.pages, size)
+		return meta{}, Wrong("it is cut short: %d pages in %d bytes", newest.pages, size)
 	}
 	return newest, nil
 }
@@ -109,7 +112,7 @@ func readMeta(file io.ReaderAt, at int64) (m meta, ok bool) {
 // page reads a page with what it overflows into. No page is reached twice.
 func (c *structure) page(id uint64) ([]byte, error) {
 	if id >= c.pages || c.seen[id] {
-		return nil, wrong("page %d is out of place", id)
+		return nil, Wrong("page %d is out of place", id)
 	}
 	header := make([]byte, pageHeader)
 	if _, err := c.file.ReadAt(header, int64(id*c.pageSize)); err != nil {
@@ -117,11 +120,11 @@ func (c *structure) page(id uint64) ([]byte, error) {
 	}
 	more := uint64(order.Uint32(header[12:]))
 	if order.Uint64(header) != id || more >= c.pages-id {
-		return nil, wrong("page %d has the header of another", id)
+		return nil, Wrong("page %d has the header of another", id)
 	}
 	for n := id; n <= id+more; n++ {
 		if c.seen[n] {
-			return nil, wrong("page %d is out of place", n)
+			return nil, Wrong("page %d is out of place", n)
 		}
 		c.seen[n] = true
 	}
@@ -130,16 +133,16 @@ func (c *structure) page(id uint64) ([]byte, error) {
 	return page, err
 }
 
-// tree checks a page and what is below it: entries in a label's bucket. Its
-// keys are not below low, and below high if there is one.
-func (c *structure) tree(id uint64, label bool, low, high []byte) error {
+// tree checks a page and what is below it: that of a bucket, or of the root, which
+// has no name. Its keys are not below low, and below high if there is one.
+func (c *structure) tree(id uint64, bucket, low, high []byte) error {
 	page, err := c.page(id)
 	if err != nil {
 		return err
 	}
 	kind := order.Uint16(page[8:])
 	if kind != kindBranch && kind != kindLeaf {
-		return wrong("page %d is of the kind %#x", id, kind)
+		return Wrong("page %d is of the kind %#x", id, kind)
 	}
 	elements, err := split(page, kind == kindBranch)
 	if err != nil {
@@ -147,7 +150,7 @@ func (c *structure) tree(id uint64, label bool, low, high []byte) error {
 	}
 	for i, e := range elements {
 		if bytes.Compare(e.key, low) < 0 || high != nil && bytes.Compare(e.key, high) >= 0 || i > 0 && bytes.Compare(e.key, elements[i-1].key) <= 0 {
-			return wrong("the keys of page %d are not in order", id)
+			return Wrong("the keys of page %d are not in order", id)
 		}
 		switch {
 		case kind == kindBranch:
@@ -155,18 +158,18 @@ func (c *structure) tree(id uint64, label bool, low, high []byte) error {
 			if i+1 < len(elements) {
 				next = elements[i+1].key
 			}
-			err = c.tree(e.child, label, e.key, next)
+			err = c.tree(e.child, bucket, e.key, next)
 		case e.bucket:
 			err = c.bucket(e)
-		case label:
-			err = checkEntry(e)
+		default:
+			err = c.value(bucket, e)
 		}
 		if err != nil {
 			return err
 		}
 	}
 	if kind == kindBranch && len(elements) == 0 {
-		return wrong("page %d leads nowhere", id)
+		return Wrong("page %d leads nowhere", id)
 	}
 	return nil
 }
@@ -174,15 +177,14 @@ func (c *structure) tree(id uint64, label bool, low, high []byte) error {
 // bucket checks a bucket: a tree of its own, or a small page in the value.
 func (c *structure) bucket(b element) error {
 	if len(b.value) < bucketHeader {
-		return wrong("a bucket of %d bytes", len(b.value))
+		return Wrong("a bucket of %d bytes", len(b.value))
 	}
-	label := bytes.HasPrefix(b.key, labelPrefix)
 	if root := order.Uint64(b.value); root != 0 {
-		return c.tree(root, label, nil, nil)
+		return c.tree(root, b.key, nil, nil)
 	}
 	inline := b.value[bucketHeader:]
 	if len(inline) < pageHeader || order.Uint16(inline[8:]) != kindLeaf {
-		return wrong("a small bucket without a page")
+		return Wrong("a small bucket without a page")
 	}
 	elements, err := split(inline, false)
 	if err != nil {
@@ -190,23 +192,20 @@ func (c *structure) bucket(b element) error {
 	}
 	for i, e := range elements {
 		if e.bucket || i > 0 && bytes.Compare(e.key, elements[i-1].key) <= 0 {
-			return wrong("the keys of a small bucket are not in order")
+			return Wrong("the keys of a small bucket are not in order")
 		}
-		if label {
-			if err := checkEntry(e); err != nil {
-				return err
-			}
+		if err := c.value(b.key, e); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-func checkEntry(e element) error {
-	if len(e.key) != len(replay.Key{}) {
-		return wrong("a key of %d bytes", len(e.key))
+func (c *structure) value(bucket []byte, e element) error {
+	if c.check == nil || bucket == nil {
+		return nil
 	}
-	_, err := decode(e.value)
-	return err
+	return c.check(bucket, e.key, e.value)
 }
 
 type element struct {
@@ -219,7 +218,7 @@ type element struct {
 func split(page []byte, branch bool) ([]element, error) {
 	count := int(order.Uint16(page[10:]))
 	if pageHeader+count*elementSize > len(page) {
-		return nil, wrong("%d elements are too many", count)
+		return nil, Wrong("%d elements are too many", count)
 	}
 	elements := make([]element, count)
 	end := uint64(pageHeader + count*elementSize) // what they say follows without gaps
@@ -234,12 +233,12 @@ func split(page []byte, branch bool) ([]element, error) {
 		} else {
 			at, keySize, valueSize, e.bucket = word(4), word(8), word(12), word(0) == bucketElement
 			if word(0) > bucketElement {
-				return nil, wrong("an element of the kind %#x", word(0))
+				return nil, Wrong("an element of the kind %#x", word(0))
 			}
 		}
 		at += uint64(begin)
 		if at != end || at+keySize+valueSize > uint64(len(page)) || keySize == 0 {
-			return nil, wrong("an element is out of place")
+			return nil, Wrong("an element is out of place")
 		}
 		end = at + keySize + valueSize
 		e.key, e.value = page[at:at+keySize], page[at+keySize:at+keySize+valueSize]
@@ -262,12 +261,12 @@ func (c *structure) freeList(id uint64) error {
 		count, ids = order.Uint64(ids), ids[8:]
 	}
 	if order.Uint16(page[8:]) != kindFreeList || count > uint64(len(ids))/8 {
-		return wrong("page %d is no list of free pages", id)
+		return Wrong("page %d is no list of free pages", id)
 	}
 	for i := range count {
 		free := order.Uint64(ids[8*i:])
 		if free >= c.pages || c.seen[free] {
-			return wrong("page %d is both free and in use", free)
+			return Wrong("page %d is both free and in use", free)
 		}
 		c.seen[free] = true
 	}

@@ -1,0 +1,262 @@
+// Package boltfile is a file of bbolt that stores share: opened with one clear
+// error for whatever may be wrong with it, and written by one goroutine, so that
+// many callers share the syncing of the disk.
+package boltfile
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
+	"go.uber.org/zap"
+)
+
+// Files holds every open file of this process by its resolved path: the lock of
+// a file belongs to the process, so that a reload must go on with the file as it
+// is open, and all that is in one file must share it.
+var Files = caddy.NewUsagePool()
+
+// File is a file that this process has open.
+type File struct {
+	path    string
+	options Options
+	db      *bbolt.DB
+	file    *os.File // what db has opened, for when it cannot close it any more
+
+	mu      sync.Mutex
+	queue   []*Write
+	closing bool
+
+	wake    chan struct{}
+	stopped chan struct{}
+
+	// broken is set while the last attempt to write has failed.
+	broken      atomic.Pointer[trouble]
+	lastAttempt atomic.Pointer[time.Time]
+
+	// unwritten is what the writer has to write again.
+	unwritten []*Write
+}
+
+// Options are what a store makes of a file.
+type Options struct {
+	// Kind is what the file is in errors and logs, with its article.
+	Kind string
+	// Consequence is what happens while it cannot be written.
+	Consequence string
+	// Emptied is what a start without the file begins with.
+	Emptied string
+	// Elsewhere is added to what to do when another process has the file.
+	Elsewhere string
+	// Now is the time, for trying again.
+	Now func() time.Time
+	// Logger returns the logger of the running configuration: a file outlives the
+	// one that opened it.
+	Logger func() *zap.Logger
+	// Check looks at the values when the file is opened.
+	Check Check
+	// Begin makes the file the store's own, in the first transaction. The error is
+	// ErrForeign if it is not.
+	Begin func(*bbolt.Tx) error
+	// Finish ends every later transaction, with the number of writes in it.
+	Finish func(tx *bbolt.Tx, writes int) error
+}
+
+// Why a file cannot be opened.
+var (
+	// ErrForeign means that it is not the store's.
+	ErrForeign = errors.New("it belongs to another program, or to a newer version")
+	// ErrInUse means that another process has it open.
+	ErrInUse = errors.New("is open in another process")
+)
+
+// lockWait is how long to wait for a process that is just ending.
+const lockWait = time.Second
+
+// Open opens a file or makes it, and reads it through once. Damage and missing
+// write permission surface now and not on the first delivery.
+func Open(path string, o Options) (*File, error) {
+	f := &File{
+		path:    path,
+		options: o,
+		wake:    make(chan struct{}, 1),
+		stopped: make(chan struct{}),
+	}
+	size, err := sizeOf(path)
+	if err == nil && size > 0 {
+		err = f.inspect()
+	}
+	if err == nil {
+		err = f.openDB(false)
+	}
+	if err == nil {
+		err = guarded(func() error { return f.db.Update(o.Begin) })
+	}
+	if err == nil && size == 0 {
+		err = SyncFolder(filepath.Dir(path))
+	}
+	if err != nil {
+		_ = f.closeDB(IsDamage(err)) // the reason is err
+		if size == 0 && !errors.Is(err, berrors.ErrTimeout) {
+			_ = os.Truncate(path, 0) // or the next start would find half a file
+		}
+		return nil, o.explain(path, err)
+	}
+	go f.run()
+	return f, nil
+}
+
+func sizeOf(path string) (int64, error) {
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	if !info.Mode().IsRegular() {
+		return 0, errors.New("it is not a file")
+	}
+	return info.Size(), nil
+}
+
+// inspect reads the file through, under a lock that others may read under too.
+func (f *File) inspect() error {
+	if err := f.openDB(true); err != nil {
+		return err
+	}
+	err := guarded(func() error { return CheckStructure(f.file, f.options.Check) })
+	_ = f.closeDB(false) // it was only read
+	return err
+}
+
+func (f *File) openDB(readOnly bool) error {
+	return guarded(func() (err error) {
+		f.db, err = bbolt.Open(f.path, 0o600, &bbolt.Options{
+			Timeout:      lockWait,
+			FreelistType: bbolt.FreelistMapType,
+			ReadOnly:     readOnly,
+			NoStatistics: true,
+			OpenFile: func(name string, flag int, mode os.FileMode) (*os.File, error) {
+				var err error
+				f.file, err = os.OpenFile(name, flag, mode) //nolint:gosec // the operator names the file
+				return f.file, err
+			},
+		})
+		return err
+	})
+}
+
+// name is the kind without its article.
+func (o Options) name() string {
+	_, name, _ := strings.Cut(o.Kind, " ")
+	return name
+}
+
+// DB is for tests, which break what stands below a store.
+func (f *File) DB() (db *bbolt.DB, opened *os.File) { return f.db, f.file }
+
+// closeDB closes what is open. After a panic bbolt may hold locks that it waits
+// for when it closes; closing the file is enough to unlock it.
+func (f *File) closeDB(panicked bool) error {
+	switch {
+	case f.db != nil && !panicked:
+		return guarded(f.db.Close)
+	case f.file != nil:
+		_ = f.file.Close() // bbolt may have closed it
+	}
+	return nil
+}
+
+// Close writes what is left and closes the file. It returns how many writes that
+// must not be lost could not be made.
+func (f *File) Close() (lost int, err error) {
+	f.mu.Lock()
+	f.closing = true
+	f.signal()
+	f.mu.Unlock()
+	<-f.stopped
+	t := f.broken.Load()
+	return len(f.unwritten), f.closeDB(t != nil && IsDamage(t.err))
+}
+
+// Resolve makes one path of all that lead to a file, because its lock would
+// keep this process out as well.
+func Resolve(path string) (string, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
+	if resolved, err := filepath.EvalSymlinks(path); err == nil {
+		return resolved, nil
+	}
+	folder, err := filepath.EvalSymlinks(filepath.Dir(path))
+	if err != nil {
+		return "", fmt.Errorf("%s: %w; the folder must be there before the start", path, err)
+	}
+	return filepath.Join(folder, filepath.Base(path)), nil
+}
+
+// SyncFolder makes a new file's name as durable as its content. Windows has no
+// way to ask for it.
+func SyncFolder(path string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	folder, err := os.Open(path) //nolint:gosec // the operator names the folder
+	if err != nil {
+		return err
+	}
+	defer folder.Close() //nolint:errcheck // it is only read
+	return folder.Sync()
+}
+
+// explain adds what the operator can do about a file that cannot be opened.
+func (o Options) explain(path string, err error) error {
+	other := "move it away to begin with " + o.Emptied
+	switch {
+	case errors.Is(err, berrors.ErrTimeout):
+		return fmt.Errorf("%s %w; stop that one first, or give each its own file%s", path, ErrInUse, o.Elsewhere)
+	case errors.Is(err, berrors.ErrInvalid), errors.Is(err, berrors.ErrVersionMismatch), errors.Is(err, berrors.ErrChecksum), errors.Is(err, ErrForeign):
+		return fmt.Errorf("%s is not %s, or its beginning is damaged (%w); write another path, or %s", path, o.Kind, err, other)
+	case IsDamage(err):
+		return fmt.Errorf("%s: %w; restore a copy of it, or %s", path, err, other)
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("%s: %w; the folder must be there before the start", path, err)
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("%s: %w; the user that the gateway runs as must be allowed to write the file and its folder", path, err)
+	}
+	return fmt.Errorf("%s: %w; the file must be on a local disk that has room and can be written", path, err)
+}
+
+// guarded turns a panic into an error. bbolt panics on pages that cannot be
+// right, and reading a mapped file that was cut short or whose disk fails is a
+// memory fault, which ends the process unless it is made a panic.
+func guarded(f func() error) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if p := recover(); p != nil {
+			err = &Damage{fmt.Sprint(p)}
+		}
+	}()
+	return f()
+}
+
+// Damage is the error of a file whose content cannot be right.
+type Damage struct{ detail string }
+
+func (d *Damage) Error() string { return "the file is damaged: " + d.detail }
+
+// Wrong makes a Damage.
+func Wrong(format string, args ...any) error { return &Damage{fmt.Sprintf(format, args...)} }
