@@ -45,8 +45,9 @@ type File struct {
 	broken      atomic.Pointer[trouble]
 	lastAttempt atomic.Pointer[time.Time]
 
-	// unwritten is what the writer has to write again.
+	// The writer's own: what it has to write again, and room for a full disk.
 	unwritten []*Write
+	reserve   *reserve
 }
 
 // Options are what a store makes of a file.
@@ -59,6 +60,15 @@ type Options struct {
 	Emptied string
 	// Elsewhere is added to what to do when another process has the file.
 	Elsewhere string
+	// NoFreelistSync leaves the list of free pages out of the file. It is for files
+	// that shrink a lot: the list would be written with every transaction.
+	NoFreelistSync bool
+	// Reserve is a file to make whose room what does not grow may use when the disk
+	// is full. Its folder is there.
+	Reserve string
+	// Compact reports whether a file of so many bytes is to be written anew when
+	// it is opened. It may be nil.
+	Compact func(size int64, tx *bbolt.Tx) bool
 	// Now is the time, for trying again.
 	Now func() time.Time
 	// Logger returns the logger of the running configuration: a file outlives the
@@ -106,6 +116,10 @@ func Open(path string, o Options) (*File, error) {
 	if err == nil && size == 0 {
 		err = SyncFolder(filepath.Dir(path))
 	}
+	if err == nil {
+		err = f.compact()
+	}
+	f.reserve = newReserve(o.Reserve)
 	if err != nil {
 		_ = f.closeDB(IsDamage(err)) // the reason is err
 		if size == 0 && !errors.Is(err, berrors.ErrTimeout) {
@@ -141,13 +155,34 @@ func (f *File) inspect() error {
 	return err
 }
 
+// openDB opens the file and locks it, and does so again if another process has
+// put a compacted one in its place meanwhile.
 func (f *File) openDB(readOnly bool) error {
+	for {
+		if err := f.lockDB(readOnly); err != nil {
+			return err
+		}
+		opened, err := f.file.Stat()
+		if err != nil {
+			return err
+		}
+		if named, err := os.Stat(f.path); err == nil && os.SameFile(opened, named) {
+			return nil
+		}
+		if err := f.closeDB(false); err != nil {
+			return err
+		}
+	}
+}
+
+func (f *File) lockDB(readOnly bool) error {
 	return guarded(func() (err error) {
 		f.db, err = bbolt.Open(f.path, 0o600, &bbolt.Options{
-			Timeout:      lockWait,
-			FreelistType: bbolt.FreelistMapType,
-			ReadOnly:     readOnly,
-			NoStatistics: true,
+			Timeout:        lockWait,
+			FreelistType:   bbolt.FreelistMapType,
+			NoFreelistSync: f.options.NoFreelistSync,
+			ReadOnly:       readOnly,
+			NoStatistics:   true,
 			OpenFile: func(name string, flag int, mode os.FileMode) (*os.File, error) {
 				var err error
 				f.file, err = os.OpenFile(name, flag, mode) //nolint:gosec // the operator names the file

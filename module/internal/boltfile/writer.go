@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"syscall"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -18,9 +20,14 @@ type Write struct {
 	Written func(error)
 	// Again means that it is tried until it works.
 	Again bool
+	// Grows means that it takes room. On a full disk only these fail, if the file
+	// has a reserve.
+	Grows bool
+
 	// done is closed after the first attempt, and err is its outcome.
-	done chan struct{}
-	err  error
+	done  chan struct{}
+	tried bool
+	err   error
 }
 
 // NewWrite makes a write of what a transaction shall do.
@@ -39,18 +46,35 @@ func (w *Write) Wait(ctx context.Context) error {
 }
 
 // trouble is why the file cannot be written.
-type trouble struct{ err error }
+type trouble struct {
+	err        error
+	onlyGrowth bool // what does not grow can be written
+}
 
 // ProbeEvery is how often a file that cannot be written is tried, while
 // deliveries come.
 const ProbeEvery = time.Second
 
+// errClosed is for a write that comes after its file was closed.
+var errClosed = errors.New("the file has been closed")
+
 // Enqueue hands a write to the writer.
 func (f *File) Enqueue(w *Write) {
+	if !f.join(w) {
+		w.end(errClosed)
+		close(w.done)
+	}
+}
+
+func (f *File) join(w *Write) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.closing {
+		return false
+	}
 	f.queue = append(f.queue, w)
 	f.signal()
+	return true
 }
 
 func (f *File) signal() {
@@ -82,25 +106,75 @@ func (f *File) run() {
 // turn writes what could not be written before and what is new.
 func (f *File) turn(queue []*Write) {
 	batch := append(f.unwritten, queue...)
-	err := f.commit(batch)
-	if err != nil {
-		f.report(err)
-	}
 	f.unwritten = nil
+	if err := f.reserve.fill(batch); err != nil {
+		f.spare(batch, err)
+	} else if err = f.commit(batch); IsFull(err) && f.reserve != nil {
+		f.spare(batch, err)
+	} else {
+		f.settle(batch, err, slices.ContainsFunc(batch, grows), false)
+	}
+	for _, w := range queue {
+		close(w.done)
+	}
+}
+
+// spare is a turn on a full disk: what grows fails, and the rest may use the
+// reserve.
+func (f *File) spare(batch []*Write, full error) {
+	growing, rest := divide(batch)
+	f.settle(growing, full, true, true)
+	if len(rest) == 0 {
+		return
+	}
+	err := f.commit(rest)
+	if IsFull(err) && f.reserve.open() {
+		err = f.commit(rest)
+	}
+	f.settle(rest, err, false, false)
+}
+
+// settle reports a failure before anything is told of it, and success after what
+// was written is known to be.
+func (f *File) settle(batch []*Write, err error, growing, onlyGrowth bool) {
+	if err != nil {
+		f.report(err, growing, onlyGrowth)
+	}
+	f.end(batch, err)
+	if err == nil {
+		f.report(nil, growing, onlyGrowth)
+	}
+}
+
+func grows(w *Write) bool { return w.Grows }
+
+func divide(batch []*Write) (growing, rest []*Write) {
 	for _, w := range batch {
-		if w.Written != nil {
-			w.Written(err)
+		if w.Grows {
+			growing = append(growing, w)
+		} else {
+			rest = append(rest, w)
 		}
+	}
+	return growing, rest
+}
+
+// end tells writes their outcome, and remembers those that must not be lost.
+func (f *File) end(batch []*Write, err error) {
+	for _, w := range batch {
+		w.end(err)
 		if err != nil && w.Again {
 			f.unwritten = append(f.unwritten, w)
 		}
 	}
-	if err == nil {
-		f.report(nil) // only now: what was written is known to be
+}
+
+func (w *Write) end(err error) {
+	if w.Written != nil {
+		w.Written(err)
 	}
-	for _, w := range queue {
-		w.err = err
-		close(w.done)
+	if !w.tried {
+		w.tried, w.err = true, err
 	}
 }
 
@@ -111,6 +185,9 @@ func (f *File) commit(batch []*Write) error {
 		return t.err
 	}
 	return guarded(func() error {
+		if err := f.checkLength(); err != nil {
+			return err
+		}
 		return f.db.Update(func(tx *bbolt.Tx) error {
 			for _, w := range batch {
 				if err := w.apply(tx); err != nil {
@@ -122,19 +199,40 @@ func (f *File) commit(batch []*Write) error {
 	})
 }
 
+// checkLength finds out that the file was cut off while it is open, before bbolt
+// does: without a list of free pages on the disk, a transaction that fails makes
+// it read the whole file in a goroutine whose faults end the process.
+func (f *File) checkLength() error {
+	if !f.options.NoFreelistSync {
+		return nil
+	}
+	info, err := f.file.Stat()
+	if err != nil || !info.Mode().IsRegular() {
+		return err
+	}
+	return f.db.View(func(tx *bbolt.Tx) error {
+		if tx.Size() > info.Size() {
+			return Wrong("it is cut short: %d of %d bytes are left", info.Size(), tx.Size())
+		}
+		return nil
+	})
+}
+
 // report remembers the outcome of a transaction, and tells the operator when it
-// is another one than before.
-func (f *File) report(err error) {
+// is another one than before. A transaction without what grows does not show
+// that there is room again.
+func (f *File) report(err error, growing, onlyGrowth bool) {
 	before := f.broken.Load()
 	switch {
 	case before != nil && IsDamage(before.err): // until the file is opened again
 	case err != nil:
 		f.lastAttempt.Store(new(f.options.Now()))
-		f.broken.Store(&trouble{err})
+		f.broken.Store(&trouble{err, onlyGrowth})
 		if before == nil {
 			f.options.Logger().Error(f.options.name()+" cannot be written; "+f.options.Consequence+" until it can be",
 				zap.String("path", f.path), zap.Error(err))
 		}
+	case before != nil && before.onlyGrowth && !growing:
 	case before != nil:
 		f.broken.Store(nil)
 		f.options.Logger().Info(f.options.name()+" can be written again", zap.String("path", f.path))
@@ -147,6 +245,15 @@ func (f *File) Writable() error {
 		return fmt.Errorf("%s cannot be written: %w", f.path, t.err)
 	}
 	return nil
+}
+
+// Changeable is an error while the last attempt to write something that does not
+// grow has failed.
+func (f *File) Changeable() error {
+	if t := f.broken.Load(); t != nil && t.onlyGrowth {
+		return nil
+	}
+	return f.Writable()
 }
 
 // Probe tries to write a file that could not be written, now and then. What
@@ -162,8 +269,14 @@ func (f *File) Probe(ctx context.Context) {
 		return
 	}
 	w := NewWrite(func(*bbolt.Tx) error { return nil })
+	w.Grows = true
 	f.Enqueue(w)
 	_ = w.Wait(ctx) // Writable returns the outcome
+}
+
+// IsFull reports whether an error says that a disk has no room, for this user.
+func IsFull(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
 }
 
 // IsDamage reports whether an error says that a file's content cannot be right.
@@ -179,7 +292,7 @@ func (f *File) Read(do func(*bbolt.Tx) error) error {
 	}
 	err := guarded(func() error { return f.db.View(do) })
 	if IsDamage(err) {
-		f.report(err)
+		f.report(err, false, false)
 	}
 	return err
 }
