@@ -9,6 +9,7 @@ import (
 	_ "github.com/hooklatch/hooklatch/caddyfile"
 	_ "github.com/hooklatch/hooklatch/cmd/webhook"
 	_ "github.com/hooklatch/hooklatch/module"
+	_ "github.com/hooklatch/hooklatch/module/inbox/file"
 	_ "github.com/hooklatch/hooklatch/module/replay/file"
 	_ "github.com/hooklatch/hooklatch/module/replay/memory"
 	_ "github.com/hooklatch/hooklatch/module/replay/none"

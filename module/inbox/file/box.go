@@ -1,0 +1,198 @@
+package file
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"go.etcd.io/bbolt"
+	"go.uber.org/zap"
+
+	"github.com/hooklatch/hooklatch/module/inbox"
+	"github.com/hooklatch/hooklatch/module/internal/boltfile"
+	"github.com/hooklatch/hooklatch/module/replay"
+)
+
+// box is a file of entries that this process has open, with the folder of
+// bodies. Each owner has a drawer.
+type box struct {
+	*boltfile.File
+	path   string
+	folder string
+	source timeSource
+	clocks clocks
+
+	mu      sync.Mutex
+	drawers map[inbox.Owner]*drawer
+	bytes   int64 // what is kept and what is about to be
+
+	stamped atomic.Int64 // when the last transaction was, by the open clock
+}
+
+// stampEvery is how often the time is noted while nothing else is written, so
+// that little of it is lost with the process.
+const stampEvery = time.Minute
+
+// A file is written anew when it is opened, if it is large and mostly empty.
+const (
+	compactAbove = 64 << 20
+	compactRatio = 4
+)
+
+const reserveName = "reserve"
+
+func open(path string, source timeSource) (*box, error) {
+	b := &box{path: path, folder: path + ".bodies", source: source, drawers: map[inbox.Owner]*drawer{}}
+	fresh, err := b.makeFolder()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w; the user that the gateway runs as must be allowed to write the folder that it is in, which must be there before the start", b.folder, err)
+	}
+	b.File, err = boltfile.Open(path, boltfile.Options{
+		Kind:           "an inbox file",
+		Consequence:    "no more deliveries are kept",
+		Emptied:        "an empty inbox, and " + b.folder + " with it",
+		Elsewhere:      "; gateways that run at the same time have an inbox each",
+		NoFreelistSync: true,
+		Reserve:        filepath.Join(b.folder, reserveName),
+		Compact:        worthCompacting,
+		Now:            source.now,
+		Logger:         logger,
+		Check:          checkValue,
+		Begin:          b.begin,
+		Finish:         b.finish,
+	})
+	if err != nil {
+		if fresh {
+			_ = os.Remove(b.folder)
+		}
+		return nil, err
+	}
+	if err := b.removeOrphans(); err != nil {
+		_, _ = b.Close()
+		return nil, fmt.Errorf("%s: %w", b.folder, err)
+	}
+	return b, nil
+}
+
+// logger is the running configuration's.
+func logger() *zap.Logger { return caddy.Log().Named(inbox.Namespace + ".file") }
+
+// makeFolder makes the folder of bodies and reports whether it is new.
+func (b *box) makeFolder() (fresh bool, err error) {
+	err = os.Mkdir(b.folder, 0o700)
+	if errors.Is(err, fs.ErrExist) {
+		return false, os.Chmod(b.folder, 0o700) //nolint:gosec // it is a folder
+	}
+	if err != nil {
+		return false, err
+	}
+	return true, boltfile.SyncFolder(filepath.Dir(b.folder))
+}
+
+// begin makes the file this store's own, and shows that it can be written.
+func (b *box) begin(tx *bbolt.Tx) error {
+	open, wall, err := recognise(tx)
+	if err != nil {
+		return err
+	}
+	b.clocks.start(b.source, open, wall)
+	if err := eachOwner(tx, func(o inbox.Owner, c counts) {
+		b.drawer(o).counts = c
+		b.bytes += c.bytes
+	}); err != nil {
+		return err
+	}
+	return b.finish(tx, 0)
+}
+
+func (b *box) finish(tx *bbolt.Tx, _ int) error {
+	now := b.clocks.open.now()
+	b.stamped.Store(now)
+	return stamp(tx, now, b.clocks.wall.now())
+}
+
+func eachOwner(tx *bbolt.Tx, do func(inbox.Owner, counts)) error {
+	return tx.ForEach(func(name []byte, bucket *bbolt.Bucket) error {
+		o, ok := parseOwner(name)
+		if !ok {
+			return nil
+		}
+		c, err := decodeCounts(bucket.Get(countsKey))
+		if err == nil {
+			do(o, c)
+		}
+		return err
+	})
+}
+
+func worthCompacting(size int64, tx *bbolt.Tx) bool {
+	var kept int64
+	err := eachOwner(tx, func(_ inbox.Owner, c counts) { kept += c.bytes })
+	return err == nil && size > compactAbove && size > compactRatio*kept
+}
+
+// drawer returns the drawer of an owner, the same one to every configuration.
+func (b *box) drawer(o inbox.Owner) *drawer {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	d := b.drawers[o]
+	if d == nil {
+		d = &drawer{
+			box: b, owner: o, bucket: ownerBucket(o),
+			held: map[replay.Key]*claim{}, gone: map[replay.Key]struct{}{}, damaged: map[uint64]struct{}{},
+		}
+		b.drawers[o] = d
+	}
+	return d
+}
+
+// take makes room for something new and reports whether there is any.
+func (b *box) take(bytes, most int64) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if bytes > most-b.bytes {
+		return false
+	}
+	b.bytes += bytes
+	return true
+}
+
+// give gives room back; below zero it is used.
+func (b *box) give(bytes int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.bytes -= bytes
+}
+
+// owners returns all that have entries.
+func (b *box) owners() []inbox.Owner {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var owners []inbox.Owner
+	for o, d := range b.drawers {
+		if c := d.count(); c.waiting+c.dead > 0 {
+			owners = append(owners, o)
+		}
+	}
+	return owners
+}
+
+// Destruct closes the file when no configuration and no delivery needs it.
+func (b *box) Destruct() error {
+	b.Enqueue(boltfile.NewWrite(func(*bbolt.Tx) error { return nil })) // it notes the time
+	lost, err := b.Close()
+	if lost > 0 {
+		logger().Error("inbox closes and could not remove deliveries that the application has taken; they will be delivered again",
+			zap.String("path", b.path), zap.Int("deliveries", lost))
+	}
+	return err
+}
+
+// Interface guards
+var _ caddy.Destructor = (*box)(nil)

@@ -1,0 +1,201 @@
+package file
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/crc32"
+
+	"github.com/hooklatch/hooklatch/module/inbox"
+	"github.com/hooklatch/hooklatch/module/replay"
+)
+
+// overhead is what an entry takes besides its request and body, about.
+const overhead = 1 << 10
+
+// keeping is an entry on its way into the file.
+type keeping struct {
+	view  *view
+	claim *claim
+	head  *head
+	// request is what stands in the file, with the body if that is small.
+	request []byte
+	// existed is set by the writer if the delivery waits already.
+	existed bool
+}
+
+// Keep returns once the delivery is on the disk.
+func (v *view) Keep(ctx context.Context, e inbox.Entry, body []byte) (inbox.Hold, error) {
+	v.box.Probe(ctx)
+	if err := v.box.Writable(); err != nil {
+		return nil, v.problem(err)
+	}
+	c, err := v.claimToKeep(ctx, e.Keys.Content)
+	if err != nil {
+		return nil, err
+	}
+	if c == nil { // it waits and is busy
+		return kept{e}, nil
+	}
+	k := &keeping{view: v, claim: c}
+	if err := k.prepare(ctx, e, body); err != nil {
+		v.end(e.Keys.Content, c)
+		return nil, err
+	}
+	return k.write(ctx, e)
+}
+
+// claimToKeep waits until a key is free, and returns nil if its entry is safe
+// with its holder.
+func (v *view) claimToKeep(ctx context.Context, content replay.Key) (*claim, error) {
+	for {
+		v.mu.Lock()
+		c, ok := v.claimLocked(content)
+		durable := c.durable
+		v.mu.Unlock()
+		switch {
+		case ok:
+			return c, nil
+		case durable:
+			return nil, nil
+		}
+		select {
+		case <-c.ended:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// prepare does what needs no transaction: the room, and the body if it is a file.
+func (k *keeping) prepare(ctx context.Context, e inbox.Entry, body []byte) (err error) {
+	v := k.view
+	inline := body
+	if len(body) > inlineBody {
+		inline = nil
+	}
+	if k.request, err = encodeRequest(&e.Request, inline); err != nil {
+		return err
+	}
+	k.head = &head{
+		Facts: e.Facts, Keys: e.Keys, ReceivedAt: e.ReceivedAt, ClientIP: e.ClientIP, Method: e.Request.Method, URI: e.Request.URI,
+		KeptAt: v.box.source.now().UTC(), Size: int64(len(body)), Sum: crc32.Checksum(body, castagnoli), Last: e.Last,
+		Charge: int64(len(k.request)-len(inline)+len(body)) + overhead,
+		Began:  v.box.clocks.open.now(), Due: v.box.clocks.wall.now(),
+	}
+	if !v.box.take(k.head.Charge, v.maxSize) {
+		return known{inbox.ErrFull, fmt.Errorf("%s has reached max_size", v.box.path)}
+	}
+	if inline == nil && len(body) > 0 {
+		k.head.File = bodyName(e.Keys.Content)
+		if err := v.box.writeBody(ctx, k.head.File, body); err != nil {
+			v.box.give(k.head.Charge)
+			return v.problem(err)
+		}
+	}
+	return nil
+}
+
+// write puts the entry into the file. If ctx ends before that is known to have
+// worked, it is taken back.
+func (k *keeping) write(ctx context.Context, e inbox.Entry) (inbox.Hold, error) {
+	v := k.view
+	w := v.drawer.write(k.put, k.written)
+	w.Grows = true
+	v.box.Enqueue(w)
+	err := w.Wait(ctx)
+	switch {
+	case err == nil && k.existed:
+		return v.keptBefore(e.Keys.Content, k.claim)
+	case err == nil:
+		v.secured(k.claim)
+		kept := k.head.entry(v.owner, inbox.Waiting, &v.box.clocks)
+		kept.Request = e.Request
+		return &hold{view: v, claim: k.claim, head: k.head, entry: kept}, nil
+	case ctx.Err() == nil:
+		return nil, v.problem(err)
+	}
+	k.takeBack()
+	return nil, ctx.Err()
+}
+
+// put is the write itself. An entry that waits stays what it is, and a dead one is
+// replaced.
+func (k *keeping) put(t *drawerTx) error {
+	s, old, ok, err := t.find(k.head.Keys.Content)
+	if err != nil {
+		return err
+	}
+	k.existed = ok && !s.dead
+	if k.existed {
+		return nil
+	}
+	if ok {
+		if err := t.remove(s, old); err != nil {
+			return err
+		}
+	}
+	return t.add(k.head, k.request)
+}
+
+// written is called by the writer. What has been kept has its room by now.
+func (k *keeping) written(err error) {
+	v := k.view
+	v.box.give(k.head.Charge)
+	if (err != nil || k.existed) && k.head.File != "" {
+		v.box.removeBody(k.head.File)
+	}
+	if err != nil {
+		v.end(k.head.Keys.Content, k.claim)
+	}
+}
+
+// takeBack removes an entry whose Keep could not wait for it. Until that is
+// done, it counts as gone.
+func (k *keeping) takeBack() {
+	v, content := k.view, k.head.Keys.Content
+	v.setGone(content, true)
+	w := v.drawer.write(func(t *drawerTx) error {
+		s, h, ok, err := t.find(content)
+		if err != nil || !ok || k.existed || h.Number != k.head.Number {
+			return err
+		}
+		return t.remove(s, h)
+	}, func(err error) {
+		if err == nil || errors.Is(err, inbox.ErrDamaged) {
+			v.setGone(content, false)
+			v.end(content, k.claim)
+		}
+	})
+	w.Again = true
+	v.box.Enqueue(w)
+}
+
+func (d *drawer) setGone(content replay.Key, gone bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if gone {
+		d.gone[content] = struct{}{}
+	} else {
+		delete(d.gone, content)
+	}
+}
+
+// secured marks a claim as one on what is in the file.
+func (d *drawer) secured(c *claim) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	c.durable = true
+}
+
+// keptBefore gives a delivery that waited, and was not busy, to the one who would
+// have kept it.
+func (v *view) keptBefore(content replay.Key, c *claim) (inbox.Hold, error) {
+	v.secured(c)
+	h, e, err := v.load(content)
+	if err != nil {
+		v.end(content, c)
+		return nil, err
+	}
+	return &hold{view: v, claim: c, head: h, entry: e}, nil
+}
