@@ -5,11 +5,9 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/fnv"
-	"io"
-	"os"
 )
 
-// CheckStructure reads a file through and reports what would lead bbolt astray,
+// CheckStructure reads a mapped file through and reports what would lead bbolt astray,
 // and values that check refuses, which is called with every value in a bucket
 // that is not in another bucket; it may be nil. bbolt trusts its pages: on a damaged one it
 // may panic, also in a goroutine of its own, or follow a circle until the memory
@@ -20,17 +18,8 @@ import (
 // begins with its number, its kind, the number of its elements and how many
 // more pages it takes. Pages 0 and 1 are the meta pages, of which the newer
 // valid one leads to the root of the tree and to the list of free pages.
-func CheckStructure(file *os.File, check Check) error {
-	// One after the other is much faster than as the tree has them, and they
-	// are at hand then.
-	if _, err := io.Copy(io.Discard, io.NewSectionReader(file, 0, 1<<62)); err != nil {
-		return err
-	}
-	info, err := file.Stat()
-	if err != nil {
-		return err
-	}
-	m, err := newestMeta(file, info.Size())
+func CheckStructure(file []byte, check Check) error {
+	m, err := newestMeta(file)
 	if err != nil {
 		return err
 	}
@@ -46,7 +35,7 @@ func CheckStructure(file *os.File, check Check) error {
 type Check func(bucket, key, value []byte) error
 
 type structure struct {
-	file io.ReaderAt
+	file []byte
 	meta
 	check Check
 	seen  []bool // by page number
@@ -75,10 +64,10 @@ const (
 var order = binary.NativeEndian
 
 // newestMeta tries every page size that there may be for the second meta page.
-func newestMeta(file io.ReaderAt, size int64) (newest meta, err error) {
+func newestMeta(file []byte) (newest meta, err error) {
 	found := false
-	for at := int64(0); at < size && at <= 1<<24; at = max(2*at, 1<<10) {
-		m, ok := readMeta(file, at)
+	for at := 0; at < len(file) && at <= 1<<24; at = max(2*at, 1<<10) {
+		m, ok := readMeta(file[at:], at)
 		if ok && (!found || m.transaction > newest.transaction) {
 			newest, found = m, true
 		}
@@ -86,16 +75,15 @@ func newestMeta(file io.ReaderAt, size int64) (newest meta, err error) {
 	switch {
 	case !found:
 		return meta{}, Wrong("neither of its two meta pages is valid")
-	case newest.pages > uint64(size)/newest.pageSize:
-		return meta{}, Wrong("it is cut short: %d pages in %d bytes", newest.pages, size)
+	case newest.pages > uint64(len(file))/newest.pageSize:
+		return meta{}, Wrong("it is cut short: %d pages in %d bytes", newest.pages, len(file))
 	}
 	return newest, nil
 }
 
-func readMeta(file io.ReaderAt, at int64) (m meta, ok bool) {
+func readMeta(b []byte, at int) (m meta, ok bool) {
 	const magic, version, summed = 0xED0CDAED, 2, 56
-	b := make([]byte, pageHeader+summed+8)
-	if _, err := file.ReadAt(b, at); err != nil {
+	if len(b) < pageHeader+summed+8 {
 		return m, false
 	}
 	b = b[pageHeader:]
@@ -106,20 +94,17 @@ func readMeta(file io.ReaderAt, at int64) (m meta, ok bool) {
 		pages: order.Uint64(b[40:]), transaction: order.Uint64(b[48:]),
 	}
 	return m, order.Uint32(b) == magic && order.Uint32(b[4:]) == version && order.Uint64(b[summed:]) == sum.Sum64() &&
-		m.pageSize >= 1<<10 && (at == 0 || at == int64(m.pageSize))
+		m.pageSize >= 1<<10 && (at == 0 || at == int(m.pageSize))
 }
 
-// page reads a page with what it overflows into. No page is reached twice.
+// page returns a page with what it overflows into. No page is reached twice.
 func (c *structure) page(id uint64) ([]byte, error) {
 	if id >= c.pages || c.seen[id] {
 		return nil, Wrong("page %d is out of place", id)
 	}
-	header := make([]byte, pageHeader)
-	if _, err := c.file.ReadAt(header, int64(id*c.pageSize)); err != nil {
-		return nil, err
-	}
-	more := uint64(order.Uint32(header[12:]))
-	if order.Uint64(header) != id || more >= c.pages-id {
+	page := c.file[id*c.pageSize:]
+	more := uint64(order.Uint32(page[12:]))
+	if order.Uint64(page) != id || more >= c.pages-id {
 		return nil, Wrong("page %d has the header of another", id)
 	}
 	for n := id; n <= id+more; n++ {
@@ -128,9 +113,7 @@ func (c *structure) page(id uint64) ([]byte, error) {
 		}
 		c.seen[n] = true
 	}
-	page := make([]byte, (1+more)*c.pageSize)
-	_, err := c.file.ReadAt(page, int64(id*c.pageSize))
-	return page, err
+	return page[:(1+more)*c.pageSize], nil
 }
 
 // tree checks a page and what is below it: that of a bucket, or of the root, which

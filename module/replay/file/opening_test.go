@@ -273,5 +273,5 @@ func TestDamageWhileOpen(t *testing.T) {
 		t.Errorf("reserved: %v", err)
 	}
 	closed(t, v)
-	mustNotOpen(t, path)
+	mustNotOpen(t, path, "cut short")
 }

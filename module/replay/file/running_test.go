@@ -149,7 +149,7 @@ func TestManyAtOnce(t *testing.T) {
 		}
 	}
 	closed(t, v)
-	if content, err := os.Open(path); err != nil {
+	if content, err := os.ReadFile(path); err != nil {
 		t.Error(err)
 	} else if err := boltfile.CheckStructure(content, checkEntry); err != nil {
 		t.Error(err)
