@@ -129,7 +129,7 @@ func inboxError(err error) error {
 	switch {
 	case errors.Is(err, boltfile.ErrInUse):
 		return known{inbox.ErrInUse, err}
-	case boltfile.IsDamage(err), errors.Is(err, boltfile.ErrForeign):
+	case boltfile.IsDamage(err), boltfile.IsForeign(err):
 		return known{inbox.ErrDamaged, err}
 	case boltfile.IsFull(err):
 		return known{inbox.ErrFull, err}
