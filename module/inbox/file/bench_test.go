@@ -19,9 +19,9 @@ import (
 )
 
 // benchmarked opens an inbox for a benchmark. TMPDIR chooses the disk.
-func benchmarked(b *testing.B, path string, maxSize int64) *view {
+func benchmarked(b *testing.B, path string) *view {
 	b.Helper()
-	s := &Store{Path: path, Options: inbox.Options{MaxSize: maxSize}}
+	s := &Store{Path: path, Options: inbox.Options{MaxSize: 1 << 40}}
 	ctx := configuration(b)
 	if err := s.Provision(ctx); err != nil {
 		b.Fatal(err)
@@ -70,7 +70,7 @@ func BenchmarkKeep(b *testing.B) {
 				continue
 			}
 			b.Run(fmt.Sprintf("%dKiB/at-once-%d", size>>10, atOnce), func(b *testing.B) {
-				v := benchmarked(b, newPath(b), 1<<40)
+				v := benchmarked(b, newPath(b))
 				keepMany(b, v, atOnce, b.N, size)
 				b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "kept/s")
 			})
@@ -121,7 +121,7 @@ func spread(n uint64) inbox.Entry {
 
 // BenchmarkAttempt takes what is due and finishes it.
 func BenchmarkAttempt(b *testing.B) {
-	v := benchmarked(b, newPath(b), 1<<40)
+	v := benchmarked(b, newPath(b))
 	withoutSync(v, true)
 	keepMany(b, v, 64, b.N+1, 2<<10)
 	withoutSync(v, false)
@@ -145,7 +145,7 @@ func BenchmarkHalfMillion(b *testing.B) {
 	const entries, some = 50_000, 500
 	path := filepath.Join(b.TempDir(), "inbox.db")
 	for range b.N {
-		v := benchmarked(b, path, 1<<40)
+		v := benchmarked(b, path)
 		measure := func(what string) {
 			began := time.Now()
 			keepMany(b, v, 1, some, 1<<10)
@@ -178,7 +178,7 @@ func BenchmarkHalfMillion(b *testing.B) {
 
 		before := memory(b)
 		began := time.Now()
-		v = benchmarked(b, path, 1<<40)
+		v = benchmarked(b, path)
 		b.ReportMetric(float64(time.Since(began).Milliseconds()), "ms-to-open")
 		after := memory(b)
 		b.ReportMetric(after["RssAnon"]-before["RssAnon"], "MiB-anon")

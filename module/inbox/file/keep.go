@@ -100,7 +100,7 @@ func (k *keeping) prepare(ctx context.Context, e inbox.Entry, body []byte) (err 
 // worked, it is taken back.
 func (k *keeping) write(ctx context.Context, e inbox.Entry) (inbox.Hold, error) {
 	v := k.view
-	w := v.drawer.write(k.put, k.written)
+	w := v.write(k.put, k.written)
 	w.Grows = true
 	v.box.Enqueue(w)
 	err := w.Wait(ctx)
@@ -155,7 +155,7 @@ func (k *keeping) written(err error) {
 func (k *keeping) takeBack() {
 	v, content := k.view, k.head.Keys.Content
 	v.setGone(content, true)
-	w := v.drawer.write(func(t *drawerTx) error {
+	w := v.write(func(t *drawerTx) error {
 		s, h, ok, err := t.find(content)
 		if err != nil || !ok || k.existed || h.Number != k.head.Number {
 			return err

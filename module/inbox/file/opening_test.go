@@ -285,7 +285,9 @@ func use(t *testing.T, content []byte) (opens bool) {
 		_, _ = v.Keep(ctx, spread(n), nil)
 	}
 	_ = v.List(func(inbox.Entry) bool { return true })
-	_, _, _ = v.Expire(ctx, 0, 0)
+	if _, _, err := v.Expire(ctx, 0, 0); err != nil {
+		t.Log(err)
+	}
 	_ = v.Close()
 	return true
 }

@@ -125,18 +125,16 @@ func (v *view) claimExpired(keep, dead time.Duration) (waiting, gone []expired, 
 		if t == nil {
 			return nil
 		}
-		if waiting, err = v.claimOlder(t.waiting, inbox.Waiting, keep); err != nil {
-			return err
-		}
-		gone, err = v.claimOlder(t.dead, inbox.Dead, dead)
-		return err
+		waiting = v.claimOlder(t.waiting, inbox.Waiting, keep)
+		gone = v.claimOlder(t.dead, inbox.Dead, dead)
+		return nil
 	})
 	return waiting, gone, err
 }
 
 // claimOlder is called with the lock held. The entries of a bucket are in the
 // order of their age.
-func (v *view) claimOlder(bucket *bbolt.Bucket, state inbox.State, age time.Duration) (found []expired, err error) {
+func (v *view) claimOlder(bucket *bbolt.Bucket, state inbox.State, age time.Duration) (found []expired) {
 	cursor := bucket.Cursor()
 	for key, value := cursor.First(); key != nil && len(found) < atOnce; key, value = cursor.Next() {
 		h, err := decodeHead(value)
@@ -145,7 +143,7 @@ func (v *view) claimOlder(bucket *bbolt.Bucket, state inbox.State, age time.Dura
 		}
 		e := h.entry(v.owner, state, &v.box.clocks)
 		if e.Age <= age {
-			return found, nil
+			return found
 		}
 		if _, gone := v.gone[h.Keys.Content]; gone {
 			continue
@@ -154,7 +152,7 @@ func (v *view) claimOlder(bucket *bbolt.Bucket, state inbox.State, age time.Dura
 			found = append(found, expired{e, c})
 		}
 	}
-	return found, nil
+	return found
 }
 
 func (v *view) expire(t *drawerTx, waiting, gone []expired) error {

@@ -226,8 +226,10 @@ func comesBack(t *testing.T, s Subject) {
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("kept %+v\ntook %+v", want, got)
 	}
-	if !bytes.Equal(readBody(t, h), body) || !bytes.Equal(readBody(t, h), body) {
-		t.Error("the body is not what was kept")
+	for range 2 { // it may be opened again
+		if !bytes.Equal(readBody(t, h), body) {
+			t.Error("the body is not what was kept")
+		}
 	}
 	if in.Counts().Oldest != time.Minute {
 		t.Errorf("the oldest is %v old", in.Counts().Oldest)
@@ -379,9 +381,9 @@ func manyKeepOne(t *testing.T, s Subject) {
 
 func dueOrder(t *testing.T, s Subject) {
 	in := s.Open(t, Owner)
-	waits := []time.Duration{5, 1, 4, 2, 3}
-	for n, wait := range waits {
-		Do(t, Keep(t, in, uint64(n)).Later(context.Background(), inbox.Outcome{}, wait*time.Minute))
+	minutes := []int{5, 1, 4, 2, 3}
+	for n, wait := range minutes {
+		Do(t, Keep(t, in, uint64(n)).Later(context.Background(), inbox.Outcome{}, time.Duration(wait)*time.Minute))
 	}
 	TakesNothing(t, in)
 	for n, want := range []uint64{1, 3, 4, 2, 0} {

@@ -170,7 +170,7 @@ func (f *File) mapped() ([]byte, error) {
 		return nil, err
 	}
 	at := f.db.Info().Data
-	return unsafe.Slice(*(**byte)(unsafe.Pointer(&at)), info.Size()), nil
+	return unsafe.Slice(*(**byte)(unsafe.Pointer(&at)), info.Size()), nil //nolint:gosec // bbolt has mapped so much
 }
 
 // openDB opens the file and locks it, and does so again if another process has
