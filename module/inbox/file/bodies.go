@@ -61,7 +61,7 @@ func (b *box) writeBody(ctx context.Context, name string, body []byte) error {
 		return err
 	case <-ctx.Done():
 		go func() {
-			_ = <-synced // the body goes in any case
+			<-synced //nolint:errcheck // the body goes in any case
 			b.removeBody(name)
 		}()
 		return ctx.Err()

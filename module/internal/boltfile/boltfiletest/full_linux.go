@@ -17,7 +17,7 @@ func FillDisk(t testing.TB, f *boltfile.File) (makeRoom func()) {
 	if err != nil {
 		t.Skipf("this system has no /dev/full: %v", err)
 	}
-	defer full.Close() //nolint:errcheck // it is only exchanged
+	defer full.Close()
 	_, opened := f.DB()
 	fd := int(opened.Fd())
 	saved, err := syscall.Dup(fd)
