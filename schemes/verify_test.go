@@ -73,3 +73,22 @@ func reasonOf(err error) string {
 	}
 	return err.Error()
 }
+
+// TestOccurredAtInEitherNotation: Stripe's thin events have the time as text
+// (stripe/stripe-node#2337), and its others as Unix seconds.
+func TestOccurredAtInEitherNotation(t *testing.T) {
+	stripe, _ := Get("stripe")
+	for body, want := range map[string]string{
+		`{"created":"2026-09-17T06:20:52.246Z"}`: "2026-09-17T06:20:52.246Z",
+		`{"created":1789626052}`:                 "2026-09-17T06:20:52Z",
+		`{"created":"yesterday"}`:                "",
+	} {
+		got := ""
+		if at := stripe.Read(&SignedHeaders{}, []byte(body)).OccurredAt; !at.IsZero() {
+			got = at.UTC().Format(time.RFC3339Nano)
+		}
+		if got != want {
+			t.Errorf("%s: %q, want %q", body, got, want)
+		}
+	}
+}

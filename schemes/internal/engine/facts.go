@@ -77,7 +77,10 @@ func (c *defined) read(claim *SignedHeaders, body []byte) Event {
 		event.ID = id
 	}
 	event.BodyTime = moment(plan.at, c.Timestamp.Unit)
-	event.OccurredAt = moment(plan.occurred, c.OccurredAt.Unit)
+	if event.OccurredAt = moment(plan.occurred, c.OccurredAt.Unit); event.OccurredAt.IsZero() && c.OccurredAt.Unit == unitSeconds {
+		// Nothing is judged by this time, and a provider may have newer bodies.
+		event.OccurredAt = moment(plan.occurred, unitRFC3339)
+	}
 	event.Tenant, event.Environment = text(plan.tenant), text(plan.environment)
 	return event
 }
