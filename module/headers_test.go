@@ -2,6 +2,7 @@ package module
 
 import (
 	"encoding/base64"
+	"fmt"
 	"maps"
 	"net/http"
 	"strings"
@@ -176,6 +177,21 @@ func TestSignUpstream(t *testing.T) {
 				t.Errorf("verdict %q", verdict)
 			}
 		})
+	}
+}
+
+// TestSignUpstreamUnderAnIDWithADot: Standard Webhooks has dots between id, time and
+// body, so that no id may have one.
+func TestSignUpstreamUnderAnIDWithADot(t *testing.T) {
+	for id, want := range map[string]string{"evt_1": "evt_1", "evt.1": "sha256-"} {
+		body := `{"id":"` + id + `"}`
+		g := newGateway(t, map[string]any{"scheme": "stripe", "secrets": []string{"k"}, "sign_upstream": []string{goodSigningKey}}, nil)
+		at := formatSeconds(testTime)
+		signature := fmt.Sprintf("t=%s,v1=%x", at, macUnder([]byte("k"), at, ".", body))
+		expect(t, g.send(t, http.Header{"Stripe-Signature": {signature}}, body), http.StatusNoContent, "")
+		if got := g.delivered()[0].header.Get("Webhook-Id"); !strings.HasPrefix(got, want) {
+			t.Errorf("%s is signed as %s", id, got)
+		}
 	}
 }
 
