@@ -301,6 +301,12 @@ func (h *Handler) compileSecrets() error {
 	if err != nil {
 		return err
 	}
+	for i, secret := range secrets {
+		if hasMargin(secret) {
+			h.logger.Warn("a secret has white space, a line end or a byte order mark around it; if the provider's own has none, write it without",
+				zap.Int("secret", i+1))
+		}
+	}
 	if err := h.compileHandshake(); err != nil {
 		return err
 	}

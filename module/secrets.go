@@ -30,6 +30,12 @@ func checkSecret(secret string) error {
 	return nil
 }
 
+// hasMargin reports whether something is around a secret that an editor or a file
+// may have put there. Caddy takes one line end off a file.
+func hasMargin(secret string) bool {
+	return strings.TrimSpace(strings.TrimPrefix(secret, "\ufeff")) != secret
+}
+
 // resolveSecrets replaces the placeholders in secrets. A placeholder that is
 // unknown or empty is an error: Caddy's other ways of replacing would turn it
 // into an empty key, which everybody knows. Caddy's own error is not passed

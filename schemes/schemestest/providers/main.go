@@ -118,6 +118,13 @@ passed on only once they are verified. What is not signed is passed on under nam
 that say so.
 `
 
+const linear = `
+Linear has its send time in the body, and asks its users to reject what is older
+than a minute. Write ` + "`tolerance 5m`" + ` to have it judged. Linear does not document
+whether a retry has a new time: if it has the old one, a retry after more than
+five minutes is rejected as ` + "`stale`" + `, and its event is lost.
+`
+
 const conflicts = `
 ## Conflicts
 
@@ -233,7 +240,7 @@ func providersPage(all []*schemes.Scheme) string {
 		accepted.row(d.what, d.libraries, d.because)
 	}
 	for _, part := range []string{
-		introduction, signing.String(), secrets, facts, telling.String(), conflicts, conflict.String(), sending, answers.String(), witnesses, known.String(),
+		introduction, signing.String(), secrets, facts, telling.String(), linear, conflicts, conflict.String(), sending, answers.String(), witnesses, known.String(),
 		compared, refused.String(), comparedToo, accepted.String(),
 	} {
 		page.WriteString(part)
