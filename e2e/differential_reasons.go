@@ -67,17 +67,17 @@ var differences = []knownDifference{
 	{name: "a time ahead of the clock", holds: func(d *disagreement) bool { return d.refusedAs("future") }},
 	{name: "an old time", holds: func(d *disagreement) bool { return d.refusedAs("stale") }},
 	{name: "a time in another notation", holds: func(d *disagreement) bool {
-		return !(plainSeconds.MatchString(d.sentAt()) && (len(d.sentAt()) == 10 || d.specimen.name != "discord" && d.specimen.name != "sendgrid")) && (d.refusedAs("malformed_signed_header") || d.refusedAs("malformed_signature"))
+		return !(plainSeconds.MatchString(d.sentAt()) && (len(d.sentAt()) == 10 || d.name != "discord" && d.name != "sendgrid")) && (d.refusedAs("malformed_signed_header") || d.refusedAs("malformed_signature"))
 	}},
 	{name: "an id with a dot, a blank or what is not ASCII", holds: func(d *disagreement) bool {
-		id := d.get(d.specimen.id)
-		return d.specimen.id != "" && d.refusedAs("malformed_signed_header") && (!plainID.MatchString(id) || strings.Contains(id, "."))
+		id := d.get(d.id)
+		return d.id != "" && d.refusedAs("malformed_signed_header") && (!plainID.MatchString(id) || strings.Contains(id, "."))
 	}},
 	{name: "a key of fewer than 16 or more than 128 bytes", holds: func(d *disagreement) bool {
 		return strings.HasPrefix(string(d.ours), "secret 1: has ")
 	}},
 	{name: "a secret without its whsec_", holds: func(d *disagreement) bool {
-		return d.specimen.id != "" && strings.HasPrefix(string(d.ours), "secret 1: ") && !strings.Contains(d.secret, "whsec_")
+		return d.id != "" && strings.HasPrefix(string(d.ours), "secret 1: ") && !strings.Contains(d.secret, "whsec_")
 	}},
 	{name: "text in place of bytes", holds: func(d *disagreement) bool {
 		return d.refusedAs("signature_mismatch") && (!utf8.Valid(d.body) || strings.HasPrefix(string(d.body), "\ufeff"))
@@ -89,35 +89,35 @@ var differences = []knownDifference{
 		return d.refusedAs("malformed_signature") && len(timeEntry.FindAllString(d.get(d.signature), -1)) > 1
 	}},
 	{name: "an entry with more after its signature", holds: func(d *disagreement) bool {
-		return d.specimen.id != "" && d.refusedAs("malformed_signature") && entryAndMore.MatchString(d.get(d.signature))
+		return d.id != "" && d.refusedAs("malformed_signature") && entryAndMore.MatchString(d.get(d.signature))
 	}},
 	{name: "a signature in another spelling", holds: func(d *disagreement) bool {
-		return d.refusedAs("malformed_signature") && (d.specimen.name == "sendgrid" || d.specimen.name == "discord")
+		return d.refusedAs("malformed_signature") && (d.name == "sendgrid" || d.name == "discord")
 	}},
 	{name: "a brace in the URL", holds: func(d *disagreement) bool {
-		return d.specimen.name == "square" && d.refusedAs("malformed_signed_header") && strings.Contains(d.url, "{")
+		return d.name == "square" && d.refusedAs("malformed_signed_header") && strings.Contains(d.url, "{")
 	}},
 	{name: "bodySHA256 that does not end the URL", holds: func(d *disagreement) bool {
 		at := strings.LastIndex(d.url, "bodySHA256=")
-		return d.specimen.name == "twilio" && d.refusedAs("signature_mismatch") && at >= 0 &&
+		return d.name == "twilio" && d.refusedAs("signature_mismatch") && at >= 0 &&
 			(len(d.url)-at != len("bodySHA256=")+64 || d.url[at-1] != '&' && d.url[at-1] != '?' || !d.asReceived())
 	}},
 	{name: "a form that no encoder writes", holds: func(d *disagreement) bool {
-		return d.specimen.name == "twilio" && d.refusedAs("signature_mismatch") && !formText.Match(d.body)
+		return d.name == "twilio" && d.refusedAs("signature_mismatch") && !formText.Match(d.body)
 	}},
 	{name: "a path with dot segments or backslashes", holds: func(d *disagreement) bool {
-		return d.specimen.name == "twilio" && d.refusedAs("signature_mismatch") && (dotSegment.MatchString(d.path()) || strings.Contains(d.path(), `\`))
+		return d.name == "twilio" && d.refusedAs("signature_mismatch") && (dotSegment.MatchString(d.path()) || strings.Contains(d.path(), `\`))
 	}},
 	{name: "a query that is not UTF-8", holds: func(d *disagreement) bool {
 		query, err := url.QueryUnescape(d.query())
-		return d.specimen.name == "twilio" && d.refusedAs("signature_mismatch") && (err != nil || !utf8.ValidString(query))
+		return d.name == "twilio" && d.refusedAs("signature_mismatch") && (err != nil || !utf8.ValidString(query))
 	}},
 	{name: "a caret in the path", holds: func(d *disagreement) bool {
-		return d.specimen.name == "twilio" && d.refusedAs("signature_mismatch") && strings.Contains(d.path(), "^")
+		return d.name == "twilio" && d.refusedAs("signature_mismatch") && strings.Contains(d.path(), "^")
 	}},
 	{name: "a query whose names are numbers", holds: func(d *disagreement) bool {
 		names, _ := url.QueryUnescape(d.query())
-		return d.specimen.name == "twilio" && d.refusedAs("signature_mismatch") && (arrayIndex.MatchString(d.query()) || arrayIndex.MatchString(names))
+		return d.name == "twilio" && d.refusedAs("signature_mismatch") && (arrayIndex.MatchString(d.query()) || arrayIndex.MatchString(names))
 	}},
 
 	// Hooklatch accepts.
@@ -131,7 +131,7 @@ var differences = []knownDifference{
 		return limit > 0 && (age > limit || age < -limit)
 	}},
 	{name: "a body that is empty or no JSON", accepts: true, holds: func(d *disagreement) bool {
-		return d.specimen.name != "twilio" && !json.Valid(d.body)
+		return d.name != "twilio" && !json.Valid(d.body)
 	}},
 	{name: "Shopify's headers that are not signed", accepts: true, holds: func(d *disagreement) bool {
 		return slices.ContainsFunc(d.unsigned, func(h header) bool { return d.get(h.name) == "" })
@@ -141,16 +141,16 @@ var differences = []knownDifference{
 	}},
 	{name: "a form field that is not UTF-8", accepts: true, holds: func(d *disagreement) bool {
 		fields, _ := formFields(string(d.body))
-		return d.specimen.name == "twilio" && !utf8.ValidString(fields)
+		return d.name == "twilio" && !utf8.ValidString(fields)
 	}},
 	{name: "a caret in the path", accepts: true, holds: func(d *disagreement) bool {
-		return d.specimen.name == "twilio" && strings.Contains(d.path(), "^")
+		return d.name == "twilio" && strings.Contains(d.path(), "^")
 	}},
 	{name: "a URL without a path", accepts: true, holds: func(d *disagreement) bool {
-		return d.specimen.name == "square" && (d.path() == "" || d.path() == "/")
+		return d.name == "square" && (d.path() == "" || d.path() == "/")
 	}},
 	{name: "a key as tools write it", accepts: true, holds: func(d *disagreement) bool {
-		return d.secret != d.specimen.secret && (d.key != "" || d.specimen.id != "")
+		return d.secret != d.specimen.secret && (d.key != "" || d.id != "")
 	}},
 
 	// The last one, because it says the least.
@@ -160,8 +160,8 @@ var differences = []knownDifference{
 
 // signedHeaders are the names of those that take part in what is signed.
 func (c *trial) signedHeaders() []string {
-	names := []string{c.signature, c.specimen.id}
-	if prefix, ok := strings.CutSuffix(c.specimen.id, "id"); ok {
+	names := []string{c.signature, c.id}
+	if prefix, ok := strings.CutSuffix(c.id, "id"); ok {
 		names = append(names, prefix+"timestamp")
 	}
 	for _, name := range timeHeaders {
@@ -179,10 +179,10 @@ var timeEntry = regexp.MustCompile(`(?:^|[,; ])ts?=([^,;]*)`)
 
 // sentAt is the signed time as it was sent.
 func (c *trial) sentAt() string {
-	if prefix, ok := strings.CutSuffix(c.specimen.id, "id"); ok {
+	if prefix, ok := strings.CutSuffix(c.id, "id"); ok {
 		return c.get(prefix + "timestamp")
 	}
-	if name := timeHeaders[c.specimen.name]; name != "" {
+	if name := timeHeaders[c.name]; name != "" {
 		return c.get(name)
 	}
 	if m := timeEntry.FindStringSubmatch(c.get(c.signature)); m != nil {
@@ -194,7 +194,7 @@ func (c *trial) sentAt() string {
 // sentAtMS is the same as a number, also of a body.
 func (c *trial) sentAtMS() int64 {
 	var body struct{ WebhookTimestamp int64 }
-	if c.specimen.name == "linear" {
+	if c.name == "linear" {
 		_ = json.Unmarshal(c.body, &body)
 		return body.WebhookTimestamp
 	}

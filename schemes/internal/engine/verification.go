@@ -216,10 +216,10 @@ func (d *Verification) matchesBareHost(body []byte) *verifierKey {
 	}
 	received := c.url.text()
 	prefix, suffix := c.Prefix, c.Suffix
-	if at := bytes.Index(prefix, received); at >= 0 {
-		c.Prefix = slices.Concat(prefix[:at], bare, prefix[at+len(received):])
-	} else if at := bytes.Index(suffix, received); at >= 0 {
-		c.Suffix = slices.Concat(suffix[:at], bare, suffix[at+len(received):])
+	if before, after, found := bytes.Cut(prefix, received); found {
+		c.Prefix = slices.Concat(before, bare, after)
+	} else if before, after, found := bytes.Cut(suffix, received); found {
+		c.Suffix = slices.Concat(before, bare, after)
 	}
 	d.read(0)
 	d.anew = true
