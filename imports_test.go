@@ -31,6 +31,7 @@ var importRules = []importRule{
 	{folder: "module/internal/boltfile", own: []string{"module/internal/boltfile"}},
 	{folder: "module/internal", own: []string{"module/internal"}, foreign: []string{}},
 	{folder: "module/args"},
+	{folder: "module/deliveries", own: []string{"module/deliveries", "module/internal"}, foreign: []string{}},
 	{folder: "module/replay", own: []string{"module/args", "module/internal/boltfile", "module/replay"}},
 	{folder: "module/inbox", own: []string{"module/args", "module/internal/boltfile", "module/replay", "module/inbox"}, not: stores},
 	{folder: "module", own: []string{"module", "schemes"}, not: append(stores, "module/inbox/file")},

@@ -1,0 +1,292 @@
+package deliveries
+
+import (
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"sync/atomic"
+)
+
+// List remembers the last deliveries. It has room for a number of them and for
+// 1 KiB each on average. Those that were not accepted take at most half of the
+// places, so that a flood of forgeries cannot push out what was accepted.
+type List struct {
+	// room is also read without the lock, so that a list that is off costs
+	// nothing.
+	room atomic.Int64
+
+	mu              sync.Mutex
+	sizes           map[any]int // what the live configurations ask for
+	last            uint64      // the number given last
+	accepted, other queue
+	bytes           int
+	followers       map[*Follower]bool
+}
+
+// NewList returns an empty list without room. Its numbers begin at a random
+// hundred thousand, so that a number means one delivery across restarts.
+func NewList() *List {
+	const hundredThousand, choices = 100_000, 9_000
+	return &List{
+		sizes:     map[any]int{},
+		last:      hundredThousand * (1 + rand.Uint64N(choices)),
+		followers: map[*Follower]bool{},
+	}
+}
+
+// Resize gives the list the room that a configuration asks for. While several
+// configurations are live, as during a reload, the largest counts: one that
+// then fails has taken nothing away.
+func (l *List) Resize(configuration any, room int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.sizes[configuration] = room
+	l.fit()
+}
+
+// Forget ends what a configuration asks for. After the last one the list stays
+// as it is.
+func (l *List) Forget(configuration any) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.sizes, configuration)
+	l.fit()
+}
+
+// fit is called with the lock held.
+func (l *List) fit() {
+	if len(l.sizes) == 0 {
+		return
+	}
+	room := 0
+	for _, size := range l.sizes {
+		room = max(room, size)
+	}
+	l.room.Store(int64(room))
+	l.trim()
+	if room == 0 {
+		l.accepted, l.other = queue{}, queue{}
+	}
+}
+
+// On reports whether the list has room.
+func (l *List) On() bool { return l.room.Load() > 0 }
+
+// Add remembers a delivery, shows it to the followers and returns its number.
+func (l *List) Add(d *Delivery) uint64 {
+	if !l.On() {
+		return 0
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.add(d)
+}
+
+func (l *List) add(d *Delivery) uint64 {
+	l.last++
+	e := pack(l.last, d)
+	if e.verdict == Accepted {
+		l.accepted.push(e)
+	} else {
+		l.other.push(e)
+	}
+	l.bytes += e.bytes()
+	l.trim()
+	if len(l.followers) > 0 {
+		shown := e.unpack()
+		for f := range l.followers {
+			f.offer(shown)
+		}
+	}
+	return l.last
+}
+
+// bytes is what an entry takes; Go rounds what it allocates up.
+func (e *entry) bytes() int { return entrySize + len(e.text) + len(e.text)/8 }
+
+// trim drops what has no room any more, the oldest first.
+func (l *List) trim() {
+	room := int(l.room.Load())
+	for l.other.len() > (room+1)/2 {
+		l.drop(&l.other)
+	}
+	const average = 1 << 10
+	for l.accepted.len()+l.other.len() > room || l.bytes > room*average && l.accepted.len()+l.other.len() > 1 {
+		if l.accepted.len() == 0 || l.other.len() > 0 && l.other.at(0).number < l.accepted.at(0).number {
+			l.drop(&l.other)
+		} else {
+			l.drop(&l.accepted)
+		}
+	}
+}
+
+func (l *List) drop(q *queue) {
+	e := q.pop()
+	l.bytes -= e.bytes()
+}
+
+// EndFollowers ends all that are shown deliveries, as their configuration ends.
+func (l *List) EndFollowers() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for f := range l.followers {
+		l.dismiss(f)
+	}
+}
+
+// dismiss is called with the lock held.
+func (l *List) dismiss(f *Follower) {
+	if l.followers[f] {
+		delete(l.followers, f)
+		close(f.coming)
+	}
+}
+
+// Get finds one delivery.
+func (l *List) Get(number uint64) (Delivery, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if e := l.find(number); e != nil {
+		return e.unpack(), true
+	}
+	return Delivery{}, false
+}
+
+func (l *List) find(number uint64) *entry {
+	for _, q := range []*queue{&l.accepted, &l.other} {
+		if e := q.find(number); e != nil {
+			return e
+		}
+	}
+	return nil
+}
+
+// Select returns the deliveries that pass a filter, the newest first.
+func (l *List) Select(f Filter) []Delivery {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.selected(f)
+}
+
+func (l *List) selected(f Filter) []Delivery {
+	found := []Delivery{}
+	i, j := l.accepted.len()-1, l.other.len()-1
+	for i >= 0 || j >= 0 {
+		var e *entry
+		if j < 0 || i >= 0 && l.accepted.at(i).number > l.other.at(j).number {
+			e = l.accepted.at(i)
+			i--
+		} else {
+			e = l.other.at(j)
+			j--
+		}
+		if e.number <= f.After || f.Limit > 0 && len(found) == f.Limit {
+			break
+		}
+		if d := e.unpack(); f.Passes(&d) {
+			found = append(found, d)
+		}
+	}
+	return found
+}
+
+// Follow shows the deliveries that come from now on, after those that the list
+// has of a filter, if backlog is set.
+func (l *List) Follow(f Filter, backlog bool) *Follower {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	follower := &Follower{list: l, filter: f, coming: make(chan Delivery, followerRoom)}
+	if backlog {
+		follower.Backlog = l.selected(f)
+		slices.Reverse(follower.Backlog)
+	}
+	l.followers[follower] = true
+	return follower
+}
+
+// followerRoom is how many deliveries a follower may be behind. It holds for a
+// burst; a follower that does not read is dropped.
+const followerRoom = 1024
+
+// Follower is shown deliveries as they come.
+type Follower struct {
+	// Backlog is what the list had, the oldest first.
+	Backlog []Delivery
+
+	list   *List
+	filter Filter
+	coming chan Delivery
+}
+
+// Coming has the deliveries. It is closed when the follower
+// was too slow or a configuration has ended.
+func (f *Follower) Coming() <-chan Delivery { return f.coming }
+
+// End ends the showing.
+func (f *Follower) End() {
+	f.list.mu.Lock()
+	defer f.list.mu.Unlock()
+	f.list.dismiss(f)
+}
+
+// offer never waits. It is called with the list's lock held.
+func (f *Follower) offer(d Delivery) {
+	if !f.filter.Passes(&d) {
+		return
+	}
+	select {
+	case f.coming <- d:
+	default:
+		f.list.dismiss(f)
+	}
+}
+
+// queue is a ring of entries that grows as it fills.
+type queue struct {
+	ring  []entry
+	first int
+	count int
+}
+
+func (q *queue) len() int { return q.count }
+
+// at returns the entry at a position, 0 being the oldest.
+func (q *queue) at(i int) *entry { return &q.ring[(q.first+i)%len(q.ring)] }
+
+func (q *queue) push(e entry) {
+	if q.count == len(q.ring) {
+		const least = 16
+		grown := make([]entry, max(least, 2*len(q.ring)))
+		for i := range q.count {
+			grown[i] = *q.at(i)
+		}
+		q.ring, q.first = grown, 0
+	}
+	q.count++
+	*q.at(q.count - 1) = e
+}
+
+func (q *queue) pop() entry {
+	e := *q.at(0)
+	*q.at(0) = entry{}
+	q.first = (q.first + 1) % len(q.ring)
+	q.count--
+	return e
+}
+
+// find looks for a number; they ascend.
+func (q *queue) find(number uint64) *entry {
+	low, high := 0, q.count
+	for low < high {
+		middle := (low + high) / 2
+		if q.at(middle).number < number {
+			low = middle + 1
+		} else {
+			high = middle
+		}
+	}
+	if low < q.count && q.at(low).number == number {
+		return q.at(low)
+	}
+	return nil
+}
