@@ -15,6 +15,7 @@ func init() { httpcaddyfile.RegisterGlobalOption("verify_webhook", parseGlobal) 
 //
 //	verify_webhook {
 //	    max_buffered <size>
+//	    recent       <n>
 //	}
 func parseGlobal(d *caddyfile.Dispenser, existing any) (any, error) {
 	d.Next() // the option's name
@@ -26,10 +27,16 @@ func parseGlobal(d *caddyfile.Dispenser, existing any) (any, error) {
 	}
 	app := new(module.App)
 	err := args.Block(d, func(option string) (known bool, err error) {
-		if option != "max_buffered" {
-			return false, args.Unknown(d, "max_buffered")
+		switch option {
+		case "max_buffered":
+			app.MaxBuffered, err = args.Size(d)
+		case "recent":
+			var n int
+			n, err = args.CountOrZero(d)
+			app.Recent = &n
+		default:
+			return false, args.Unknown(d, "max_buffered", "recent")
 		}
-		app.MaxBuffered, err = args.Size(d)
 		return true, err
 	})
 	if err != nil {

@@ -1,9 +1,11 @@
 package module
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
@@ -14,13 +16,14 @@ import (
 
 func init() { caddy.RegisterModule(adminAPI{}) }
 
-// adminPath is where the endpoint is: DELETE removes one delivery from the
-// history of a label, so that it can be delivered again.
-const adminPath = "/verify_webhook/history/"
+// historyPath is where DELETE removes one delivery from the history of a label,
+// so that it can be delivered again.
+const historyPath = "/verify_webhook/history/"
 
 // adminAPI is Hooklatch's part of Caddy's admin endpoint.
 type adminAPI struct {
 	logger *zap.Logger
+	ctx    context.Context // of the configuration
 }
 
 // CaddyModule returns the Caddy module information.
@@ -34,24 +37,28 @@ func (adminAPI) CaddyModule() caddy.ModuleInfo {
 // Provision keeps what belongs to the configuration.
 func (a *adminAPI) Provision(ctx caddy.Context) error {
 	a.logger = ctx.Logger(a) // the admin endpoint's guests are not named otherwise
+	a.ctx = ctx
 	return nil
 }
 
 // Routes returns the routes of the admin endpoint.
 func (a *adminAPI) Routes() []caddy.AdminRoute {
-	return []caddy.AdminRoute{{Pattern: adminPath, Handler: caddy.AdminHandlerFunc(a.history)}}
+	return []caddy.AdminRoute{
+		{Pattern: historyPath, Handler: caddy.AdminHandlerFunc(a.history)},
+		{Pattern: deliveriesPath, Handler: caddy.AdminHandlerFunc(a.deliveries)},
+		{Pattern: deliveriesPath + "/", Handler: caddy.AdminHandlerFunc(a.deliveries)},
+	}
 }
 
-// history answers DELETE adminPath<provider>/<id>: 204 forgotten, 404 unknown,
+// history answers DELETE historyPath<provider>/<id>: 204 forgotten, 404 unknown,
 // 409 being handled right now, 503 the store cannot be used.
 func (a *adminAPI) history(w http.ResponseWriter, r *http.Request) error {
-	if r.Method != http.MethodDelete {
-		w.Header().Set("Allow", http.MethodDelete)
-		return apiError(http.StatusMethodNotAllowed, "only DELETE is known here")
+	if err := allowOnly(w, r, http.MethodDelete); err != nil {
+		return err
 	}
-	label, id, found := strings.Cut(strings.TrimPrefix(r.URL.Path, adminPath), "/")
+	label, id, found := strings.Cut(strings.TrimPrefix(r.URL.Path, historyPath), "/")
 	if !found || id == "" {
-		return apiError(http.StatusBadRequest, "the path is "+adminPath+"<provider>/<id>")
+		return apiError(http.StatusBadRequest, "the path is "+historyPath+"<provider>/<id>")
 	}
 	status, err := a.forget(r, label, id)
 	switch {
@@ -100,6 +107,15 @@ func keysOfID(label, id string) []replay.Key {
 		keys = append(keys, key)
 	}
 	return append(keys, idKey(label, id))
+}
+
+// allowOnly refuses other methods than those that a path has.
+func allowOnly(w http.ResponseWriter, r *http.Request, methods ...string) error {
+	if slices.Contains(methods, r.Method) {
+		return nil
+	}
+	w.Header().Set("Allow", strings.Join(methods, ", "))
+	return apiError(http.StatusMethodNotAllowed, "only "+strings.Join(methods, " and ")+" is known here")
 }
 
 func apiError(status int, text string) error {

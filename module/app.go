@@ -29,6 +29,10 @@ type App struct {
 	// that is less.
 	MaxBuffered int64 `json:"max_buffered,omitempty"`
 
+	// How many deliveries the process remembers, without their bodies, for
+	// `webhook list`, the page and the admin endpoint. 0 is off. Default: 1000.
+	Recent *int `json:"recent,omitempty"`
+
 	ctx       caddy.Context
 	logger    *zap.Logger
 	budget    bodies.Budget
@@ -47,6 +51,9 @@ func (App) CaddyModule() caddy.ModuleInfo {
 func (a *App) Provision(ctx caddy.Context) error {
 	if a.MaxBuffered < 0 {
 		return errors.New("max_buffered must be above zero; leave it out for the default")
+	}
+	if a.Recent != nil && (*a.Recent < 0 || *a.Recent > maxRecent) {
+		return fmt.Errorf("recent: write a number up to %d, or 0 for none", maxRecent)
 	}
 	a.ctx = ctx
 	a.logger = ctx.Logger()
@@ -97,6 +104,7 @@ func (a *App) Start() error {
 	if err := a.checkProxies(); err != nil {
 		return err
 	}
+	recent.Resize(a, a.recentRoom())
 	for _, label := range slices.Sorted(maps.Keys(a.histories)) {
 		shared := a.histories[label]
 		if err := shared.open(); err != nil {
@@ -110,13 +118,26 @@ func (a *App) Start() error {
 	return nil
 }
 
-// Stop leaves the histories open: deliveries may still be in flight.
-func (a *App) Stop() error { return nil }
+// Stop leaves the histories open: deliveries may still be in flight. It ends the
+// answers that show what arrives, which Caddy would otherwise wait for.
+func (a *App) Stop() error {
+	recent.EndFollowers()
+	return nil
+}
+
+// recentRoom is how many deliveries are remembered.
+func (a *App) recentRoom() int {
+	if a.Recent == nil {
+		return defaultRecent
+	}
+	return *a.Recent
+}
 
 // Cleanup gives back the histories that this configuration opened, and only
 // those: it also runs for a configuration that failed to load, and must not
 // take anything from the one that goes on.
 func (a *App) Cleanup() error {
+	recent.Forget(a)
 	for _, shared := range a.histories {
 		shared.close()
 	}

@@ -37,6 +37,7 @@ const statusClientClosed = 499
 // forwarding is a delivery on its way through the handlers after this one.
 type forwarding struct {
 	handler     *Handler
+	delivery    *delivery
 	body        *bodies.Retryable
 	sender      context.Context // ends when the sender goes away
 	ctx         context.Context // that of the handlers after this one
@@ -55,7 +56,7 @@ type forwarding struct {
 func (h *Handler) forward(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, d *delivery, reservation replay.Reservation) error {
 	h.recordVerdict(r, d, accepted, nil)
 	h.setUpstreamHeaders(r.Header, d, make([]string, 0, maxHeaders))
-	f := &forwarding{handler: h, body: &d.body, reservation: reservation, sender: r.Context(), before: maps.Clone(w.Header())}
+	f := &forwarding{handler: h, delivery: d, body: &d.body, reservation: reservation, sender: r.Context(), before: maps.Clone(w.Header())}
 	f.ctx, f.cancel = context.WithCancelCause(context.WithoutCancel(f.sender))
 	defer f.cancel(nil)
 	f.answer.begin(w, f)
@@ -243,6 +244,7 @@ func (f *forwarding) settle(status int) int32 {
 		if entry := h.logger.Check(zap.InfoLevel, "delivery was not taken; a retry is forwarded"); entry != nil {
 			entry.Write(zap.String("provider", h.Provider), zap.Int("status", status))
 		}
+		f.delivery.list(status, status)
 		return endAnswered
 	}
 	// The application has it; its answer goes out even if the store fails, or
@@ -256,6 +258,7 @@ func (f *forwarding) settle(status int) int32 {
 		h.logger.Error("recording a delivery; a retry of it may be forwarded again",
 			zap.String("provider", h.Provider), zap.Error(err))
 	}
+	f.delivery.list(status, status)
 	return endAnswered
 }
 

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
 	"github.com/hooklatch/hooklatch/module/internal/bodies"
 )
 
@@ -27,6 +29,9 @@ func (h *Handler) passOn(w http.ResponseWriter, r *http.Request, d *delivery, v 
 		r.Header[headerVerdict] = []string{string(v) + "; reason=" + string(refused.reason)}
 		r.Header[headerProvider] = []string{h.Provider}
 	}
+	seen := &statusWriter{ResponseWriterWrapper: caddyhttp.ResponseWriterWrapper{ResponseWriter: w}}
+	w = seen
+	defer func() { d.status = seen.answered() }()
 	switch {
 	case !d.arrived.IsZero():
 		// A reader that cannot have the whole body ends the handlers: with an

@@ -126,6 +126,8 @@ type refusal struct {
 	reason Reason
 	// detail is for the log. It never holds what the sender wrote.
 	detail string
+	// lookalike says whose signature the request has instead, if any.
+	lookalike string
 	// unread is set where bytes of the body may still be on their way.
 	unread bool
 	// asked is set where some of them have been read.
@@ -177,6 +179,7 @@ func (h *Handler) acknowledge(w http.ResponseWriter, r *http.Request, d *deliver
 		return h.refuse(w, r, d, duplicateBefore, refused)
 	}
 	h.recordVerdict(r, d, duplicateBefore, refused)
+	d.status = http.StatusOK
 	w.WriteHeader(http.StatusOK)
 	return nil
 }

@@ -28,6 +28,7 @@ func (h *Handler) recordVerdict(r *http.Request, d *delivery, v verdict, refused
 	d.verdict = v
 	if refused != nil {
 		d.reason = refused.reason
+		d.hint = refused.hint()
 	}
 	d.endSpan()
 	d.setPlaceholders(r)
@@ -174,6 +175,9 @@ func (h *Handler) log(r *http.Request, d *delivery, v verdict, refused *refusal)
 		zap.String("provider", h.Provider),
 		zap.String("reason", string(refused.reason)),
 		zap.String("detail", refused.detail),
+	}
+	if refused.lookalike != "" {
+		fields = append(fields, zap.String("hint", refused.lookalike))
 	}
 	if ip, ok := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string); ok {
 		fields = append(fields, zap.String("client_ip", ip))

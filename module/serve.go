@@ -15,10 +15,11 @@ import (
 
 // ServeHTTP takes a request on its way: refuse what the headers give away,
 // verify the body while it comes, judge time and history, hand it on.
-func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) (err error) {
+	d := &delivery{handler: h, next: next, request: r, began: h.now(), span: startSpan(r.Context())}
+	defer func() { d.end(err) }()
+	_, d.sentStandard = r.Header[headerSignature]
 	stripForged(r, h.headerOptions, h.readNames)
-	d := &delivery{handler: h, next: next, span: startSpan(r.Context())}
-	defer d.end()
 	h.history.acquire()
 	defer h.history.release()
 
@@ -60,6 +61,14 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 type delivery struct {
 	handler *Handler
 	next    caddyhttp.Handler
+	request *http.Request
+	began   time.Time
+
+	status int    // what the sender is answered, if no error says it
+	listed bool   // among the recent deliveries
+	hint   string // for the operator, if it is refused
+
+	sentStandard bool // the sender wrote Webhook-Signature
 
 	mapped  bool // the placeholders are asked for here
 	verdict verdict
@@ -95,8 +104,9 @@ func (d *delivery) id() string {
 }
 
 // end gives back what the delivery holds, once nothing behind needs it, and
-// tells what became of it.
-func (d *delivery) end() {
+// tells what became of it. The error is the one that the sender is answered with.
+func (d *delivery) end(err error) {
+	d.list(d.answeredWith(err), 0)
 	d.body.End()
 	d.endSpan() // if nothing was judged
 	d.handler.recorder.ended(result{d.verdict, d.reason})
@@ -114,6 +124,7 @@ func (h *Handler) verify(w http.ResponseWriter, r *http.Request, d *delivery) *r
 	if err != nil {
 		refused := refusalOf(err)
 		refused.unread = true
+		refused.lookalike = h.lookalike(d, refused.reason)
 		return refused
 	}
 	defer verification.Close()

@@ -176,6 +176,20 @@ func Count(d *caddyfile.Dispenser) (int, error) {
 	return n, nil
 }
 
+// CountOrZero reads one whole number, 0 included.
+func CountOrZero(d *caddyfile.Dispenser) (int, error) {
+	option := d.Val()
+	text, err := One(d, "<number>")
+	if err != nil {
+		return 0, err
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 0 {
+		return 0, d.Errf("%s: this is not a whole number; write one such as 1000, or 0 for none", option)
+	}
+	return n, nil
+}
+
 // OneOf reads one of a few words.
 func OneOf(d *caddyfile.Dispenser, words ...string) (string, error) {
 	option := d.Val()

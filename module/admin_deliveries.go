@@ -1,0 +1,153 @@
+package module
+
+import (
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/hooklatch/hooklatch/module/deliveries"
+)
+
+// deliveriesPath is where the recent deliveries are: GET lists them, a number
+// behind it is one of them, and follow shows them as they come.
+const deliveriesPath = "/verify_webhook/deliveries"
+
+// headerRecent is set where the list is empty because it is switched off.
+const headerRecent = "Webhook-Recent"
+
+// deliveries answers what is below deliveriesPath.
+func (a *adminAPI) deliveries(w http.ResponseWriter, r *http.Request) error {
+	path := strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, deliveriesPath), "/")
+	switch {
+	case path == "":
+		return a.allDeliveries(w, r)
+	case path == "follow":
+		return a.follow(w, r)
+	}
+	number, err := strconv.ParseUint(path, 10, 64)
+	if err != nil {
+		return apiError(http.StatusNotFound, "the path is "+deliveriesPath+"/<number> or "+deliveriesPath+"/follow")
+	}
+	return a.oneDelivery(w, r, number)
+}
+
+func (a *adminAPI) allDeliveries(w http.ResponseWriter, r *http.Request) error {
+	if err := allowOnly(w, r, http.MethodGet); err != nil {
+		return err
+	}
+	filter, err := filterOf(r)
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, recent.Select(filter))
+}
+
+func (a *adminAPI) oneDelivery(w http.ResponseWriter, r *http.Request, number uint64) error {
+	if err := allowOnly(w, r, http.MethodGet); err != nil {
+		return err
+	}
+	found, ok := recent.Get(number)
+	if !ok {
+		return noSuchDelivery
+	}
+	return writeJSON(w, found)
+}
+
+var noSuchDelivery = apiError(http.StatusNotFound, "no such delivery: the list has the last ones only, and numbers begin elsewhere after a restart")
+
+// follow shows deliveries as they come, one JSON object a line, until the
+// configuration ends or the reader is too slow. With after or since it begins
+// with those that the list has.
+func (a *adminAPI) follow(w http.ResponseWriter, r *http.Request) error {
+	if err := allowOnly(w, r, http.MethodGet); err != nil {
+		return err
+	}
+	filter, err := filterOf(r)
+	if err != nil {
+		return err
+	}
+	query := r.URL.Query()
+	if !query.Has("limit") {
+		filter.Limit = 0
+	}
+	shown := recent.Follow(filter, query.Has("after") || query.Has("since"))
+	defer shown.End()
+	over := a.ctx.Done()
+	if a.ctx.Err() != nil {
+		// The endpoint is still that of a configuration that failed to load. The
+		// running one ends the followers.
+		over = nil
+	}
+	writer := lineWriter{w, http.NewResponseController(w)}
+	setHeaders(w, "application/x-ndjson")
+	w.WriteHeader(http.StatusOK)
+	if err := writer.write(shown.Backlog...); err != nil {
+		return nil //nolint:nilerr // the reader has gone
+	}
+	for {
+		select {
+		case d, more := <-shown.Coming():
+			if !more {
+				return nil
+			}
+			if err := writer.write(d); err != nil {
+				return nil //nolint:nilerr // the reader has gone
+			}
+		case <-over:
+			return nil
+		case <-r.Context().Done():
+			return nil
+		}
+	}
+}
+
+// lineWriter writes a JSON object a line.
+type lineWriter struct {
+	http.ResponseWriter
+	rc *http.ResponseController
+}
+
+// readWithin is how long a reader may take for what it is shown.
+const readWithin = 10 * time.Second
+
+// write writes deliveries and flushes. A reader that does not read ends it.
+func (w lineWriter) write(shown ...deliveries.Delivery) error {
+	_ = w.rc.SetWriteDeadline(time.Now().Add(readWithin))
+	encoder := json.NewEncoder(w)
+	for _, d := range shown {
+		if err := encoder.Encode(d); err != nil {
+			return err
+		}
+	}
+	return w.rc.Flush()
+}
+
+// filterOf reads the filters of a request.
+func filterOf(r *http.Request) (deliveries.Filter, error) {
+	filter, err := deliveries.ParseFilter(r.URL.Query(), time.Now())
+	if err != nil {
+		return filter, caddy.APIError{HTTPStatus: http.StatusBadRequest, Err: err}
+	}
+	return filter, nil
+}
+
+// setHeaders marks an answer as what must be neither kept nor sniffed: what is
+// in it was written by senders.
+func setHeaders(w http.ResponseWriter, contentType string) {
+	h := w.Header()
+	h.Set("Content-Type", contentType)
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	if !recent.On() {
+		h.Set(headerRecent, "off")
+	}
+}
+
+func writeJSON(w http.ResponseWriter, value any) error {
+	setHeaders(w, "application/json")
+	return json.NewEncoder(w).Encode(value)
+}

@@ -1,0 +1,176 @@
+package module
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/hooklatch/hooklatch/module/deliveries"
+	"github.com/hooklatch/hooklatch/schemes"
+)
+
+// recent are the last deliveries of this process. They belong to no
+// configuration, so that a reload that fails takes nothing away.
+var recent = deliveries.NewList()
+
+// defaultRecent is how many deliveries are remembered, and maxRecent how many
+// can be.
+const (
+	defaultRecent = 1000
+	maxRecent     = 1_000_000
+)
+
+// list adds a delivery to the recent ones, once, when it is known what the
+// sender and the application answer. What was not judged is no delivery.
+func (d *delivery) list(status, application int) {
+	if d.listed || d.verdict == "" {
+		return
+	}
+	d.listed = true
+	if !recent.On() {
+		return
+	}
+	shown := d.shown(status, application)
+	recent.Add(&shown)
+}
+
+// shown returns a delivery as the list has it.
+func (d *delivery) shown(status, application int) deliveries.Delivery {
+	h, r := d.handler, d.request
+	shown := deliveries.Delivery{
+		Time:     deliveries.Timestamp{Time: d.began},
+		Provider: h.Provider, Scheme: h.Scheme,
+		Verdict: string(d.verdict), Reason: string(d.reason), Hint: d.hint,
+		Status: status, Application: application,
+		Duration: h.now().Sub(d.began).Seconds(),
+		Method:   r.Method, Path: sentPath(r),
+		Observed: d.passedOn(),
+	}
+	shown.Client, _ = caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)
+	if !d.arrived.IsZero() {
+		shown.Size = d.body.Size()
+	}
+	if d.verified {
+		shown.ID, shown.Event, shown.Tenant, shown.Key = d.id(), fit(d.facts.Type), fit(d.facts.Tenant), d.secret
+		if !d.sentAt.IsZero() {
+			age := int64(d.age() / time.Second)
+			shown.Age = &age
+		}
+	}
+	return shown
+}
+
+// sentURI is the URI of a request as its sender wrote it, before any rewrite.
+func sentURI(r *http.Request) string {
+	if original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok {
+		return original.RequestURI
+	}
+	return r.RequestURI
+}
+
+// sentPath is its path: the query may hold what is not for a list.
+func sentPath(r *http.Request) string {
+	path, _, _ := strings.Cut(sentURI(r), "?")
+	return path
+}
+
+// answeredWith returns the status that the sender is answered with when the
+// handler returns an error, or nil.
+func (d *delivery) answeredWith(err error) int {
+	if err == nil {
+		return d.status
+	}
+	if handled, ok := errors.AsType[caddyhttp.HandlerError](err); ok && handled.StatusCode > 0 {
+		return handled.StatusCode
+	}
+	return http.StatusInternalServerError
+}
+
+// statusWriter sees the status that a handler answers with, where nothing else
+// depends on it.
+type statusWriter struct {
+	caddyhttp.ResponseWriterWrapper
+	status int
+}
+
+// WriteHeader keeps the first status that is final.
+func (w *statusWriter) WriteHeader(status int) {
+	if w.status == 0 && !isInformational(status) {
+		w.status = status
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// answered returns the status; a handler that wrote none has answered 200.
+func (w *statusWriter) answered() int {
+	if w.status == 0 {
+		return http.StatusOK
+	}
+	return w.status
+}
+
+// mismatchHint is for an operator who looks at a list.
+const mismatchHint = "none of the secrets produces this signature"
+
+// hint says in a sentence what may be wrong. It holds nothing that the sender
+// wrote.
+func (refused *refusal) hint() string {
+	switch {
+	case refused.lookalike != "":
+		return refused.lookalike
+	case refused.reason == duplicate:
+		return ""
+	case refused.reason == schemes.SignatureMismatch:
+		return mismatchHint
+	}
+	return refused.detail
+}
+
+// signatureHeaders are the names under which the schemes send their signatures,
+// with the schemes that do.
+var signatureHeaders = sync.OnceValue(func() map[string][]string {
+	known := map[string][]string{}
+	for _, scheme := range schemes.All() {
+		for _, name := range signatureNames(scheme) {
+			known[name] = append(known[name], scheme.Name)
+		}
+	}
+	return known
+})
+
+// signatureNames lists the names under which a scheme sends its signature.
+func signatureNames(scheme *schemes.Scheme) []string {
+	names := []string{http.CanonicalHeaderKey(scheme.SignatureHeader)}
+	for _, alias := range scheme.AliasHeaders {
+		if strings.HasSuffix(strings.ToLower(alias), "signature") {
+			names = append(names, http.CanonicalHeaderKey(alias))
+		}
+	}
+	return names
+}
+
+// lookalike says which other scheme's signature a request has, if its own is
+// missing or malformed.
+func (h *Handler) lookalike(d *delivery, reason Reason) string {
+	if reason != schemes.MissingSignature && reason != schemes.MalformedSignature {
+		return ""
+	}
+	own := signatureNames(h.scheme)
+	found := ""
+	for name := range signatureHeaders() {
+		sent := d.request.Header[name] != nil || name == headerSignature && d.sentStandard
+		// The same one of several, whatever the order of the map.
+		if sent && !slices.Contains(own, name) && (found == "" || name < found) {
+			found = name
+		}
+	}
+	if found == "" {
+		return ""
+	}
+	return "this looks like " + strings.Join(signatureHeaders()[found], " or ") + ": " + found + " is present"
+}
