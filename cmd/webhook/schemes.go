@@ -9,7 +9,7 @@ import (
 	"github.com/hooklatch/hooklatch/schemes"
 )
 
-func listCommand() *cobra.Command {
+func schemesCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "schemes [--definition FILE]",
 		Short: "Lists the schemes: how each provider signs",
