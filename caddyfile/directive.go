@@ -45,6 +45,7 @@ func init() {
 //	    emit          webhook | cloudevents | none
 //	    sign_upstream <secrets...>
 //	    observe
+//	    capture       [{ ... }]
 //	    scheme_definition { ... }
 //	}
 func parse(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
@@ -118,6 +119,8 @@ func readOption(d *caddyfile.Dispenser, h *module.Handler, option string) (known
 		}
 	case "observe":
 		h.Observe, err = true, args.None(d)
+	case "capture":
+		h.Capture, err = readCapture(d)
 	case definitionOption:
 		h.SchemeDefinition, err = readDefinition(d)
 	default:
@@ -130,7 +133,7 @@ func readOption(d *caddyfile.Dispenser, h *module.Handler, option string) (known
 var options = []string{
 	"secret", "provider", "public_url", "handshake", "methods", "tolerance", "max_body", "body_timeout", "answer_within",
 	"replay", "on_duplicate", "on_conflict", "retry_after",
-	"emit", "sign_upstream", "observe", definitionOption,
+	"emit", "sign_upstream", "observe", "capture", definitionOption,
 }
 
 // checkSecrets refuses the name of an option among the secrets: who forgets a
@@ -187,6 +190,37 @@ func readTolerance(d *caddyfile.Dispenser) (*module.Tolerance, error) {
 		t.Future, err = args.ParseDuration(d, "tolerance", values[1])
 	}
 	return &t, err
+}
+
+// readCapture reads how deliveries are captured. Syntax:
+//
+//	capture {
+//	    of   rejected | all
+//	    keep <n>
+//	    body <size>
+//	    for  <duration>
+//	}
+func readCapture(d *caddyfile.Dispenser) (*module.Capture, error) {
+	if err := args.None(d); err != nil {
+		return nil, err
+	}
+	c := new(module.Capture)
+	err := args.Block(d, func(option string) (known bool, err error) {
+		switch option {
+		case "of":
+			c.Of, err = args.OneOf(d, module.CaptureRejected, module.CaptureAll)
+		case "keep":
+			c.Keep, err = args.Count(d)
+		case "body":
+			c.Body, err = args.Size(d)
+		case "for":
+			c.For, err = args.Duration(d)
+		default:
+			return false, args.Unknown(d, "of", "keep", "body", "for")
+		}
+		return true, err
+	})
+	return c, err
 }
 
 // readReplay hands the rest to the store, which reads its own block.

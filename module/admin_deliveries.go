@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
 
 	"github.com/hooklatch/hooklatch/module/deliveries"
 )
@@ -36,8 +37,11 @@ func (a *adminAPI) deliveries(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (a *adminAPI) allDeliveries(w http.ResponseWriter, r *http.Request) error {
-	if err := allowOnly(w, r, http.MethodGet); err != nil {
+	if err := allowOnly(w, r, http.MethodGet, http.MethodDelete); err != nil {
 		return err
+	}
+	if r.Method == http.MethodDelete {
+		return a.eraseAll(w, r)
 	}
 	filter, err := filterOf(r)
 	if err != nil {
@@ -47,14 +51,39 @@ func (a *adminAPI) allDeliveries(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (a *adminAPI) oneDelivery(w http.ResponseWriter, r *http.Request, number uint64) error {
-	if err := allowOnly(w, r, http.MethodGet); err != nil {
+	if err := allowOnly(w, r, http.MethodGet, http.MethodDelete); err != nil {
 		return err
 	}
 	found, ok := recent.Get(number)
 	if !ok {
 		return noSuchDelivery
 	}
-	return writeJSON(w, found)
+	if r.Method == http.MethodDelete {
+		if !recent.Erase(number) {
+			return apiError(http.StatusNotFound, "nothing is captured of this delivery")
+		}
+		a.logger.Info("erased a captured delivery", zap.Uint64("number", number))
+		w.WriteHeader(http.StatusNoContent)
+		return nil
+	}
+	captured, ok := recent.Captured(number)
+	if !ok {
+		return writeJSON(w, found)
+	}
+	return writeJSON(w, explained(r.Context(), captured))
+}
+
+// eraseAll erases the captures of a label.
+func (a *adminAPI) eraseAll(w http.ResponseWriter, r *http.Request) error {
+	query := r.URL.Query()
+	label := query.Get("provider")
+	if label == "" || len(query) != 1 || len(query["provider"]) != 1 {
+		return apiError(http.StatusBadRequest, "write ?provider=<label>: all captures of that label are erased")
+	}
+	recent.EraseAll(label)
+	a.logger.Info("erased the captured deliveries of a label", zap.String("provider", label))
+	w.WriteHeader(http.StatusNoContent)
+	return nil
 }
 
 var noSuchDelivery = apiError(http.StatusNotFound, "no such delivery: the list has the last ones only, and numbers begin elsewhere after a restart")

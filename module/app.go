@@ -11,6 +11,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
+	"github.com/hooklatch/hooklatch/module/deliveries"
 	"github.com/hooklatch/hooklatch/module/internal/bodies"
 	"github.com/hooklatch/hooklatch/module/replay"
 )
@@ -37,6 +38,9 @@ type App struct {
 	logger    *zap.Logger
 	budget    bodies.Budget
 	histories map[string]*sharedHistory
+
+	capturing   map[deliveries.Capturing]bool
+	endCaptures []func()
 }
 
 // CaddyModule returns the Caddy module information.
@@ -59,6 +63,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 	a.logger = ctx.Logger()
 	a.budget = bodies.NewBudget(a.MaxBuffered)
 	a.histories = map[string]*sharedHistory{}
+	a.capturing = map[deliveries.Capturing]bool{}
 	return series.register(ctx.GetMetricsRegistry())
 }
 
@@ -72,6 +77,7 @@ type registration struct {
 	store    replay.Store
 	ttl      time.Duration
 	recorder *storeRecorder
+	handler  *Handler
 	weaker   []string // choices that let more through
 }
 
@@ -105,6 +111,7 @@ func (a *App) Start() error {
 		return err
 	}
 	recent.Resize(a, a.recentRoom())
+	a.beginCapturing()
 	for _, label := range slices.Sorted(maps.Keys(a.histories)) {
 		shared := a.histories[label]
 		if err := shared.open(); err != nil {
@@ -125,6 +132,15 @@ func (a *App) Stop() error {
 	return nil
 }
 
+// capture has a label captured once the configuration starts.
+func (a *App) capture(settings deliveries.Capturing) { a.capturing[settings] = true }
+
+func (a *App) beginCapturing() {
+	for settings := range a.capturing {
+		a.endCaptures = append(a.endCaptures, recent.Capture(settings, spareMemory{a.budget}))
+	}
+}
+
 // recentRoom is how many deliveries are remembered.
 func (a *App) recentRoom() int {
 	if a.Recent == nil {
@@ -138,6 +154,9 @@ func (a *App) recentRoom() int {
 // take anything from the one that goes on.
 func (a *App) Cleanup() error {
 	recent.Forget(a)
+	for _, end := range a.endCaptures {
+		end()
+	}
 	for _, shared := range a.histories {
 		shared.close()
 	}

@@ -95,6 +95,9 @@ func (h *Handler) Check() error {
 	if err := checkSigning(h.SignUpstream); err != nil {
 		return err
 	}
+	if err := h.Capture.check(); err != nil {
+		return err
+	}
 	return h.checkReplay(scheme)
 }
 
@@ -215,6 +218,7 @@ func (h *Handler) setDefaults(scheme *schemes.Scheme) {
 	if h.OnDuplicate == "" {
 		h.OnDuplicate = DuplicateAck
 	}
+	h.Capture.setDefaults()
 	h.onConflict = cmp.Or(h.OnConflict, scheme.OnConflict, ConflictReject)
 }
 

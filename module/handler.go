@@ -157,10 +157,15 @@ type Handler struct {
 	// false.
 	Observe bool `json:"observe,omitempty"`
 
+	// Keep deliveries whole, with headers and body, to look at them. Default: none
+	// is kept.
+	Capture *Capture `json:"capture,omitempty"`
+
 	store    replay.Store
 	history  *sharedHistory // one per label and configuration
 	scheme   *schemes.Scheme
 	verifier *schemes.Verifier
+	secrets  []string // resolved, to explain a mismatch
 	keyer    *keyer
 
 	onConflict string // OnConflict, or the scheme's default
@@ -253,6 +258,9 @@ func (h *Handler) provision(ctx caddy.Context) error {
 	if err := h.fitBudget(app.budget); err != nil {
 		return err
 	}
+	if h.Capture != nil {
+		app.capture(h.Capture.settings(h.Provider))
+	}
 	h.history, err = app.register(registration{
 		label:    h.Provider,
 		explicit: explicit,
@@ -263,6 +271,7 @@ func (h *Handler) provision(ctx caddy.Context) error {
 		ttl:      h.ttl,
 		recorder: h.storeRecorder,
 		weaker:   h.weakerChoices(),
+		handler:  h,
 	})
 	return err
 }
@@ -301,6 +310,7 @@ func (h *Handler) compileSecrets() error {
 	if err != nil {
 		return err
 	}
+	h.secrets = secrets
 	for i, secret := range secrets {
 		if hasMargin(secret) {
 			h.logger.Warn("a secret has white space, a line end or a byte order mark around it; if the provider's own has none, write it without",

@@ -32,11 +32,16 @@ func (d *delivery) list(status, application int) {
 		return
 	}
 	d.listed = true
-	if !recent.On() {
+	captures := d.handler.Capture.takes(d)
+	if !captures && !recent.On() {
 		return
 	}
 	shown := d.shown(status, application)
-	recent.Add(&shown)
+	if captures {
+		d.handler.Capture.add(d, shown)
+	} else {
+		recent.Add(&shown)
+	}
 }
 
 // shown returns a delivery as the list has it.

@@ -182,10 +182,10 @@ func TestAdminDeliveries(t *testing.T) {
 	}{
 		{"GET", "?unknown=1", 400, ""},
 		{"GET", "?limit=-1", 400, ""},
-		{"POST", "", 405, "GET"},
+		{"POST", "", 405, "GET, DELETE"},
 		{"GET", "/1", 404, ""},
 		{"GET", "/x", 404, ""},
-		{"POST", "/1", 405, "GET"},
+		{"POST", "/1", 405, "GET, DELETE"},
 		{"POST", "/follow", 405, "GET"},
 		{"GET", "/follow?limit=x", 400, ""},
 	} {

@@ -18,6 +18,9 @@ import (
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) (err error) {
 	d := &delivery{handler: h, next: next, request: r, began: h.now(), span: startSpan(r.Context())}
 	defer func() { d.end(err) }()
+	if h.Capture != nil {
+		d.headers = r.Header.Clone()
+	}
 	_, d.sentStandard = r.Header[headerSignature]
 	stripForged(r, h.headerOptions, h.readNames)
 	h.history.acquire()
@@ -68,7 +71,8 @@ type delivery struct {
 	listed bool   // among the recent deliveries
 	hint   string // for the operator, if it is refused
 
-	sentStandard bool // the sender wrote Webhook-Signature
+	headers      http.Header // as they came, with capture
+	sentStandard bool        // the sender wrote Webhook-Signature
 
 	mapped  bool // the placeholders are asked for here
 	verdict verdict

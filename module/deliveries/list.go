@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // List remembers the last deliveries. It has room for a number of them and for
@@ -21,6 +22,11 @@ type List struct {
 	accepted, other queue
 	bytes           int
 	followers       map[*Follower]bool
+
+	captures map[Capturing]*captures
+	captured map[uint64]*Capture
+	expiry   *time.Timer // nil while nothing is captured
+	expires  time.Time   // when it fires
 }
 
 // NewList returns an empty list without room. Its numbers begin at a random
@@ -31,6 +37,8 @@ func NewList() *List {
 		sizes:     map[any]int{},
 		last:      hundredThousand * (1 + rand.Uint64N(choices)),
 		followers: map[*Follower]bool{},
+		captures:  map[Capturing]*captures{},
+		captured:  map[uint64]*Capture{},
 	}
 }
 
@@ -84,6 +92,9 @@ func (l *List) Add(d *Delivery) uint64 {
 
 func (l *List) add(d *Delivery) uint64 {
 	l.last++
+	if !l.On() {
+		return l.last
+	}
 	e := pack(l.last, d)
 	if e.verdict == Accepted {
 		l.accepted.push(e)
@@ -94,6 +105,7 @@ func (l *List) add(d *Delivery) uint64 {
 	l.trim()
 	if len(l.followers) > 0 {
 		shown := e.unpack()
+		shown.Captured = d.Captured
 		for f := range l.followers {
 			f.offer(shown)
 		}
@@ -147,9 +159,19 @@ func (l *List) Get(number uint64) (Delivery, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if e := l.find(number); e != nil {
-		return e.unpack(), true
+		return l.unpack(e), true
+	}
+	if c := l.captured[number]; c != nil { // it is kept longer than the list
+		return c.Delivery, true
 	}
 	return Delivery{}, false
+}
+
+// unpack also says whether a delivery is captured.
+func (l *List) unpack(e *entry) Delivery {
+	d := e.unpack()
+	_, d.Captured = l.captured[e.number]
+	return d
 }
 
 func (l *List) find(number uint64) *entry {
@@ -183,7 +205,7 @@ func (l *List) selected(f Filter) []Delivery {
 		if e.number <= f.After || f.Limit > 0 && len(found) == f.Limit {
 			break
 		}
-		if d := e.unpack(); f.Passes(&d) {
+		if d := l.unpack(e); f.Passes(&d) {
 			found = append(found, d)
 		}
 	}

@@ -29,6 +29,9 @@ var buffered struct {
 	total atomic.Int64
 	large atomic.Int64 // those of bodies above smallBody
 	room  atomic.Int64 // what the buffers take that hold them
+
+	spare   atomic.Int64      // what is held only while bodies leave room
+	reclaim func(bytes int64) // drops so much of it
 }
 
 // Usage is what the bodies take that the process holds, in bytes.
@@ -97,6 +100,33 @@ func (b Budget) fits(declared int64) bool {
 	return buffered.room.Load()+declared <= b.total
 }
 
+// Spare is how much TakeSpare gives at most.
+func (b Budget) Spare() int64 { return b.total / 8 }
+
+// TakeSpare counts bytes that are held only while bodies leave room for them, an
+// eighth of the budget at most. It reports whether there is room.
+func (b Budget) TakeSpare(n int64) bool {
+	buffered.taking.Lock()
+	defer buffered.taking.Unlock()
+	spare := buffered.spare.Load() + n
+	if spare > b.Spare() || buffered.total.Load()+spare > b.total {
+		return false
+	}
+	buffered.spare.Add(n)
+	return true
+}
+
+// GiveBackSpare ends what TakeSpare began. It never waits.
+func GiveBackSpare(n int64) { buffered.spare.Add(-n) }
+
+// ReclaimSpare sets the function that drops so many bytes when a body needs them,
+// with GiveBackSpare. It must not call TakeSpare.
+func ReclaimSpare(drop func(bytes int64)) {
+	buffered.taking.Lock()
+	defer buffered.taking.Unlock()
+	buffered.reclaim = drop
+}
+
 // quota is the part of the budget that one body has.
 type quota struct {
 	bytes int64
@@ -117,6 +147,9 @@ func (q *quota) take(n int64, b Budget) bool {
 	}
 	buffered.taking.Lock()
 	defer buffered.taking.Unlock()
+	if spare := buffered.spare.Load(); spare > 0 && buffered.total.Load()+spare+n > b.total {
+		buffered.reclaim(buffered.total.Load() + spare + n - b.total)
+	}
 	if buffered.total.Load()+n > b.total || large && buffered.large.Load()+toLarge > b.large {
 		return false
 	}

@@ -190,3 +190,34 @@ func TestBufferThatIsStillSentCounts(t *testing.T) {
 	waitUntil(t, func() bool { runtime.GC(); return InUse().Bodies == 0 })
 	expectNothingBuffered(t)
 }
+
+// TestSpareGivesWay: what is spare goes as soon as a body needs its room.
+func TestSpareGivesWay(t *testing.T) {
+	b := NewBudget(8 << 10)
+	var dropped int64
+	ReclaimSpare(func(n int64) {
+		dropped += n
+		GiveBackSpare(n)
+	})
+	defer ReclaimSpare(nil)
+	if b.TakeSpare(1<<10 + 1) {
+		t.Error("more than an eighth is spare")
+	}
+	if !b.TakeSpare(1 << 10) {
+		t.Fatal("an eighth is not")
+	}
+	var q quota
+	defer q.giveBack()
+	if !q.take(7<<10, b) || dropped != 0 {
+		t.Errorf("%d dropped, though there is room", dropped)
+	}
+	if !q.take(100, b) || dropped != 100 {
+		t.Errorf("%d dropped, want 100", dropped)
+	}
+	if b.TakeSpare(1) {
+		t.Error("spare bytes take the room of bodies")
+	}
+	if !q.take(1<<10-100, b) || dropped != 1<<10 || q.take(1, b) {
+		t.Errorf("%d dropped", dropped)
+	}
+}

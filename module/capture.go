@@ -1,0 +1,187 @@
+package module
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/hooklatch/hooklatch/module/deliveries"
+	"github.com/hooklatch/hooklatch/module/internal/bodies"
+	"github.com/hooklatch/hooklatch/schemes"
+	"github.com/hooklatch/hooklatch/schemes/explain"
+)
+
+// Capture is which deliveries are kept whole, in memory. Only those are whose
+// body has arrived and whose signature is well-formed. All together take at most
+// an eighth of max_buffered, and they give way to bodies that arrive.
+type Capture struct {
+	// Which deliveries: `rejected` or `all`. Default: rejected.
+	Of string `json:"of,omitempty"`
+
+	// How many of the label's rejected ones, and how many of its others. A full
+	// ring drops the oldest of the client address that has most. Default: 100.
+	Keep int `json:"keep,omitempty"`
+
+	// The largest body, in bytes. A delivery with a larger one is not kept at all.
+	// Default: 64 KiB.
+	Body int64 `json:"body,omitempty"`
+
+	// For how long. Default: 24h.
+	For caddy.Duration `json:"for,omitempty"`
+}
+
+// The values of Capture.Of.
+const (
+	CaptureRejected = "rejected"
+	CaptureAll      = "all"
+)
+
+const (
+	defaultCaptureKeep = 100
+	maxCaptureKeep     = 1000
+	defaultCaptureBody = 64 << 10
+	defaultCaptureFor  = 24 * time.Hour
+)
+
+func (c *Capture) check() error {
+	switch {
+	case c == nil:
+		return nil
+	case !slices.Contains([]string{"", CaptureRejected, CaptureAll}, c.Of):
+		return errors.New("capture: this is not known; write of rejected, or of all")
+	case c.Keep < 0 || c.Keep > maxCaptureKeep:
+		return fmt.Errorf("capture: keep must be above zero and at most %d; leave it out for the default", maxCaptureKeep)
+	case c.Body < 0 || c.For < 0:
+		return errors.New("capture: body and for must be above zero; leave them out for the default")
+	}
+	return nil
+}
+
+func (c *Capture) setDefaults() {
+	if c == nil {
+		return
+	}
+	if c.Of == "" {
+		c.Of = CaptureRejected
+	}
+	if c.Keep == 0 {
+		c.Keep = defaultCaptureKeep
+	}
+	if c.Body == 0 {
+		c.Body = defaultCaptureBody
+	}
+	if c.For == 0 {
+		c.For = caddy.Duration(defaultCaptureFor)
+	}
+}
+
+// settings are those by which captures survive a reload.
+func (c *Capture) settings(label string) deliveries.Capturing {
+	return deliveries.Capturing{Provider: label, Keep: c.Keep, For: time.Duration(c.For)}
+}
+
+// takes reports whether a delivery is to be captured. Only a well-formed
+// signature has its body read.
+func (c *Capture) takes(d *delivery) bool {
+	return c != nil && (c.Of == CaptureAll || d.verdict == rejected) && !d.arrived.IsZero() && d.body.Size() <= c.Body
+}
+
+// add captures a delivery.
+func (c *Capture) add(d *delivery, shown deliveries.Delivery) {
+	recent.AddCaptured(c.settings(d.handler.Provider), &deliveries.Capture{
+		Delivery: shown,
+		URI:      sentURI(d.request), Host: d.request.Host, TLS: d.request.TLS != nil,
+		Headers: d.headers, Body: d.body.Copy(),
+	})
+}
+
+// spareMemory is what max_buffered leaves for captures.
+type spareMemory struct{ budget bodies.Budget }
+
+// Most is how much there is.
+func (m spareMemory) Most() int64 { return m.budget.Spare() }
+
+// Take reports whether there is room.
+func (m spareMemory) Take(n int64) bool { return m.budget.TakeSpare(n) }
+
+// GiveBack gives room back.
+func (m spareMemory) GiveBack(n int64) { bodies.GiveBackSpare(n) }
+
+func init() { bodies.ReclaimSpare(func(n int64) { recent.Reclaim(n) }) }
+
+// explainedCapture is a capture with what `webhook verify` would say.
+type explainedCapture struct {
+	*deliveries.Capture
+	ExplainedBy string `json:"explained_by,omitempty"`
+	WhatToDo    string `json:"what_to_do,omitempty"`
+}
+
+// explaining takes a processor, so that one capture is explained at a time, and
+// not for long.
+var explaining = make(chan struct{}, 1)
+
+const explainWithin = 250 * time.Millisecond
+
+// notFinished stands for an explanation that would have taken longer.
+const notFinished = "not finished"
+
+// explained says why a captured delivery was rejected, by what its label has
+// today.
+func explained(ctx context.Context, c *deliveries.Capture) explainedCapture {
+	whole := explainedCapture{Capture: c}
+	shared := historiesByLabel.newest(c.Provider)
+	if c.Verdict != string(rejected) || shared == nil || shared.handler.Scheme != c.Scheme {
+		return whole
+	}
+	ctx, cancel := context.WithTimeout(ctx, explainWithin)
+	defer cancel()
+	select {
+	case explaining <- struct{}{}:
+		defer func() { <-explaining }()
+	case <-ctx.Done():
+		whole.ExplainedBy = notFinished
+		return whole
+	}
+	h := shared.handler
+	d := explain.Delivery{
+		Scheme: h.scheme, Definition: h.SchemeDefinition, Secrets: h.secrets,
+		Request: h.received(capturedRequest(c)), Body: c.Body,
+	}
+	e := d.Refused(ctx, schemes.Reason(c.Reason))
+	var what, do []string
+	for _, f := range e.Findings {
+		what, do = append(what, f.What), append(do, f.Do)
+	}
+	switch {
+	case !e.Finished && !e.Proven:
+		what = append(what, notFinished)
+	case len(what) == 0 && e.Tried != "":
+		what = []string{"none of these explains it: " + e.Tried}
+	}
+	if e.Next != "" {
+		do = append(do, e.Next)
+	}
+	whole.ExplainedBy, whole.WhatToDo = strings.Join(what, "; "), strings.Join(do, "; ")
+	return whole
+}
+
+// capturedRequest makes a request of a capture, for a scheme that reads it.
+func capturedRequest(c *deliveries.Capture) *http.Request {
+	r := &http.Request{Method: c.Method, Host: c.Host, Header: c.Headers, RequestURI: c.URI}
+	r.URL, _ = url.ParseRequestURI(c.URI) // the server has parsed it too
+	if r.URL == nil {
+		r.URL = new(url.URL)
+	}
+	if c.TLS {
+		r.TLS = new(tls.ConnectionState)
+	}
+	return r
+}

@@ -1,0 +1,281 @@
+package deliveries
+
+import (
+	"maps"
+	"net/netip"
+	"slices"
+	"time"
+)
+
+// Capture is a delivery whole: what `webhook show` and the page show of it.
+type Capture struct {
+	Delivery
+	// URI is as it was sent, with the query.
+	URI string `json:"uri"`
+	// Host and TLS belong to the URL, which some schemes sign.
+	Host string `json:"-"`
+	TLS  bool   `json:"-"`
+	// Headers are those that the handler saw, and Body the bytes of the body.
+	Headers map[string][]string `json:"headers"`
+	Body    []byte              `json:"body"`
+
+	expires  time.Time
+	captures *captures
+}
+
+// size is roughly what a capture takes, in bytes.
+func (c *Capture) size() int64 {
+	const least, each = 1 << 10, 64
+	n := least + len(c.Body) + len(c.URI) + len(c.Host)
+	for name, values := range c.Headers {
+		n += each + len(name)
+		for _, value := range values {
+			n += each + len(value)
+		}
+	}
+	return int64(n)
+}
+
+// Capturing is how the deliveries of a label are captured. Captures stay while a
+// configuration captures that label in the same way.
+type Capturing struct {
+	Provider string
+	Keep     int // of rejected ones, and of others
+	For      time.Duration
+}
+
+// Memory is what captures take their bytes from. GiveBack must not wait for
+// anyone who waits for the list.
+type Memory interface {
+	Most() int64 // that all captures may take together
+	Take(bytes int64) bool
+	GiveBack(bytes int64)
+}
+
+// captures are those of a label: the rejected ones, and the others, so that a
+// flood of forgeries cannot push out what is authentic.
+type captures struct {
+	users           int // configurations
+	settings        Capturing
+	memory          Memory
+	rejected, other []*Capture // the oldest first
+}
+
+func (c *captures) ring(verdict string) *[]*Capture {
+	if verdict == "rejected" {
+		return &c.rejected
+	}
+	return &c.other
+}
+
+// Capture begins capturing for a configuration, until the returned function is
+// called.
+func (l *List) Capture(settings Capturing, memory Memory) (end func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	c := l.captures[settings]
+	if c == nil {
+		c = &captures{settings: settings}
+		l.captures[settings] = c
+	}
+	c.users++
+	c.memory = memory
+	return func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if c.users--; c.users > 0 {
+			return
+		}
+		delete(l.captures, settings)
+		for _, captured := range slices.Concat(c.rejected, c.other) {
+			l.discard(captured)
+		}
+	}
+}
+
+// AddCaptured remembers a delivery and keeps all of it, if there is memory.
+func (l *List) AddCaptured(settings Capturing, captured *Capture) uint64 {
+	l.mu.Lock()
+	c := l.captures[settings]
+	l.mu.Unlock()
+	taken := c != nil && l.makeRoom(c.memory, captured.size())
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	captured.Captured = taken
+	captured.Number = l.add(&captured.Delivery)
+	switch {
+	case !taken:
+		return captured.Number
+	case l.captures[settings] != c: // it has ended meanwhile
+		c.memory.GiveBack(captured.size())
+		return captured.Number
+	}
+	captured.expires, captured.captures = time.Now().Add(settings.For), c
+	l.captured[captured.Number] = captured
+	ring := c.ring(captured.Verdict)
+	*ring = append(*ring, captured)
+	if len(*ring) > settings.Keep {
+		l.discard(victim(*ring))
+	}
+	l.expireAt(captured.expires)
+	return captured.Number
+}
+
+// makeRoom takes memory for a capture and drops others for it, those of the ring
+// that has most. It is called without the lock: Memory has one of its own.
+func (l *List) makeRoom(memory Memory, bytes int64) bool {
+	if bytes > memory.Most() {
+		return false
+	}
+	for !memory.Take(bytes) {
+		if !l.Reclaim(1) {
+			return false
+		}
+	}
+	return true
+}
+
+// Reclaim drops captures of so many bytes, or all, and reports whether there were
+// any.
+func (l *List) Reclaim(bytes int64) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	dropped := false
+	for bytes > 0 {
+		ring := l.largestRing()
+		if ring == nil {
+			return dropped
+		}
+		c := victim(ring)
+		bytes -= c.size()
+		l.discard(c)
+		dropped = true
+	}
+	return dropped
+}
+
+// largestRing finds the ring that takes most memory.
+func (l *List) largestRing() (largest []*Capture) {
+	var most int64
+	for _, c := range l.captures {
+		for _, ring := range [][]*Capture{c.rejected, c.other} {
+			var bytes int64
+			for _, captured := range ring {
+				bytes += captured.size()
+			}
+			if bytes > most {
+				largest, most = ring, bytes
+			}
+		}
+	}
+	return largest
+}
+
+// victim finds what a full ring drops: of the tenant that has most the client
+// that has most, and of that one the oldest.
+func victim(ring []*Capture) *Capture {
+	tenant := mostOf(ring, func(c *Capture) string { return c.Tenant })
+	ring = slices.DeleteFunc(slices.Clone(ring), func(c *Capture) bool { return c.Tenant != tenant })
+	client := mostOf(ring, func(c *Capture) string { return network(c.Client) })
+	return ring[slices.IndexFunc(ring, func(c *Capture) bool { return network(c.Client) == client })]
+}
+
+// mostOf finds the key that most have; of several, the one that came first.
+func mostOf(ring []*Capture, key func(*Capture) string) (most string) {
+	counts := map[string]int{}
+	for _, c := range ring {
+		counts[key(c)]++
+	}
+	best := 0
+	for _, c := range ring {
+		if k := key(c); counts[k] > best {
+			most, best = k, counts[k]
+		}
+	}
+	return most
+}
+
+// network is what one sender has: an IPv4 address, or 64 bits of IPv6.
+func network(client string) string {
+	address, err := netip.ParseAddr(client)
+	if err != nil || address.Unmap().Is4() {
+		return client
+	}
+	const bitsOfOne = 64
+	prefix, err := address.WithZone("").Prefix(bitsOfOne)
+	if err != nil {
+		return client
+	}
+	return prefix.String()
+}
+
+// discard drops a capture. It is called with the lock held.
+func (l *List) discard(captured *Capture) {
+	c := captured.captures
+	for _, ring := range []*[]*Capture{&c.rejected, &c.other} {
+		*ring = slices.DeleteFunc(*ring, func(each *Capture) bool { return each == captured })
+	}
+	delete(l.captured, captured.Number)
+	c.memory.GiveBack(captured.size())
+}
+
+// expire drops what has been kept for long enough, and comes back for the rest.
+func (l *List) expire() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := time.Now()
+	var next time.Time
+	for _, c := range slices.Collect(maps.Values(l.captured)) {
+		switch {
+		case !c.expires.After(now):
+			l.discard(c)
+		case next.IsZero() || c.expires.Before(next):
+			next = c.expires
+		}
+	}
+	l.expiry = nil
+	if !next.IsZero() {
+		l.expireAt(next)
+	}
+}
+
+// expireAt has the captures looked through then, or earlier.
+func (l *List) expireAt(at time.Time) {
+	switch {
+	case l.expiry == nil:
+		l.expiry, l.expires = time.AfterFunc(time.Until(at), l.expire), at
+	case at.Before(l.expires):
+		l.expiry.Reset(time.Until(at))
+		l.expires = at
+	}
+}
+
+// Captured finds a capture.
+func (l *List) Captured(number uint64) (*Capture, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	c, ok := l.captured[number]
+	return c, ok
+}
+
+// Erase drops a capture, and reports whether there was one.
+func (l *List) Erase(number uint64) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	c, ok := l.captured[number]
+	if ok {
+		l.discard(c)
+	}
+	return ok
+}
+
+// EraseAll drops the captures of a label.
+func (l *List) EraseAll(provider string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, c := range slices.Collect(maps.Values(l.captured)) {
+		if c.Provider == provider {
+			l.discard(c)
+		}
+	}
+}
