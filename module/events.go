@@ -17,6 +17,9 @@ var eventNames = map[verdict]string{
 	rejected:        "webhook_rejected",
 }
 
+// eventDrift says that a label's secret, or its sender, may have changed.
+const eventDrift = "webhook_drift"
+
 // eventEmitter tells Caddy's event handlers what became of deliveries, once all
 // is settled, so that they change nothing any more. Caddy calls them one after
 // the other and waits for each. No sender is to wait for them: they run in the
@@ -42,8 +45,7 @@ func newEventEmitter(ctx caddy.Context, logger *zap.Logger) (*eventEmitter, erro
 }
 
 // emit tells what became of a delivery, if anybody listens.
-func (e *eventEmitter) emit(d *delivery) {
-	name := eventNames[d.verdict]
+func (e *eventEmitter) emit(name string, d *delivery) {
 	if name == "" || !e.app.ShouldEmit(name) || e.ctx.Err() != nil {
 		return
 	}

@@ -70,7 +70,8 @@ func init() { caddy.RegisterModule(Handler{}) }
 // `{http.verify_webhook.key}` | the number of the secret that matches; the first is 1
 //
 // The handler emits the events `webhook_accepted`, `webhook_duplicate` and
-// `webhook_rejected` after the delivery is recorded or released. Their handlers
+// `webhook_rejected`, and `webhook_drift` when 20 well-formed deliveries in a row
+// did not verify, after the delivery is recorded or released. Their handlers
 // run in the background, and no delivery waits for them. The data are
 // `provider` and `reason`, and once the signature is verified `id`, `key`,
 // `event` and `age` (seconds), where the delivery has them.
@@ -184,6 +185,7 @@ type Handler struct {
 
 	events        *eventEmitter
 	recorder      *recorder
+	state         *labelState
 	storeRecorder *storeRecorder
 	logger        *zap.Logger // sampled: a flood of forgeries must not fill a disk
 	now           func() time.Time
@@ -249,6 +251,8 @@ func (h *Handler) provision(ctx caddy.Context) error {
 		return err
 	}
 	h.recorder = series.recorder(h.label(), len(h.Secrets), h.Observe)
+
+	h.state = series.lastAccepted.of(h.label(), h.now())
 
 	guest, err := ctx.App(appName)
 	if err != nil {

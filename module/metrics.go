@@ -34,6 +34,8 @@ type metrics struct {
 	replayErrors    *prometheus.CounterVec
 	replayDuration  *prometheus.HistogramVec
 	histories       *openHistories
+
+	lastAccepted *lastAccepted
 }
 
 // label is what all series of a handler have in common.
@@ -90,6 +92,8 @@ func newMetrics() *metrics {
 			"Time that the replay store takes to reserve, record or release a delivery.",
 			prometheus.ExponentialBuckets(1e-6, 4, 12), "provider", "scheme", "store"), // 1 µs to 4.2 s
 		histories: newOpenHistories(),
+
+		lastAccepted: newLastAccepted(),
 	}
 }
 
@@ -97,7 +101,7 @@ func newMetrics() *metrics {
 func (m *metrics) register(registry *prometheus.Registry) error {
 	for _, c := range []prometheus.Collector{
 		m.requests, m.verifyDuration, m.deliveryAge, m.bodyBytes, m.keyMatches, m.bufferedBytes,
-		m.replayEvictions, m.replayErrors, m.replayDuration, m.histories,
+		m.replayEvictions, m.replayErrors, m.replayDuration, m.histories, m.lastAccepted,
 	} {
 		err := registry.Register(c)
 		if known, ok := errors.AsType[prometheus.AlreadyRegisteredError](err); ok && known.ExistingCollector == c {

@@ -102,6 +102,7 @@ func TestMetricsOfDeliveries(t *testing.T) {
 		`delivery_age_seconds_sum`:                                        2*2.678 + 3600.678 + 60.678, // and nothing for what is ahead
 		`replay_duration_seconds_count{store="memory"}`:                   5,                           // reserved, delivered; seen; reserved, released
 		`replay_entries{store="memory"}`:                                  1,
+		`last_accepted_timestamp_seconds`:                                 float64(testTime.UnixMilli()) / 1000,
 	}
 	got := g.metrics(t)
 	for _, name := range slices.Sorted(maps.Keys(want)) {

@@ -114,7 +114,10 @@ func (d *delivery) end(err error) {
 	d.body.End()
 	d.endSpan() // if nothing was judged
 	d.handler.recorder.ended(result{d.verdict, d.reason})
-	d.handler.events.emit(d)
+	d.handler.events.emit(eventNames[d.verdict], d)
+	if d.handler.state.ended(d) {
+		d.handler.events.emit(eventDrift, d)
+	}
 }
 
 // verify reads the body and fills the delivery, or says why not.

@@ -112,7 +112,7 @@ func TestMemoryOfCaptures(t *testing.T) {
 	expectKept(t, l.kept(first, first+1, first+2, first+3), true, false, true, true)
 	l.AddCaptured(forever, &Capture{Delivery: Delivery{Verdict: Accepted}, Body: make([]byte, 8000)})
 	expectKept(t, l.kept(first, first+3, first+4), true, true, false)
-	if !l.Reclaim(1 << 40) || l.Reclaim(1) || m.left.Load() != m.most {
+	if !l.Reclaim(1<<40) || l.Reclaim(1) || m.left.Load() != m.most {
 		t.Error("not all was given back")
 	}
 	l.capture(forever, Accepted, "192.0.2.1", "")

@@ -1,0 +1,95 @@
+package module
+
+import (
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// driftAt is how many well-formed deliveries in a row must fail to verify for the
+// event webhook_drift.
+const driftAt = 20
+
+// lastAccepted shows when each label last accepted a delivery, and how many
+// well-formed ones have failed to verify since one verified: for alerts on
+// silence and on a secret that no longer fits.
+type lastAccepted struct {
+	accepted, inARow *prometheus.Desc
+
+	mu     sync.Mutex
+	labels map[label]*labelState
+}
+
+// labelState is one label's. Handlers that share the label share it.
+type labelState struct {
+	acceptedAt atomic.Int64 // Unix milliseconds; at first, when the label was loaded
+	inARow     atomic.Int64
+}
+
+func newLastAccepted() *lastAccepted {
+	desc := func(name, help string) *prometheus.Desc {
+		return prometheus.NewDesc(prometheus.BuildFQName(metricsNamespace, metricsSubsystem, name), help, []string{"provider", "scheme"}, nil)
+	}
+	return &lastAccepted{
+		accepted: desc("last_accepted_timestamp_seconds",
+			"When a delivery was last accepted; before the first one, when the label was first loaded."),
+		inARow: desc("refused_in_a_row",
+			"Well-formed deliveries whose signature did not match since the last one that did."),
+		labels: map[label]*labelState{},
+	}
+}
+
+// of returns the state of a label.
+func (s *lastAccepted) of(l label, now time.Time) *labelState {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	state, known := s.labels[l]
+	if !known {
+		state = new(labelState)
+		state.acceptedAt.Store(now.UnixMilli())
+		s.labels[l] = state
+	}
+	return state
+}
+
+// ended counts a delivery, and reports whether a run of refusals has just become
+// long. Only what arrived whole counts: its signature is well-formed.
+func (s *labelState) ended(d *delivery) (drift bool) {
+	switch {
+	case d.verified:
+		if s.inARow.Load() != 0 {
+			s.inARow.Store(0)
+		}
+		if d.verdict == accepted {
+			s.acceptedAt.Store(d.now.UnixMilli())
+		}
+	case d.verdict == rejected && !d.arrived.IsZero():
+		return s.inARow.Add(1) == driftAt
+	}
+	return false
+}
+
+// Describe names the metrics.
+func (s *lastAccepted) Describe(descs chan<- *prometheus.Desc) {
+	descs <- s.accepted
+	descs <- s.inARow
+}
+
+// Collect shows them.
+func (s *lastAccepted) Collect(collected chan<- prometheus.Metric) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, l := range slices.Collect(maps.Keys(s.labels)) {
+		state := s.labels[l]
+		const milli = 1e-3
+		collected <- prometheus.MustNewConstMetric(s.accepted, prometheus.GaugeValue, float64(state.acceptedAt.Load())*milli, l.provider, l.scheme)
+		collected <- prometheus.MustNewConstMetric(s.inARow, prometheus.GaugeValue, float64(state.inARow.Load()), l.provider, l.scheme)
+	}
+}
+
+// Interface guards
+var _ prometheus.Collector = (*lastAccepted)(nil)
