@@ -41,6 +41,7 @@ type App struct {
 
 	capturing   map[deliveries.Capturing]bool
 	endCaptures []func()
+	handlers    map[string][]*Handler // by label
 }
 
 // CaddyModule returns the Caddy module information.
@@ -64,6 +65,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 	a.budget = bodies.NewBudget(a.MaxBuffered)
 	a.histories = map[string]*sharedHistory{}
 	a.capturing = map[deliveries.Capturing]bool{}
+	a.handlers = map[string][]*Handler{}
 	return series.register(ctx.GetMetricsRegistry())
 }
 
@@ -84,11 +86,12 @@ type registration struct {
 // register claims a label for a handler and gives the history that belongs to
 // it. Providers may send the same bytes to several URLs, and each must get
 // them; handlers share a history only if somebody wrote that they do.
-func (a *App) register(r registration) (*sharedHistory, error) {
+func (a *App) register(h *Handler, r registration) (*sharedHistory, error) {
 	known, taken := a.histories[r.label]
 	if !taken {
 		known = &sharedHistory{registration: r, ctx: a.ctx, now: time.Now}
 		a.histories[r.label] = known
+		a.handlers[r.label] = []*Handler{h}
 		return known, nil
 	}
 	switch {
@@ -102,6 +105,7 @@ func (a *App) register(r registration) (*sharedHistory, error) {
 		return nil, fmt.Errorf("another handler has the label %q with other replay settings; write the same ones in both, or different labels with `provider <label>`", r.label)
 	}
 	known.weaker = append(known.weaker, r.weaker...)
+	a.handlers[r.label] = append(a.handlers[r.label], h)
 	return known, nil
 }
 

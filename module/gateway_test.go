@@ -93,6 +93,8 @@ func newGateway(t *testing.T, options map[string]any, app application) *gateway 
 		t.Fatal(err)
 	}
 	delete(handler, "max_buffered") // is the app's
+	before, _ := handler["before"].([]any)
+	delete(handler, "before") // are handlers of the site
 	if handler["provider"] == nil {
 		// A label of its own, so that no two share a history or metrics.
 		handler["provider"] = fmt.Sprint("t-", labels.Add(1))
@@ -115,10 +117,10 @@ func newGateway(t *testing.T, options map[string]any, app application) *gateway 
 
 	config := map[string]any{"servers": map[string]any{"test": map[string]any{
 		"listen": []string{"127.0.0.1:0"},
-		"routes": []any{map[string]any{"handle": []any{
+		"routes": []any{map[string]any{"handle": append(before,
 			handler,
 			map[string]any{"handler": "verify_webhook_test_application", "name": t.Name()},
-		}}},
+		)}},
 		"errors": map[string]any{"routes": []any{map[string]any{"handle": []any{map[string]any{
 			"handler": "static_response", "status_code": "{http.error.status_code}",
 			"body": "{http.verify_webhook.verdict} {http.verify_webhook.reason}",
@@ -153,7 +155,7 @@ func newGateway(t *testing.T, options map[string]any, app application) *gateway 
 	}
 	g.app = own.(*App)
 	server := httpApp.(*caddyhttp.App).Servers["test"]
-	g.handler = server.Routes[0].Handlers[0].(*Handler)
+	g.handler = server.Routes[0].Handlers[len(before)].(*Handler)
 	g.handler.now = func() time.Time { return testTime }
 	core, logs := observer.New(zap.DebugLevel)
 	g.handler.logger, g.logs = zap.New(core), logs

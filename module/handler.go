@@ -162,6 +162,7 @@ type Handler struct {
 	// is kept.
 	Capture *Capture `json:"capture,omitempty"`
 
+	server   *caddyhttp.Server // that the handler is in
 	store    replay.Store
 	history  *sharedHistory // one per label and configuration
 	scheme   *schemes.Scheme
@@ -232,6 +233,7 @@ func (h *Handler) provision(ctx caddy.Context) error {
 		h.now = systemClock
 	}
 	h.logger = sampled(ctx.Logger(), h.Provider)
+	h.server, _ = ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
 	h.publicURL, _ = schemes.ParsePublicURL(h.PublicURL) // Check knows it
 	h.allow = allowHeader(h.Methods)
 
@@ -265,7 +267,7 @@ func (h *Handler) provision(ctx caddy.Context) error {
 	if h.Capture != nil {
 		app.capture(h.Capture.settings(h.Provider))
 	}
-	h.history, err = app.register(registration{
+	h.history, err = app.register(h, registration{
 		label:    h.Provider,
 		explicit: explicit,
 		scheme:   h.Scheme,

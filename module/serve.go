@@ -13,9 +13,17 @@ import (
 	"github.com/hooklatch/hooklatch/schemes"
 )
 
-// ServeHTTP takes a request on its way: refuse what the headers give away,
+// ServeHTTP serves a request, or a stored one that comes again.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	if again := reentryOf(r); again != nil {
+		return again.pass(h, w, r, next)
+	}
+	return h.serve(w, r, next)
+}
+
+// serve takes a request on its way: refuse what the headers give away,
 // verify the body while it comes, judge time and history, hand it on.
-func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) (err error) {
+func (h *Handler) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) (err error) {
 	d := &delivery{handler: h, next: next, request: r, began: h.now(), span: startSpan(r.Context())}
 	defer func() { d.end(err) }()
 	if h.Capture != nil {

@@ -1,0 +1,332 @@
+package module
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+
+	"github.com/hooklatch/hooklatch/module/inbox"
+)
+
+// reentry is a stored request on its way through the routes of its site again,
+// to a handler of its label. The handlers before that one run as they did the
+// first time.
+type reentry struct {
+	label  string
+	scheme string
+	stored inbox.Request
+	body   []byte // must not change until enter returns
+
+	// arrive is called instead of Handler.ServeHTTP when the request has come to a
+	// handler of the label. The request is the one that this handler sees.
+	arrive func(h *Handler, w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error
+
+	arrived atomic.Bool
+	early   earlyBody
+}
+
+// Why a stored request came to no handler. Its delivery is not lost by that: it
+// can be tried again.
+var (
+	errNoHandler  = errors.New("the configuration has no handler of this label and scheme")
+	errNotReached = errors.New("the request did not come to the handler of its label; compare the routes of the site with its host and path")
+	errPanickedBy = errors.New("a handler panicked")
+)
+
+// activeApp returns the app of the configuration that runs, or nil. A
+// configuration that failed to start was never active, and one that is being
+// stopped is active no more.
+func activeApp() *App {
+	guest, err := caddy.ActiveContext().AppIfConfigured(appName)
+	if err != nil {
+		return nil
+	}
+	return guest.(*App)
+}
+
+// enter sends a stored request through the routes of its site in this
+// configuration and returns when its handlers have returned. What they answer is
+// dropped; arrive sees it. An error says that arrive was not called.
+func (a *App) enter(ctx context.Context, e *reentry) error {
+	server := a.serverOf(e)
+	if server == nil {
+		return errNoHandler
+	}
+	r, err := e.request(ctx)
+	if err != nil {
+		return err
+	}
+	reentries.Add(1)
+	defer reentries.Add(-1)
+	e.early.body = e.body
+	defer e.early.end()
+	err = a.run(server, r)
+	switch {
+	case e.arrived.Load():
+		return nil
+	case err != nil:
+		return err
+	}
+	return errNotReached
+}
+
+// run calls the server as net/http does, and ends a panic.
+func (a *App) run(server *caddyhttp.Server, r *http.Request) (err error) {
+	defer func() {
+		p := recover()
+		if p == nil {
+			return
+		}
+		err = errPanickedBy
+		if p != http.ErrAbortHandler { //nolint:errorlint // it is what was panicked with
+			// The value may hold a payload; its type and the stack do not.
+			a.logger.Error("panic while a stored request ran again",
+				zap.String("type", fmt.Sprintf("%T", p)), zap.ByteString("stack", debug.Stack()))
+		}
+	}()
+	server.ServeHTTP(&discarded{header: http.Header{}}, r)
+	return nil
+}
+
+// serverOf finds the server of a handler of the label: the one that listens
+// where the request arrived, or else the first one. Servers are not found by
+// name, because adding a site can change the name of another one.
+func (a *App) serverOf(e *reentry) *caddyhttp.Server {
+	var first *caddyhttp.Server
+	for _, h := range a.handlers[e.label] {
+		if h.Scheme != e.scheme || h.server == nil {
+			continue
+		}
+		if first == nil {
+			first = h.server
+		}
+		for _, listener := range h.server.Listeners() {
+			if samePort(listener.Addr(), e.stored.LocalAddr) {
+				return h.server
+			}
+		}
+	}
+	return first
+}
+
+// samePort compares the ports of two addresses, or the paths of two sockets.
+func samePort(addr net.Addr, stored string) bool {
+	_, port, err := net.SplitHostPort(addr.String())
+	_, want, errStored := net.SplitHostPort(stored)
+	if err != nil || errStored != nil {
+		return addr.String() == stored
+	}
+	return port == want
+}
+
+// reentryKey finds a reentry in the context of a request. No other package can
+// make one, and nothing that a sender writes gets into a context.
+type reentryKey struct{}
+
+// reentries counts the stored requests that are under way. Asking for it costs
+// nothing, and asking a context does.
+var reentries atomic.Int64
+
+// reentryOf returns the reentry that a request is, or nil. It is spent once it
+// has arrived: later handlers verify what they get. So do error routes, which
+// belong to no delivery.
+func reentryOf(r *http.Request) *reentry {
+	if reentries.Load() == 0 {
+		return nil
+	}
+	e, _ := r.Context().Value(reentryKey{}).(*reentry)
+	if e == nil || e.arrived.Load() || r.Context().Value(caddyhttp.ErrorCtxKey) != nil {
+		return nil
+	}
+	return e
+}
+
+// pass lets the request pass a handler of another label, and arrive at the first
+// one of its own.
+func (e *reentry) pass(h *Handler, w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	if h.Provider != e.label || h.Scheme != e.scheme {
+		return next.ServeHTTP(w, r)
+	}
+	if e.arrived.Swap(true) {
+		return h.serve(w, r, next)
+	}
+	return e.arrive(h, w, r, next)
+}
+
+// storedRequest takes down a request for later. The handlers after this one have
+// not had its headers yet.
+func storedRequest(r *http.Request) inbox.Request {
+	sent := originalRequest(r)
+	stored := inbox.Request{
+		Method: sent.Method, URI: sent.RequestURI, Host: r.Host, Proto: r.Proto,
+		Header: r.Header.Clone(), RemoteAddr: sent.RemoteAddr,
+	}
+	if addr, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr); ok {
+		stored.LocalNetwork, stored.LocalAddr = addr.Network(), addr.String()
+	}
+	if r.TLS == nil {
+		return stored
+	}
+	stored.TLS = &inbox.TLS{
+		Version: r.TLS.Version, CipherSuite: r.TLS.CipherSuite,
+		ServerName: r.TLS.ServerName, Protocol: r.TLS.NegotiatedProtocol,
+	}
+	for _, certificate := range r.TLS.PeerCertificates {
+		stored.TLS.Certificates = append(stored.TLS.Certificates, certificate.Raw)
+	}
+	return stored
+}
+
+// request makes the request anew, as a server would have read it.
+func (e *reentry) request(ctx context.Context) (*http.Request, error) {
+	uri, err := url.ParseRequestURI(e.stored.URI)
+	if err != nil {
+		return nil, fmt.Errorf("reading the URI of a stored request: %w", err)
+	}
+	state, err := connectionState(e.stored.TLS)
+	if err != nil {
+		return nil, err
+	}
+	major, minor, ok := http.ParseHTTPVersion(e.stored.Proto)
+	if !ok {
+		return nil, errors.New("reading the protocol of a stored request: it is not HTTP's")
+	}
+	ctx = context.WithValue(ctx, reentryKey{}, e)
+	ctx = context.WithValue(ctx, http.LocalAddrContextKey, net.Addr(localAddr{e.stored.LocalNetwork, e.stored.LocalAddr}))
+	r := &http.Request{
+		Method: e.stored.Method, URL: uri, RequestURI: e.stored.URI, Host: e.stored.Host,
+		Proto: e.stored.Proto, ProtoMajor: major, ProtoMinor: minor,
+		Header: e.stored.Header.Clone(), RemoteAddr: e.stored.RemoteAddr, TLS: state,
+		Body: http.NoBody, ContentLength: int64(len(e.body)),
+	}
+	if len(e.body) > 0 {
+		r.Body = &e.early
+	}
+	return r.WithContext(ctx), nil
+}
+
+// localAddr is an address as it was stored.
+type localAddr struct{ network, text string }
+
+// Network returns the network, such as tcp.
+func (a localAddr) Network() string { return a.network }
+
+// String returns the address.
+func (a localAddr) String() string { return a.text }
+
+// connectionState makes the state of a TLS connection anew.
+func connectionState(stored *inbox.TLS) (*tls.ConnectionState, error) {
+	if stored == nil {
+		return nil, nil
+	}
+	state := &tls.ConnectionState{
+		Version: stored.Version, HandshakeComplete: true, CipherSuite: stored.CipherSuite,
+		ServerName: stored.ServerName, NegotiatedProtocol: stored.Protocol,
+	}
+	for _, der := range stored.Certificates {
+		certificate, err := x509.ParseCertificate(der)
+		if err != nil {
+			return nil, fmt.Errorf("reading the client certificate of a stored request: %w", err)
+		}
+		state.PeerCertificates = append(state.PeerCertificates, certificate)
+	}
+	return state, nil
+}
+
+// earlyBody is the body for handlers before verify_webhook. Few read it, so it is
+// copied when the first one does. A transport may go on reading after all is
+// over, when the memory of the body is another delivery's.
+type earlyBody struct {
+	mu   sync.Mutex
+	body []byte // the stored one; then what is left of the copy
+	read bool
+	over bool
+}
+
+// Read reads from the copy.
+func (b *earlyBody) Read(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch {
+	case !b.read && b.over:
+		return 0, io.ErrClosedPipe
+	case !b.read:
+		b.body, b.read = bytes.Clone(b.body), true
+	}
+	if len(b.body) == 0 {
+		return 0, io.EOF
+	}
+	n := copy(p, b.body)
+	b.body = b.body[n:]
+	return n, nil
+}
+
+// Close does nothing.
+func (b *earlyBody) Close() error { return nil }
+
+func (b *earlyBody) end() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.over = true
+}
+
+// mostDiscarded is how much of an answer that nobody reads is taken. An attempt
+// that writes more ends there, because it holds a place.
+const mostDiscarded = 64 << 10
+
+var errEnoughRead = errors.New("nobody reads more of this answer")
+
+// discarded is the response writer of a stored request.
+type discarded struct {
+	header http.Header
+	size   int
+}
+
+// Header returns the headers of the answer.
+func (d *discarded) Header() http.Header { return d.header }
+
+// WriteHeader drops the status.
+func (d *discarded) WriteHeader(int) {}
+
+// Write drops the body.
+func (d *discarded) Write(p []byte) (int, error) {
+	if d.size += len(p); d.size > mostDiscarded {
+		return 0, errEnoughRead
+	}
+	return len(p), nil
+}
+
+// Flush does nothing.
+func (d *discarded) Flush() {}
+
+// SetReadDeadline and those below do nothing, and no error: there is no
+// connection that could hang.
+func (d *discarded) SetReadDeadline(time.Time) error { return nil }
+
+// SetWriteDeadline does nothing.
+func (d *discarded) SetWriteDeadline(time.Time) error { return nil }
+
+// EnableFullDuplex does nothing.
+func (d *discarded) EnableFullDuplex() error { return nil }
+
+// Interface guards
+var (
+	_ http.Flusher  = (*discarded)(nil)
+	_ io.ReadCloser = (*earlyBody)(nil)
+	_ net.Addr      = localAddr{}
+)
