@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/hooklatch/hooklatch/module/deliveries"
+	"github.com/hooklatch/hooklatch/module/inbox"
 	"github.com/hooklatch/hooklatch/module/internal/bodies"
 	"github.com/hooklatch/hooklatch/module/replay"
 )
@@ -42,6 +43,8 @@ type App struct {
 	capturing   map[deliveries.Capturing]bool
 	endCaptures []func()
 	handlers    map[string][]*Handler // by label
+
+	isActive func() bool // replaced by tests
 }
 
 // CaddyModule returns the Caddy module information.
@@ -66,6 +69,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 	a.histories = map[string]*sharedHistory{}
 	a.capturing = map[deliveries.Capturing]bool{}
 	a.handlers = map[string][]*Handler{}
+	a.isActive = func() bool { return activeApp() == a }
 	return series.register(ctx.GetMetricsRegistry())
 }
 
@@ -80,7 +84,10 @@ type registration struct {
 	ttl      time.Duration
 	recorder *storeRecorder
 	handler  *Handler
-	weaker   []string // choices that let more through
+	box      inbox.Store    // nil without an inbox
+	boxed    map[string]any // its settings, as written
+	after    time.Duration  // of the inbox
+	weaker   []string       // choices that let more through
 }
 
 // register claims a label for a handler and gives the history that belongs to
@@ -89,7 +96,7 @@ type registration struct {
 func (a *App) register(h *Handler, r registration) (*sharedHistory, error) {
 	known, taken := a.histories[r.label]
 	if !taken {
-		known = &sharedHistory{registration: r, ctx: a.ctx, now: time.Now}
+		known = &sharedHistory{registration: r, app: a, ctx: a.ctx, now: time.Now, closed: make(chan struct{})}
 		a.histories[r.label] = known
 		a.handlers[r.label] = []*Handler{h}
 		return known, nil
@@ -101,6 +108,8 @@ func (a *App) register(h *Handler, r registration) (*sharedHistory, error) {
 		return nil, fmt.Errorf("another handler has the label %q with the scheme %s; write different labels with `provider <label>`", r.label, known.scheme)
 	case known.defined != r.defined:
 		return nil, fmt.Errorf("another handler has the label %q with another definition of the scheme %s; write the same one in both, best with an import, or different labels with `provider <label>`", r.label, r.scheme)
+	case !reflect.DeepEqual(known.boxed, r.boxed):
+		return nil, fmt.Errorf("another handler has the label %q with other inbox settings; write the same ones in both, or different labels with `provider <label>`", r.label)
 	case !reflect.DeepEqual(known.settings, r.settings):
 		return nil, fmt.Errorf("another handler has the label %q with other replay settings; write the same ones in both, or different labels with `provider <label>`", r.label)
 	}
@@ -121,6 +130,9 @@ func (a *App) Start() error {
 		if err := shared.open(); err != nil {
 			return err
 		}
+		if kept := shared.currentInbox(); kept != nil {
+			kept.start()
+		}
 		if len(shared.weaker) > 0 {
 			a.logger.Warn("weaker choices are configured",
 				zap.String("provider", label), zap.Strings("choices", shared.weaker))
@@ -129,9 +141,13 @@ func (a *App) Start() error {
 	return nil
 }
 
-// Stop leaves the histories open: deliveries may still be in flight. It ends the
-// answers that show what arrives, which Caddy would otherwise wait for.
+// Stop begins no more attempts, and leaves the histories open: deliveries may
+// still be in flight. It ends the answers that show what arrives, which Caddy
+// would otherwise wait for.
 func (a *App) Stop() error {
+	for _, shared := range a.histories {
+		shared.stopAttempts()
+	}
 	recent.EndFollowers()
 	return nil
 }
@@ -162,9 +178,29 @@ func (a *App) Cleanup() error {
 		end()
 	}
 	for _, shared := range a.histories {
+		shared.stopAttempts()
 		shared.close()
 	}
+	if caddy.Exiting() {
+		a.awaitAttempts()
+	}
 	return nil
+}
+
+// awaitAttempts waits for what is being handed to the application, so that it
+// is not handed over again at the next start. The process waits for requests, and
+// the senders of these have been answered.
+func (a *App) awaitAttempts() {
+	limit := time.After(longestAttempt)
+	for _, shared := range a.histories {
+		select {
+		case <-shared.closed:
+		case <-limit:
+			a.logger.Warn("the process ends before attempts of kept deliveries have ended; they are made again",
+				zap.String("provider", shared.label))
+			return
+		}
+	}
 }
 
 // Interface guards

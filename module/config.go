@@ -98,7 +98,10 @@ func (h *Handler) Check() error {
 	if err := h.Capture.check(); err != nil {
 		return err
 	}
-	return h.checkReplay(scheme)
+	if err := h.checkReplay(scheme); err != nil {
+		return err
+	}
+	return h.checkInbox(scheme)
 }
 
 // checkNumbers checks what must be above zero; zero is the default.
@@ -243,12 +246,18 @@ func allowHeader(methods []string) string { return strings.Join(methods, ", ") }
 // replaySettings brings the store's configuration into a form in which two of
 // them can be compared.
 func replaySettings(raw json.RawMessage) map[string]any {
+	settings := settingsOf(raw)
+	if settings["store"] == nil {
+		settings["store"] = "memory"
+	}
+	return settings
+}
+
+// settingsOf reads the settings of a guest module.
+func settingsOf(raw json.RawMessage) map[string]any {
 	settings := map[string]any{}
 	if raw != nil {
 		_ = json.Unmarshal(raw, &settings) // Check reports what is not JSON
-	}
-	if settings["store"] == nil {
-		settings["store"] = "memory"
 	}
 	return settings
 }

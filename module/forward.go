@@ -47,59 +47,118 @@ type forwarding struct {
 	unlink      func() bool // from the sender's going away; nil while they are not linked
 	reservation replay.Reservation
 	before      http.Header // of the answer, before the handlers had it
+	keeping     *keeping    // nil if the delivery cannot be kept
+}
+
+// begin readies a delivery for the handlers after this one. They have their own
+// context: it does not end when the sender goes away.
+func (f *forwarding) begin(w http.ResponseWriter, r *http.Request) {
+	f.body, f.sender, f.before = &f.delivery.body, r.Context(), maps.Clone(w.Header())
+	f.ctx, f.cancel = context.WithCancelCause(context.WithoutCancel(f.sender))
+	f.answer.begin(w, f)
+	f.timer = time.AfterFunc(time.Duration(f.handler.AnswerWithin), f.expire)
 }
 
 // forward passes a verified delivery to the handlers after this one and settles
 // its reservation by their answer. They run on when the sender goes away, until
-// the status is there: the delivery is then recorded, or free for the retry.
-// Afterwards they end with the sender.
+// the status is there: the delivery is then recorded, kept, or free for the
+// retry. Afterwards they end with the sender.
 func (h *Handler) forward(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, d *delivery, reservation replay.Reservation) error {
 	h.recordVerdict(r, d, accepted, nil)
+	f := &forwarding{handler: h, delivery: d, reservation: reservation}
+	if d.inbox != nil && !d.inbox.always {
+		return h.rescue(w, r, next, f)
+	}
 	h.setUpstreamHeaders(r.Header, d, make([]string, 0, maxHeaders))
-	f := &forwarding{handler: h, delivery: d, body: &d.body, reservation: reservation, sender: r.Context(), before: maps.Clone(w.Header())}
-	f.ctx, f.cancel = context.WithCancelCause(context.WithoutCancel(f.sender))
-	defer f.cancel(nil)
-	f.answer.begin(w, f)
-	f.timer = time.AfterFunc(time.Duration(h.AnswerWithin), f.expire)
-	defer f.end()
-
+	f.begin(w, r)
 	arrived := r.Body
-	ctx := d.body.Lend(f.ctx, proxiesOf(r), func() { f.cancel(errNoAnswer) })
-	err := h.callNext(next, f, requestWith(ctx, r, &d.body))
+	err := f.run(next, f.lend(f.ctx, r))
+	r.Body = arrived
+	return f.conclude(w, r, err)
+}
+
+// lend returns the request for the handlers after this one, with the body.
+func (f *forwarding) lend(ctx context.Context, r *http.Request) *http.Request {
+	ctx = f.body.Lend(ctx, proxiesOf(r), func() { f.cancel(errNoAnswer) })
+	return requestWith(ctx, r, f.body)
+}
+
+// run calls the handlers after this one.
+func (f *forwarding) run(next caddyhttp.Handler, r *http.Request) error {
+	defer f.cancel(nil)
+	defer f.end()
+	return f.callNext(next, r)
+}
+
+// conclude is called with the error of the handlers once they have returned. It
+// settles what their answer did not settle, and returns what the sender gets if
+// they wrote no answer.
+func (f *forwarding) conclude(w http.ResponseWriter, r *http.Request, err error) error {
 	ended := f.answer.end()
 	if ended == endAnswered && err == nil {
 		return nil
 	}
 	// What handle_errors does is not recorded, so it gets no delivery: a
 	// capture could otherwise reach an application after it again and again.
-	r.Body = arrived
+	h, d := f.handler, f.delivery
 	emptyBody(r)
 	h.headerOptions.removeOurs(r.Header)
+	if errors.Is(err, errAborted) {
+		if ended == endUnanswered {
+			h.release(f.ctx, f.reservation)
+		}
+		panic(http.ErrAbortHandler)
+	}
 	if ended == endAnswered {
 		return err
 	}
-	h.release(f.ctx, reservation)
-	if fault := d.body.Fault(); fault != "" {
-		h.logger.Error("a handler after verify_webhook could not read the whole body; the delivery does not count, and its retry is forwarded",
-			zap.String("provider", h.Provider), zap.String("detail", fault))
-		f.restoreHeaders(w)
-		return h.unanswered(r, d, http.StatusBadGateway, fault)
+	missing := f.missing(ended, err)
+	if f.keeping != nil && f.keeping.instead(missing) {
+		return f.keeping.acknowledge(w, r)
 	}
-	switch {
-	case ended == endExpired:
-		f.restoreHeaders(w)
-		h.setRetryAfter(w)
-		return h.unanswered(r, d, http.StatusServiceUnavailable, "the application did not begin its answer within answer_within")
-	case ended == endCancelled:
-		f.restoreHeaders(w)
-		h.setRetryAfter(w)
-		return h.unanswered(r, d, http.StatusServiceUnavailable, "the proxy gave up before the application answered")
-	case err != nil:
-		h.recordVerdict(r, d, accepted, refuseFor(noAnswer, "the handlers after verify_webhook returned an error; a retry is forwarded"))
-		return err
+	h.release(f.ctx, f.reservation)
+	if missing.err != nil {
+		h.recordVerdict(r, d, accepted, refuseFor(noAnswer, missing.detail))
+		return missing.err
 	}
 	f.restoreHeaders(w)
-	return h.unanswered(r, d, http.StatusBadGateway, "nothing after verify_webhook wrote an answer")
+	if missing.status == http.StatusServiceUnavailable {
+		h.setRetryAfter(w)
+	}
+	return h.unanswered(r, d, missing.status, missing.detail)
+}
+
+// missing is an answer that did not come.
+type missing struct {
+	status int // of the answer instead
+	detail string
+	err    error // of the handlers, if it is the answer
+}
+
+// missing returns why no answer came.
+func (f *forwarding) missing(ended int32, err error) missing {
+	fault := f.body.Fault()
+	switch {
+	case fault != "":
+		f.handler.logger.Error("a handler after verify_webhook could not read the whole body; the delivery does not count, and its retry is forwarded",
+			zap.String("provider", f.handler.Provider), zap.String("detail", fault))
+		return missing{status: http.StatusBadGateway, detail: fault}
+	case ended == endExpired:
+		return missing{status: http.StatusServiceUnavailable, detail: "the application did not begin its answer within answer_within"}
+	case ended == endCancelled:
+		return missing{status: http.StatusServiceUnavailable, detail: "the proxy gave up before the application answered"}
+	case err != nil:
+		return missing{statusOfError(err), "the handlers after verify_webhook returned an error; a retry is forwarded", err}
+	}
+	return missing{status: http.StatusBadGateway, detail: "nothing after verify_webhook wrote an answer"}
+}
+
+// statusOfError returns the status that the server makes of an error.
+func statusOfError(err error) int {
+	if known, ok := errors.AsType[caddyhttp.HandlerError](err); ok && known.StatusCode != 0 {
+		return known.StatusCode
+	}
+	return http.StatusInternalServerError
 }
 
 // proxiesOf returns a function whose value changes whenever a proxy of the
@@ -118,13 +177,16 @@ func proxiesOf(r *http.Request) func() any {
 // restoreHeaders undoes what handlers did to the headers of an answer that
 // none of them gave.
 func (f *forwarding) restoreHeaders(w http.ResponseWriter) {
-	clear(w.Header())
-	maps.Copy(w.Header(), f.before)
+	replaceHeaders(w.Header(), f.before)
 }
 
-// expire ends the time for an answer.
+// expire ends the time for an answer, and for the rest of one that nobody waits
+// for.
 func (f *forwarding) expire() {
-	if f.answer.expire() {
+	switch expired, kept := f.answer.expire(), f.keeping != nil && f.keeping.isKept(); {
+	case kept:
+		f.cancel(errNoAnswer)
+	case expired:
 		f.handler.logger.Warn("the application did not begin its answer within answer_within; the sender is answered when the handler returns",
 			zap.String("provider", f.handler.Provider))
 		f.cancel(errNoAnswer)
@@ -135,6 +197,10 @@ func (f *forwarding) expire() {
 // over by then.
 func (f *forwarding) answered(status int) {
 	f.timer.Stop()
+	if f.keeping != nil && f.keeping.isKept() {
+		f.timer.Reset(time.Duration(f.handler.AnswerWithin))
+		return
+	}
 	if !f.answer.isBodiless(status) {
 		f.unlink = context.AfterFunc(f.sender, func() { f.cancel(context.Cause(f.sender)) })
 	}
@@ -196,33 +262,37 @@ func (t bodyBase64) String() string { return base64.StdEncoding.EncodeToString(t
 // errPanicked is what becomes of a panic.
 var errPanicked = errors.New("verify_webhook: the handlers behind panicked")
 
+// errAborted has the connection cut, as the handlers behind meant to.
+var errAborted = errors.New("verify_webhook: the handlers behind aborted the answer")
+
+// errVanished is the error of handlers that ended their goroutine.
+var errVanished = errors.New("verify_webhook: a handler behind ended its goroutine")
+
 // callNext runs the handlers behind and turns a panic into an error, so that
-// the delivery is released and the sender answered. http.ErrAbortHandler is
-// the way to cut a connection on purpose and stays what it is.
-func (h *Handler) callNext(next caddyhttp.Handler, f *forwarding, r *http.Request) (err error) {
+// the delivery is settled and the sender answered. http.ErrAbortHandler is the
+// way to cut a connection on purpose, and what remains when an answer has begun.
+func (f *forwarding) callNext(next caddyhttp.Handler, r *http.Request) (err error) {
 	returned := false
 	defer func() {
 		p := recover()
 		if p == nil {
-			if !returned && f.answer.end() != endAnswered { // runtime.Goexit
-				h.release(r.Context(), f.reservation)
+			if !returned { // runtime.Goexit
+				f.vanished()
 			}
 			return
 		}
 		onPurpose := p == http.ErrAbortHandler //nolint:errorlint // it is what was panicked with
 		if !onPurpose {
 			// The value may hold a payload; its type and the stack do not.
-			h.logger.Error("panic behind verify_webhook",
+			f.handler.logger.Error("panic behind verify_webhook",
 				zap.String("type", fmt.Sprintf("%T", p)), zap.ByteString("stack", debug.Stack()))
 		}
-		switch ended := f.answer.end(); {
-		case ended == endAnswered:
-			panic(http.ErrAbortHandler) // too late for another answer
+		ended := f.answer.end()
+		switch {
+		case ended == endAnswered, onPurpose && ended == endUnanswered:
+			err = errAborted // too late for another answer, or meant to be none
 		case !onPurpose:
 			err = caddyhttp.Error(http.StatusInternalServerError, errPanicked)
-		case ended == endUnanswered:
-			h.release(r.Context(), f.reservation)
-			panic(http.ErrAbortHandler)
 		}
 	}()
 	err = f.body.Serve(func() error { return next.ServeHTTP(&f.answer, r) })
@@ -230,15 +300,28 @@ func (h *Handler) callNext(next caddyhttp.Handler, f *forwarding, r *http.Reques
 	return err
 }
 
-// settle records or releases the delivery by its status, before the sender sees
-// it, and returns what becomes of the answer.
+// vanished settles a delivery whose handlers ended their goroutine.
+func (f *forwarding) vanished() {
+	ended := f.answer.end()
+	switch {
+	case f.keeping != nil && f.keeping.isKept():
+		f.keeping.conclude(errVanished)
+	case ended != endAnswered:
+		f.handler.release(f.ctx, f.reservation)
+	}
+}
+
+// settle records, keeps or releases the delivery by its status, before the
+// sender sees it, and returns what becomes of the answer.
 func (f *forwarding) settle(status int) int32 {
 	h := f.handler
 	switch {
 	case f.body.Fault() != "":
 		return endUnsound
-	case status == statusClientClosed && f.sender.Err() == nil && f.body.Unanswered():
+	case status == statusClientClosed && (f.sender.Err() == nil || f.keeping != nil) && f.body.Unanswered():
 		return endCancelled
+	case f.keeping != nil && f.keeping.settles(status):
+		return endAnswered
 	case status < 200 || status > 299:
 		h.release(f.ctx, f.reservation)
 		if entry := h.logger.Check(zap.InfoLevel, "delivery was not taken; a retry is forwarded"); entry != nil {
@@ -249,6 +332,17 @@ func (f *forwarding) settle(status int) int32 {
 	}
 	// The application has it; its answer goes out even if the store fails, or
 	// takes longer than the sender may wait.
+	f.deliver()
+	if f.delivery.inbox != nil {
+		f.delivery.inbox.delivered(f.ctx, f.delivery.event.Content)
+	}
+	f.delivery.list(status, status)
+	return endAnswered
+}
+
+// deliver records the delivery in the history.
+func (f *forwarding) deliver() {
+	h := f.handler
 	ctx, cancel := storeContext(f.sender)
 	defer cancel()
 	began := h.now()
@@ -258,8 +352,6 @@ func (f *forwarding) settle(status int) int32 {
 		h.logger.Error("recording a delivery; a retry of it may be forwarded again",
 			zap.String("provider", h.Provider), zap.Error(err))
 	}
-	f.delivery.list(status, status)
-	return endAnswered
 }
 
 func (h *Handler) release(ctx context.Context, reservation replay.Reservation) {

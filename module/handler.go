@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/hooklatch/hooklatch/module/args"
+	"github.com/hooklatch/hooklatch/module/inbox"
 	"github.com/hooklatch/hooklatch/module/internal/bodies"
 	"github.com/hooklatch/hooklatch/module/replay"
 	"github.com/hooklatch/hooklatch/schemes"
@@ -162,8 +163,14 @@ type Handler struct {
 	// is kept.
 	Capture *Capture `json:"capture,omitempty"`
 
+	// Where deliveries are kept that the application did not take, until it does.
+	// Default: nowhere; the provider has to send them again.
+	InboxRaw json.RawMessage `json:"inbox,omitempty" caddy:"namespace=http.verify_webhook.inboxes inline_key=inbox"`
+
 	server   *caddyhttp.Server // that the handler is in
 	store    replay.Store
+	box      inbox.Store    // nil without an inbox
+	after    time.Duration  // of the inbox
 	history  *sharedHistory // one per label and configuration
 	scheme   *schemes.Scheme
 	verifier *schemes.Verifier
@@ -219,11 +226,14 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 }
 
 func (h *Handler) provision(ctx caddy.Context) error {
-	if string(h.ReplayRaw) == "null" { // as templates write what is not set
-		h.ReplayRaw = nil
+	for _, raw := range []*json.RawMessage{&h.ReplayRaw, &h.InboxRaw} {
+		if string(*raw) == "null" { // as templates write what is not set
+			*raw = nil
+		}
 	}
 	explicit := h.Provider != ""
 	settings := replaySettings(h.ReplayRaw)
+	boxed := settingsOf(h.InboxRaw)
 	if err := h.Check(); err != nil {
 		return err
 	}
@@ -238,6 +248,9 @@ func (h *Handler) provision(ctx caddy.Context) error {
 	h.allow = allowHeader(h.Methods)
 
 	if err := h.loadStore(ctx); err != nil {
+		return err
+	}
+	if err := h.loadInbox(ctx); err != nil {
 		return err
 	}
 	h.compileTimes()
@@ -276,6 +289,9 @@ func (h *Handler) provision(ctx caddy.Context) error {
 		store:    h.store,
 		ttl:      h.ttl,
 		recorder: h.storeRecorder,
+		box:      h.box,
+		boxed:    boxed,
+		after:    h.after,
 		weaker:   h.weakerChoices(),
 		handler:  h,
 	})

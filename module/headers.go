@@ -88,6 +88,10 @@ const (
 	headerEnvironment   = "Webhook-Environment"
 	headerOccurrenceID  = "Webhook-Occurrence-Id"
 	headerUnsignedEvent = "Webhook-Unsigned-Event"
+
+	// These are on deliveries from the inbox only.
+	headerAttempt    = "Webhook-Attempt"
+	headerReceivedAt = "Webhook-Received-At"
 )
 
 // milliseconds is how send times are written: RFC 3339 in UTC.
@@ -120,6 +124,15 @@ func (d *delivery) setHeaders(header http.Header, values []string) {
 	set(headerEnvironment, fit(d.facts.Environment))
 	set(headerOccurrenceID, fit(d.occurrence.Value))
 	set(headerUnsignedEvent, fit(d.unsigned.Value))
+}
+
+// setAttempt writes the headers of a delivery from the inbox: which attempt it
+// is, and when its body was there.
+func (d *delivery) setAttempt(header http.Header, receivedAt time.Time) {
+	if d.handler.headerOptions.webhook {
+		header[headerAttempt] = []string{strconv.Itoa(d.attempt)}
+		header[headerReceivedAt] = []string{receivedAt.UTC().Format(milliseconds)}
+	}
 }
 
 // maxValue bounds the value of a header, in bytes.

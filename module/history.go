@@ -22,6 +22,7 @@ import (
 // reload does not wait for requests. Stores count nothing themselves.
 type sharedHistory struct {
 	registration
+	app *App
 	ctx caddy.Context
 	now func() time.Time // replaced by tests
 
@@ -34,9 +35,13 @@ type sharedHistory struct {
 	// mu may be taken while opening is held, never the other way round.
 	mu      sync.Mutex
 	opened  replay.History // nil before it is open and after it is closed
+	kept    *labelInbox    // the inbox of the label, if it has one, while that is open
 	unwatch func()         // ends its metrics
 	users   int            // requests that are under way
 	over    bool           // the configuration is over
+
+	isClosed bool
+	closed   chan struct{} // closed when isClosed becomes true
 }
 
 // retryOpening is how long a failed attempt to open a history stands for the
@@ -63,10 +68,19 @@ func (s *sharedHistory) release() {
 	s.closeIfUnused()
 }
 
-// get returns the history to a caller that has acquired it. Only a verified
-// delivery asks for it: the first one may come before the app has started, since
-// Caddy starts apps in no particular order, and then opens the history.
+// get returns the history to a caller that has acquired it; with an inbox, that
+// is asked first. Only a verified delivery asks for it: the first one may come
+// before the app has started, since Caddy starts apps in no particular order, and
+// then opens the history.
 func (s *sharedHistory) get() (replay.History, error) {
+	opened, err := s.getOpened()
+	if err != nil || s.kept == nil {
+		return opened, err
+	}
+	return inboxFirst{opened, s.kept}, nil
+}
+
+func (s *sharedHistory) getOpened() (replay.History, error) {
 	if opened, err := s.current(); opened != nil || err != nil {
 		return opened, err
 	}
@@ -101,9 +115,15 @@ func (s *sharedHistory) tryOpening() (replay.History, error) {
 		s.failure, s.failedAt = fmt.Errorf("opening the replay history of %s: %w", s.label, err), s.now()
 		return nil, s.failure
 	}
+	kept, err := s.openInbox(opened)
+	if err != nil {
+		_ = opened.Close()
+		s.failure, s.failedAt = err, s.now()
+		return nil, s.failure
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.opened = opened
+	s.opened, s.kept = opened, kept
 	s.unwatch = s.recorder.watch(opened)
 	historiesByLabel.add(s)
 	return opened, nil
@@ -128,13 +148,38 @@ func (s *sharedHistory) close() {
 	s.closeIfUnused()
 }
 
+// stopAttempts begins no more attempts of what the inbox holds.
+func (s *sharedHistory) stopAttempts() {
+	if kept := s.currentInbox(); kept != nil {
+		kept.stop()
+	}
+}
+
+// currentInbox returns the inbox if there is one and it is open.
+func (s *sharedHistory) currentInbox() *labelInbox {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.isClosed {
+		return nil
+	}
+	return s.kept
+}
+
 // closeIfUnused is called with the lock held.
 func (s *sharedHistory) closeIfUnused() {
-	if !s.over || s.users > 0 || s.opened == nil {
+	if !s.over || s.users > 0 || s.isClosed {
+		return
+	}
+	s.isClosed = true
+	defer close(s.closed)
+	if s.opened == nil {
 		return
 	}
 	historiesByLabel.remove(s)
 	s.unwatch()
+	if s.kept != nil {
+		s.kept.close()
+	}
 	if err := s.opened.Close(); err != nil {
 		s.ctx.Logger().Error("closing replay history", zap.String("provider", s.label), zap.Error(err))
 	}

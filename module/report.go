@@ -61,7 +61,7 @@ func (d *delivery) setPlaceholders(r *http.Request) {
 
 // placeholders are their names, those that need a verified signature last.
 var placeholders = []string{
-	"verdict", "reason", "provider",
+	"verdict", "reason", "provider", "attempt",
 	"event", "id", "occurrence_id", "unsigned_event", "sent_at", "age", "key",
 }
 
@@ -78,6 +78,11 @@ func (d *delivery) placeholder(name string) (any, bool) {
 		return string(d.reason), true
 	case "provider":
 		return d.handler.Provider, true
+	case "attempt":
+		if d.attempt == 0 {
+			return "", true
+		}
+		return strconv.Itoa(d.attempt), true
 	}
 	if !d.verified {
 		return nil, false
@@ -109,17 +114,29 @@ func (d *delivery) placeholder(name string) (any, bool) {
 
 // setLogFields adds to the access log, if the server has one.
 func (d *delivery) setLogFields(r *http.Request) {
+	if extra := extraLogFields(r); extra != nil {
+		for _, field := range d.logFields() {
+			extra.Set(field)
+		}
+	}
+}
+
+// setInboxField adds what the inbox did to the access log.
+func (d *delivery) setInboxField(r *http.Request, outcome string) {
+	if extra := extraLogFields(r); extra != nil {
+		extra.Set(zap.String("webhook_inbox", outcome))
+	}
+}
+
+// extraLogFields returns what a request adds to the access log, or nil if the
+// server has none.
+func extraLogFields(r *http.Request) *caddyhttp.ExtraLogFields {
 	server, ok := r.Context().Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
 	if !ok || server.Logs == nil {
-		return
+		return nil
 	}
-	extra, ok := r.Context().Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields)
-	if !ok {
-		return
-	}
-	for _, field := range d.logFields() {
-		extra.Set(field)
-	}
+	extra, _ := r.Context().Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields)
+	return extra
 }
 
 // logFields returns what the access log gains.

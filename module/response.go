@@ -4,8 +4,10 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
+	"sync"
 	"sync/atomic"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -14,10 +16,17 @@ import (
 // answer is the response writer of the handlers behind: it sees the status
 // before the sender does, and takes nothing after the time for an answer is
 // over.
+//
+// Where a delivery can be kept, the handlers may run on after its sender has been
+// answered. The answer then has headers of its own, and its gate is held by what
+// decides who is answered.
 type answer struct {
 	caddyhttp.ResponseWriterWrapper
 	state   atomic.Int32
 	outcome outcome
+
+	gate sync.Locker // nil without an inbox, as own is
+	own  http.Header // until the status is there
 }
 
 // outcome is told of the status of an answer, once.
@@ -40,13 +49,45 @@ func (a *answer) begin(w http.ResponseWriter, o outcome) {
 	a.ResponseWriter, a.outcome = w, o
 }
 
+// detach gives the answer headers of its own, and the lock that decides.
+func (a *answer) detach(gate sync.Locker, header http.Header) {
+	a.gate, a.own = gate, header
+}
+
+// pass goes through the gate, if there is one, and returns what ends that.
+func (a *answer) pass() (leave func()) {
+	if a.gate == nil {
+		return func() {}
+	}
+	a.gate.Lock()
+	return a.gate.Unlock
+}
+
 // expire ends the time for an answer, unless one has begun.
 func (a *answer) expire() bool { return a.state.CompareAndSwap(waiting, endExpired) }
 
 // end says how it ended, once the handlers have returned.
 func (a *answer) end() int32 {
+	defer a.pass()()
 	a.state.CompareAndSwap(waiting, endUnanswered)
 	return a.state.Load()
+}
+
+// Header returns the headers of the answer.
+func (a *answer) Header() http.Header {
+	if a.own != nil && !a.isAnswered() {
+		return a.own
+	}
+	return a.ResponseWriter.Header()
+}
+
+// Unwrap returns the response writer of the sender, unless it may belong to the
+// next request of its connection while the handlers still run.
+func (a *answer) Unwrap() http.ResponseWriter {
+	if a.own != nil {
+		return nil
+	}
+	return a.ResponseWriter
 }
 
 func (a *answer) isAnswered() bool { return a.state.Load() == endAnswered }
@@ -63,9 +104,10 @@ func (a *answer) WriteHeader(status int) {
 		// As net/http does, but before the delivery counts as answered.
 		panic(fmt.Sprintf("invalid WriteHeader code %d", status))
 	}
+	defer a.pass()()
 	if isInformational(status) {
 		if a.state.Load() == waiting {
-			a.ResponseWriter.WriteHeader(status)
+			a.inform(status)
 		}
 		return
 	}
@@ -76,8 +118,26 @@ func (a *answer) WriteHeader(status int) {
 		a.state.Store(state)
 		return
 	}
+	if a.own != nil {
+		replaceHeaders(a.ResponseWriter.Header(), a.own)
+	}
 	a.ResponseWriter.WriteHeader(status)
 	a.outcome.answered(status)
+}
+
+// inform writes what comes before the answer, with its headers.
+func (a *answer) inform(status int) {
+	if a.own != nil {
+		before := maps.Clone(a.ResponseWriter.Header())
+		defer replaceHeaders(a.ResponseWriter.Header(), before)
+		replaceHeaders(a.ResponseWriter.Header(), a.own)
+	}
+	a.ResponseWriter.WriteHeader(status)
+}
+
+func replaceHeaders(header, by http.Header) {
+	clear(header)
+	maps.Copy(header, by)
 }
 
 // isInformational recognises what comes before the answer. 101 is an answer:

@@ -47,6 +47,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.H
 	if err != nil {
 		return h.reject(w, r, d, refuseFor(storeUnavailable, err.Error()))
 	}
+	d.inbox = h.history.kept
 	reservation, status, err := h.reserve(r.Context(), history, d)
 	d.judged = h.now()
 	h.storeRecorder.used(d.judged.Sub(d.now), err)
@@ -63,6 +64,9 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.H
 		return h.reject(w, r, d, refuseFor(conflict, "this signed text has been delivered, with its parts cut in another way"))
 	case status == replay.OccurrenceConflict:
 		return h.reject(w, r, d, refuseFor(conflict, "other content has been delivered under this occurrence ID"))
+	}
+	if d.inbox != nil && d.inbox.always && h.keepFirst(w, r, d, reservation) {
+		return nil
 	}
 	return h.forward(w, r, next, d, reservation)
 }
@@ -103,6 +107,10 @@ type delivery struct {
 	unsigned   schemes.Unsigned
 	idText     string // the signed one; else of event.Content, once it is final
 
+	inbox   *labelInbox // nil if there is none
+	attempt int         // of a delivery from the inbox, from 1
+	left    bool        // the sender is answered and the handlers still run
+
 	handshake        *schemes.Reply // what it is answered with if it is one
 	handshakeRefused error
 }
@@ -119,7 +127,9 @@ func (d *delivery) id() string {
 // tells what became of it. The error is the one that the sender is answered with.
 func (d *delivery) end(err error) {
 	d.list(d.answeredWith(err), 0)
-	d.body.End()
+	if !d.left {
+		d.body.End()
+	}
 	d.endSpan() // if nothing was judged
 	d.handler.recorder.ended(result{d.verdict, d.reason})
 	d.handler.events.emit(eventNames[d.verdict], d)

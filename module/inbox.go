@@ -1,0 +1,316 @@
+package module
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+
+	"github.com/hooklatch/hooklatch/module/inbox"
+	"github.com/hooklatch/hooklatch/module/replay"
+	"github.com/hooklatch/hooklatch/schemes"
+)
+
+// labelInbox is the open inbox of a label in one configuration.
+type labelInbox struct {
+	label   label
+	opened  inbox.Inbox
+	history replay.History // as it was opened, without the inbox before it
+	options inbox.Options
+	always  bool
+	after   time.Duration
+
+	app    *App
+	shared *sharedHistory
+	logger *zap.Logger
+	wake   chan struct{} // the scheduler looks again
+	trying redeliveries
+}
+
+// openInbox opens the inbox of a label, if it has one.
+func (s *sharedHistory) openInbox(history replay.History) (*labelInbox, error) {
+	if s.box == nil {
+		return nil, nil
+	}
+	b := &labelInbox{
+		label: label{s.label, s.scheme}, history: history,
+		options: s.box.Settings().WithDefaults(), after: s.after,
+		app: s.app, shared: s, logger: sampled(s.ctx.Logger(), s.label),
+		wake: make(chan struct{}, 1),
+	}
+	b.always = b.options.Mode == inbox.ModeAlways
+	var err error
+	b.opened, err = s.box.Open(inbox.OpenOptions{
+		Owner: inbox.Owner{Provider: s.label, Scheme: s.scheme}, Context: s.ctx,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("opening the inbox of %s: %w", s.label, err)
+	}
+	return b, nil
+}
+
+// close gives the inbox back.
+func (b *labelInbox) close() {
+	if err := b.opened.Close(); err != nil {
+		b.logger.Error("closing inbox", zap.String("provider", b.label.provider), zap.Error(err))
+	}
+}
+
+// inboxFirst is a history before which the inbox is asked: it answers for what
+// it holds, whatever the history has forgotten.
+type inboxFirst struct {
+	replay.History
+	inbox *labelInbox
+}
+
+// Reserve claims an event that does not wait in the inbox.
+func (f inboxFirst) Reserve(ctx context.Context, e replay.Event) (replay.Reservation, replay.Status, error) {
+	if status := f.inbox.judge(e); status != replay.Reserved {
+		return nil, status, nil
+	}
+	return f.History.Reserve(ctx, e)
+}
+
+// judge compares an event with those that wait. An inbox that cannot be read
+// leaves the answer to the history.
+func (b *labelInbox) judge(e replay.Event) replay.Status {
+	status, err := b.opened.Judge(e)
+	if err != nil {
+		b.failed("reading the inbox; the history alone is asked", err)
+		return replay.Reserved
+	}
+	return status
+}
+
+// isAnswer reports whether a status counts as the application's answer.
+func (b *labelInbox) isAnswer(status int) bool { return b.options.IsAnswer(status) }
+
+// keep stores a verified delivery. The sender may be answered once the history
+// has it too.
+func (b *labelInbox) keep(ctx context.Context, d *delivery, seen *http.Request) (inbox.Hold, error) {
+	hold, err := b.opened.Keep(ctx, d.entry(seen), d.body.Buffer.Bytes())
+	if err != nil {
+		b.failed("keeping a delivery; it is handled as if there were no inbox", err)
+	}
+	return hold, err
+}
+
+// entry is the delivery as the inbox stores it. The request is the one that
+// verify_webhook saw.
+func (d *delivery) entry(seen *http.Request) inbox.Entry {
+	ip, _ := caddyhttp.GetVar(seen.Context(), caddyhttp.ClientIPVarKey).(string)
+	return inbox.Entry{
+		Owner: inbox.Owner{Provider: d.handler.Provider, Scheme: d.handler.Scheme},
+		Facts: inbox.Facts{
+			ID: d.id(), Secret: d.secret, Event: d.facts.Type,
+			Tenant: d.facts.Tenant, Environment: d.facts.Environment,
+			SentAt: d.sentAt, SentHeader: d.sentHeader, OccurredAt: d.facts.OccurredAt,
+			OccurrenceID: d.occurrence.Value, UnsignedEvent: d.unsigned.Value,
+		},
+		Keys: d.event, ReceivedAt: d.arrived, ClientIP: ip, Request: storedRequest(seen),
+	}
+}
+
+// deliveryOf is the delivery that an entry was made of, for its next attempt.
+func deliveryOf(e *inbox.Entry) *delivery {
+	f := e.Facts
+	return &delivery{
+		verified: true, secret: f.Secret, attempt: e.Last.Attempts + 1,
+		facts:  schemes.Event{Type: f.Event, Tenant: f.Tenant, Environment: f.Environment, OccurredAt: f.OccurredAt},
+		sentAt: f.SentAt, sentHeader: f.SentHeader, now: e.ReceivedAt,
+		event: e.Keys, idText: f.ID,
+		occurrence: schemes.Unsigned{Value: f.OccurrenceID}, unsigned: schemes.Unsigned{Value: f.UnsignedEvent},
+	}
+}
+
+// keepFirst keeps a delivery before the application is asked, and answers its
+// sender. It reports false if the inbox cannot: the application is then asked.
+func (h *Handler) keepFirst(w http.ResponseWriter, r *http.Request, d *delivery, reservation replay.Reservation) bool {
+	ctx, cancel := storeContext(r.Context())
+	defer cancel()
+	hold, err := d.inbox.keep(ctx, d, r)
+	if err != nil {
+		return false
+	}
+	f := &forwarding{handler: h, delivery: d, sender: r.Context(), reservation: reservation}
+	f.deliver()
+	hold.Release()
+	d.inbox.look()
+	h.recordVerdict(r, d, accepted, nil)
+	emptyBody(r)
+	d.acknowledge(w, r)
+	return true
+}
+
+// acknowledge answers the sender of a delivery that is kept.
+func (d *delivery) acknowledge(w http.ResponseWriter, r *http.Request) {
+	d.setInboxField(r, "kept")
+	h := d.handler
+	if entry := h.logger.Check(zap.InfoLevel, "delivery kept in the inbox"); entry != nil {
+		entry.Write(zap.String("provider", h.Provider), zap.String("id", d.id()))
+	}
+	w.WriteHeader(http.StatusOK)
+}
+
+// finish removes an entry that the application has taken.
+func (b *labelInbox) finish(ctx context.Context, hold inbox.Hold) {
+	if err := hold.Finish(ctx); err != nil {
+		b.failed("removing a delivery that was taken; it is removed later", err)
+	}
+	b.trying.worked(b)
+}
+
+// delivered removes the dead entry of an event that the application has taken
+// after all.
+func (b *labelInbox) delivered(ctx context.Context, content replay.Key) {
+	ctx, cancel := storeContext(ctx)
+	defer cancel()
+	if err := b.opened.Delivered(ctx, content); err != nil {
+		b.failed("removing a dead delivery that was taken; it stays until it is too old", err)
+	}
+	b.trying.worked(b)
+}
+
+// again stores that the application has not taken a delivery: it is attempted
+// again later, or dead if the application has refused it.
+func (b *labelInbox) again(ctx context.Context, hold inbox.Hold, attempts int, o attempt) {
+	result := inbox.Outcome{Attempts: attempts, Status: o.status, Error: o.detail}
+	if o.refused(b) {
+		b.die(ctx, hold, result)
+		return
+	}
+	wait := b.backoff(attempts)
+	result.Hurried = o.retryAfter <= wait
+	if err := hold.Later(ctx, result, max(wait, o.retryAfter)); err != nil {
+		b.failed("storing what became of an attempt", err)
+	}
+	b.trying.failed()
+	b.look()
+}
+
+// die makes an entry dead and then has the history forget the event, so that it
+// is forwarded if it is sent again.
+func (b *labelInbox) die(ctx context.Context, hold inbox.Hold, result inbox.Outcome) {
+	keys, id := hold.Entry().Keys, hold.Entry().Facts.ID
+	if err := hold.Die(ctx, result); err != nil {
+		b.failed("storing what became of an attempt", err)
+		return
+	}
+	b.logger.Error("a delivery in the inbox is dead, because the application refused it; webhook inbox retry attempts it again",
+		zap.String("provider", b.label.provider), zap.String("id", id), zap.Int("status", result.Status))
+	b.forget(ctx, keys.Content)
+}
+
+// forget has the history forget a dead event.
+func (b *labelInbox) forget(ctx context.Context, content replay.Key) {
+	if _, err := b.history.Forget(ctx, content); err != nil {
+		b.failed("forgetting a dead delivery; sent again, it is a duplicate until the history forgets it", err)
+	}
+}
+
+// backoff is how long to wait after so many attempts: it doubles, with up to a
+// quarter less, so that what failed together does not come together again.
+func (b *labelInbox) backoff(attempts int) time.Duration {
+	first, most := time.Duration(b.options.Retry.First), time.Duration(b.options.Retry.Most)
+	wait := first
+	for range max(attempts-1, 0) {
+		if wait *= 2; wait >= most {
+			wait = most
+			break
+		}
+	}
+	return wait - time.Duration(rand.Int64N(int64(wait)/4+1))
+}
+
+// failed logs and counts what the inbox could not do.
+func (b *labelInbox) failed(what string, err error) {
+	b.logger.Error(what, zap.String("provider", b.label.provider), zap.Error(err))
+}
+
+// look has the scheduler look again.
+func (b *labelInbox) look() {
+	select {
+	case b.wake <- struct{}{}:
+	default: // it will
+	}
+}
+
+// defaultAfter is the default of an inbox's `after` where the provider's own
+// deadline is not known.
+const defaultAfter = 8 * time.Second
+
+// checkInbox checks what every inbox has against the rest.
+func (h *Handler) checkInbox(scheme *schemes.Scheme) error {
+	if h.InboxRaw == nil {
+		return nil
+	}
+	var stored struct {
+		inbox.Options
+	}
+	if err := json.Unmarshal(h.InboxRaw, &stored); err != nil {
+		return fmt.Errorf("inbox: %w", err)
+	}
+	if err := stored.Check(); err != nil {
+		return err
+	}
+	options := stored.WithDefaults()
+	within := time.Duration(cmp.Or(h.AnswerWithin, caddy.Duration(defaultAnswerWithin)))
+	if h.Observe {
+		return errors.New("inbox: with observe nothing is verified for certain, so nothing can be kept; take inbox or observe out")
+	}
+	if after := time.Duration(options.After); after > within {
+		return fmt.Errorf("inbox: after %s is longer than answer_within %s; write after %s or less, or a longer answer_within",
+			schemes.Short(after), schemes.Short(within), schemes.Short(within))
+	}
+	return h.checkInboxHistory(scheme, options)
+}
+
+// checkInboxHistory checks that the history of an inbox remembers enough.
+func (h *Handler) checkInboxHistory(scheme *schemes.Scheme, o inbox.Options) error {
+	var history struct {
+		replay.Options
+		Store string `json:"store"`
+	}
+	if h.ReplayRaw != nil {
+		_ = json.Unmarshal(h.ReplayRaw, &history) // checkReplay reports what is not JSON
+	}
+	if history.Store == storeNone {
+		return errors.New("inbox: it needs a history to tell what the application has taken, and replay off has none; take replay off out, or inbox")
+	}
+	if !isShared(history.Store) {
+		return nil
+	}
+	if ttl := ttlOf(scheme, history.Options); ttl < time.Duration(o.Keep) {
+		return fmt.Errorf("inbox: ttl %s of the shared history is below keep %s, so that another gateway could forward again what waits here; write ttl %s or more in replay, or keep %s or less in inbox",
+			schemes.Short(ttl), schemes.Short(time.Duration(o.Keep)), schemes.Short(time.Duration(o.Keep)), schemes.Short(ttl))
+	}
+	return nil
+}
+
+// loadInbox loads the store of the inbox, if there is one.
+func (h *Handler) loadInbox(ctx caddy.Context) error {
+	if h.InboxRaw == nil {
+		return nil
+	}
+	guest, err := ctx.LoadModule(h, "InboxRaw")
+	if err != nil {
+		return fmt.Errorf("loading inbox: %w", err)
+	}
+	h.box = guest.(inbox.Store)
+	if err := h.box.Settings().Check(); err != nil {
+		return err
+	}
+	h.after = time.Duration(h.box.Settings().After)
+	if h.after == 0 {
+		h.after = min(defaultAfter, time.Duration(h.AnswerWithin))
+	}
+	return nil
+}

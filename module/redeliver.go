@@ -1,0 +1,290 @@
+package module
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+
+	"github.com/hooklatch/hooklatch/module/inbox"
+	"github.com/hooklatch/hooklatch/module/internal/bodies"
+	"github.com/hooklatch/hooklatch/module/replay"
+)
+
+// redeliveries is the scheduler of a label's inbox in one configuration: one
+// goroutine takes what is due and starts its attempts.
+type redeliveries struct {
+	cancel context.CancelFunc // nil before it has begun
+	ended  chan struct{}
+
+	mu      sync.Mutex
+	running int
+	failing bool // the last attempt failed: one at a time is enough to find out more
+}
+
+// longestAttempt is how long the end of the process waits for attempts.
+const longestAttempt = 2 * time.Minute
+
+// How long the scheduler waits at most before it looks again.
+const (
+	lookEvery     = time.Minute            // for what is too old
+	lookForActive = 100 * time.Millisecond // until the configuration is the active one
+	lookForRoom   = time.Second            // when there is no memory or the store fails
+)
+
+// start begins to attempt what waits.
+func (b *labelInbox) start() {
+	var ctx context.Context
+	ctx, b.trying.cancel = context.WithCancel(context.Background())
+	b.trying.ended = make(chan struct{})
+	go func() {
+		defer close(b.trying.ended)
+		b.schedule(ctx)
+	}()
+}
+
+// stop begins no more attempts. Those that run go on.
+func (b *labelInbox) stop() {
+	if b.trying.cancel != nil {
+		b.trying.cancel()
+		<-b.trying.ended
+	}
+}
+
+// schedule attempts what is due until the context ends. It does nothing before
+// its configuration is active, because that may still fail to start, and nothing
+// after another one is.
+func (b *labelInbox) schedule(ctx context.Context) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+		case <-b.wake:
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		timer.Reset(b.round(ctx))
+	}
+}
+
+// round starts the attempts that may start now and returns how long to wait for
+// the next ones.
+func (b *labelInbox) round(ctx context.Context) time.Duration {
+	if !b.app.isActive() {
+		return lookForActive
+	}
+	b.expire(ctx)
+	for b.trying.begin(b.options.Concurrency) {
+		hold, ok, err := b.opened.Take()
+		if err != nil || !ok {
+			b.trying.end()
+			if err != nil {
+				b.failed("taking a delivery out of the inbox", err)
+				return lookForRoom
+			}
+			break
+		}
+		b.shared.acquire()
+		go b.attempt(hold)
+	}
+	if !b.trying.free(b.options.Concurrency) {
+		return lookEvery // the end of an attempt wakes it
+	}
+	if wait, ok := b.opened.Next(); ok {
+		return min(max(wait, 0), lookEvery)
+	}
+	return lookEvery
+}
+
+// begin takes a place for an attempt, if one is free.
+func (t *redeliveries) begin(most int) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.running >= t.places(most) {
+		return false
+	}
+	t.running++
+	return true
+}
+
+func (t *redeliveries) places(most int) int {
+	if t.failing {
+		return 1
+	}
+	return most
+}
+
+func (t *redeliveries) free(most int) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.running < t.places(most)
+}
+
+func (t *redeliveries) end() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.running--
+}
+
+// failed notes that the application does not take deliveries.
+func (t *redeliveries) failed() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.failing = true
+}
+
+// worked notes that the application has taken one. If it had not before, all
+// that waits for it is due.
+func (t *redeliveries) worked(b *labelInbox) {
+	t.mu.Lock()
+	recovered := t.failing
+	t.failing = false
+	t.mu.Unlock()
+	if recovered {
+		b.opened.Hurry()
+		b.look()
+	}
+}
+
+// expire gives up what has waited for too long.
+func (b *labelInbox) expire(ctx context.Context) {
+	for {
+		died, removed, err := b.opened.Expire(ctx, time.Duration(b.options.Keep), time.Duration(b.options.Dead))
+		if err != nil {
+			b.failed("giving up what is too old in the inbox", err)
+			return
+		}
+		for _, e := range died {
+			b.forget(ctx, e.Keys.Content)
+			b.logger.Error("a delivery in the inbox is dead, because the application has not taken it within keep; webhook inbox retry attempts it again",
+				zap.String("provider", b.label.provider), zap.String("id", e.Facts.ID), zap.Int("attempts", e.Last.Attempts))
+		}
+		for _, e := range removed {
+			b.logger.Error("a dead delivery was removed from the inbox",
+				zap.String("provider", b.label.provider), zap.String("id", e.Facts.ID))
+		}
+		if len(died)+len(removed) == 0 {
+			return
+		}
+	}
+}
+
+// attempt hands a delivery to the application again.
+func (b *labelInbox) attempt(hold inbox.Hold) {
+	defer b.shared.release()
+	defer b.look()
+	defer b.trying.end()
+	defer hold.Release() // whatever happens; an outcome comes before
+	a := &redelivery{inbox: b, hold: hold, delivery: deliveryOf(hold.Entry())}
+	a.delivery.inbox = b
+	defer a.delivery.body.End()
+	if !a.readBody() || !a.reserve() {
+		return
+	}
+	e := hold.Entry()
+	err := b.app.enter(context.Background(), &reentry{
+		label: e.Owner.Provider, scheme: e.Owner.Scheme, stored: e.Request, body: a.delivery.body.Buffer.Bytes(), arrive: a.arrive,
+	})
+	if err != nil {
+		a.end(attempt{detail: err.Error()})
+	}
+}
+
+// redelivery is an attempt.
+type redelivery struct {
+	inbox       *labelInbox
+	hold        inbox.Hold
+	delivery    *delivery
+	reservation replay.Reservation // nil if the history has the event
+}
+
+// readBody reads the body into memory that counts. It reports false if there is
+// no room, which is no attempt.
+func (a *redelivery) readBody() bool {
+	size := a.hold.Entry().Size
+	stored, err := a.hold.Body()
+	if err == nil {
+		defer stored.Close()
+		err = a.delivery.body.Buffer.ReadAll(stored, bodies.Limits{Declared: size, Most: size, Budget: a.inbox.app.budget}, io.Discard)
+	}
+	if err == nil {
+		a.delivery.body.Arrived()
+		return true
+	}
+	ctx, cancel := storeContext(context.Background())
+	defer cancel()
+	switch result := (inbox.Outcome{Attempts: a.delivery.attempt - 1, Status: a.hold.Entry().Last.Status, Error: err.Error()}); {
+	case errors.Is(err, inbox.ErrDamaged):
+		a.inbox.die(ctx, a.hold, result)
+	default:
+		if !errors.Is(err, bodies.ErrOverloaded) {
+			a.inbox.failed("reading a delivery in the inbox", err)
+		}
+		a.wait(ctx)
+	}
+	return false
+}
+
+// wait lets the entry wait for a moment, although there was no attempt.
+func (a *redelivery) wait(ctx context.Context) {
+	if err := a.hold.Later(ctx, a.hold.Entry().Last, lookForRoom); err != nil {
+		a.inbox.failed("putting off an attempt", err)
+	}
+}
+
+// reserve claims the event in the history, if that has forgotten it. It reports
+// false if another gateway is handling it. A history that fails does not stop
+// what is kept.
+func (a *redelivery) reserve() bool {
+	ctx, cancel := storeContext(context.Background())
+	defer cancel()
+	reservation, status, err := a.inbox.history.Reserve(ctx, a.hold.Entry().Keys)
+	switch {
+	case err != nil:
+		a.inbox.failed("asking the history before an attempt", err)
+	case status == replay.Reserved:
+		a.reservation = reservation
+	case status == replay.InFlight:
+		a.wait(ctx)
+		return false
+	}
+	return true
+}
+
+// arrive hands the delivery to the handlers after the one of its label.
+func (a *redelivery) arrive(h *Handler, w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	d := a.delivery
+	d.handler, d.next = h, next
+	stripForged(r, h.headerOptions, h.stayNames)
+	h.recordVerdict(r, d, accepted, nil)
+	h.setUpstreamHeaders(r.Header, d, make([]string, 0, maxHeaders))
+	d.setAttempt(r.Header, a.hold.Entry().ReceivedAt)
+	k := &keeping{attempts: d.attempt, hold: a.hold, kept: make(chan struct{})}
+	close(k.kept)
+	k.f = &forwarding{handler: h, delivery: d, reservation: a.reservation, keeping: k}
+	k.f.begin(w, r)
+	k.conclude(k.f.run(next, k.f.lend(k.f.ctx, r)))
+	d.setInboxField(r, k.outcome.name(a.inbox))
+	return nil
+}
+
+// end stores the outcome of an attempt that did not come to the application.
+func (a *redelivery) end(o attempt) {
+	ctx, cancel := storeContext(context.Background())
+	defer cancel()
+	if a.reservation != nil {
+		if err := a.reservation.Release(ctx); err != nil {
+			a.inbox.failed("releasing a delivery", err)
+		}
+	}
+	a.inbox.again(ctx, a.hold, a.delivery.attempt, o)
+}
