@@ -15,6 +15,7 @@ import (
 
 	"github.com/hooklatch/hooklatch/module"
 	"github.com/hooklatch/hooklatch/module/args"
+	"github.com/hooklatch/hooklatch/module/inbox"
 	"github.com/hooklatch/hooklatch/module/replay"
 	"github.com/hooklatch/hooklatch/schemes"
 )
@@ -46,6 +47,7 @@ func init() {
 //	    sign_upstream <secrets...>
 //	    observe
 //	    capture       [{ ... }]
+//	    inbox         <store> [<args...>] [{ ... }]
 //	    scheme_definition { ... }
 //	}
 func parse(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
@@ -103,6 +105,8 @@ func readOption(d *caddyfile.Dispenser, h *module.Handler, option string) (known
 		h.AnswerWithin, err = args.Duration(d)
 	case "replay":
 		h.ReplayRaw, err = readReplay(d)
+	case "inbox":
+		h.InboxRaw, err = readInbox(d)
 	case "on_duplicate":
 		h.OnDuplicate, err = args.OneOf(d, module.DuplicateAck, module.DuplicateReject)
 	case "on_conflict":
@@ -133,7 +137,7 @@ func readOption(d *caddyfile.Dispenser, h *module.Handler, option string) (known
 var options = []string{
 	"secret", "provider", "public_url", "handshake", "methods", "tolerance", "max_body", "body_timeout", "answer_within",
 	"replay", "on_duplicate", "on_conflict", "retry_after",
-	"emit", "sign_upstream", "observe", "capture", definitionOption,
+	"emit", "sign_upstream", "observe", "capture", "inbox", definitionOption,
 }
 
 // checkSecrets refuses the name of an option among the secrets: who forgets a
@@ -245,14 +249,34 @@ func readReplay(d *caddyfile.Dispenser) (json.RawMessage, error) {
 	return caddyconfig.JSONModuleObject(store, "store", name, nil), nil
 }
 
+// readInbox hands the rest to the store, which reads its own block.
+func readInbox(d *caddyfile.Dispenser) (json.RawMessage, error) {
+	known := modulesOf(inbox.Namespace)
+	if !d.NextArg() {
+		return nil, d.Errf("inbox takes a store: inbox %s <path>", strings.Join(known, " or inbox "))
+	}
+	name := d.Val()
+	if !slices.Contains(known, name) {
+		return nil, d.Errf("inbox: there is no such store; write one of %s", strings.Join(known, ", "))
+	}
+	store, err := caddyfile.UnmarshalModule(d, inbox.Namespace+"."+name)
+	if err != nil {
+		return nil, err
+	}
+	return caddyconfig.JSONModuleObject(store, "inbox", name, nil), nil
+}
+
 // stores lists what may stand behind replay: the stores that read a block of
 // their own, and off, which is how the store none is written.
-func stores() []string {
+func stores() []string { return append(modulesOf(replay.Namespace), off) }
+
+// modulesOf lists the modules of a namespace that read a block of their own.
+func modulesOf(namespace string) []string {
 	var names []string
-	for _, info := range caddy.GetModules(replay.Namespace) {
+	for _, info := range caddy.GetModules(namespace) {
 		if _, ok := info.New().(caddyfile.Unmarshaler); ok {
 			names = append(names, info.ID.Name())
 		}
 	}
-	return append(names, off)
+	return names
 }

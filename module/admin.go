@@ -47,6 +47,8 @@ func (a *adminAPI) Routes() []caddy.AdminRoute {
 		{Pattern: historyPath, Handler: caddy.AdminHandlerFunc(a.history)},
 		{Pattern: deliveriesPath, Handler: caddy.AdminHandlerFunc(a.deliveries)},
 		{Pattern: deliveriesPath + "/", Handler: caddy.AdminHandlerFunc(a.deliveries)},
+		{Pattern: inboxPath, Handler: caddy.AdminHandlerFunc(a.inboxes)},
+		{Pattern: inboxPath + "/", Handler: caddy.AdminHandlerFunc(a.inboxes)},
 	}
 }
 
@@ -65,7 +67,7 @@ func (a *adminAPI) history(w http.ResponseWriter, r *http.Request) error {
 	case err != nil:
 		return caddy.APIError{HTTPStatus: http.StatusServiceUnavailable, Err: err}
 	case status == replay.InFlight:
-		return apiError(http.StatusConflict, "the event is being handled right now; try again")
+		return apiError(http.StatusConflict, "the event is being handled right now, or waits in the inbox; try again, or take it out with webhook inbox drop")
 	case status != replay.Forgotten:
 		return apiError(http.StatusNotFound, "nothing to forget: no handler has this label, or its history has no event with this id; the id is what the application got as Webhook-Id")
 	}

@@ -35,14 +35,16 @@ type App struct {
 	// `webhook list`, the page and the admin endpoint. 0 is off. Default: 1000.
 	Recent *int `json:"recent,omitempty"`
 
-	ctx       caddy.Context
-	logger    *zap.Logger
-	budget    bodies.Budget
-	histories map[string]*sharedHistory
-
-	capturing   map[deliveries.Capturing]bool
-	endCaptures []func()
-	handlers    map[string][]*Handler // by label
+	ctx           caddy.Context
+	logger        *zap.Logger
+	budget        bodies.Budget
+	histories     map[string]*sharedHistory
+	capturing     map[deliveries.Capturing]bool
+	endCaptures   []func()
+	handlers      map[string][]*Handler // by label
+	places        map[string]*Handler   // of inboxes: a handler that has its inbox there
+	historyPlaces []string              // of histories in files
+	orphans       []*openInbox          // inboxes of labels that no handler has any more
 
 	isActive func() bool // replaced by tests
 }
@@ -69,6 +71,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 	a.histories = map[string]*sharedHistory{}
 	a.capturing = map[deliveries.Capturing]bool{}
 	a.handlers = map[string][]*Handler{}
+	a.places = map[string]*Handler{}
 	a.isActive = func() bool { return activeApp() == a }
 	return series.register(ctx.GetMetricsRegistry())
 }
@@ -94,6 +97,9 @@ type registration struct {
 // it. Providers may send the same bytes to several URLs, and each must get
 // them; handlers share a history only if somebody wrote that they do.
 func (a *App) register(h *Handler, r registration) (*sharedHistory, error) {
+	if err := a.claimPlace(h); err != nil {
+		return nil, err
+	}
 	known, taken := a.histories[r.label]
 	if !taken {
 		known = &sharedHistory{registration: r, app: a, ctx: a.ctx, now: time.Now, closed: make(chan struct{})}
@@ -138,6 +144,7 @@ func (a *App) Start() error {
 				zap.String("provider", label), zap.Strings("choices", shared.weaker))
 		}
 	}
+	a.openOrphans()
 	return nil
 }
 
@@ -181,6 +188,7 @@ func (a *App) Cleanup() error {
 		shared.stopAttempts()
 		shared.close()
 	}
+	a.closeOrphans()
 	if caddy.Exiting() {
 		a.awaitAttempts()
 	}

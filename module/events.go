@@ -46,15 +46,20 @@ func newEventEmitter(ctx caddy.Context, logger *zap.Logger) (*eventEmitter, erro
 
 // emit tells what became of a delivery, if anybody listens.
 func (e *eventEmitter) emit(name string, d *delivery) {
+	e.tell(name, d.handler.Provider, d.eventData)
+}
+
+// tell emits an event, if anybody listens. Nothing happens without a name.
+func (e *eventEmitter) tell(name, provider string, data func() map[string]any) {
 	if name == "" || !e.app.ShouldEmit(name) || e.ctx.Err() != nil {
 		return
 	}
 	select {
 	case e.places <- struct{}{}:
-		go e.handle(name, d.eventData())
+		go e.handle(name, data())
 	default:
 		e.logger.Warn("an event was dropped, because the handlers of earlier ones have not ended",
-			zap.String("provider", d.handler.Provider), zap.String("event_name", name))
+			zap.String("provider", provider), zap.String("event_name", name))
 	}
 }
 

@@ -6,8 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -31,6 +33,9 @@ type labelInbox struct {
 	app    *App
 	shared *sharedHistory
 	logger *zap.Logger
+	events *eventEmitter
+	record inboxRecorder
+	listed *openInbox    // for metrics and the admin endpoint
 	wake   chan struct{} // the scheduler looks again
 	trying redeliveries
 }
@@ -44,21 +49,25 @@ func (s *sharedHistory) openInbox(history replay.History) (*labelInbox, error) {
 		label: label{s.label, s.scheme}, history: history,
 		options: s.box.Settings().WithDefaults(), after: s.after,
 		app: s.app, shared: s, logger: sampled(s.ctx.Logger(), s.label),
+		events: s.app.handlers[s.label][0].events, record: series.inboxes.recorder(label{s.label, s.scheme}),
 		wake: make(chan struct{}, 1),
 	}
 	b.always = b.options.Mode == inbox.ModeAlways
 	var err error
 	b.opened, err = s.box.Open(inbox.OpenOptions{
-		Owner: inbox.Owner{Provider: s.label, Scheme: s.scheme}, Context: s.ctx,
+		Owner: inbox.Owner{Provider: s.label, Scheme: s.scheme}, Context: s.ctx, Failed: b.record.errors.Inc,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("opening the inbox of %s: %w", s.label, err)
 	}
+	b.listed = &openInbox{b.label, b.opened, b.look}
+	series.inboxes.open.add(b.listed)
 	return b, nil
 }
 
 // close gives the inbox back.
 func (b *labelInbox) close() {
+	series.inboxes.open.remove(b.listed)
 	if err := b.opened.Close(); err != nil {
 		b.logger.Error("closing inbox", zap.String("provider", b.label.provider), zap.Error(err))
 	}
@@ -77,6 +86,14 @@ func (f inboxFirst) Reserve(ctx context.Context, e replay.Event) (replay.Reserva
 		return nil, status, nil
 	}
 	return f.History.Reserve(ctx, e)
+}
+
+// Forget removes a delivered event that does not wait in the inbox.
+func (f inboxFirst) Forget(ctx context.Context, content replay.Key) (replay.Status, error) {
+	if f.inbox.judge(replay.Event{Content: content}) != replay.Reserved {
+		return replay.InFlight, nil
+	}
+	return f.History.Forget(ctx, content)
 }
 
 // judge compares an event with those that wait. An inbox that cannot be read
@@ -99,8 +116,11 @@ func (b *labelInbox) keep(ctx context.Context, d *delivery, seen *http.Request) 
 	hold, err := b.opened.Keep(ctx, d.entry(seen), d.body.Buffer.Bytes())
 	if err != nil {
 		b.failed("keeping a delivery; it is handled as if there were no inbox", err)
+		return nil, err
 	}
-	return hold, err
+	b.record.kept.Inc()
+	b.events.tell("webhook_kept", d.handler.Provider, d.eventData)
+	return hold, nil
 }
 
 // entry is the delivery as the inbox stores it. The request is the one that
@@ -161,7 +181,8 @@ func (d *delivery) acknowledge(w http.ResponseWriter, r *http.Request) {
 }
 
 // finish removes an entry that the application has taken.
-func (b *labelInbox) finish(ctx context.Context, hold inbox.Hold) {
+func (b *labelInbox) finish(ctx context.Context, hold inbox.Hold, attempts int, o attempt) {
+	b.tell("webhook_redelivered", hold.Entry(), attempts, o.status)
 	if err := hold.Finish(ctx); err != nil {
 		b.failed("removing a delivery that was taken; it is removed later", err)
 	}
@@ -207,6 +228,21 @@ func (b *labelInbox) die(ctx context.Context, hold inbox.Hold, result inbox.Outc
 	b.logger.Error("a delivery in the inbox is dead, because the application refused it; webhook inbox retry attempts it again",
 		zap.String("provider", b.label.provider), zap.String("id", id), zap.Int("status", result.Status))
 	b.forget(ctx, keys.Content)
+	b.tell("webhook_dead", hold.Entry(), result.Attempts, result.Status)
+}
+
+// tell emits an event about an entry.
+func (b *labelInbox) tell(name string, e *inbox.Entry, attempts, status int) {
+	b.events.tell(name, b.label.provider, func() map[string]any {
+		data := map[string]any{"provider": b.label.provider, "id": e.Facts.ID, "key": e.Facts.Secret, "attempts": attempts}
+		if event := fit(e.Facts.Event); event != "" {
+			data["event"] = event
+		}
+		if status != 0 {
+			data["status"] = status
+		}
+		return data
+	})
 }
 
 // forget has the history forget a dead event.
@@ -232,6 +268,7 @@ func (b *labelInbox) backoff(attempts int) time.Duration {
 
 // failed logs and counts what the inbox could not do.
 func (b *labelInbox) failed(what string, err error) {
+	b.record.errors.Inc()
 	b.logger.Error(what, zap.String("provider", b.label.provider), zap.Error(err))
 }
 
@@ -313,4 +350,72 @@ func (h *Handler) loadInbox(ctx caddy.Context) error {
 		h.after = min(defaultAfter, time.Duration(h.AnswerWithin))
 	}
 	return nil
+}
+
+// placed is a store that is kept in one place, such as a file.
+type placed interface{ Place() string }
+
+// claimPlace checks the place of a handler's inbox against those of others: they
+// may share one, but not its limit, nor a file with a history.
+func (a *App) claimPlace(h *Handler) error {
+	if history, ok := h.store.(placed); ok {
+		a.historyPlaces = append(a.historyPlaces, history.Place())
+	}
+	if h.box != nil {
+		place := h.box.Place()
+		if other, taken := a.places[place]; !taken {
+			a.places[place] = h
+		} else if other.box.Settings().WithDefaults().MaxSize != h.box.Settings().WithDefaults().MaxSize {
+			return fmt.Errorf("inbox: the handler with the label %q has its inbox in the same place with another max_size, and a place has one limit; write the same max_size in both, or another path", other.Provider)
+		}
+	}
+	for _, place := range a.historyPlaces {
+		if _, taken := a.places[place]; taken && place != "" {
+			return errors.New("inbox: its path is that of a replay history, and a file can hold only one of the two; write another path")
+		}
+	}
+	return nil
+}
+
+// openOrphans opens the inboxes of labels that no handler has any more, so that
+// an operator sees what waits there. Nothing attempts it.
+func (a *App) openOrphans() {
+	for _, place := range slices.Sorted(maps.Keys(a.places)) {
+		h := a.places[place]
+		kept := h.history.currentInbox()
+		if kept == nil {
+			continue
+		}
+		var names []string
+		for _, owner := range kept.opened.Owners() {
+			if slices.ContainsFunc(a.handlers[owner.Provider], func(each *Handler) bool {
+				return each.Scheme == owner.Scheme && each.box != nil && each.box.Place() == place
+			}) {
+				continue
+			}
+			opened, err := h.box.Open(inbox.OpenOptions{Owner: owner, Context: a.ctx})
+			if err != nil {
+				a.logger.Error("opening what is left in an inbox", zap.String("provider", owner.Provider), zap.Error(err))
+				continue
+			}
+			orphan := &openInbox{label{owner.Provider, owner.Scheme}, opened, nil}
+			a.orphans = append(a.orphans, orphan)
+			series.inboxes.open.add(orphan)
+			names = append(names, owner.Provider+" ("+owner.Scheme+")")
+		}
+		if len(names) > 0 {
+			a.logger.Warn("an inbox holds deliveries of labels that no handler has; they wait until one has them, or webhook inbox drop removes them",
+				zap.String("inbox", place), zap.Strings("labels", names))
+		}
+	}
+}
+
+func (a *App) closeOrphans() {
+	for _, orphan := range a.orphans {
+		series.inboxes.open.remove(orphan)
+		if err := orphan.opened.Close(); err != nil {
+			a.logger.Error("closing inbox", zap.String("provider", orphan.label.provider), zap.Error(err))
+		}
+	}
+	a.orphans = nil
 }

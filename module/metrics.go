@@ -1,9 +1,11 @@
 package module
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -36,10 +38,15 @@ type metrics struct {
 	histories       *openHistories
 
 	lastAccepted *lastAccepted
+	inboxes      inboxMetrics
 }
 
 // label is what all series of a handler have in common.
 type label struct{ provider, scheme string }
+
+func (l label) compare(other label) int {
+	return cmp.Or(strings.Compare(l.provider, other.provider), strings.Compare(l.scheme, other.scheme))
+}
 
 // histogram returns a series on its first observation. A histogram has a series
 // for each bucket, which a label that nothing has happened to should not cost.
@@ -94,15 +101,16 @@ func newMetrics() *metrics {
 		histories: newOpenHistories(),
 
 		lastAccepted: newLastAccepted(),
+		inboxes:      newInboxMetrics(),
 	}
 }
 
 // register has the series shown by a configuration's registry.
 func (m *metrics) register(registry *prometheus.Registry) error {
-	for _, c := range []prometheus.Collector{
+	for _, c := range append(m.inboxes.collectors(),
 		m.requests, m.verifyDuration, m.deliveryAge, m.bodyBytes, m.keyMatches, m.bufferedBytes,
 		m.replayEvictions, m.replayErrors, m.replayDuration, m.histories, m.lastAccepted,
-	} {
+	) {
 		err := registry.Register(c)
 		if known, ok := errors.AsType[prometheus.AlreadyRegisteredError](err); ok && known.ExistingCollector == c {
 			continue

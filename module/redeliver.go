@@ -165,6 +165,7 @@ func (b *labelInbox) expire(ctx context.Context) {
 		}
 		for _, e := range died {
 			b.forget(ctx, e.Keys.Content)
+			b.tell("webhook_dead", &e, e.Last.Attempts, 0)
 			b.logger.Error("a delivery in the inbox is dead, because the application has not taken it within keep; webhook inbox retry attempts it again",
 				zap.String("provider", b.label.provider), zap.String("id", e.Facts.ID), zap.Int("attempts", e.Last.Attempts))
 		}
@@ -273,6 +274,7 @@ func (a *redelivery) arrive(h *Handler, w http.ResponseWriter, r *http.Request, 
 	k.f = &forwarding{handler: h, delivery: d, reservation: a.reservation, keeping: k}
 	k.f.begin(w, r)
 	k.conclude(k.f.run(next, k.f.lend(k.f.ctx, r)))
+	a.inbox.record.attempted(k.outcome, a.inbox)
 	d.setInboxField(r, k.outcome.name(a.inbox))
 	return nil
 }
@@ -287,4 +289,5 @@ func (a *redelivery) end(o attempt) {
 		}
 	}
 	a.inbox.again(ctx, a.hold, a.delivery.attempt, o)
+	a.inbox.record.attempted(o, a.inbox)
 }

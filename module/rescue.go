@@ -204,7 +204,7 @@ func (k *keeping) finish() {
 	}
 	ctx, cancel := storeContext(k.f.ctx)
 	defer cancel()
-	k.f.delivery.inbox.finish(ctx, k.hold)
+	k.f.delivery.inbox.finish(ctx, k.hold, k.attempts, k.outcome)
 }
 
 // end stores what became of the attempt. If the application has taken the
