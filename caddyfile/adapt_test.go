@@ -17,6 +17,7 @@ import (
 	_ "github.com/caddyserver/caddy/v2/modules/caddyhttp/caddyauth"
 	_ "github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 
+	_ "github.com/hooklatch/hooklatch/module/inbox/file"
 	_ "github.com/hooklatch/hooklatch/module/replay/file"
 	_ "github.com/hooklatch/hooklatch/module/replay/memory"
 	_ "github.com/hooklatch/hooklatch/module/replay/none"

@@ -98,9 +98,16 @@ func (f *forwarding) conclude(w http.ResponseWriter, r *http.Request, err error)
 	if ended == endAnswered && err == nil {
 		return nil
 	}
+	h, d := f.handler, f.delivery
+	var missing missing
+	if ended != endAnswered && !errors.Is(err, errAborted) {
+		missing = f.missing(ended, err)
+		if f.keeping != nil && f.keeping.instead(missing) {
+			return f.keeping.acknowledge(w, r)
+		}
+	}
 	// What handle_errors does is not recorded, so it gets no delivery: a
 	// capture could otherwise reach an application after it again and again.
-	h, d := f.handler, f.delivery
 	emptyBody(r)
 	h.headerOptions.removeOurs(r.Header)
 	if errors.Is(err, errAborted) {
@@ -111,10 +118,6 @@ func (f *forwarding) conclude(w http.ResponseWriter, r *http.Request, err error)
 	}
 	if ended == endAnswered {
 		return err
-	}
-	missing := f.missing(ended, err)
-	if f.keeping != nil && f.keeping.instead(missing) {
-		return f.keeping.acknowledge(w, r)
 	}
 	h.release(f.ctx, f.reservation)
 	if missing.err != nil {

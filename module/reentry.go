@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/url"
 	"runtime/debug"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -208,10 +209,12 @@ func (e *reentry) request(ctx context.Context) (*http.Request, error) {
 	}
 	ctx = context.WithValue(ctx, reentryKey{}, e)
 	ctx = context.WithValue(ctx, http.LocalAddrContextKey, net.Addr(localAddr{e.stored.LocalNetwork, e.stored.LocalAddr}))
+	header := e.stored.Header.Clone()
+	header["Content-Length"] = []string{strconv.Itoa(len(e.body))} // as it is now, however it came
 	r := &http.Request{
 		Method: e.stored.Method, URL: uri, RequestURI: e.stored.URI, Host: e.stored.Host,
 		Proto: e.stored.Proto, ProtoMajor: major, ProtoMinor: minor,
-		Header: e.stored.Header.Clone(), RemoteAddr: e.stored.RemoteAddr, TLS: state,
+		Header: header, RemoteAddr: e.stored.RemoteAddr, TLS: state,
 		Body: http.NoBody, ContentLength: int64(len(e.body)),
 	}
 	if len(e.body) > 0 {

@@ -200,7 +200,7 @@ func TestRequestIsTakenDownAsItWas(t *testing.T) {
 	if again.URL.Path != "//a/../b" || again.URL.Host != "" || again.URL.RawQuery != "c=%20d" {
 		t.Errorf("URL %+v", again.URL)
 	}
-	if !maps.EqualFunc(again.Header, http.Header{"X-Own": {"1"}}, slices.Equal) || again.ContentLength != 3 {
+	if !maps.EqualFunc(again.Header, http.Header{"X-Own": {"1"}, "Content-Length": {"3"}}, slices.Equal) || again.ContentLength != 3 {
 		t.Errorf("header %v, length %d", again.Header, again.ContentLength)
 	}
 	if s := again.TLS; s.Version != tls.VersionTLS12 || !s.HandshakeComplete || !s.PeerCertificates[0].Equal(certificate) {

@@ -2,6 +2,7 @@ package module
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"net/http"
 	"runtime"
@@ -154,10 +155,7 @@ func (k *keeping) instead(m missing) bool {
 	if k.f.delivery.inbox.isAnswer(m.status) || !k.keep() {
 		return false
 	}
-	k.outcome = attempt{detail: m.detail}
-	if m.err != nil {
-		k.outcome.status = m.status
-	}
+	k.outcome = attempt{detail: m.reason()}
 	k.end()
 	return true
 }
@@ -180,6 +178,15 @@ func (k *keeping) keep() bool {
 	return true
 }
 
+// reason says why there was no answer, as the list of the inbox shows it. What a
+// handler says in its error may hold a payload.
+func (m missing) reason() string {
+	if m.err != nil {
+		return fmt.Sprintf("a handler returned an error with status %d; the log has it", m.status)
+	}
+	return m.detail
+}
+
 // conclude is called once the handlers have returned. If the delivery is kept,
 // its entry gets the outcome of the attempt.
 func (k *keeping) conclude(err error) {
@@ -190,8 +197,7 @@ func (k *keeping) conclude(err error) {
 		return
 	}
 	if ended != endAnswered {
-		m := k.f.missing(ended, err)
-		k.outcome = attempt{detail: m.detail}
+		k.outcome = attempt{detail: k.f.missing(ended, err).reason()}
 	}
 	k.end()
 }
@@ -224,6 +230,8 @@ func (k *keeping) end() {
 
 // acknowledge answers the sender of a delivery that is kept.
 func (k *keeping) acknowledge(w http.ResponseWriter, r *http.Request) error {
+	emptyBody(r)
+	k.f.handler.headerOptions.removeOurs(r.Header)
 	k.f.restoreHeaders(w)
 	k.f.delivery.acknowledge(w, r)
 	return nil

@@ -65,6 +65,14 @@ func (s *Store) Provision(caddy.Context) error {
 	return nil
 }
 
+// Place returns the path of the file, for what must not be in the same one.
+func (s *Store) Place() string {
+	if resolved, err := boltfile.Resolve(s.path); err == nil {
+		return resolved
+	}
+	return s.path // Open returns the error
+}
+
 // UnmarshalCaddyfile sets up the store from Caddyfile tokens. Syntax:
 //
 //	replay file <path> {
