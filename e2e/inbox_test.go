@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
 // inboxFile is the option, with retries that a test can wait for.
@@ -23,10 +25,10 @@ type kept struct {
 	LastStatus                int `json:"last_status"`
 }
 
-// inbox reads the list from the admin endpoint.
-func (g *gateway) inbox(t *testing.T, query string) []kept {
+// inboxOf reads the list from the admin endpoint.
+func inboxOf(t *testing.T, g *harness.Gateway, query string) []kept {
 	t.Helper()
-	res, err := http.Get("http://" + g.admin + "/verify_webhook/inbox" + query)
+	res, err := http.Get("http://" + g.Admin + "/verify_webhook/inbox" + query)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,9 +44,9 @@ func (g *gateway) inbox(t *testing.T, query string) []kept {
 	return list
 }
 
-func (g *gateway) awaitInbox(t *testing.T, n int) {
+func awaitInbox(t *testing.T, g *harness.Gateway, n int) {
 	t.Helper()
-	poll(t, fmt.Sprintf("an inbox with %d deliveries", n), func() bool { return len(g.inbox(t, "")) == n })
+	harness.Poll(t, fmt.Sprintf("an inbox with %d deliveries", n), func() bool { return len(inboxOf(t, g, "")) == n })
 }
 
 // TestInboxRescue: an application that is down loses nothing, whatever becomes
@@ -53,49 +55,49 @@ func TestInboxRescue(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name string
-		then func(t *testing.T, g *gateway) *gateway
+		then func(t *testing.T, g *harness.Gateway) *harness.Gateway
 	}{
-		{"nothing", func(_ *testing.T, g *gateway) *gateway { return g }},
-		{"stopped and started", func(t *testing.T, g *gateway) *gateway { g.stop(t); return restartFileGateway(t, g) }},
-		{"killed and started", func(t *testing.T, g *gateway) *gateway { killFileGateway(t, g); return restartFileGateway(t, g) }},
+		{"nothing", func(_ *testing.T, g *harness.Gateway) *harness.Gateway { return g }},
+		{"stopped and started", func(t *testing.T, g *harness.Gateway) *harness.Gateway { g.Stop(t); return g.Restart(t) }},
+		{"killed and started", func(t *testing.T, g *harness.Gateway) *harness.Gateway { g.Kill(t); return g.Restart(t) }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			app := newApplication(t)
-			app.answers(status(http.StatusBadGateway))
+			app := harness.NewApplication(t)
+			app.Answers(harness.Status(http.StatusBadGateway))
 			path := filepath.Join(t.TempDir(), "inbox.db")
-			g := start(t, openSite(hook("/craneops", "craneops", app.addr, inboxFile(path))), secrets()...)
-			small, large := craneops(`{"small":1}`), craneops(`{"large":"`+strings.Repeat("x", 300_000)+`"}`)
-			for _, d := range []delivery{small, large} {
-				send(t, g, d.to("/craneops/a%2Fb?c=1")).accepted(t)
+			g := harness.Start(t, harness.OpenSite(harness.Hook("/craneops", "craneops", app.Addr, inboxFile(path))), harness.Secrets()...)
+			small, large := harness.CraneOps(`{"small":1}`), harness.CraneOps(`{"large":"`+strings.Repeat("x", 300_000)+`"}`)
+			for _, d := range []harness.Delivery{small, large} {
+				g.Send(t, d.To("/craneops/a%2Fb?c=1")).Accepted(t)
 			}
-			g.awaitInbox(t, 2)
+			awaitInbox(t, g, 2)
 			g = c.then(t, g)
-			for _, d := range []delivery{small, large} {
-				send(t, g, d).duplicate(t)
+			for _, d := range []harness.Delivery{small, large} {
+				g.Send(t, d).Duplicate(t)
 			}
-			before := len(app.all())
-			app.answers(status(http.StatusOK))
-			g.awaitInbox(t, 0)
-			again := app.all()[before:]
+			before := len(app.All())
+			app.Answers(harness.Status(http.StatusOK))
+			awaitInbox(t, g, 0)
+			again := app.All()[before:]
 			if len(again) != 2 {
 				t.Fatalf("%d were handed over, want 2", len(again))
 			}
 			for _, r := range again {
 				want := small
-				if len(r.body) > 1000 {
+				if len(r.Body) > 1000 {
 					want = large
 				}
-				if string(r.body) != string(want.body) || r.uri != "/craneops/a%2Fb?c=1" || r.header.Get("X-Craneops-Signature") != want.get("X-CraneOps-Signature") {
-					t.Errorf("%s with %d bytes, %v", r.uri, len(r.body), r.header)
+				if string(r.Body) != string(want.Body) || r.URI != "/craneops/a%2Fb?c=1" || r.Header.Get("X-Craneops-Signature") != want.Get("X-CraneOps-Signature") {
+					t.Errorf("%s with %d bytes, %v", r.URI, len(r.Body), r.Header)
 				}
-				if r.header.Get("Webhook-Attempt") == "" || r.header.Get("Webhook-Received-At") == "" || r.header.Get("Webhook-Verdict") != "accepted" {
-					t.Errorf("headers %v", r.header)
+				if r.Header.Get("Webhook-Attempt") == "" || r.Header.Get("Webhook-Received-At") == "" || r.Header.Get("Webhook-Verdict") != "accepted" {
+					t.Errorf("headers %v", r.Header)
 				}
 			}
-			for _, d := range []delivery{small, large} {
+			for _, d := range []harness.Delivery{small, large} {
 				if c.name == "nothing" { // the history in memory ends with the process
-					send(t, g, d).duplicate(t)
+					g.Send(t, d).Duplicate(t)
 				}
 			}
 		})
@@ -105,73 +107,73 @@ func TestInboxRescue(t *testing.T) {
 // TestInboxUnreachableApplication: nothing listens there until something does.
 func TestInboxUnreachableApplication(t *testing.T) {
 	t.Parallel()
-	port := freePort(t)
-	g := start(t, openSite(hook("/craneops", "craneops", "127.0.0.1:"+port, inboxFile(filepath.Join(t.TempDir(), "inbox.db")))), secrets()...)
-	send(t, g, craneops(`{}`)).accepted(t)
-	g.awaitInbox(t, 1)
-	app := newApplication(t)
-	text := openSite(hook("/craneops", "craneops", app.addr, inboxFile(filepath.Join(t.TempDir(), "other.db"))))
-	if out, err := g.reload(t, text); err != nil { // another inbox: what waits in the first one stays there
+	port := harness.FreePort(t)
+	g := harness.Start(t, harness.OpenSite(harness.Hook("/craneops", "craneops", "127.0.0.1:"+port, inboxFile(filepath.Join(t.TempDir(), "inbox.db")))), harness.Secrets()...)
+	g.Send(t, harness.CraneOps(`{}`)).Accepted(t)
+	awaitInbox(t, g, 1)
+	app := harness.NewApplication(t)
+	text := harness.OpenSite(harness.Hook("/craneops", "craneops", app.Addr, inboxFile(filepath.Join(t.TempDir(), "other.db"))))
+	if out, err := g.Reload(t, text); err != nil { // another inbox: what waits in the first one stays there
 		t.Fatal(err, out)
 	}
-	app.saw(t, 0)
+	app.Saw(t, 0)
 }
 
 // TestInboxReload: what waits goes the way of the configuration that is active,
 // and never that of one that failed to start.
 func TestInboxReload(t *testing.T) {
 	t.Parallel()
-	down, wrong, right := newApplication(t), newApplication(t), newApplication(t)
-	down.answers(status(http.StatusServiceUnavailable))
+	down, wrong, right := harness.NewApplication(t), harness.NewApplication(t), harness.NewApplication(t)
+	down.Answers(harness.Status(http.StatusServiceUnavailable))
 	path := filepath.Join(t.TempDir(), "inbox.db")
-	site := func(app *application, more ...string) string {
-		return openSite(append([]string{hook("/craneops", "craneops", app.addr, inboxFile(path))}, more...)...)
+	site := func(app *harness.Application, more ...string) string {
+		return harness.OpenSite(append([]string{harness.Hook("/craneops", "craneops", app.Addr, inboxFile(path))}, more...)...)
 	}
-	g := start(t, site(down), secrets()...)
-	send(t, g, craneops(`{}`)).accepted(t)
-	g.awaitInbox(t, 1)
-	broken := route("/broken", verify("cryptr", secretVariable("cryptr"), "replay file "+filepath.Join(t.TempDir(), "no", "such", "folder.db")))
-	if out, err := g.reload(t, site(wrong, broken)); err == nil {
+	g := harness.Start(t, site(down), harness.Secrets()...)
+	g.Send(t, harness.CraneOps(`{}`)).Accepted(t)
+	awaitInbox(t, g, 1)
+	broken := harness.Route("/broken", harness.Verify("cryptr", harness.SecretVariable("cryptr"), "replay file "+filepath.Join(t.TempDir(), "no", "such", "folder.db")))
+	if out, err := g.Reload(t, site(wrong, broken)); err == nil {
 		t.Fatal("a configuration started that cannot:", out)
 	}
-	seen := down.arrivals()
-	down.awaitArrivals(t, seen+2) // the running one still attempts
-	if out, err := g.reload(t, site(right)); err != nil {
+	seen := down.Arrivals()
+	down.AwaitArrivals(t, seen+2) // the running one still attempts
+	if out, err := g.Reload(t, site(right)); err != nil {
 		t.Fatal(err, out)
 	}
-	right.awaitArrivals(t, 1)
-	g.awaitInbox(t, 0)
-	wrong.saw(t, 0)
-	right.saw(t, 1)
-	send(t, g, craneops(`{}`)).duplicate(t)
+	right.AwaitArrivals(t, 1)
+	awaitInbox(t, g, 0)
+	wrong.Saw(t, 0)
+	right.Saw(t, 1)
+	g.Send(t, harness.CraneOps(`{}`)).Duplicate(t)
 }
 
 // TestInboxOfTwoSites: each delivery goes to its own application, though both
 // labels share a file.
 func TestInboxOfTwoSites(t *testing.T) {
 	t.Parallel()
-	first, second := newApplication(t), newApplication(t)
-	for _, app := range []*application{first, second} {
-		app.answers(status(http.StatusServiceUnavailable))
+	first, second := harness.NewApplication(t), harness.NewApplication(t)
+	for _, app := range []*harness.Application{first, second} {
+		app.Answers(harness.Status(http.StatusServiceUnavailable))
 	}
 	option := inboxFile(filepath.Join(t.TempDir(), "inbox.db"))
-	g := start(t, openSite(
-		route("/first", verify("craneops", secretVariable("craneops"), "provider first", option), "reverse_proxy "+first.addr),
-		route("/second", verify("craneops", secretVariable("craneops"), "provider second", option), "reverse_proxy "+second.addr),
-	), secrets()...)
-	send(t, g, craneops(`{}`).to("/first")).accepted(t)
-	send(t, g, craneops(`{}`).to("/second")).accepted(t)
-	g.awaitInbox(t, 2)
-	if one := g.inbox(t, "?provider=second&state=waiting"); len(one) != 1 || one[0].Provider != "second" || one[0].Path != "/second" {
+	g := harness.Start(t, harness.OpenSite(
+		harness.Route("/first", harness.Verify("craneops", harness.SecretVariable("craneops"), "provider first", option), "reverse_proxy "+first.Addr),
+		harness.Route("/second", harness.Verify("craneops", harness.SecretVariable("craneops"), "provider second", option), "reverse_proxy "+second.Addr),
+	), harness.Secrets()...)
+	g.Send(t, harness.CraneOps(`{}`).To("/first")).Accepted(t)
+	g.Send(t, harness.CraneOps(`{}`).To("/second")).Accepted(t)
+	awaitInbox(t, g, 2)
+	if one := inboxOf(t, g, "?provider=second&state=waiting"); len(one) != 1 || one[0].Provider != "second" || one[0].Path != "/second" {
 		t.Errorf("filtered: %+v", one)
 	}
-	first.answers(status(http.StatusOK))
-	second.answers(status(http.StatusOK))
-	g.awaitInbox(t, 0)
-	for _, app := range []*application{first, second} {
-		for _, r := range app.all() {
-			if want := map[*application]string{first: "/first", second: "/second"}[app]; r.uri != want {
-				t.Errorf("%s reached the application of %s", r.uri, want)
+	first.Answers(harness.Status(http.StatusOK))
+	second.Answers(harness.Status(http.StatusOK))
+	awaitInbox(t, g, 0)
+	for _, app := range []*harness.Application{first, second} {
+		for _, r := range app.All() {
+			if want := map[*harness.Application]string{first: "/first", second: "/second"}[app]; r.URI != want {
+				t.Errorf("%s reached the application of %s", r.URI, want)
 			}
 		}
 	}
@@ -184,17 +186,17 @@ func TestInboxAlways(t *testing.T) {
 	free := closing(release)
 	defer free()
 	g, app := craneopsGateway(t, inboxFile(filepath.Join(t.TempDir(), "inbox.db"), "mode always"))
-	app.answers(until(release, http.StatusOK))
-	send(t, g, craneops(`{}`)).accepted(t)
-	app.awaitArrivals(t, 1)
-	g.awaitInbox(t, 1)
+	app.Answers(harness.Until(release, http.StatusOK))
+	g.Send(t, harness.CraneOps(`{}`)).Accepted(t)
+	app.AwaitArrivals(t, 1)
+	awaitInbox(t, g, 1)
 	free()
-	g.awaitInbox(t, 0)
-	app.saw(t, 1)
-	if got := app.all()[0].header.Get("Webhook-Attempt"); got != "1" {
+	awaitInbox(t, g, 0)
+	app.Saw(t, 1)
+	if got := app.All()[0].Header.Get("Webhook-Attempt"); got != "1" {
 		t.Errorf("Webhook-Attempt %q", got)
 	}
-	if m := metricsText(t, g.admin); !strings.Contains(m, `caddy_verify_webhook_inbox_attempts_total{outcome="delivered",provider="craneops",scheme="craneops"} 1`) {
+	if m := harness.MetricsText(t, g.Admin); !strings.Contains(m, `caddy_verify_webhook_inbox_attempts_total{outcome="delivered",provider="craneops",scheme="craneops"} 1`) {
 		t.Error("the metrics do not show the attempt")
 	}
 }
@@ -203,27 +205,27 @@ func TestInboxAlways(t *testing.T) {
 // HTTP/1.1 and HTTP/2 alike, and what the application then answers counts.
 func TestInboxAfter(t *testing.T) {
 	t.Parallel()
-	for name, sending := range map[string]func(*testing.T, *gateway, delivery) (answer, error){"HTTP/1.1": sendGo, "h2c": sendH2C} {
+	for name, sending := range map[string]func(*testing.T, *harness.Gateway, harness.Delivery) (harness.Answer, error){"HTTP/1.1": harness.SendGo, "h2c": harness.SendH2C} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			release := make(chan struct{})
 			free := closing(release)
 			defer free()
-			app := newApplication(t)
-			g := start(t, openSite(hook("/craneops", "craneops", app.addr, inboxFile(filepath.Join(t.TempDir(), "inbox.db"), "after 50ms"))),
-				append(secrets(), "E2E_PROTOCOLS=h1 h2 h2c")...)
-			app.answers(until(release, http.StatusOK))
-			a, err := sending(t, g, craneops(`{}`))
-			if err != nil || a.status != http.StatusOK || len(a.body) > 0 {
+			app := harness.NewApplication(t)
+			g := harness.Start(t, harness.OpenSite(harness.Hook("/craneops", "craneops", app.Addr, inboxFile(filepath.Join(t.TempDir(), "inbox.db"), "after 50ms"))),
+				append(harness.Secrets(), "E2E_PROTOCOLS=h1 h2 h2c")...)
+			app.Answers(harness.Until(release, http.StatusOK))
+			a, err := sending(t, g, harness.CraneOps(`{}`))
+			if err != nil || a.Status != http.StatusOK || len(a.Body) > 0 {
 				t.Fatalf("%+v, %v", a, err)
 			}
-			if n := len(g.inbox(t, "")); n != 1 {
+			if n := len(inboxOf(t, g, "")); n != 1 {
 				t.Errorf("%d are kept", n)
 			}
 			free()
-			g.awaitInbox(t, 0)
-			app.saw(t, 1)
-			send(t, g, craneops(`{}`)).duplicate(t)
+			awaitInbox(t, g, 0)
+			app.Saw(t, 1)
+			g.Send(t, harness.CraneOps(`{}`)).Duplicate(t)
 		})
 	}
 }
@@ -233,45 +235,45 @@ func TestInboxAfter(t *testing.T) {
 func TestInboxDead(t *testing.T) {
 	t.Parallel()
 	g, app := craneopsGateway(t, inboxFile(filepath.Join(t.TempDir(), "inbox.db"), "mode always"))
-	app.answers(status(http.StatusUnprocessableEntity))
-	send(t, g, craneops(`{}`)).accepted(t)
+	app.Answers(harness.Status(http.StatusUnprocessableEntity))
+	g.Send(t, harness.CraneOps(`{}`)).Accepted(t)
 	var dead []kept
-	poll(t, "a dead delivery", func() bool { dead = g.inbox(t, "?state=dead"); return len(dead) == 1 })
+	harness.Poll(t, "a dead delivery", func() bool { dead = inboxOf(t, g, "?state=dead"); return len(dead) == 1 })
 	if dead[0].LastStatus != http.StatusUnprocessableEntity || dead[0].Attempts != 1 {
 		t.Errorf("%+v", dead[0])
 	}
 	command := func(args ...string) (string, error) {
-		out, err := g.command(append([]string{"webhook", "inbox"}, append(args, "--address", g.admin)...)...).CombinedOutput()
+		out, err := g.Command(append([]string{"webhook", "inbox"}, append(args, "--address", g.Admin)...)...).CombinedOutput()
 		return string(out), err
 	}
 	if out, err := command("list", "--state", "dead"); err != nil || !strings.Contains(out, dead[0].ID) || !strings.Contains(out, "422") {
 		t.Errorf("%s%v", out, err)
 	}
-	app.answers(status(http.StatusOK))
+	app.Answers(harness.Status(http.StatusOK))
 	if out, err := command("retry", "--provider", "craneops", "--id", dead[0].ID); err != nil {
 		t.Error(out, err)
 	}
-	g.awaitInbox(t, 0)
+	awaitInbox(t, g, 0)
 	if out, err := command("drop", "--provider", "craneops", "--id", dead[0].ID); err == nil || !strings.Contains(out, "no such delivery") {
 		t.Error(out, err)
 	}
-	app.answers(status(http.StatusUnprocessableEntity))
-	send(t, g, craneops(`{"n":2}`)).accepted(t)
-	poll(t, "a dead delivery", func() bool { return len(g.inbox(t, "?state=dead")) == 1 })
+	app.Answers(harness.Status(http.StatusUnprocessableEntity))
+	g.Send(t, harness.CraneOps(`{"n":2}`)).Accepted(t)
+	harness.Poll(t, "a dead delivery", func() bool { return len(inboxOf(t, g, "?state=dead")) == 1 })
 	if out, err := command("drop", "--all", "--state", "dead"); err != nil {
 		t.Error(out, err)
 	}
-	g.awaitInbox(t, 0)
+	awaitInbox(t, g, 0)
 }
 
 // TestForgetOfWhatWaits is refused, since the inbox would hand it over again.
 func TestForgetOfWhatWaits(t *testing.T) {
 	t.Parallel()
 	g, app := craneopsGateway(t, inboxFile(filepath.Join(t.TempDir(), "inbox.db")))
-	app.answers(status(http.StatusServiceUnavailable))
-	send(t, g, craneops(`{}`)).accepted(t)
-	g.awaitInbox(t, 1)
-	r, err := http.NewRequest(http.MethodDelete, "http://"+g.admin+"/verify_webhook/history/craneops/"+g.inbox(t, "")[0].ID, nil)
+	app.Answers(harness.Status(http.StatusServiceUnavailable))
+	g.Send(t, harness.CraneOps(`{}`)).Accepted(t)
+	awaitInbox(t, g, 1)
+	r, err := http.NewRequest(http.MethodDelete, "http://"+g.Admin+"/verify_webhook/history/craneops/"+inboxOf(t, g, "")[0].ID, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -292,14 +294,14 @@ func TestStopWaitsForAttempts(t *testing.T) {
 	free := closing(release)
 	defer free()
 	g, app := craneopsGateway(t, inboxFile(filepath.Join(t.TempDir(), "inbox.db"), "mode always"))
-	app.answers(until(release, http.StatusOK))
-	send(t, g, craneops(`{}`)).accepted(t)
-	app.awaitArrivals(t, 1)
+	app.Answers(harness.Until(release, http.StatusOK))
+	g.Send(t, harness.CraneOps(`{}`)).Accepted(t)
+	app.AwaitArrivals(t, 1)
 	time.AfterFunc(300*time.Millisecond, free)
-	g.stop(t)
-	g = restartFileGateway(t, g)
-	send(t, g, craneops(`{"n":2}`)).accepted(t)
-	app.awaitArrivals(t, 2)
-	g.awaitInbox(t, 0)
-	app.saw(t, 2)
+	g.Stop(t)
+	g = g.Restart(t)
+	g.Send(t, harness.CraneOps(`{"n":2}`)).Accepted(t)
+	app.AwaitArrivals(t, 2)
+	awaitInbox(t, g, 0)
+	app.Saw(t, 2)
 }

@@ -263,7 +263,7 @@ func (b *labelInbox) backoff(attempts int) time.Duration {
 			break
 		}
 	}
-	return wait - time.Duration(rand.Int64N(int64(wait)/4+1))
+	return wait - time.Duration(rand.Int64N(int64(wait)/4+1)) //nolint:gosec // nobody gains by guessing it
 }
 
 // failed logs and counts what the inbox could not do.

@@ -94,7 +94,7 @@ func (b *labelInbox) round(ctx context.Context) time.Duration {
 			break
 		}
 		b.shared.acquire()
-		go b.attempt(hold)
+		go b.attempt(hold) //nolint:gosec // an attempt does not end with the scheduler
 	}
 	if !b.trying.free(b.options.Concurrency) {
 		return lookEvery // the end of an attempt wakes it
@@ -214,7 +214,7 @@ func (a *redelivery) readBody() bool {
 	size := a.hold.Entry().Size
 	stored, err := a.hold.Body()
 	if err == nil {
-		defer stored.Close()
+		defer func() { _ = stored.Close() }() // it was only read
 		err = a.delivery.body.Buffer.ReadAll(stored, bodies.Limits{Declared: size, Most: size, Budget: a.inbox.app.budget}, io.Discard)
 	}
 	if err == nil {

@@ -431,7 +431,11 @@ func TestRetryAfter(t *testing.T) {
 		text string
 		want time.Duration
 	}{
-		{"", 0}, {"120", 2 * time.Minute}, {"86400", time.Hour}, {"-5", 0}, {"soon", 0},
+		{"", 0},
+		{"120", 2 * time.Minute},
+		{"86400", time.Hour},
+		{"-5", 0},
+		{"soon", 0},
 		{testTime.Add(90 * time.Second).Truncate(time.Second).UTC().Format(http.TimeFormat), 89 * time.Second},
 		{testTime.Add(-time.Hour).UTC().Format(http.TimeFormat), 0},
 	} {

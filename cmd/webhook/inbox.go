@@ -154,7 +154,7 @@ func listKept(admin, provider, state string) ([]keptDelivery, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer res.Body.Close()
+	defer func() { _ = res.Body.Close() }() // it has been read
 	var list []keptDelivery
 	if err := json.NewDecoder(res.Body).Decode(&list); err != nil {
 		return nil, fmt.Errorf("reading the list of the gateway: %w", err)
