@@ -68,6 +68,8 @@ func TestMonitoring(t *testing.T) {
 		"HooklatchHistoryFails":      true,
 		"HooklatchNoAnswer":          true,
 		"HooklatchOverloaded":        false,
+		"HooklatchSilence":           false,
+		"HooklatchDrift":             false,
 	}
 	raised := func() map[string]bool {
 		raised := map[string]bool{}

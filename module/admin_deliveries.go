@@ -23,10 +23,10 @@ const headerRecent = "Webhook-Recent"
 // deliveries answers what is below deliveriesPath.
 func (a *adminAPI) deliveries(w http.ResponseWriter, r *http.Request) error {
 	path := strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, deliveriesPath), "/")
-	switch {
-	case path == "":
+	switch path {
+	case "":
 		return a.allDeliveries(w, r)
-	case path == "follow":
+	case "follow":
 		return a.follow(w, r)
 	}
 	number, err := strconv.ParseUint(path, 10, 64)

@@ -39,7 +39,7 @@ func (g *gateway) admin(t *testing.T, method, path string) answerOf {
 			continue
 		}
 		if err := route.Handler.ServeHTTP(w, r); err != nil {
-			refused := err.(caddy.APIError)
+			refused := err.(caddy.APIError) //nolint:errorlint // as Caddy asks
 			return answerOf{refused.HTTPStatus, refused.Err.Error(), w.Header()}
 		}
 		return answerOf{w.Code, w.Body.String(), w.Header()}

@@ -57,7 +57,7 @@ usage.`,
 		if err != nil {
 			return unreached(cmd, err)
 		}
-		defer res.Body.Close()
+		defer func() { _ = res.Body.Close() }()
 		var listed []deliveries.Delivery
 		if err := json.NewDecoder(res.Body).Decode(&listed); err != nil {
 			return unreached(cmd, err)
@@ -166,7 +166,7 @@ func (t *tail) newest(ctx context.Context) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	defer res.Body.Close()
+	defer func() { _ = res.Body.Close() }()
 	sayIfOff(t.cmd, res)
 	var listed []deliveries.Delivery
 	if err := json.NewDecoder(res.Body).Decode(&listed); err != nil {
@@ -189,7 +189,7 @@ func (t *tail) follow(ctx context.Context) (answered bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	defer res.Body.Close()
+	defer func() { _ = res.Body.Close() }()
 	lines := json.NewDecoder(bufio.NewReader(res.Body))
 	for {
 		var d deliveries.Delivery
@@ -217,7 +217,6 @@ func (v values) String() string {
 // filters are the options that say which deliveries are shown, and how.
 type filters struct {
 	options []*option
-	limit   *option
 	json    bool
 }
 
@@ -368,7 +367,7 @@ func (a *adminClient) do(ctx context.Context, method, path string) (*http.Respon
 	if res.StatusCode/100 == 2 {
 		return res, nil
 	}
-	defer res.Body.Close()
+	defer func() { _ = res.Body.Close() }()
 	const most = 10 << 10
 	text, _ := io.ReadAll(io.LimitReader(res.Body, most))
 	var said struct{ Error string }

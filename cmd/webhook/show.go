@@ -61,7 +61,7 @@ gateway cannot be reached; 2 wrong usage.`,
 		if err != nil {
 			return unreached(cmd, err)
 		}
-		defer res.Body.Close()
+		defer func() { _ = res.Body.Close() }()
 		var raw json.RawMessage
 		var d shownDelivery
 		if err := json.NewDecoder(res.Body).Decode(&raw); err != nil {
@@ -160,7 +160,7 @@ func (d *shownDelivery) save(cmd *cobra.Command, dir string) error {
 		return unreached(cmd, err)
 	}
 	for name, content := range map[string][]byte{savedHeaders: []byte(d.headerLines()), savedBody: d.Body} {
-		file, err := os.OpenFile(filepath.Join(dir, name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, private)
+		file, err := os.OpenFile(filepath.Join(dir, name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, private) //nolint:gosec // the directory is the user's, the name is fixed
 		if err != nil {
 			return unreached(cmd, err)
 		}

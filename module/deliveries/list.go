@@ -35,7 +35,7 @@ func NewList() *List {
 	const hundredThousand, choices = 100_000, 9_000
 	return &List{
 		sizes:     map[any]int{},
-		last:      hundredThousand * (1 + rand.Uint64N(choices)),
+		last:      hundredThousand * (1 + rand.Uint64N(choices)), //nolint:gosec // it is no secret
 		followers: map[*Follower]bool{},
 		captures:  map[Capturing]*captures{},
 		captured:  map[uint64]*Capture{},

@@ -10,7 +10,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/hooklatch/hooklatch/caddyfile"
 	"github.com/hooklatch/hooklatch/schemes"
 )
 
@@ -246,10 +245,14 @@ func advised(t *testing.T, own *schemes.Definition, do []string) string {
 	return "scheme_definition {\n" + text.String() + "}\n"
 }
 
+// ReadDefinition reads a Caddyfile's definition. The tests outside of this package
+// set it: what reads it depends on this package.
+var ReadDefinition func(name string, content []byte) (schemes.Definition, error)
+
 // verifiesBy tells whether the delivery is accepted by a definition.
 func (d *Delivery) verifiesBy(t *testing.T, text string) {
 	t.Helper()
-	definition, err := caddyfile.ReadDefinition("advised", []byte(text))
+	definition, err := ReadDefinition("advised", []byte(text))
 	if err != nil {
 		t.Fatalf("%v in\n%s", err, text)
 	}
