@@ -290,37 +290,45 @@ func TestNoTunnel(t *testing.T) {
 	expect(t, g.send(t, craneops(body), body), http.StatusBadGateway, "accepted no_answer")
 }
 
-// TestGoexit: a handler behind that ends its goroutine has answered nothing, and
-// the retry is forwarded.
+// TestGoexit: a handler after ours that ends its goroutine has delivered
+// nothing, whatever became of its answer before, and the retry is forwarded.
 func TestGoexit(t *testing.T) {
-	first := true
-	g := newGateway(t, nil, func(w http.ResponseWriter, _ *http.Request) error {
-		if first {
-			first = false
-			runtime.Goexit()
-		}
-		w.WriteHeader(http.StatusNoContent)
-		return nil
-	})
-	ctx, cancel := context.WithCancel(t.Context())
-	answered := make(chan error)
-	go func() {
-		r := g.request(t, craneops(body), strings.NewReader(body)).WithContext(ctx)
-		_, err := g.try(r)
-		answered <- err
-	}()
-	for len(g.delivered()) == 0 {
-		runtime.Gosched()
+	for name, before := range map[string]application{
+		"without an answer": func(http.ResponseWriter, *http.Request) error { return nil },
+		"when the time for an answer is over": func(_ http.ResponseWriter, r *http.Request) error {
+			<-r.Context().Done()
+			return nil
+		},
+		"when its proxy has given up": gives499(false),
+		"after an answer to a body that it could not have": func(w http.ResponseWriter, r *http.Request) error {
+			// A proxy that announces nothing tries a second upstream.
+			trace := httptrace.ContextClientTrace(r.Context())
+			_, _ = r.Body.Read(make([]byte, 1))
+			trace.ConnectStart("tcp", "")
+			_, _ = io.Copy(io.Discard, r.Body)
+			trace.ConnectStart("tcp", "")
+			w.WriteHeader(http.StatusOK)
+			return nil
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := newGateway(t, map[string]any{"answer_within": "30ms"}, once(func(w http.ResponseWriter, r *http.Request) error {
+				_ = before(w, r)
+				runtime.Goexit()
+				return nil
+			}))
+			synctest.Test(t, func(t *testing.T) {
+				var group sync.WaitGroup
+				group.Go(func() {
+					a := g.sendDirectly(craneops(body), body)
+					t.Errorf("the server goes on with its goroutine, and answers %d", a.status)
+				})
+				group.Wait()
+				expect(t, g.sendDirectly(craneops(body), body), http.StatusNoContent, "")
+			})
+			g.expectDelivered(t, body, body)
+		})
 	}
-	cancel() // the server has lost the goroutine that would answer
-	if err := <-answered; err == nil {
-		t.Error("an answer")
-	}
-	a := g.send(t, craneops(body), body)
-	for a.status == http.StatusServiceUnavailable { // it is being released
-		a = g.send(t, craneops(body), body)
-	}
-	expect(t, a, http.StatusNoContent, "")
 }
 
 // TestStoreContext outlives the request whose values it has, and ends at its
@@ -346,24 +354,27 @@ func TestStoreContext(t *testing.T) {
 	})
 }
 
+// gives499 is a reverse_proxy that writes 499: by itself, or because an
+// application answers it.
+func gives499(answers bool) application {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		trace := httptrace.ContextClientTrace(r.Context())
+		trace.GotConn(httptrace.GotConnInfo{})
+		trace.WroteHeaders()
+		_, _ = io.Copy(io.Discard, r.Body)
+		trace.WroteRequest(httptrace.WroteRequestInfo{})
+		if answers {
+			trace.GotFirstResponseByte()
+		}
+		w.WriteHeader(499)
+		return nil
+	}
+}
+
 // TestProxyThatGivesUp: reverse_proxy writes 499 by itself when its attempt is
 // cancelled, as a shared dial over HTTP/3 is by another delivery. The sender is
 // still there, so that is no answer. A 499 of the application is one.
 func TestProxyThatGivesUp(t *testing.T) {
-	gives499 := func(answers bool) application {
-		return func(w http.ResponseWriter, r *http.Request) error {
-			trace := httptrace.ContextClientTrace(r.Context())
-			trace.GotConn(httptrace.GotConnInfo{})
-			trace.WroteHeaders()
-			_, _ = io.Copy(io.Discard, r.Body)
-			trace.WroteRequest(httptrace.WroteRequestInfo{})
-			if answers {
-				trace.GotFirstResponseByte()
-			}
-			w.WriteHeader(499)
-			return nil
-		}
-	}
 	for name, c := range map[string]struct {
 		answers bool
 		status  int
