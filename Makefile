@@ -98,9 +98,10 @@ next-caddy: ## tests the last commit with Caddy's main branch, or with CADDY_VER
 	go get github.com/caddyserver/caddy/v2@$(CADDY_VERSION); go mod tidy; \
 	CADDY_VERSION=$(CADDY_VERSION) $(MAKE) vet unit e2e
 
-# The race detector changes what is allocated, so that is counted without it.
+# THOROUGH makes some tests try more than a plain go test does. The race detector
+# changes what is allocated, so that is counted without it.
 unit: ## tests each package, with the race detector
-	go test -race -timeout 20m ./...
+	THOROUGH=1 go test -race -timeout 20m ./...
 	go test -timeout 20m -run Allocates ./schemes
 
 # Making inputs smaller would otherwise take most of the time. On a busy machine

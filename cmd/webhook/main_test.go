@@ -2,6 +2,7 @@ package webhook
 
 import (
 	"bytes"
+	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"os"
@@ -37,6 +38,11 @@ type outcome struct {
 // run executes the command with a clock that stands still.
 func run(t *testing.T, stdin []byte, args ...string) outcome {
 	t.Helper()
+	return runWithin(t.Context(), stdin, args...)
+}
+
+// runWithin runs a command whose search for an explanation ends with a context.
+func runWithin(ctx context.Context, stdin []byte, args ...string) outcome {
 	root := &cobra.Command{Use: "hooklatch", SilenceUsage: true} // as Caddy's
 	cmd := &cobra.Command{Use: "webhook"}
 	(&command{now: func() time.Time { return testClock }}).build(cmd)
@@ -46,7 +52,7 @@ func run(t *testing.T, stdin []byte, args ...string) outcome {
 	root.SetIn(bytes.NewReader(stdin))
 	root.SetOut(&out)
 	root.SetErr(&errOut)
-	return outcome{status: status(root.Execute()), out: out.String(), errOut: errOut.String()}
+	return outcome{status: status(root.ExecuteContext(ctx)), out: out.String(), errOut: errOut.String()}
 }
 
 // status is the exit status that Caddy's main makes of an error. Its own error
