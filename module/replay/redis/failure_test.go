@@ -132,6 +132,7 @@ func TestWhateverRedisDoes(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			s := serve(t, c.args...)
 			refuse := opened(t, &Store{URLs: []string{s.url}, Timeout: caddy.Duration(shortTimeout)}, "refuse")
 			forward := opened(t, &Store{URLs: []string{s.url}, Timeout: caddy.Duration(shortTimeout), OnError: ErrorForward}, "forward")

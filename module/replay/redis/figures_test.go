@@ -24,7 +24,10 @@ func spread(n uint64) (k replay.Key) {
 //
 //	FIGURES_EVENTS=2400000 go test -run TestFigures -v ./module/replay/redis
 func TestFigures(t *testing.T) {
-	entries := int64(1 << 14)
+	entries := int64(1 << 12)
+	if os.Getenv("THOROUGH") != "" {
+		entries = 1 << 14
+	}
 	if text := os.Getenv("FIGURES_EVENTS"); text != "" {
 		var err error
 		if entries, err = strconv.ParseInt(text, 10, 64); err != nil {
