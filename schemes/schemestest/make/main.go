@@ -21,6 +21,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -35,8 +36,12 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	vectors, err := vectorsOf(text)
+	s, err := startSigner()
 	if err != nil {
+		log.Fatal(err)
+	}
+	vectors, err := vectorsOf(s, text)
+	if err := errors.Join(err, s.close()); err != nil {
 		log.Fatal(err)
 	}
 	if err := write(os.Stdout, vectors); err != nil {
@@ -77,7 +82,7 @@ type input struct {
 }
 
 // vectorsOf makes the vectors of an input.
-func vectorsOf(text []byte) (vectors []schemestest.Vector, err error) {
+func vectorsOf(s *signer, text []byte) ([]schemestest.Vector, error) {
 	in := input{
 		Algorithm: "hmac-sha256", Key: "text", Signed: "{body}", Encoding: "hex", Unit: "s", ID: "msg_17", Time: 1760000000,
 		Body: `{"event":"order.created","data":{"id":"n17","name":"Zoë 😀"}}`,
@@ -87,15 +92,6 @@ func vectorsOf(text []byte) (vectors []schemestest.Vector, err error) {
 	if err := dec.Decode(&in); err != nil {
 		return nil, fmt.Errorf("reading how the provider signs: %w", err)
 	}
-	s, err := startSigner()
-	if err != nil {
-		return nil, err
-	}
-	defer func() {
-		if closing := s.close(); err == nil {
-			err = closing
-		}
-	}()
 	m := &maker{input: in, signer: s}
 	if err := m.make(); err != nil {
 		return nil, err

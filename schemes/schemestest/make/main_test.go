@@ -26,10 +26,14 @@ var inputs = map[string]string{
 // TestMadeVectors: what is made of a few lines has the right answers, is read as
 // the committed vectors are, and has every kind that the committed ones have.
 func TestMadeVectors(t *testing.T) {
-	needNode(t)
+	s := signerOf(t)
+	committed, err := schemestest.Read("../../testdata")
+	if err != nil {
+		t.Fatal(err)
+	}
 	for name, text := range inputs {
 		t.Run(name, func(t *testing.T) {
-			made, err := vectorsOf([]byte(text))
+			made, err := vectorsOf(s, []byte(text))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -45,10 +49,6 @@ func TestMadeVectors(t *testing.T) {
 			for _, v := range made {
 				has[v.Kind] = true
 			}
-			committed, err := schemestest.Read("../../testdata")
-			if err != nil {
-				t.Fatal(err)
-			}
 			for _, v := range committed {
 				if v.Scheme == name && !has[v.Kind] {
 					t.Errorf("no vector of kind %s", v.Kind)
@@ -62,7 +62,7 @@ func TestMadeVectors(t *testing.T) {
 
 // TestWhatCannotBeMade says what to write instead.
 func TestWhatCannotBeMade(t *testing.T) {
-	needNode(t)
+	s := signerOf(t)
 	for text, want := range map[string]string{
 		`{"scheme":"s","headers":[["X","{timestamp}"]]}`:                                       "a header with {signature}",
 		`{"scheme":"s","headers":[["X","{signature}"]],"signed":"{method}{body}"}`:             "{method} is not known here",
@@ -70,19 +70,29 @@ func TestWhatCannotBeMade(t *testing.T) {
 		`{"scheme":"s","headers":[["X","{signature}"]],"key":"pem","secret":"k"}`:              "pem is not known here",
 		`{"scheme":"s","headers":[["X","{signature}"]],"algorithm":"hmac-md0","secret":"key"}`: "the signer: ",
 	} {
-		if _, err := vectorsOf([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := vectorsOf(s, []byte(text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", text, err, want)
 		}
 	}
 }
 
-func needNode(t *testing.T) {
+// signerOf starts the signer of a test.
+func signerOf(t *testing.T) *signer {
 	t.Helper()
-	if _, err := exec.LookPath("node"); err == nil {
-		return
+	if _, err := exec.LookPath("node"); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("node is missing")
+		}
+		t.Skip("SKIPPED: node is missing, which signs the vectors")
 	}
-	if os.Getenv("CI") == "true" {
-		t.Fatal("node is missing")
+	s, err := startSigner()
+	if err != nil {
+		t.Fatal(err)
 	}
-	t.Skip("SKIPPED: node is missing, which signs the vectors")
+	t.Cleanup(func() {
+		if err := s.close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
 }
