@@ -46,6 +46,8 @@ type App struct {
 	historyPlaces []string              // of histories in files
 	orphans       []*openInbox          // inboxes of labels that no handler has any more
 
+	weaker []string // choices that belong to no label
+
 	isActive func() bool // replaced by tests
 }
 
@@ -124,6 +126,10 @@ func (a *App) register(h *Handler, r registration) (*sharedHistory, error) {
 	return known, nil
 }
 
+// NameWeaker has Start name a choice that lets more through and belongs to no
+// label.
+func (a *App) NameWeaker(choice string) { a.weaker = append(a.weaker, choice) }
+
 // Start checks the proxies, opens the histories and names the weaker choices.
 func (a *App) Start() error {
 	if err := a.checkProxies(); err != nil {
@@ -131,6 +137,9 @@ func (a *App) Start() error {
 	}
 	recent.Resize(a, a.recentRoom())
 	a.beginCapturing()
+	if len(a.weaker) > 0 {
+		a.logger.Warn("weaker choices are configured", zap.Strings("choices", a.weaker))
+	}
 	for _, label := range slices.Sorted(maps.Keys(a.histories)) {
 		shared := a.histories[label]
 		if err := shared.open(); err != nil {

@@ -1,0 +1,97 @@
+package inspector
+
+import (
+	"errors"
+	"net/http"
+	"sync"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/hooklatch/hooklatch/module"
+)
+
+func init() { caddy.RegisterModule(Handler{}) }
+
+// AccessRoute is the Access that leaves it to the route.
+const AccessRoute = "route"
+
+// Handler serves the page that shows which webhook deliveries came, which were
+// refused, why, and what to change. It shows what this process has seen.
+//
+// It answers where `{http.auth.user.id}` is set, as `basic_auth` and other
+// authentication do, and 403 everywhere else. That a request comes from this
+// machine proves nothing: so does each one that a proxy on it passes on.
+//
+// Write it with a path that ends in a slash, such as `/inspect/`.
+type Handler struct {
+	// Who may see the page. `route` leaves that to the handlers before this one,
+	// for authentication that sets no user, such as `forward_auth` or client
+	// certificates: whoever gets past them sees everything, and may press every
+	// button. Default: requests with an authenticated user.
+	Access string `json:"access,omitempty"`
+
+	page Page
+}
+
+// CaddyModule returns the Caddy module information.
+func (Handler) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "http.handlers.webhook_inspector",
+		New: func() caddy.Module { return new(Handler) },
+	}
+}
+
+// Provision sets up the page.
+func (h *Handler) Provision(ctx caddy.Context) error {
+	guest, err := ctx.App("verify_webhook")
+	if err != nil {
+		return err
+	}
+	if h.Access == AccessRoute {
+		guest.(*module.App).NameWeaker("webhook_inspector access route")
+	}
+	closing := make(chan struct{})
+	h.page = Page{Gateway: module.Admin(ctx.Logger()), Name: "this gateway", Closing: closing}
+	// A server that shuts down waits for its requests.
+	if server, ok := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server); ok {
+		server.RegisterOnShutdown(sync.OnceFunc(func() { close(closing) }))
+	}
+	return nil
+}
+
+// Validate checks the options.
+func (h *Handler) Validate() error {
+	if h.Access != "" && h.Access != AccessRoute {
+		return errors.New("access: write route, or leave it out")
+	}
+	return nil
+}
+
+// ServeHTTP serves the page to those who may see it.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.Handler) error {
+	if h.Access != AccessRoute && !isAuthenticated(r) {
+		secure(w.Header())
+		answer(w, http.StatusForbidden, "Nobody is authenticated here. Write basic_auth before webhook_inspector; or, if the handlers before it decide without naming a user, access route in its block.")
+		return nil
+	}
+	h.page.ServeHTTP(w, r)
+	return nil
+}
+
+// isAuthenticated reports whether a handler before this one knows the user.
+func isAuthenticated(r *http.Request) bool {
+	repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
+	if !ok {
+		return false
+	}
+	user, ok := repl.GetString("http.auth.user.id")
+	return ok && user != ""
+}
+
+// Interface guards
+var (
+	_ caddy.Provisioner           = (*Handler)(nil)
+	_ caddy.Validator             = (*Handler)(nil)
+	_ caddyhttp.MiddlewareHandler = (*Handler)(nil)
+)
