@@ -11,7 +11,7 @@ import (
 func init() {
 	caddycmd.RegisterCommand(caddycmd.Command{
 		Name:  "webhook",
-		Usage: "schemes|sign|send|verify|list|tail|show|forget|inbox|health",
+		Usage: "schemes|sign|send|verify|list|tail|show|inspect|forget|inbox|health",
 		Short: "Signs, sends and verifies webhook deliveries",
 		Long: `Signs, sends and verifies webhook deliveries, by the rules that the
 handler verify_webhook goes by.
@@ -37,7 +37,7 @@ type command struct {
 func (c *command) build(cmd *cobra.Command) {
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
 		if len(args) > 0 {
-			return end(cmd, errors.New("unknown sub-command; write schemes, sign, send, verify, list, tail, show, forget, inbox or health"))
+			return end(cmd, errors.New("unknown sub-command; write schemes, sign, send, verify, list, tail, show, inspect, forget, inbox or health"))
 		}
 		return nil
 	}
@@ -45,7 +45,7 @@ func (c *command) build(cmd *cobra.Command) {
 	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return end(cmd, flagError(cmd, err))
 	})
-	cmd.AddCommand(schemesCommand(), c.signCommand(), c.sendCommand(), c.verifyCommand(), listDeliveriesCommand(), tailCommand(), showCommand(), c.forgetCommand(), c.inboxCommand(), healthCommand())
+	cmd.AddCommand(schemesCommand(), c.signCommand(), c.sendCommand(), c.verifyCommand(), listDeliveriesCommand(), tailCommand(), showCommand(), inspectCommand(), c.forgetCommand(), c.inboxCommand(), healthCommand())
 }
 
 // ending makes cobra's function out of one that reports what went wrong.

@@ -1,0 +1,162 @@
+package webhook
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/netip"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/spf13/cobra"
+
+	"github.com/hooklatch/hooklatch/module/inspector"
+)
+
+func inspectCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "inspect [--listen ADDR] [--address ADMIN]",
+		Short: "Serves a page that shows which deliveries came, and why some were refused",
+		Long: `Serves a page that shows which deliveries came to a running gateway, which were
+refused, why, and what to change. It prints the page's address, which has a token
+in it: keep the address to yourself. The page is served to this machine only; to
+see it from another one, use ssh -L.
+
+Exit status: 0 after Ctrl-C; 1 the gateway cannot be reached, or the address to
+listen on is taken; 2 wrong usage.`,
+		Example: `  hooklatch webhook inspect
+  hooklatch webhook inspect --listen 127.0.0.1:9000 --address unix//run/hooklatch/admin.sock`,
+		Args:                  noArgs,
+		DisableFlagsInUseLine: true,
+	}
+	listen := newOption(cmd, "listen", "ADDR", "where to serve it, on loopback; default: 127.0.0.1 and a free port")
+	address := newOption(cmd, "address", "ADMIN", adminUsage)
+	cmd.RunE = ending(func(cmd *cobra.Command, _ []string) error {
+		local, err := loopback(listen.text)
+		if err != nil {
+			return err
+		}
+		admin, err := adminAddress(address)
+		if err != nil {
+			return err
+		}
+		gateway, err := newRemote(admin)
+		if err != nil {
+			return err
+		}
+		if err := gateway.reach(cmd.Context()); err != nil {
+			cmd.PrintErrf("Error: %v\n", err)
+			return errUnsuccessful
+		}
+		if err := serveInspector(cmd, local, gateway); err != nil {
+			cmd.PrintErrf("Error: %v\n", err)
+			return errUnsuccessful
+		}
+		return nil
+	})
+	return cmd
+}
+
+// loopback checks that an address is one of this machine's own, and no other
+// machine's way in.
+func loopback(address string) (string, error) {
+	if address == "" {
+		return "127.0.0.1:0", nil
+	}
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return "", errors.New("--listen is not a host and a port; write 127.0.0.1:9000")
+	}
+	if strings.EqualFold(host, "localhost") {
+		return net.JoinHostPort("127.0.0.1", port), nil
+	}
+	if ip, err := netip.ParseAddr(host); err != nil || !ip.IsLoopback() {
+		return "", errors.New("--listen is not on loopback, and the page is for this machine only; write 127.0.0.1:9000, and use ssh -L to see it from another machine")
+	}
+	return address, nil
+}
+
+// serveInspector serves the page until the command is interrupted.
+func serveInspector(cmd *cobra.Command, address string, gateway *remote) error {
+	ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return fmt.Errorf("the page cannot be served: %w", err)
+	}
+	page := inspector.NewPrivate(&inspector.Page{Gateway: gateway, Name: gateway.name, Closing: ctx.Done()})
+	server := &http.Server{Handler: page, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute}
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve(listener) }()
+	if err := write(cmd, fmt.Sprintf("http://%s%s\n", listener.Addr(), page.Path())); err != nil {
+		return err
+	}
+	select {
+	case err := <-ended:
+		return fmt.Errorf("the page is not served any more: %w", err)
+	case <-ctx.Done():
+	}
+	return server.Close()
+}
+
+// remote is a gateway in another process, through its admin endpoint.
+type remote struct {
+	httputil.ReverseProxy
+	name string
+	dial func(context.Context) (net.Conn, error)
+}
+
+// reach reports why nothing listens at the admin endpoint. The page would say so
+// too, but a wrong address is better known at once.
+func (r *remote) reach(ctx context.Context) error {
+	conn, err := r.dial(ctx)
+	if err != nil {
+		return fmt.Errorf("the gateway cannot be reached: %w", err)
+	}
+	return conn.Close()
+}
+
+// newRemote knows every network that Caddy's admin endpoint can be on.
+func newRemote(admin string) (*remote, error) {
+	parsed, err := caddy.ParseNetworkAddress(admin)
+	if err != nil || parsed.PortRangeSize() > 1 {
+		return nil, errors.New("--address is not one of an admin endpoint; write a host and a port, or unix//path")
+	}
+	network, host := parsed.Network, parsed.JoinHostPort(0)
+	target := host
+	if parsed.IsUnixNetwork() {
+		network, host = "unix", "127.0.0.1"
+		target, _, _ = strings.Cut(target, "|") // the socket's permissions
+	}
+	transport := &http.Transport{
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, network, target)
+		},
+		IdleConnTimeout: time.Minute,
+	}
+	r := &remote{name: admin, dial: func(ctx context.Context) (net.Conn, error) {
+		return transport.DialContext(ctx, network, target)
+	}}
+	r.ReverseProxy = httputil.ReverseProxy{
+		Transport: transport,
+		Rewrite: func(pr *httputil.ProxyRequest) {
+			pr.Out.URL.Scheme, pr.Out.URL.Host, pr.Out.Host = "http", host, host
+			if !parsed.IsUnixNetwork() {
+				pr.Out.Header.Set("Origin", "http://"+host)
+			}
+		},
+		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, err error) {
+			http.Error(w, fmt.Sprintf("the gateway cannot be reached: %v", err), http.StatusBadGateway)
+		},
+		ErrorLog: log.New(io.Discard, "", 0), // the page says what went wrong
+	}
+	return r, nil
+}
