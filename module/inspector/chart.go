@@ -8,9 +8,9 @@ import (
 )
 
 const (
-	slots       = 60  // of time, side by side
-	slotWidth   = 10  // in units of the picture
-	barWidth    = 8   // leaves a gap
+	slots       = 60 // of time, side by side
+	slotWidth   = 10 // in units of the picture
+	barWidth    = 8  // leaves a gap
 	chartHeight = 64
 	leastHeight = 2.5 // of what is there at all
 )
