@@ -1,10 +1,8 @@
 package e2e
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"sync"
@@ -129,24 +127,8 @@ func officialLibraries(t *testing.T) []library {
 
 const nodeOfficial = "official/node"
 
-// installedOfficial installs the libraries for Node beside what uses them, and
-// again only when other versions are asked for.
-var installedOfficial = sync.OnceValue(func() error {
-	lock, err := os.ReadFile(filepath.Join(nodeOfficial, "package-lock.json"))
-	if err != nil {
-		return err
-	}
-	mark := filepath.Join(nodeOfficial, "node_modules", ".installed")
-	if installed, err := os.ReadFile(mark); err == nil && bytes.Equal(installed, lock) {
-		return nil
-	}
-	cmd := exec.Command("npm", "ci", "--ignore-scripts")
-	cmd.Dir = nodeOfficial
-	if said, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("npm ci in %s: %w\n%s", nodeOfficial, err, said)
-	}
-	return os.WriteFile(mark, lock, 0o600)
-})
+// installedOfficial installs the libraries for Node beside what uses them.
+var installedOfficial = sync.OnceValue(func() error { return npmInstall(nodeOfficial) })
 
 // builtOfficial is the program with the libraries for Go.
 var builtOfficial = sync.OnceValues(func() (string, error) {

@@ -22,6 +22,7 @@ var hints = map[string]string{
 	"python3": "install Python 3.9 or later (Debian: apt-get install python3)",
 	"ruby":    "install Ruby 3.0 or later (Debian: apt-get install ruby)",
 
+	"chromium":     "install Chromium 120 or later (Debian: apt-get install chromium)",
 	"prometheus":   "install Prometheus 2.40 or later (Debian: apt-get install prometheus)",
 	"redis-server": "install Redis 7 or later (Debian: apt-get install redis-server)",
 }
