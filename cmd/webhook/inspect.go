@@ -15,7 +15,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/caddyserver/caddy/v2"
 	"github.com/spf13/cobra"
 
 	"github.com/hooklatch/hooklatch/module/inspector"
@@ -126,15 +125,13 @@ func (r *remote) reach(ctx context.Context) error {
 
 // newRemote knows every network that Caddy's admin endpoint can be on.
 func newRemote(admin string) (*remote, error) {
-	parsed, err := caddy.ParseNetworkAddress(admin)
-	if err != nil || parsed.PortRangeSize() > 1 {
-		return nil, errors.New("--address is not one of an admin endpoint; write a host and a port, or unix//path")
+	network, target, err := adminNetwork(admin)
+	if err != nil {
+		return nil, err
 	}
-	network, host := parsed.Network, parsed.JoinHostPort(0)
-	target := host
-	if parsed.IsUnixNetwork() {
-		network, host = "unix", "127.0.0.1"
-		target, _, _ = strings.Cut(target, "|") // the socket's permissions
+	host := target
+	if network == "unix" {
+		host = "127.0.0.1" // what Caddy takes as the name of a socket
 	}
 	transport := &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -149,7 +146,7 @@ func newRemote(admin string) (*remote, error) {
 		Transport: transport,
 		Rewrite: func(pr *httputil.ProxyRequest) {
 			pr.Out.URL.Scheme, pr.Out.URL.Host, pr.Out.Host = "http", host, host
-			if !parsed.IsUnixNetwork() {
+			if network != "unix" {
 				pr.Out.Header.Set("Origin", "http://"+host)
 			}
 		},

@@ -1,0 +1,99 @@
+package e2e
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// TestInspector: the directive shows what a real gateway saw to those who are
+// authenticated, also through the command, and to nobody else.
+func TestInspector(t *testing.T) {
+	t.Parallel()
+	app := newApplication(t)
+	const password = "open sesame"
+	hash, err := exec.Command(binary(t), "hash-password", "--plaintext", password).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	site := openSite(hook("/craneops", "craneops", app.addr),
+		"route /inspect/* {\nbasic_auth {\nalice "+strings.TrimSpace(string(hash))+"\n}\nwebhook_inspector\n}",
+		"route /open/* {\nwebhook_inspector {\naccess route\n}\n}",
+		"route /shut/* {\nwebhook_inspector\n}")
+	g := start(t, site, secrets()...)
+	send(t, g, craneops(`{"one":1}`)).accepted(t)
+	forged := craneops(`{"two":2}`)
+	send(t, g, forged.saying([]byte(`{"two":3}`))).rejected(t, "signature_mismatch")
+
+	read := func(path string, headers ...string) (int, string) {
+		t.Helper()
+		r, err := http.NewRequest(http.MethodGet, "http://"+g.addr+path, http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := 0; i < len(headers); i += 2 {
+			r.Header.Set(headers[i], headers[i+1])
+		}
+		if strings.HasPrefix(path, "/inspect/") {
+			r.SetBasicAuth("alice", password)
+		}
+		res, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		text, err := io.ReadAll(res.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return res.StatusCode, string(text)
+	}
+	const says = "1 of 2 deliveries did not arrive"
+	for _, path := range []string{"/inspect/", "/open/"} {
+		if status, page := read(path); status != http.StatusOK || !strings.Contains(page, says) || !strings.Contains(page, "signature_mismatch") {
+			t.Errorf("%s: %d %s", path, status, page)
+		}
+		if status, page := read(path, "Sec-Fetch-Site", "cross-site"); status != http.StatusForbidden || strings.Contains(page, "signature_mismatch") {
+			t.Errorf("%s from another site: %d", path, status)
+		}
+	}
+	for _, path := range []string{"/shut/", "/shut/style.css", "/shut/inbox"} {
+		if status, page := read(path); status != http.StatusForbidden || !strings.Contains(page, "Write basic_auth before webhook_inspector") {
+			t.Errorf("%s: %d %s", path, status, page)
+		}
+	}
+	weaker, found := g.log.find(func(e entry) bool {
+		return e.text("msg") == "weaker choices are configured" && fmt.Sprint(e["choices"]) == "[webhook_inspector access route]"
+	})
+	if !found {
+		t.Errorf("access route is not named at the start: %v", weaker)
+	}
+
+	b := newBrowser(t)
+	tab := b.tab(t)
+	tab.open(inspect(t, g.admin))
+	tab.says(says)
+	send(t, g, craneops(`{"three":3}`)).accepted(t)
+	tab.says("1 of 3 deliveries did not arrive")
+	tab.text("[...document.querySelectorAll('#rows tr.refused a')][0].click()")
+	tab.says("Refused, and not passed on")
+	tab.text("document.querySelector('.back a').click()")
+	tab.holds("document.querySelector('#rows tr.arrived a')")
+	tab.text("document.querySelector('#rows tr.arrived a').click()")
+	tab.holds("document.querySelector('[action=allow] button')")
+	tab.text("document.querySelector('[action=allow] button').click()")
+	tab.holds("document.querySelector('#ask').open")
+	tab.text("document.querySelector('#yes').click()")
+	tab.says("Allowed again")
+	send(t, g, craneops(`{"three":3}`)).accepted(t)
+
+	// An open page does not hold up a reload.
+	tab.open("http://" + g.addr + "/open/")
+	tab.says("1 of 4 deliveries did not arrive")
+	if said, err := g.reload(t, site+"\n# another\nrespond /other 204"); err != nil {
+		t.Fatalf("the reload: %v\n%s", err, said)
+	}
+}
