@@ -9,6 +9,7 @@ import (
 
 const (
 	slots       = 60 // of time, side by side
+	leastSlots  = 24 // so that a column is no wall
 	slotWidth   = 10 // in units of the picture
 	barWidth    = 8  // leaves a gap
 	chartHeight = 64
@@ -50,11 +51,12 @@ func newChart(all []delivery, now time.Time) chart {
 	}
 	c.SlotLength = roundSlot(c.To.Sub(first) / (slots - 1))
 	end := c.To.Truncate(c.SlotLength).Add(c.SlotLength)
-	c.From = end.Add(-slots * c.SlotLength)
+	n := min(slots, max(leastSlots, int(end.Sub(first.Truncate(c.SlotLength))/c.SlotLength)))
+	c.From, c.Width = end.Add(-time.Duration(n)*c.SlotLength), n*slotWidth
 	var counts [slots]map[outcome]int
 	for i := range all {
 		slot := int(all[i].Time.Sub(c.From) / c.SlotLength)
-		if slot < 0 || slot >= slots {
+		if slot < 0 || slot >= n {
 			continue
 		}
 		if counts[slot] == nil {
@@ -63,11 +65,11 @@ func newChart(all []delivery, now time.Time) chart {
 		counts[slot][all[i].Outcome()]++
 	}
 	for _, slot := range counts {
-		n := 0
+		sum := 0
 		for _, count := range slot {
-			n += count
+			sum += count
 		}
-		c.Most = max(c.Most, n)
+		c.Most = max(c.Most, sum)
 	}
 	for i, slot := range counts {
 		c.column(i, slot)
