@@ -13,7 +13,7 @@ CADDY_VERSION ?= master
 # What `make test` and .ci/run consist of, in this order.
 PARTS := vet lint unit fuzz e2e container
 
-.PHONY: help parts build run image test $(PARTS) fuzz-long differential bench docs release reproducible linters vulnerabilities next-caddy reliability
+.PHONY: help parts build run image test $(PARTS) fuzz-long differential bench docs release reproducible linters vulnerabilities next-caddy reliability screenshots
 
 build: ## builds Hooklatch into bin/
 	go build -trimpath -buildvcs=auto -tags $(TAGS) -o $(BIN) ./cmd/hooklatch
@@ -128,6 +128,9 @@ e2e: ## tests the real binary from outside
 
 reliability: build ## puts the gateway under load and faults for about half an hour
 	cd e2e && go run ./reliability -binary ../$(BIN)
+
+screenshots: build ## makes the pictures of the page in docs/images, with Chromium
+	cd e2e && go run ./screenshots -binary ../$(BIN)
 
 bench: build ## measures what a delivery costs beside a plain proxy, and then its parts
 	cd e2e && go run ./bench -binary ../$(BIN) -rounds $(ROUNDS)

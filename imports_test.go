@@ -34,7 +34,8 @@ var importRules = []importRule{
 	{folder: "module/deliveries", own: []string{"module/deliveries", "module/internal"}, foreign: []string{}},
 	{folder: "module/replay", own: []string{"module/args", "module/internal/boltfile", "module/replay"}},
 	{folder: "module/inbox", own: []string{"module/args", "module/internal/boltfile", "module/replay", "module/inbox"}, not: stores},
-	{folder: "module", own: []string{"module", "schemes"}, not: append(stores, "module/inbox/file")},
+	{folder: "module/inspector", own: []string{"module", "schemes"}},
+	{folder: "module", own: []string{"module", "schemes"}, not: append(stores, "module/inbox/file", "module/inspector")},
 	{folder: "caddyfile", own: []string{"caddyfile", "module", "schemes"}},
 	{folder: "cmd", own: []string{"cmd", "caddyfile", "module", "schemes"}},
 }

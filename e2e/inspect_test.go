@@ -154,7 +154,7 @@ func pageByKeyboard(t *testing.T, b browser) {
 	}
 
 	tab.open(address + fmt.Sprint(number))
-	tab.holds("document.querySelector('[action=deliver] button')")
+	tab.holds("document.readyState === 'complete' && document.querySelector('[action=deliver] button')")
 	tab.text("document.querySelector('[action=deliver] button').focus()")
 	tab.run(chromedp.KeyEvent(kb.Enter))
 	tab.holds("document.querySelector('#ask').open && document.activeElement.id === 'no'")

@@ -83,7 +83,7 @@ func TestInspector(t *testing.T) {
 	tab.text("document.querySelector('.back a').click()")
 	tab.holds("document.querySelector('#rows tr.arrived a')")
 	tab.text("document.querySelector('#rows tr.arrived a').click()")
-	tab.holds("document.querySelector('[action=allow] button')")
+	tab.holds("document.readyState === 'complete' && document.querySelector('[action=allow] button')")
 	tab.text("document.querySelector('[action=allow] button').click()")
 	tab.holds("document.querySelector('#ask').open")
 	tab.text("document.querySelector('#yes').click()")

@@ -57,6 +57,10 @@ func generate(root string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	inspector, err := s.load("module/inspector")
+	if err != nil {
+		return "", err
+	}
 	stores, err := filepath.Glob(filepath.Join(root, "module", "replay", "*", "*.go"))
 	if err != nil {
 		return "", err
@@ -79,6 +83,13 @@ func generate(root string) (string, error) {
 	w.line(prose(directives.syntaxes["parseGlobal"]))
 	w.line("JSON: the app `verify_webhook`.")
 	if err := w.fields(handler, "App", ""); err != nil {
+		return "", err
+	}
+	w.line("## The page")
+	w.line(prose(inspector.types["Handler"].doc))
+	w.line(prose(directives.syntaxes["parseInspector"]))
+	w.line("JSON: the module `http.handlers.webhook_inspector`.")
+	if err := w.fields(inspector, "Handler", ""); err != nil {
 		return "", err
 	}
 	for _, dir := range folders(stores) {
