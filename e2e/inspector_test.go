@@ -7,30 +7,32 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+
+	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
 // TestInspector: the directive shows what a real gateway saw to those who are
 // authenticated, also through the command, and to nobody else.
 func TestInspector(t *testing.T) {
 	t.Parallel()
-	app := newApplication(t)
+	app := harness.NewApplication(t)
 	const password = "open sesame"
-	hash, err := exec.Command(binary(t), "hash-password", "--plaintext", password).Output()
+	hash, err := exec.Command(harness.Binary(t), "hash-password", "--plaintext", password).Output()
 	if err != nil {
 		t.Fatal(err)
 	}
-	site := openSite(hook("/craneops", "craneops", app.addr),
+	site := harness.OpenSite(harness.Hook("/craneops", "craneops", app.Addr),
 		"route /inspect/* {\nbasic_auth {\nalice "+strings.TrimSpace(string(hash))+"\n}\nwebhook_inspector\n}",
 		"route /open/* {\nwebhook_inspector {\naccess route\n}\n}",
 		"route /shut/* {\nwebhook_inspector\n}")
-	g := start(t, site, secrets()...)
-	send(t, g, craneops(`{"one":1}`)).accepted(t)
-	forged := craneops(`{"two":2}`)
-	send(t, g, forged.saying([]byte(`{"two":3}`))).rejected(t, "signature_mismatch")
+	g := harness.Start(t, site, harness.Secrets()...)
+	g.Send(t, harness.CraneOps(`{"one":1}`)).Accepted(t)
+	forged := harness.CraneOps(`{"two":2}`)
+	g.Send(t, forged.Saying([]byte(`{"two":3}`))).Rejected(t, "signature_mismatch")
 
 	read := func(path string, headers ...string) (int, string) {
 		t.Helper()
-		r, err := http.NewRequest(http.MethodGet, "http://"+g.addr+path, http.NoBody)
+		r, err := http.NewRequest(http.MethodGet, "http://"+g.Addr+path, http.NoBody)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -65,8 +67,8 @@ func TestInspector(t *testing.T) {
 			t.Errorf("%s: %d %s", path, status, page)
 		}
 	}
-	weaker, found := g.log.find(func(e entry) bool {
-		return e.text("msg") == "weaker choices are configured" && fmt.Sprint(e["choices"]) == "[webhook_inspector access route]"
+	weaker, found := g.Log.Find(func(e harness.Entry) bool {
+		return e.Text("msg") == "weaker choices are configured" && fmt.Sprint(e["choices"]) == "[webhook_inspector access route]"
 	})
 	if !found {
 		t.Errorf("access route is not named at the start: %v", weaker)
@@ -74,9 +76,9 @@ func TestInspector(t *testing.T) {
 
 	b := newBrowser(t)
 	tab := b.tab(t)
-	tab.open(inspect(t, g.admin))
+	tab.open(inspect(t, g.Admin))
 	tab.says(says)
-	send(t, g, craneops(`{"three":3}`)).accepted(t)
+	g.Send(t, harness.CraneOps(`{"three":3}`)).Accepted(t)
 	tab.says("1 of 3 deliveries did not arrive")
 	tab.text("[...document.querySelectorAll('#rows tr.refused a')][0].click()")
 	tab.says("Refused, and not passed on")
@@ -88,12 +90,12 @@ func TestInspector(t *testing.T) {
 	tab.holds("document.querySelector('#ask').open")
 	tab.text("document.querySelector('#yes').click()")
 	tab.says("Allowed again")
-	send(t, g, craneops(`{"three":3}`)).accepted(t)
+	g.Send(t, harness.CraneOps(`{"three":3}`)).Accepted(t)
 
 	// An open page does not hold up a reload.
-	tab.open("http://" + g.addr + "/open/")
+	tab.open("http://" + g.Addr + "/open/")
 	tab.says("1 of 4 deliveries did not arrive")
-	if said, err := g.reload(t, site+"\n# another\nrespond /other 204"); err != nil {
+	if said, err := g.Reload(t, site+"\n# another\nrespond /other 204"); err != nil {
 		t.Fatalf("the reload: %v\n%s", err, said)
 	}
 }
