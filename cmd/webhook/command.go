@@ -45,7 +45,7 @@ func (c *command) build(cmd *cobra.Command) {
 	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return end(cmd, flagError(cmd, err))
 	})
-	cmd.AddCommand(schemesCommand(), c.signCommand(), c.sendCommand(), c.verifyCommand(), listDeliveriesCommand(), tailCommand(), showCommand(), inspectCommand(), c.forgetCommand(), c.inboxCommand(), healthCommand())
+	cmd.AddCommand(proxyCommand(), schemesCommand(), c.signCommand(), c.sendCommand(), c.verifyCommand(), listDeliveriesCommand(), tailCommand(), showCommand(), inspectCommand(), c.forgetCommand(), c.inboxCommand(), healthCommand())
 }
 
 // ending makes cobra's function out of one that reports what went wrong.

@@ -1,0 +1,213 @@
+package webhook
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/hooklatch/hooklatch/schemes"
+)
+
+// proxyConfig is what the proxy runs with.
+type proxyConfig struct {
+	from, to  string // host:port, and what reverse_proxy takes
+	verified  []verifiedScheme
+	path      string // empty: any
+	passRest  bool
+	observe   bool
+	publicURL string
+	admin     string // empty: off
+}
+
+// verifiedScheme is a scheme with its secrets as placeholders.
+type verifiedScheme struct {
+	*schemes.Scheme
+	secrets []string
+}
+
+// signatureHeaders are the names under which a scheme's signature arrives.
+func (s verifiedScheme) signatureHeaders() []string {
+	names := []string{s.SignatureHeader}
+	for _, alias := range s.AliasHeaders {
+		if strings.HasSuffix(strings.ToLower(alias), signatureSuffix(s.SignatureHeader)) {
+			names = append(names, alias)
+		}
+	}
+	return names
+}
+
+// signatureSuffix is the last part of a header's name, which its aliases share:
+// svix-signature stands for webhook-signature, and svix-id does not.
+func signatureSuffix(name string) string {
+	name = strings.ToLower(name)
+	return name[strings.LastIndexByte(name, '-')+1:]
+}
+
+// sharedHeader finds two schemes whose deliveries cannot be told apart.
+func sharedHeader(list []verifiedScheme) (one, other, header string, found bool) {
+	for i, a := range list {
+		for _, b := range list[:i] {
+			for _, name := range a.signatureHeaders() {
+				if slices.ContainsFunc(b.signatureHeaders(), func(n string) bool { return strings.EqualFold(n, name) }) {
+					return b.Name, a.Name, name, true
+				}
+			}
+		}
+	}
+	return "", "", "", false
+}
+
+// caddyfile writes the configuration as a user would who goes on from there.
+func (p proxyConfig) caddyfile() string {
+	w := new(caddyfileWriter)
+	w.open("")
+	if p.admin == "" {
+		w.line("admin off")
+	} else {
+		w.line("admin " + quoted(p.admin))
+	}
+	w.line("persist_config off")
+	w.line("storage_check off")
+	w.line("storage_clean_interval off")
+	w.line("grace_period 10s")
+	w.open("log")
+	w.line("level ERROR")
+	w.open("format filter")
+	for _, s := range p.verified {
+		for _, name := range s.signatureHeaders() {
+			w.line("request>headers>" + http.CanonicalHeaderKey(name) + " delete")
+		}
+	}
+	w.line(`request>uri regexp \?.* ?REDACTED`)
+	w.close()
+	w.close()
+	w.close()
+	w.blank()
+
+	host, port := splitFrom(p.from)
+	w.open("http://:" + port)
+	if host != "" {
+		w.line("bind " + quoted(host))
+	}
+	w.blank()
+	p.writeVerified(w)
+	p.writeRest(w)
+	w.close()
+	return w.String()
+}
+
+// writeVerified writes the route of the deliveries.
+func (p proxyConfig) writeVerified(w *caddyfileWriter) {
+	if p.path == "" {
+		w.open("route")
+	} else {
+		w.line("@webhook webhook_path " + p.path)
+		w.open("route @webhook")
+	}
+	// A request without any of the headers goes to the first scheme, which says
+	// that the signature is missing.
+	first := p.verified[0]
+	for i, s := range p.verified {
+		if i > 0 {
+			p.writeMatcher(w, i)
+			w.open("route @" + s.Name)
+			p.writeHandler(w, s)
+			w.close()
+		}
+	}
+	p.writeHandler(w, first)
+	w.close()
+}
+
+// writeMatcher writes a matcher for deliveries that have the signature header of
+// a scheme and of none before it.
+func (p proxyConfig) writeMatcher(w *caddyfileWriter, i int) {
+	s := p.verified[i]
+	w.open("@" + s.Name)
+	if names := s.signatureHeaders(); len(names) == 1 {
+		w.line("header " + names[0] + " *")
+	} else {
+		tests := make([]string, len(names))
+		for i, name := range names {
+			tests[i] = "header({'" + name + "': '*'})"
+		}
+		w.line("expression " + strings.Join(tests, " || "))
+	}
+	for _, before := range p.verified[:i] {
+		for _, name := range before.signatureHeaders() {
+			w.line("not header " + name + " *")
+		}
+	}
+	w.close()
+}
+
+func (p proxyConfig) writeHandler(w *caddyfileWriter, s verifiedScheme) {
+	directive := "verify_webhook " + s.Name
+	for _, secret := range s.secrets {
+		directive += " " + quoted(secret)
+	}
+	var options []string
+	if p.publicURL != "" && s.SignsRequest {
+		options = append(options, "public_url "+quoted(p.publicURL))
+	}
+	if p.observe {
+		options = append(options, "observe")
+	}
+	if options == nil {
+		w.line(directive)
+	} else {
+		w.open(directive)
+		for _, option := range options {
+			w.line(option)
+		}
+		w.close()
+	}
+	w.line("reverse_proxy " + quoted(p.to))
+}
+
+// writeRest writes what becomes of all other requests.
+func (p proxyConfig) writeRest(w *caddyfileWriter) {
+	if p.path == "" {
+		return
+	}
+	w.blank()
+	w.open("route")
+	w.line("unverified")
+	if p.passRest {
+		w.line("reverse_proxy " + quoted(p.to))
+	} else {
+		w.line("respond 404")
+	}
+	w.close()
+}
+
+// caddyfileWriter writes lines with the indentation of `fmt`.
+type caddyfileWriter struct {
+	strings.Builder
+	depth int
+}
+
+func (w *caddyfileWriter) line(text string) {
+	fmt.Fprintf(w, "%s%s\n", strings.Repeat("\t", w.depth), text)
+}
+
+func (w *caddyfileWriter) open(what string) {
+	w.line(strings.TrimPrefix(what+" {", " "))
+	w.depth++
+}
+
+func (w *caddyfileWriter) close() {
+	w.depth--
+	w.line("}")
+}
+
+func (w *caddyfileWriter) blank() { w.WriteByte('\n') }
+
+// quoted is one token of a Caddyfile.
+func quoted(text string) string {
+	if !strings.ContainsAny(text, " \t\"`#") && text != "" {
+		return text
+	}
+	return `"` + strings.ReplaceAll(text, `"`, `\"`) + `"`
+}

@@ -1,0 +1,117 @@
+package module
+
+import (
+	"io"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+func init() { caddy.RegisterModule(Unverified{}) }
+
+// Unverified makes sure that a request that was not verified cannot look as if
+// it was.
+//
+// It removes every header whose name begins with `Webhook-`, in any spelling,
+// also among the trailers, and the headers `X-Original-URL` and `X-Rewrite-URL`,
+// with which some applications replace the path. It passes no `Upgrade` on but
+// `websocket`, because a tunnel could reach any path of the application. Put it
+// before the handler of the requests that are no deliveries:
+//
+//	@webhook webhook_path /webhook
+//	route @webhook {
+//		verify_webhook stripe {env.STRIPE_SECRET}
+//		reverse_proxy 127.0.0.1:3000
+//	}
+//	route {
+//		unverified
+//		reverse_proxy 127.0.0.1:3000
+//	}
+type Unverified struct{}
+
+// CaddyModule returns the Caddy module information.
+func (Unverified) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "http.handlers.unverified",
+		New: func() caddy.Module { return new(Unverified) },
+	}
+}
+
+// UnverifiedRequest is a request that was no delivery, and its answer.
+type UnverifiedRequest struct {
+	Time         time.Time
+	Method, Path string // the path as it was sent, without the query
+	Status       int    // 0: none was written
+	Duration     time.Duration
+}
+
+// unverifiedObserver is told of each request that Unverified has handled.
+var unverifiedObserver atomic.Pointer[func(UnverifiedRequest)]
+
+// ObserveUnverified has a function called for each request that the handler
+// unverified has handled, in place of the one before. It must not block.
+func ObserveUnverified(observer func(UnverifiedRequest)) { unverifiedObserver.Store(&observer) }
+
+// ServeHTTP removes the headers and calls the next handlers.
+func (Unverified) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	removeVerdicts(r)
+	observer := unverifiedObserver.Load()
+	if observer == nil {
+		return next.ServeHTTP(w, r)
+	}
+	seen := UnverifiedRequest{Time: time.Now(), Method: r.Method}
+	seen.Path, _, _ = strings.Cut(r.RequestURI, "?")
+	recorder := caddyhttp.NewResponseRecorder(w, nil, nil)
+	err := next.ServeHTTP(recorder, r)
+	seen.Status, seen.Duration = recorder.Status(), time.Since(seen.Time)
+	(*observer)(seen)
+	return err
+}
+
+// removeVerdicts removes what only this module may say, and what reaches another
+// path than the request's.
+func removeVerdicts(r *http.Request) {
+	headerOptions{}.removeOurs(r.Header)
+	delete(r.Header, "X-Original-Url")
+	delete(r.Header, "X-Rewrite-Url")
+	if upgrade := r.Header["Upgrade"]; len(upgrade) != 1 || !strings.EqualFold(strings.TrimSpace(upgrade[0]), "websocket") {
+		delete(r.Header, "Upgrade")
+	}
+	delete(r.Header, "Http2-Settings")
+	if r.Header.Get(":protocol") != "websocket" {
+		delete(r.Header, ":protocol")
+	}
+	removeVerdictTrailers(r)
+	if r.Body != nil && r.Body != http.NoBody {
+		r.Body = &trailerBody{r.Body, r}
+	}
+}
+
+// removeVerdictTrailers also removes the announcement of trailers: a proxy makes
+// its own from the map.
+func removeVerdictTrailers(r *http.Request) {
+	headerOptions{}.removeOurs(r.Trailer)
+	delete(r.Header, "Trailer")
+}
+
+// trailerBody removes trailers as soon as they are there, at the body's end.
+type trailerBody struct {
+	io.ReadCloser
+	request *http.Request
+}
+
+// Read reads from the body.
+func (b *trailerBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err != nil {
+		removeVerdictTrailers(b.request)
+	}
+	return n, err
+}
+
+// Interface guard
+var _ caddyhttp.MiddlewareHandler = (*Unverified)(nil)
