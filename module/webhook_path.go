@@ -101,9 +101,13 @@ func (m MatchWebhookPath) MatchWithError(r *http.Request) (bool, error) {
 	return false, nil
 }
 
-// maxReadings is how many ways to read a path are tried. A path with more is no
-// honest one and counts as a match, which leaves it to the verification.
-const maxReadings = 512
+// maxReadings is how many ways to read a path are tried, and maxReadPath how long
+// a path is read in more than one way, in bytes. What is beyond is no honest path
+// and counts as a match, which leaves it to the verification.
+const (
+	maxReadings = 512
+	maxReadPath = 4 << 10
+)
 
 // mayBe reports whether an application may take the URL's path for the pattern.
 // Applications, frameworks and proxies decode, cut and clean paths in orders of
@@ -128,11 +132,11 @@ func mayBe(u *url.URL, pattern string) bool {
 		if strings.EqualFold(got, want) || below && len(got) > len(want) && got[len(want)] == '/' && strings.EqualFold(got[:len(want)], want) {
 			return true
 		}
-		if len(seen) > maxReadings {
-			return true
-		}
 		if isPlain(reading) && !strings.Contains(reading, ".") {
 			continue // nobody reads it otherwise
+		}
+		if len(seen) > maxReadings || len(reading) > maxReadPath {
+			return true
 		}
 		for _, step := range pathSteps {
 			add(step(reading))

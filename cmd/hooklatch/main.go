@@ -2,6 +2,7 @@
 package main
 
 import (
+	"os"
 	"runtime/debug"
 
 	"github.com/caddyserver/caddy/v2"
@@ -17,6 +18,10 @@ func main() {
 	// tag, or time and commit.
 	if build, ok := debug.ReadBuildInfo(); ok && caddy.CustomVersion == "" {
 		caddy.CustomVersion = "hooklatch " + build.Main.Version + ", caddy"
+	}
+	caddy.CustomBinaryName = "hooklatch"
+	if asksForHelp(os.Args[1:]) {
+		os.Exit(help())
 	}
 	caddycmd.Main()
 }

@@ -14,10 +14,12 @@ import (
 type choice struct{ scheme, definition *option }
 
 func newChoice(cmd *cobra.Command) choice {
-	return choice{
+	c := choice{
 		scheme:     newOption(cmd, "scheme", "S", "the scheme; the sub-command schemes lists them"),
 		definition: newOption(cmd, "definition", "FILE", "a scheme of your own: the block scheme_definition as in a Caddyfile, or JSON; --scheme may name it"),
 	}
+	completeSchemes(cmd)
+	return c
 }
 
 // custom is the name of a scheme of the user's own that has none.

@@ -1,7 +1,9 @@
 package webhook
 
 import (
-	"errors"
+	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
@@ -11,10 +13,10 @@ import (
 func init() {
 	caddycmd.RegisterCommand(caddycmd.Command{
 		Name:  "webhook",
-		Usage: "schemes|sign|send|verify|list|tail|show|inspect|forget|inbox|health",
-		Short: "Signs, sends and verifies webhook deliveries",
-		Long: `Signs, sends and verifies webhook deliveries, by the rules that the
-handler verify_webhook goes by.
+		Usage: "<command>",
+		Short: "Verifies, signs and sends webhook deliveries",
+		Long: `Verifies, signs and sends webhook deliveries, by the rules of the directive
+verify_webhook.
 
 A secret is written as it is, or as env:NAME (an environment variable) or
 file:PATH (a file's content without its final newline), which keeps it out of
@@ -37,15 +39,65 @@ type command struct {
 func (c *command) build(cmd *cobra.Command) {
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
 		if len(args) > 0 {
-			return end(cmd, errors.New("unknown sub-command; write schemes, sign, send, verify, list, tail, show, inspect, forget, inbox or health"))
+			return end(cmd, fmt.Errorf("unknown sub-command; write one of %s", strings.Join(names(cmd.Commands()), ", ")))
 		}
 		return nil
 	}
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		return write(cmd, fmt.Sprintf(firstSteps, cmd.CommandPath()))
+	}
 	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return end(cmd, flagError(cmd, err))
 	})
-	cmd.AddCommand(proxyCommand(), schemesCommand(), c.signCommand(), c.sendCommand(), c.verifyCommand(), listDeliveriesCommand(), tailCommand(), showCommand(), inspectCommand(), c.forgetCommand(), c.inboxCommand(), healthCommand())
+	cmd.AddCommand(demoCommand(), proxyCommand(), schemesCommand(), c.signCommand(), c.sendCommand(), c.verifyCommand(), listDeliveriesCommand(), tailCommand(), showCommand(), inspectCommand(), c.forgetCommand(), c.inboxCommand(), healthCommand())
+	for _, task := range tasks {
+		for _, sub := range cmd.Commands() {
+			if !slices.Contains(task.commands, sub.Name()) {
+				continue
+			}
+			if !cmd.ContainsGroup(task.title) {
+				cmd.AddGroup(&cobra.Group{ID: task.title, Title: task.title + ":"})
+			}
+			sub.GroupID = task.title
+		}
+	}
+	cmd.SetHelpTemplate(cmd.HelpTemplate() + "\nDocumentation: https://github.com/hooklatch/hooklatch/tree/main/docs\n")
+}
+
+// firstSteps is for those who type the command alone.
+const firstSteps = `To try it out, with a gateway and an application:
+
+  %[1]s demo
+
+To verify deliveries before your application on port 3000:
+
+  %[1]s proxy --to 3000 --scheme stripe --secret env:STRIPE_SECRET
+
+To find out why a delivery does not verify:
+
+  %[1]s verify --scheme stripe --secret env:STRIPE_SECRET --headers headers.txt body.json
+
+All commands: %[1]s --help
+`
+
+// tasks are the sub-commands by what they are for.
+var tasks = []struct {
+	title    string
+	commands []string
+}{
+	{"Begin", []string{"demo", "proxy"}},
+	{"See what arrives", []string{"list", "tail", "show", "inspect"}},
+	{"Deliver again", []string{"deliver", "rejudge", "forget", "inbox"}},
+	{"Sign and verify by hand", []string{"schemes", "sign", "send", "verify", "test"}},
+	{"Operate", []string{"health"}},
+}
+
+func names(commands []*cobra.Command) []string {
+	list := make([]string, len(commands))
+	for i, cmd := range commands {
+		list[i] = cmd.Name()
+	}
+	return list
 }
 
 // ending makes cobra's function out of one that reports what went wrong.

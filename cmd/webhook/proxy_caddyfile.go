@@ -58,19 +58,22 @@ func sharedHeader(list []verifiedScheme) (one, other, header string, found bool)
 	return "", "", "", false
 }
 
+// globalOptions are those of a process that leaves no files and ends soon after
+// Ctrl-C. Without an address it has no admin endpoint: a Caddy may be there.
+func globalOptions(admin string) []string {
+	if admin == "" {
+		admin = "off"
+	}
+	return []string{"admin " + admin, "persist_config off", "storage_check off", "storage_clean_interval off", "grace_period 10s"}
+}
+
 // caddyfile writes the configuration as a user would who goes on from there.
 func (p proxyConfig) caddyfile() string {
 	w := new(caddyfileWriter)
 	w.open("")
-	if p.admin == "" {
-		w.line("admin off")
-	} else {
-		w.line("admin " + quoted(p.admin))
+	for _, option := range globalOptions(p.admin) {
+		w.line(option)
 	}
-	w.line("persist_config off")
-	w.line("storage_check off")
-	w.line("storage_clean_interval off")
-	w.line("grace_period 10s")
 	w.open("log")
 	w.line("level ERROR")
 	w.open("format filter")
@@ -89,8 +92,8 @@ func (p proxyConfig) caddyfile() string {
 	w.open("http://:" + port)
 	if host != "" {
 		w.line("bind " + quoted(host))
+		w.blank()
 	}
-	w.blank()
 	p.writeVerified(w)
 	p.writeRest(w)
 	w.close()

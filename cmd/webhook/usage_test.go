@@ -163,7 +163,7 @@ func TestSecretsStaySecret(t *testing.T) {
 }
 
 func TestHelp(t *testing.T) {
-	for _, args := range [][]string{nil, {"--help"}, {"sign", "--help"}, {"verify", "--help"}, {"send", "-h"}} {
+	for _, args := range [][]string{{"--help"}, {"sign", "--help"}, {"verify", "--help"}, {"send", "-h"}} {
 		o := run(t, nil, args...)
 		if o.status != 0 || !strings.Contains(o.out, "Usage:\n  hooklatch webhook") || o.errOut != "" {
 			t.Errorf("%v: status %d\n%s%s", args, o.status, o.out, o.errOut)

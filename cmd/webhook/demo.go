@@ -1,0 +1,159 @@
+package webhook
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/hooklatch/hooklatch/examples/quickstart"
+)
+
+func demoCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "demo [--admin ADDR]",
+		Short: "Runs a gateway and an application to try things out",
+		Long: `Runs the quickstart from this binary: a gateway for four providers and the
+application behind it, both on this machine only. It prints a delivery to send,
+and a line for each that arrives. It takes ports 8080 and 9000, or free ones.
+Ctrl-C ends it; it leaves no files.`,
+		Example:               `  hooklatch webhook demo`,
+		Args:                  noArgs,
+		DisableFlagsInUseLine: true,
+	}
+	admin := newOption(cmd, "admin", "ADDR", "an admin endpoint, such as localhost:2019; default: none")
+	cmd.RunE = ending(func(cmd *cobra.Command, _ []string) error {
+		if err := checkAdmin(admin.text); err != nil {
+			return err
+		}
+		gateway, err := portOr(demoPort)
+		if err != nil {
+			return err
+		}
+		application, err := portOr(demoApplicationPort)
+		if err != nil {
+			return err
+		}
+		if err := setEnvironment(quickstart.Environment); err != nil {
+			return err
+		}
+		return serve(cmd, demoCaddyfile(gateway, application, admin.text), demoBanner(gateway, application))
+	})
+	return cmd
+}
+
+// The ports of the quickstart.
+const (
+	demoPort            = "8080"
+	demoApplicationPort = "9000"
+)
+
+// portOr gives a port of this machine, or a free one if something uses it.
+func portOr(port string) (string, error) {
+	address := net.JoinHostPort(loopback, port)
+	if free(address) == nil {
+		return port, nil
+	}
+	l, err := net.Listen("tcp", net.JoinHostPort(loopback, "0"))
+	if err != nil {
+		return "", fmt.Errorf("there is no free port: %w", err)
+	}
+	port = strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
+	return port, l.Close()
+}
+
+// setEnvironment sets variables of this process.
+func setEnvironment(lines string) error {
+	for line := range strings.Lines(lines) {
+		name, value, found := strings.Cut(strings.TrimSpace(line), "=")
+		if !found || strings.HasPrefix(name, "#") {
+			continue
+		}
+		if err := os.Setenv(name, value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// demoCaddyfile is the quickstart on other ports, with the global options of a
+// process that leaves nothing, and without an access log: each delivery is a line.
+func demoCaddyfile(gateway, application, admin string) string {
+	return strings.NewReplacer(
+		"{\n\t# Both sites", "{\n"+strings.Join(indent(globalOptions(admin)), "")+"\n\t# Both sites",
+		"\tlog {\n", "\tlog {\n\t\tlevel ERROR\n",
+		"\tlog\n", "",
+		":"+demoPort, ":"+gateway,
+		":"+demoApplicationPort, ":"+application,
+	).Replace(quickstart.Caddyfile)
+}
+
+func indent(lines []string) []string {
+	indented := make([]string, len(lines))
+	for i, line := range lines {
+		indented[i] = "\t" + line + "\n"
+	}
+	return indented
+}
+
+func demoBanner(gateway, application string) string {
+	send := fmt.Sprintf(`echo '{"event":"subscription_created","timestamp":1741442518}' | %s webhook send --scheme easytools --secret demo-easytools-secret --to http://localhost:%s/easytools -`, program(), gateway)
+	return fmt.Sprintf(`The gateway listens on http://localhost:%s, the application on http://localhost:%s.
+In another terminal, send a delivery as a provider does:
+
+  %s
+
+Send it again: it is a duplicate, and the application does not see it twice.
+Send it with --secret wrong: it is a forgery, and the sender reads 401.
+
+For an application of your own:
+
+  %s webhook proxy --to 3000 --scheme stripe --secret env:STRIPE_SECRET
+
+Ctrl-C ends the demo. Each delivery is a line:
+
+`, gateway, application, send, program())
+}
+
+// program is how a shell in any folder calls this binary.
+func program() string {
+	name := os.Args[0]
+	if !strings.ContainsRune(name, filepath.Separator) {
+		return name // from the path
+	}
+	path, err := filepath.Abs(name)
+	if err != nil {
+		path = name
+	}
+	if runtime.GOOS == "windows" {
+		return `& "` + path + `"`
+	}
+	return shellWord(path)
+}
+
+// shellWord is a word for sh.
+func shellWord(text string) string {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/._-+", r)
+	}
+	if text != "" && !strings.ContainsFunc(text, func(r rune) bool { return !plain(r) }) {
+		return text
+	}
+	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
+}
+
+var errAdmin = errors.New("--admin is no address; write one such as localhost:2019, or unix//path")
+
+// checkAdmin refuses what would not be one word of a Caddyfile.
+func checkAdmin(address string) error {
+	if address == "off" || strings.ContainsAny(address, " \t\r\n{}\"`#") {
+		return errAdmin
+	}
+	return nil
+}
