@@ -18,6 +18,10 @@ import (
 // configuration, so that a reload that fails takes nothing away.
 var recent = deliveries.NewList()
 
+// FollowDeliveries shows the recent deliveries of this process that pass a
+// filter, and those that come.
+func FollowDeliveries(f deliveries.Filter) *deliveries.Follower { return recent.Follow(f, true) }
+
 // defaultRecent is how many deliveries are remembered, and maxRecent how many
 // can be.
 const (

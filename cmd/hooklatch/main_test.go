@@ -81,6 +81,10 @@ func TestCompletion(t *testing.T) {
 	if _, err := exec.LookPath("bash"); err != nil {
 		t.Skip("bash is missing: install bash (Debian: apt-get install bash)")
 	}
+	const bashCompletion = "/usr/share/bash-completion/bash_completion"
+	if _, err := os.Stat(bashCompletion); err != nil {
+		t.Skip("bash-completion is missing: install it (Debian: apt-get install bash-completion)")
+	}
 	hooklatch(t)
 	for line, want := range map[string][]string{
 		"hooklatch web":                          {"webhook"},
@@ -91,6 +95,7 @@ func TestCompletion(t *testing.T) {
 		"hooklatch webhook proxy --print-caddyf": {"--print-caddyfile"},
 	} {
 		cmd := exec.Command("bash", "-c", `
+			source `+bashCompletion+`
 			source <(hooklatch completion bash)
 			COMP_LINE=$1 COMP_POINT=${#1}
 			read -ra COMP_WORDS <<<"$1"

@@ -3,7 +3,7 @@ package webhook
 import (
 	"encoding/json"
 	"fmt"
-	"strings"
+	"strconv"
 	"time"
 
 	"github.com/KimMachineGun/automemlimit/memlimit"
@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/hooklatch/hooklatch/module"
+	"github.com/hooklatch/hooklatch/module/deliveries"
 )
 
 // serve runs a Caddyfile until Ctrl-C and prints a line for each request.
@@ -31,14 +32,17 @@ func adapt(caddyfile string) ([]byte, error) {
 func serveJSON(cmd *cobra.Command, config []byte, banner string) error {
 	caddy.TrapSignals()
 	limitMemory()
-	out := cmd.OutOrStdout()
-	module.ObserveUnverified(func(r module.UnverifiedRequest) {
-		_, _ = fmt.Fprint(out, unverifiedLine(r)) // there is nobody to tell that the terminal is gone
-	})
 	var parsed caddy.Config
 	if err := json.Unmarshal(config, &parsed); err != nil {
 		return err
 	}
+	lines := make(chan string, 64)
+	module.ObserveUnverified(func(r module.UnverifiedRequest) {
+		select {
+		case lines <- unverifiedLine(r):
+		default: // a terminal that does not read must hold up nobody
+		}
+	})
 	if err := caddy.Run(&parsed); err != nil {
 		cmd.PrintErrf("Error: %v\n", err)
 		return errUnsuccessful
@@ -46,7 +50,40 @@ func serveJSON(cmd *cobra.Command, config []byte, banner string) error {
 	if err := write(cmd, banner); err != nil {
 		return err
 	}
-	select {} // the signal ends the process
+	return printLines(cmd, lines)
+}
+
+// printLines prints a line for each delivery and each line of the channel. It ends
+// when nothing can be printed any more; a signal ends the process.
+func printLines(cmd *cobra.Command, lines <-chan string) error {
+	var last uint64
+	for {
+		follower := module.FollowDeliveries(deliveries.Filter{After: last})
+		for _, d := range follower.Backlog {
+			last = d.Number
+			if err := write(cmd, deliveryLine(&d)); err != nil {
+				return err
+			}
+		}
+		for open := true; open; {
+			var d deliveries.Delivery
+			select {
+			case line := <-lines:
+				if err := write(cmd, line); err != nil {
+					return err
+				}
+				continue
+			case d, open = <-follower.Coming():
+			}
+			if !open || d.Number <= last {
+				continue
+			}
+			last = d.Number
+			if err := write(cmd, deliveryLine(&d)); err != nil {
+				return err
+			}
+		}
+	}
 }
 
 // limitMemory sets the limits that `run` sets.
@@ -56,12 +93,10 @@ func limitMemory() {
 
 // unverifiedLine is the line of a request that is no delivery.
 func unverifiedLine(r module.UnverifiedRequest) string {
-	status := "-"
+	status := ""
 	if r.Status != 0 {
-		status = fmt.Sprint(r.Status)
+		status = strconv.Itoa(r.Status)
 	}
-	return strings.Join([]string{
-		"-     ", r.Time.Local().Format(time.TimeOnly), "not a delivery",
-		visible(r.Method + " " + r.Path), status, fmt.Sprint(r.Duration.Round(time.Millisecond)),
-	}, "  ") + "\n"
+	return fmt.Sprintf("-       %s  unverified  %s  %s  %dms\n",
+		r.Time.Local().Format(time.TimeOnly), inLine(r.Method+" "+r.Path), inLine(status), r.Duration.Milliseconds())
 }
