@@ -37,7 +37,7 @@ var importRules = []importRule{
 	{folder: "module/inspector", own: []string{"module", "schemes"}},
 	{folder: "module", own: []string{"module", "schemes"}, not: append(stores, "module/inbox/file", "module/inspector")},
 	{folder: "caddyfile", own: []string{"caddyfile", "module", "schemes"}},
-	{folder: "cmd", own: []string{"cmd", "caddyfile", "module", "schemes"}},
+	{folder: "cmd", own: []string{"cmd", "caddyfile", "module", "schemes", "examples/quickstart"}},
 }
 
 // TestImports keeps every import pointing down.

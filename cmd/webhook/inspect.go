@@ -39,7 +39,7 @@ listen on is taken; 2 wrong usage.`,
 	listen := newOption(cmd, "listen", "ADDR", "where to serve it, on loopback; default: 127.0.0.1 and a free port")
 	address := newOption(cmd, "address", "ADMIN", adminUsage)
 	cmd.RunE = ending(func(cmd *cobra.Command, _ []string) error {
-		local, err := loopback(listen.text)
+		local, err := localOnly(listen.text)
 		if err != nil {
 			return err
 		}
@@ -64,9 +64,9 @@ listen on is taken; 2 wrong usage.`,
 	return cmd
 }
 
-// loopback checks that an address is one of this machine's own, and no other
+// localOnly checks that an address is one of this machine's own, and no other
 // machine's way in.
-func loopback(address string) (string, error) {
+func localOnly(address string) (string, error) {
 	if address == "" {
 		return "127.0.0.1:0", nil
 	}

@@ -20,6 +20,7 @@ var hints = map[string]string{
 	"npm":     "install npm 9 or later (Debian: apt-get install npm)",
 	"php":     "install PHP 8.1 or later (Debian: apt-get install php-cli)",
 	"python3": "install Python 3.9 or later (Debian: apt-get install python3)",
+	"ss":      "install iproute2 (Debian: apt-get install iproute2)",
 	"ruby":    "install Ruby 3.0 or later (Debian: apt-get install ruby)",
 
 	"chromium":     "install Chromium 120 or later (Debian: apt-get install chromium)",
