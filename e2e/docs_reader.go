@@ -229,7 +229,8 @@ func (r *reader) start(t *testing.T, script string) error {
 }
 
 func (b *background) serving() bool {
-	return strings.Contains(b.log.String(), "serving initial configuration")
+	said := b.log.String()
+	return strings.Contains(said, "serving initial configuration") || strings.Contains(said, "Ctrl-C ends")
 }
 
 func (b *background) gone() bool {
