@@ -66,6 +66,9 @@ var examples = map[string]example{
 		file: "gateway/Caddyfile",
 		site: ":8080", apps: []string{hooksApp}, providers: []string{"cryptr"}, more: checkApplication,
 	},
+	"kubernetes": {
+		site: ":8080", apps: []string{hooksApp}, also: ":8081", providers: []string{"craneops"}, redis: true, more: useProbes,
+	},
 	"routing": {
 		site: hooksSite, apps: []string{hooksApp, "directory:3000", "onboarding:3000"},
 		providers: []string{"cryptr"}, more: useEvents,
@@ -121,6 +124,7 @@ func TestExamples(t *testing.T) {
 			s.writeSecret(t, "craneops-new", harness.CraneOpsSecret)
 			s.writeSecret(t, "craneops-old", oldCraneopsSecret)
 			s.writeSecret(t, "cryptr", harness.CryptrSecret)
+			s.writeSecret(t, "craneops", harness.CraneOpsSecret)
 			if e.redis {
 				s.redis = startRedis(t)
 			}
@@ -511,6 +515,19 @@ func useFileAfterKill(t *testing.T, s *staged) {
 
 // useTwoWithRedis starts a second gateway, which knows what the first one has
 // delivered, and takes Redis away.
+func useProbes(t *testing.T, s *staged) {
+	g := &harness.Gateway{Addr: s.alsoAddr}
+	if a := g.Send(t, harness.Delivery{Method: "GET", Path: "/health"}); a.Status != http.StatusOK {
+		t.Errorf("the probe is answered %d", a.Status)
+	}
+	if a := g.Send(t, harness.Delivery{Method: "GET", Path: "/metrics"}); !strings.Contains(string(a.Body), "caddy_verify_webhook_requests_total") {
+		t.Errorf("the metrics are answered %d:\n%s", a.Status, a.Body)
+	}
+	if a := s.Send(t, harness.Delivery{Method: "GET", Path: "/health"}); a.Status != http.StatusNotFound {
+		t.Errorf("the site of the hooks answers the probe %d", a.Status)
+	}
+}
+
 func useTwoWithRedis(t *testing.T, s *staged) {
 	second := &staged{example: s.example, text: s.text, secretDir: s.secretDir, redis: s.redis}
 	second.start(t)
