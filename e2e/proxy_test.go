@@ -15,11 +15,13 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
 // line runs `webhook proxy` or `webhook demo` until the test ends.
 type line struct {
-	*gateway
+	*harness.Gateway
 	home string
 }
 
@@ -28,38 +30,38 @@ type line struct {
 func startLine(t *testing.T, addr string, args ...string) *line {
 	t.Helper()
 	home := t.TempDir()
-	g := &gateway{addr: addr, log: new(logBook), exited: make(chan struct{})}
-	g.cmd = exec.Command(binary(t), append([]string{"webhook"}, args...)...)
-	g.cmd.Dir = home
-	g.cmd.Env = append(append(bareEnv(home), "TMPDIR="+home), secrets()...)
-	g.cmd.Stdout, g.cmd.Stderr = g.log, g.log
-	if err := g.cmd.Start(); err != nil {
+	g := &harness.Gateway{Addr: addr, Log: new(harness.LogBook), Exited: make(chan struct{})}
+	g.Cmd = exec.Command(harness.Binary(t), append([]string{"webhook"}, args...)...)
+	g.Cmd.Dir = home
+	g.Cmd.Env = append(append(harness.BareEnv(home), "TMPDIR="+home), harness.Secrets()...)
+	g.Cmd.Stdout, g.Cmd.Stderr = g.Log, g.Log
+	if err := g.Cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	go func() {
-		_ = g.cmd.Wait()
-		close(g.exited)
-		g.log.notice.raise()
+		_ = g.Cmd.Wait()
+		close(g.Exited)
+		g.Log.Notice.Raise()
 	}()
 	t.Cleanup(func() {
-		_ = g.cmd.Process.Kill()
-		<-g.exited
+		_ = g.Cmd.Process.Kill()
+		<-g.Exited
 	})
-	await(t, &g.log.notice, "the line that it listens", func() bool {
-		return strings.Contains(g.log.String(), "Ctrl-C ends") || g.gone()
+	harness.Await(t, &g.Log.Notice, "the line that it listens", func() bool {
+		return strings.Contains(g.Log.String(), "Ctrl-C ends") || g.Gone()
 	})
-	if g.gone() {
-		t.Fatalf("it ended:\n%s", g.log)
+	if g.Gone() {
+		t.Fatalf("it ended:\n%s", g.Log)
 	}
 	return &line{g, home}
 }
 
 // startProxy runs a proxy for craneops and cryptr before an application.
-func startProxy(t *testing.T, app *application, more ...string) *line {
+func startProxy(t *testing.T, app *harness.Application, more ...string) *line {
 	t.Helper()
-	port := freePort(t)
+	port := harness.FreePort(t)
 	return startLine(t, "127.0.0.1:"+port, append([]string{
-		"proxy", "--from", port, "--to", app.addr,
+		"proxy", "--from", port, "--to", app.Addr,
 		"--scheme", "craneops", "--secret", "env:CRANEOPS_SECRET", "--scheme", "cryptr", "--secret", "env:CRYPTR_SECRET",
 	}, more...)...)
 }
@@ -68,18 +70,18 @@ func startProxy(t *testing.T, app *application, more ...string) *line {
 func (l *line) says(t *testing.T, pattern string) {
 	t.Helper()
 	wanted := regexp.MustCompile("(?m)" + pattern)
-	await(t, &l.log.notice, "the line "+pattern, func() bool { return wanted.MatchString(l.log.String()) })
+	harness.Await(t, &l.Log.Notice, "the line "+pattern, func() bool { return wanted.MatchString(l.Log.String()) })
 }
 
 // interrupt is Ctrl-C.
 func (l *line) interrupt(t *testing.T) {
 	t.Helper()
-	if err := l.cmd.Process.Signal(os.Interrupt); err != nil {
+	if err := l.Cmd.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
 	}
-	await(t, &l.log.notice, "the end after Ctrl-C", l.gone)
-	if code := l.cmd.ProcessState.ExitCode(); code != 0 {
-		t.Errorf("exit status %d after Ctrl-C:\n%s", code, l.log)
+	harness.Await(t, &l.Log.Notice, "the end after Ctrl-C", l.Gone)
+	if code := l.Cmd.ProcessState.ExitCode(); code != 0 {
+		t.Errorf("exit status %d after Ctrl-C:\n%s", code, l.Log)
 	}
 	err := filepath.WalkDir(l.home, func(path string, entry fs.DirEntry, err error) error {
 		if err == nil && !entry.IsDir() {
@@ -90,16 +92,16 @@ func (l *line) interrupt(t *testing.T) {
 	if err != nil {
 		t.Error(err)
 	}
-	if conn, err := net.Dial("tcp", l.addr); err == nil {
+	if conn, err := net.Dial("tcp", l.Addr); err == nil {
 		conn.Close()
 		t.Error("something still listens")
 	}
 }
 
-func statusIs(t *testing.T, a answer, want int) {
+func statusIs(t *testing.T, a harness.Answer, want int) {
 	t.Helper()
-	if a.status != want {
-		t.Errorf("status %d, not %d", a.status, want)
+	if a.Status != want {
+		t.Errorf("status %d, not %d", a.Status, want)
 	}
 }
 
@@ -107,75 +109,75 @@ func statusIs(t *testing.T, a answer, want int) {
 // for byte and once, a line for each request, and nothing left after Ctrl-C.
 func TestProxy(t *testing.T) {
 	t.Parallel()
-	app := newApplication(t)
+	app := harness.NewApplication(t)
 	l := startProxy(t, app)
-	for _, d := range []delivery{
-		craneops(`{"event":"supplier.approved"}`).to("/any"),
-		providers()[2].deliver(`{"code":"dir_sync.user.update.success"}`).to("/any"),
+	for _, d := range []harness.Delivery{
+		harness.CraneOps(`{"event":"supplier.approved"}`).To("/any"),
+		harness.Providers()[2].Deliver(`{"code":"dir_sync.user.update.success"}`).To("/any"),
 	} {
-		statusIs(t, send(t, l.gateway, d), http.StatusOK)
-		statusIs(t, send(t, l.gateway, d), http.StatusOK) // a duplicate
-		got := app.all()
-		got[len(got)-1].carries(t, d)
-		forged := d.saying([]byte(`{"code":"forged"}`))
-		statusIs(t, send(t, l.gateway, forged), http.StatusUnauthorized)
+		statusIs(t, l.Send(t, d), http.StatusOK)
+		statusIs(t, l.Send(t, d), http.StatusOK) // a duplicate
+		got := app.All()
+		got[len(got)-1].Carries(t, d)
+		forged := d.Saying([]byte(`{"code":"forged"}`))
+		statusIs(t, l.Send(t, forged), http.StatusUnauthorized)
 	}
-	app.saw(t, 2)
+	app.Saw(t, 2)
 	l.says(t, `^\d+  \d\d:\d\d:\d\d  accepted   craneops  supplier\.approved +\S+  200  \d+ms`)
 	l.says(t, `^\d+  \d\d:\d\d:\d\d  duplicate  cryptr  .*  200  `)
 	l.says(t, `^\d+  \d\d:\d\d:\d\d  rejected   cryptr  signature_mismatch +-  +401  `)
 
 	// Without a signature header the first scheme says so; with several headers
 	// the scheme written first decides.
-	statusIs(t, send(t, l.gateway, delivery{method: "POST", path: "/", body: []byte("{}")}), http.StatusUnauthorized)
+	statusIs(t, l.Send(t, harness.Delivery{Method: "POST", Path: "/", Body: []byte("{}")}), http.StatusUnauthorized)
 	l.says(t, `rejected   craneops  missing_signature`)
-	both := providers()[2].deliver(`{"code":"both"}`).to("/").plus("X-CraneOps-Signature", strings.Repeat("0", 64))
-	statusIs(t, send(t, l.gateway, both), http.StatusUnauthorized)
+	both := harness.Providers()[2].Deliver(`{"code":"both"}`).To("/").Plus("X-CraneOps-Signature", strings.Repeat("0", 64))
+	statusIs(t, l.Send(t, both), http.StatusUnauthorized)
 	l.says(t, `rejected   craneops  signature_mismatch`)
-	app.saw(t, 2)
+	app.Saw(t, 2)
 	l.interrupt(t)
 }
 
 // TestProxyPath: other paths are 404 with a line, and never reach the application.
 func TestProxyPath(t *testing.T) {
 	t.Parallel()
-	app := newApplication(t)
+	app := harness.NewApplication(t)
 	l := startProxy(t, app, "--path", "/webhook")
-	statusIs(t, send(t, l.gateway, craneops(`{"n":1}`).to("/webhook")), http.StatusOK)
-	statusIs(t, send(t, l.gateway, craneops(`{"n":2}`).to("/other?token=x")), http.StatusNotFound)
+	statusIs(t, l.Send(t, harness.CraneOps(`{"n":1}`).To("/webhook")), http.StatusOK)
+	statusIs(t, l.Send(t, harness.CraneOps(`{"n":2}`).To("/other?token=x")), http.StatusNotFound)
 	l.says(t, `^-       \d\d:\d\d:\d\d  unverified  POST /other  404  \d+ms$`)
-	app.saw(t, 1)
+	app.Saw(t, 1)
 }
 
 // TestProxyPassRest: an application with other pages gets their requests, and no
 // way around the verification.
 func TestProxyPassRest(t *testing.T) {
 	t.Parallel()
-	app := newApplication(t)
+	app := harness.NewApplication(t)
 	l := startProxy(t, app, "--path", "/webhook", "--pass-rest")
 	for _, path := range []string{
 		"/webhook", "/webhook/", "//webhook", "/WEBHOOK", "/%77ebhook", "/%2577ebhook", "/webhook;v=1", "/;v/webhook", `/\webhook`, `/x\..\webhook`,
 		"/webhook%00", "/webhook.", "/webhook.json", "/./webhook", "/x/../webhook", "/x/%2e%2e/webhook", "/x/..;a%2fb/webhook", "/webhook%0a", "/webhook%5c",
 		"http://other.example/webhook", "/webhook?x=%00", "/webhook%3fx", "/%252e%252e%255cwebhook",
 	} {
-		d := delivery{method: "POST", path: path, body: []byte("forged")}
-		if a := exchange(t, l.gateway, d.whole()); a.status != http.StatusUnauthorized && a.status != http.StatusBadRequest {
-			t.Errorf("%s: status %d", path, a.status)
+		d := harness.Delivery{Method: "POST", Path: path, Body: []byte("forged")}
+		if a := l.Exchange(t, d.Whole()); a.Status != http.StatusUnauthorized && a.Status != http.StatusBadRequest {
+			t.Errorf("%s: status %d", path, a.Status)
 		}
-		app.saw(t, 0)
+		app.Saw(t, 0)
 	}
-	statusIs(t, send(t, l.gateway, craneops(`{"n":1}`).to("/webhook")), http.StatusOK)
+	statusIs(t, l.Send(t, harness.CraneOps(`{"n":1}`).To("/webhook")), http.StatusOK)
 
-	d := delivery{method: "POST", path: "/page?x=1", body: []byte("page")}.plus("X-Own", "1")
+	d := harness.Delivery{Method: "POST", Path: "/page?x=1", Body: []byte("page")}.Plus("X-Own", "1")
 	for _, name := range []string{"Webhook-Verdict", "webhook_verdict", "WEBHOOK.ID", "Webhook~Provider"} {
-		d = d.plus(name, "accepted")
+		d = d.Plus(name, "accepted")
 	}
-	statusIs(t, exchange(t, l.gateway, d.chunked([]string{"Trailer: Webhook-Verdict, X-Sum"}, "Webhook-Verdict: accepted", "X-Sum: 1")), http.StatusOK)
-	got := app.with("/page?x=1")
-	if len(got) != 1 || string(got[0].body) != "page" || got[0].header.Get("X-Own") != "1" || got[0].trailer.Get("X-Sum") != "1" {
+	statusIs(t, l.Exchange(t, d.Chunked([]string{"Trailer: Webhook-Verdict, X-Sum"}, "Webhook-Verdict: accepted", "X-Sum: 1")), http.StatusOK)
+	got := app.With("/page?x=1")
+	if len(got) != 1 || string(got[0].Body) != "page" || got[0].Header.Get("X-Own") != "1" || got[0].Trailer.Get("X-Sum") != "1" {
 		t.Fatalf("the application received %+v", got)
 	}
-	for _, h := range []http.Header{got[0].header, got[0].trailer} {
+	for _, h := range []http.Header{got[0].Header, got[0].Trailer} {
 		for name := range h {
 			if strings.HasPrefix(strings.ToLower(name), "webhook") {
 				t.Errorf("%s reached the application", name)
@@ -187,10 +189,10 @@ func TestProxyPassRest(t *testing.T) {
 // TestProxyObserve: everything goes on, with its verdict.
 func TestProxyObserve(t *testing.T) {
 	t.Parallel()
-	app := newApplication(t)
+	app := harness.NewApplication(t)
 	l := startProxy(t, app, "--observe")
-	statusIs(t, send(t, l.gateway, craneops(`{"n":1}`).saying([]byte(`{"n":2}`)).to("/")), http.StatusOK)
-	if got := app.all(); len(got) != 1 || !strings.HasPrefix(got[0].header.Get("Webhook-Verdict"), "rejected; reason=signature_mismatch") {
+	statusIs(t, l.Send(t, harness.CraneOps(`{"n":1}`).Saying([]byte(`{"n":2}`)).To("/")), http.StatusOK)
+	if got := app.All(); len(got) != 1 || !strings.HasPrefix(got[0].Header.Get("Webhook-Verdict"), "rejected; reason=signature_mismatch") {
 		t.Errorf("the application received %+v", got)
 	}
 }
@@ -199,10 +201,10 @@ func TestProxyObserve(t *testing.T) {
 // that it runs, and it has the memory limit of `run`.
 func TestProxyRunsWhatItPrints(t *testing.T) {
 	t.Parallel()
-	app := newApplication(t)
-	port, admin := freePort(t), "127.0.0.1:"+freePort(t)
+	app := harness.NewApplication(t)
+	port, admin := harness.FreePort(t), "127.0.0.1:"+harness.FreePort(t)
 	args := []string{
-		"proxy", "--from", port, "--to", app.addr, "--scheme", "shopify", "--secret", "env:CRANEOPS_SECRET",
+		"proxy", "--from", port, "--to", app.Addr, "--scheme", "shopify", "--secret", "env:CRANEOPS_SECRET",
 		"--scheme", "cryptr", "--secret", "env:CRYPTR_SECRET", "--path", "/hooks/*", "--pass-rest", "--admin", admin,
 	}
 	l := startLine(t, "127.0.0.1:"+port, args...)
@@ -214,7 +216,7 @@ func TestProxyRunsWhatItPrints(t *testing.T) {
 	if err := os.WriteFile(file, []byte(printed), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	adapted, err := exec.Command(binary(t), "adapt", "--config", file).Output()
+	adapted, err := exec.Command(harness.Binary(t), "adapt", "--config", file).Output()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -222,27 +224,27 @@ func TestProxyRunsWhatItPrints(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	running, err := read(response, nil)
+	running, err := harness.Read(response, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var one, other any
-	if err := errors.Join(json.Unmarshal(adapted, &one), json.Unmarshal(running.body, &other)); err != nil {
+	if err := errors.Join(json.Unmarshal(adapted, &one), json.Unmarshal(running.Body, &other)); err != nil {
 		t.Fatal(err)
 	}
 	if !reflect.DeepEqual(one, other) {
-		t.Errorf("it prints\n%s\nand runs\n%s", adapted, running.body)
+		t.Errorf("it prints\n%s\nand runs\n%s", adapted, running.Body)
 	}
-	g := start(t, openSite())
-	if limit := memoryLimit(t, admin); limit == "" || limit != memoryLimit(t, g.admin) {
-		t.Errorf("the limit of memory is %s, that of run %s", limit, memoryLimit(t, g.admin))
+	g := harness.Start(t, harness.OpenSite())
+	if limit := memoryLimit(t, admin); limit == "" || limit != memoryLimit(t, g.Admin) {
+		t.Errorf("the limit of memory is %s, that of run %s", limit, memoryLimit(t, g.Admin))
 	}
 	l.interrupt(t)
 }
 
 func memoryLimit(t *testing.T, admin string) string {
 	t.Helper()
-	found := regexp.MustCompile(`(?m)^go_gc_gomemlimit_bytes (\S+)$`).FindStringSubmatch(metricsText(t, admin))
+	found := regexp.MustCompile(`(?m)^go_gc_gomemlimit_bytes (\S+)$`).FindStringSubmatch(harness.MetricsText(t, admin))
 	if found == nil {
 		return ""
 	}
@@ -252,19 +254,19 @@ func memoryLimit(t *testing.T, admin string) string {
 // TestProxyListens: on this machine only, without an admin endpoint.
 func TestProxyListens(t *testing.T) {
 	t.Parallel()
-	needs(t, "ss")
-	l := startProxy(t, newApplication(t))
+	harness.Needs(t, "ss")
+	l := startProxy(t, harness.NewApplication(t))
 	said, err := exec.Command("ss", "-Hltnp").Output()
 	if err != nil {
 		t.Fatal(err)
 	}
 	var own []string
 	for row := range strings.Lines(string(said)) {
-		if strings.Contains(row, fmt.Sprintf("pid=%d,", l.cmd.Process.Pid)) {
+		if strings.Contains(row, fmt.Sprintf("pid=%d,", l.Cmd.Process.Pid)) {
 			own = append(own, strings.Fields(row)[3])
 		}
 	}
-	if len(own) != 1 || own[0] != l.addr {
+	if len(own) != 1 || own[0] != l.Addr {
 		t.Errorf("it listens on %v", own)
 	}
 }
@@ -273,7 +275,7 @@ func TestProxyListens(t *testing.T) {
 // pasted, and ends without a trace.
 func TestDemo(t *testing.T) {
 	t.Parallel()
-	needs(t, "bash")
+	harness.Needs(t, "bash")
 	for _, addr := range []string{"127.0.0.1:8080", "127.0.0.1:9000"} {
 		if l, err := net.Listen("tcp", addr); err == nil {
 			defer l.Close()
@@ -282,11 +284,11 @@ func TestDemo(t *testing.T) {
 		}
 	}
 	l := startLine(t, "", "demo")
-	found := regexp.MustCompile(`(?m)^  (echo .* --to http://(localhost:\d+)/.*)$`).FindStringSubmatch(l.log.String())
+	found := regexp.MustCompile(`(?m)^  (echo .* --to http://(localhost:\d+)/.*)$`).FindStringSubmatch(l.Log.String())
 	if found == nil || found[2] == "localhost:8080" {
-		t.Fatalf("it prints\n%s", l.log)
+		t.Fatalf("it prints\n%s", l.Log)
 	}
-	l.addr = found[2]
+	l.Addr = found[2]
 	paste := func(script string) (string, bool) {
 		said, err := exec.Command("bash", "-c", script).CombinedOutput()
 		return string(said), err == nil
