@@ -53,6 +53,10 @@ reproducible: ## builds the last commit in two places and compares
 	diff "$$place/one/dist/SHA256SUMS" "$$place/at/another/dist/SHA256SUMS"; \
 	echo 'the same twice:'; cat "$$place/one/dist/SHA256SUMS"
 
+first-delivery: build ## measures the way to a first verified delivery: with the binary, and from a clone with empty caches
+	e2e/firstdelivery.sh binary $(BIN)
+	e2e/firstdelivery.sh clone .
+
 docs: ## writes docs/reference.md, docs/providers.md and the table in the README from the code
 	go run ./schemes/schemestest/providers
 	cd e2e && go run ./reference

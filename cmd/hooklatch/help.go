@@ -52,26 +52,30 @@ Hooklatch is a Caddy with the directive verify_webhook: https://caddyserver.com/
 
 // printHelp lists the commands by task. Caddy has one list of all of them.
 func printHelp(w io.Writer) error {
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprint(table, beginning)
+	text := new(strings.Builder)
+	text.WriteString(beginning)
 	commands := maps.Clone(caddycmd.Commands())
 	commands["completion"] = caddycmd.Command{Short: "Generate completion script"}
 	commands["manpage"] = caddycmd.Command{Short: "Generates the manual pages for Caddy commands"}
 
-	listWebhook(table, commands["webhook"])
+	listWebhook(text, commands["webhook"])
 	for _, t := range tasks {
-		list(table, t.task, commands, t.names)
+		list(text, t.task, commands, t.names)
 	}
 	delete(commands, "webhook")
 	if others := slices.Sorted(maps.Keys(commands)); len(others) > 0 {
-		list(table, "Others", commands, others)
+		list(text, "Others", commands, others)
 	}
-	fmt.Fprint(table, ending)
+	text.WriteString(ending)
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	if _, err := io.WriteString(table, text.String()); err != nil {
+		return err
+	}
 	return table.Flush()
 }
 
 // list prints commands under their task and takes them off the map.
-func list(w io.Writer, task string, commands map[string]caddycmd.Command, names []string) {
+func list(w *strings.Builder, task string, commands map[string]caddycmd.Command, names []string) {
 	fmt.Fprintf(w, "\n%s:\n", task)
 	for _, name := range names {
 		if command, there := commands[name]; there {
@@ -82,7 +86,7 @@ func list(w io.Writer, task string, commands map[string]caddycmd.Command, names 
 }
 
 // listWebhook prints the sub-commands of webhook by their groups.
-func listWebhook(w io.Writer, command caddycmd.Command) {
+func listWebhook(w *strings.Builder, command caddycmd.Command) {
 	webhook := &cobra.Command{Use: "webhook"}
 	command.CobraFunc(webhook)
 	for i, group := range webhook.Groups() {

@@ -22,8 +22,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// hooklatch is a folder for the path with the program in it.
-func hooklatch(t *testing.T) string {
+// inPath puts the program into the path.
+func inPath(t *testing.T) {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
@@ -35,12 +35,11 @@ func hooklatch(t *testing.T) string {
 	}
 	t.Setenv(asHooklatch, "1")
 	t.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH"))
-	return dir
 }
 
 // TestHelp asks the real program in each way, and looks for every command.
 func TestHelp(t *testing.T) {
-	hooklatch(t)
+	inPath(t)
 	var first string
 	for _, args := range [][]string{nil, {"--help"}, {"-h"}, {"help"}} {
 		said, err := exec.Command("hooklatch", args...).Output()
@@ -85,7 +84,7 @@ func TestCompletion(t *testing.T) {
 	if _, err := os.Stat(bashCompletion); err != nil {
 		t.Skip("bash-completion is missing: install it (Debian: apt-get install bash-completion)")
 	}
-	hooklatch(t)
+	inPath(t)
 	for line, want := range map[string][]string{
 		"hooklatch web":                          {"webhook"},
 		"hooklatch webhook ":                     {"demo", "proxy", "send", "verify"},

@@ -134,9 +134,9 @@ func (p proxyConfig) check() error {
 
 // banner says what runs.
 func (p proxyConfig) banner() string {
-	var names []string
-	for _, s := range p.verified {
-		names = append(names, s.Name)
+	names := make([]string, len(p.verified))
+	for i, s := range p.verified {
+		names[i] = s.Name
 	}
 	host, port := splitFrom(p.from)
 	if host == "" || host == loopback {

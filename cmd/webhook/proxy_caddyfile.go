@@ -1,7 +1,6 @@
 package webhook
 
 import (
-	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -146,10 +145,12 @@ func (p proxyConfig) writeMatcher(w *caddyfileWriter, i int) {
 }
 
 func (p proxyConfig) writeHandler(w *caddyfileWriter, s verifiedScheme) {
-	directive := "verify_webhook " + s.Name
+	words := make([]string, 0, 2+len(s.secrets))
+	words = append(words, "verify_webhook", s.Name)
 	for _, secret := range s.secrets {
-		directive += " " + quoted(secret)
+		words = append(words, quoted(secret))
 	}
+	directive := strings.Join(words, " ")
 	var options []string
 	if p.publicURL != "" && s.SignsRequest {
 		options = append(options, "public_url "+quoted(p.publicURL))
@@ -192,7 +193,7 @@ type caddyfileWriter struct {
 }
 
 func (w *caddyfileWriter) line(text string) {
-	fmt.Fprintf(w, "%s%s\n", strings.Repeat("\t", w.depth), text)
+	w.WriteString(strings.Repeat("\t", w.depth) + text + "\n")
 }
 
 func (w *caddyfileWriter) open(what string) {
