@@ -347,7 +347,11 @@ func (h *Handler) loadInbox(ctx caddy.Context) error {
 	}
 	h.after = time.Duration(h.box.Settings().After)
 	if h.after == 0 {
-		h.after = min(defaultAfter, time.Duration(h.AnswerWithin))
+		after := defaultAfter
+		if deadline := h.scheme.Sending.Deadline; deadline > 0 {
+			after = deadline * 4 / 5 // so that the answer is there in time
+		}
+		h.after = min(after, time.Duration(h.AnswerWithin))
 	}
 	return nil
 }
