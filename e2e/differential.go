@@ -29,6 +29,7 @@ type trial struct {
 	headers []header
 	body    []byte
 	changes []string // what is unusual about it
+	signer  string   // the key that its sender signed with
 	now     time.Time
 }
 
@@ -94,6 +95,7 @@ func (s specimen) trialOf(r rng, now time.Time) trial {
 		received = withPath(received) // as a server has it
 		s.twilioTrial(r, &c, &d, &received)
 	}
+	c.signer = d.key
 	c.headers = s.signed(d)
 	c.body, c.url = []byte(d.body), received
 	for r.oneIn(2) && len(c.changes) < 4 {

@@ -83,6 +83,9 @@ func compare(t *testing.T, s specimen, judge string, libraries []library, times 
 		for i := range trials {
 			if ours[i] == "" {
 				accepted++
+				if !trials[i].authentic() {
+					t.Errorf("accepted, and nothing that was sent is its signature: %s", &trials[i])
+				}
 			}
 			for j, l := range libraries {
 				if (ours[i] == "") == (theirs[j][i] == "") {
