@@ -1,6 +1,8 @@
 package e2e
 
 import (
+	"github.com/hooklatch/hooklatch/e2e/internal/harness"
+
 	"bytes"
 	"crypto"
 	"crypto/ecdsa"
@@ -26,7 +28,7 @@ type trial struct {
 	specimen
 	secret  string
 	url     string // as it was received
-	headers []header
+	headers []harness.Header
 	body    []byte
 	changes []string // what is unusual about it
 	signer  string   // the key that its sender signed with
@@ -35,7 +37,7 @@ type trial struct {
 
 func (c *trial) changed(words string) { c.changes = append(c.changes, words) }
 
-func (c *trial) get(name string) string { return delivery{headers: c.headers}.get(name) }
+func (c *trial) get(name string) string { return harness.Delivery{Headers: c.headers}.Get(name) }
 
 // rng makes what is random about trials.
 type rng struct{ *rand.Rand }
@@ -72,7 +74,7 @@ type draft struct {
 // what is signed, signs it, and changes up to two things on the way.
 func (s specimen) trialOf(r rng, now time.Time) trial {
 	c := trial{specimen: s, secret: s.secret, now: now}
-	d := draft{id: "msg_" + r.text(20, letters), time: unix(now), url: "https://example.com/hook", key: s.hmacKey()}
+	d := draft{id: "msg_" + r.text(20, letters), time: harness.Unix(now), url: "https://example.com/hook", key: s.hmacKey()}
 	c.secret, d.key = s.trialSecret(r, &c)
 	d.body = s.trialBody(r, now)
 	if s.located {
@@ -195,15 +197,15 @@ func (r rng) json(deep int) string {
 
 // time is a send time that is not quite now, or is written in another way.
 func (r rng) time(now time.Time) string {
-	t := unix(now)
+	t := harness.Unix(now)
 	return pick(r,
-		unix(now.Add(-200*time.Second)), unix(now.Add(-400*time.Second)), unix(now.Add(200*time.Second)), unix(now.Add(400*time.Second)),
-		unix(now.Add(-time.Hour)), unix(now.Add(time.Hour)),
+		harness.Unix(now.Add(-200*time.Second)), harness.Unix(now.Add(-400*time.Second)), harness.Unix(now.Add(200*time.Second)), harness.Unix(now.Add(400*time.Second)),
+		harness.Unix(now.Add(-time.Hour)), harness.Unix(now.Add(time.Hour)),
 		t+"000", "0"+t, "+"+t, t+".0", t+"abc", "-"+t, "", "0", "1e9", " "+t, t+" ", "0x1", now.UTC().Format(time.RFC3339), strings.Repeat("9", 30))
 }
 
 // signed makes the headers that the provider's documentation asks for.
-func (s specimen) signed(d draft) []header {
+func (s specimen) signed(d draft) []harness.Header {
 	mac := func(h func() hash.Hash, text string) []byte {
 		m := hmac.New(h, []byte(d.key))
 		m.Write([]byte(text))
@@ -214,36 +216,36 @@ func (s specimen) signed(d draft) []header {
 	switch s.name {
 	case "standard", "svix", "gitlab":
 		prefix := strings.TrimSuffix(s.id, "id")
-		return []header{{prefix + "id", d.id}, {prefix + "timestamp", d.time}, {prefix + "signature", "v1," + base(d.id+"."+d.time+"."+d.body)}}
+		return []harness.Header{{prefix + "id", d.id}, {prefix + "timestamp", d.time}, {prefix + "signature", "v1," + base(d.id+"."+d.time+"."+d.body)}}
 	case "github", "meta":
-		return []header{{s.signature, "sha256=" + hexed(d.body)}}
+		return []harness.Header{{s.signature, "sha256=" + hexed(d.body)}}
 	case "stripe":
-		return []header{{s.signature, "t=" + d.time + ",v1=" + hexed(d.time+"."+d.body)}}
+		return []harness.Header{{s.signature, "t=" + d.time + ",v1=" + hexed(d.time+"."+d.body)}}
 	case "paddle":
-		return []header{{s.signature, "ts=" + d.time + ";h1=" + hexed(d.time+":"+d.body)}}
+		return []harness.Header{{s.signature, "ts=" + d.time + ";h1=" + hexed(d.time+":"+d.body)}}
 	case "slack":
-		return []header{{"X-Slack-Request-Timestamp", d.time}, {s.signature, "v0=" + hexed("v0:"+d.time+":"+d.body)}}
+		return []harness.Header{{"X-Slack-Request-Timestamp", d.time}, {s.signature, "v0=" + hexed("v0:"+d.time+":"+d.body)}}
 	case "zoom":
-		return []header{{"x-zm-request-timestamp", d.time}, {s.signature, "v0=" + hexed("v0:"+d.time+":"+d.body)}}
+		return []harness.Header{{"x-zm-request-timestamp", d.time}, {s.signature, "v0=" + hexed("v0:"+d.time+":"+d.body)}}
 	case "shopify":
-		return append([]header{{s.signature, base(d.body)}}, s.unsigned...)
+		return append([]harness.Header{{s.signature, base(d.body)}}, s.unsigned...)
 	case "square":
-		return []header{{s.signature, base(d.url + d.body)}}
+		return []harness.Header{{s.signature, base(d.url + d.body)}}
 	case "linear":
-		return []header{{s.signature, hexed(d.body)}}
+		return []harness.Header{{s.signature, hexed(d.body)}}
 	case "twilio":
 		text := d.url
 		if fields, ok := formFields(d.body); ok && !strings.Contains(d.url, "bodySHA256=") {
 			text += fields
 		}
 		if d.algorithm != "" {
-			return []header{{s.signature, base(text)}, {"X-Twilio-Webhooks-Signature-Settings", "key=webhooks_sharedkey_1,algorithm=" + d.algorithm}}
+			return []harness.Header{{s.signature, base(text)}, {"X-Twilio-Webhooks-Signature-Settings", "key=webhooks_sharedkey_1,algorithm=" + d.algorithm}}
 		}
-		return []header{{s.signature, base64.StdEncoding.EncodeToString(mac(sha1.New, text))}}
+		return []harness.Header{{s.signature, base64.StdEncoding.EncodeToString(mac(sha1.New, text))}}
 	case "discord":
 		seed, _ := hex.DecodeString(d.key)
 		signature := ed25519.Sign(ed25519.NewKeyFromSeed(seed), []byte(d.time+d.body))
-		return []header{{"X-Signature-Timestamp", d.time}, {s.signature, hex.EncodeToString(signature)}}
+		return []harness.Header{{"X-Signature-Timestamp", d.time}, {s.signature, hex.EncodeToString(signature)}}
 	case "sendgrid":
 		der, _ := base64.StdEncoding.DecodeString(d.key)
 		key, err := x509.ParsePKCS8PrivateKey(der)
@@ -255,7 +257,7 @@ func (s specimen) signed(d draft) []header {
 		if err != nil {
 			panic(err)
 		}
-		return []header{{"X-Twilio-Email-Event-Webhook-Timestamp", d.time}, {s.signature, base64.StdEncoding.EncodeToString(signature)}}
+		return []harness.Header{{"X-Twilio-Email-Event-Webhook-Timestamp", d.time}, {s.signature, base64.StdEncoding.EncodeToString(signature)}}
 	}
 	panic("nobody says how " + s.name + " signs")
 }
@@ -294,20 +296,20 @@ func (r rng) changeHeader(c *trial) {
 	h := c.headers[at]
 	switch r.IntN(14) {
 	case 0:
-		c.changed("no " + h.name)
-		c.headers = append(append([]header{}, c.headers[:at]...), c.headers[at+1:]...)
+		c.changed("no " + h.Name)
+		c.headers = append(append([]harness.Header{}, c.headers[:at]...), c.headers[at+1:]...)
 		return
 	case 1:
-		c.changed(h.name + " twice")
-		c.headers = append(c.headers, header{h.name, pick(r, h.value, r.text(9, letters))})
+		c.changed(h.Name + " twice")
+		c.headers = append(c.headers, harness.Header{h.Name, pick(r, h.Value, r.text(9, letters))})
 		return
 	case 2:
 		c.changed("name in another case")
-		c.headers[at].name = pick(r, strings.ToUpper(h.name), strings.ToLower(h.name))
+		c.headers[at].Name = pick(r, strings.ToUpper(h.Name), strings.ToLower(h.Name))
 		return
 	}
-	c.changed(h.name)
-	c.headers[at].value = strings.Trim(r.changedValue(h.value), " \t") // as HTTP does
+	c.changed(h.Name)
+	c.headers[at].Value = strings.Trim(r.changedValue(h.Value), " \t") // as HTTP does
 }
 
 func (r rng) changedValue(value string) string {

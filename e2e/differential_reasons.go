@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
 // knownDifference is a verdict that is ours on purpose where a library has another.
@@ -57,7 +59,7 @@ var differences = []knownDifference{
 	{name: "a signed header twice", holds: func(d *disagreement) bool {
 		header := http.Header{}
 		for _, h := range d.headers {
-			header.Add(h.name, h.value)
+			header.Add(h.Name, h.Value)
 		}
 		return slices.ContainsFunc(d.signedHeaders(), func(name string) bool { return len(header.Values(name)) > 1 })
 	}},
@@ -139,7 +141,7 @@ var differences = []knownDifference{
 		return d.name != "twilio" && !json.Valid(d.body)
 	}},
 	{name: "Shopify's headers that are not signed", accepts: true, holds: func(d *disagreement) bool {
-		return slices.ContainsFunc(d.unsigned, func(h header) bool { return d.get(h.name) == "" })
+		return slices.ContainsFunc(d.unsigned, func(h harness.Header) bool { return d.get(h.Name) == "" })
 	}},
 	{name: "a key as tools write it", accepts: true, holds: func(d *disagreement) bool {
 		return d.secret != d.specimen.secret && (d.key != "" || d.id != "") && d.authentic()
@@ -176,7 +178,7 @@ func (c *trial) authentic() bool {
 	if c.located || c.name == "sendgrid" {
 		return true
 	}
-	made := delivery{headers: c.specimen.signed(draft{id: c.get(c.id), time: c.sentAt(), body: string(c.body), key: c.signer})}.get(c.signature)
+	made := harness.Delivery{Headers: c.specimen.signed(draft{id: c.get(c.id), time: c.sentAt(), body: string(c.body), key: c.signer})}.Get(c.signature)
 	macs, sent := hexMACs, strings.ToLower(c.get(c.signature))
 	if !macs.MatchString(made) {
 		macs, sent = base64MACs, c.get(c.signature)
@@ -258,3 +260,6 @@ func isCompact(body []byte) bool {
 	}
 	return strings.TrimSuffix(compact.String(), "\n") == string(body)
 }
+
+// verdict is empty for a delivery that was accepted.
+type verdict string

@@ -12,6 +12,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
 // `make differential` tries far more.
@@ -25,7 +27,7 @@ var (
 func TestDifferential(t *testing.T) {
 	t.Parallel()
 	libraries := officialLibraries(t)
-	judge := must(t, builtJudge)
+	judge := harness.Must(t, builtJudge)
 	share := *executions / 24
 	for _, s := range specimens() {
 		times := share
@@ -54,7 +56,7 @@ func TestDifferencesAreDocumented(t *testing.T) {
 // builtJudge is the program that says what Hooklatch's schemes make of a
 // delivery.
 var builtJudge = sync.OnceValues(func() (string, error) {
-	output := filepath.Join(workDir, "judge")
+	output := filepath.Join(harness.WorkDir, "judge")
 	cmd := exec.Command("go", "build", "-o", output, "./schemes/schemestest/judge")
 	cmd.Dir = ".."
 	if said, err := cmd.CombinedOutput(); err != nil {
@@ -62,9 +64,6 @@ var builtJudge = sync.OnceValues(func() (string, error) {
 	}
 	return output, nil
 })
-
-// verdict is empty for a delivery that was accepted.
-type verdict string
 
 func compare(t *testing.T, s specimen, judge string, libraries []library, times int) {
 	const atOnce = 500
@@ -125,7 +124,7 @@ func (c *trial) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s, changed: %s\nsecret %q, at %d, URL %q\n", c.name, strings.Join(c.changes, ", "), c.secret, c.now.Unix(), c.url)
 	for _, h := range c.headers {
-		fmt.Fprintf(&b, "%s: %q\n", h.name, h.value)
+		fmt.Fprintf(&b, "%s: %q\n", h.Name, h.Value)
 	}
 	fmt.Fprintf(&b, "body %q", c.body)
 	return b.String()
@@ -134,44 +133,30 @@ func (c *trial) String() string {
 // verdicts asks a program about all trials at once.
 func verdicts(t *testing.T, command []string, name string, trials []trial) []verdict {
 	t.Helper()
-	p := helper(t, command[0], command[1:]...)
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	asked := make(chan error, 1)
-	go func() {
-		out := json.NewEncoder(p.in)
-		for i := range trials {
-			c := &trials[i]
-			q := question{
-				Library: name, Scheme: c.name, Secret: c.secret, Body: nonNil(c.body), Now: c.now.UnixMilli(), URL: c.url,
-				Headers: append(pairs(c.headers), [2]string{"Content-Type", "application/json"}), Method: "POST", JudgeTime: c.scheme == "linear",
-			}
-			if name == "" {
-				q.Scheme = c.scheme
-			}
-			if err := out.Encode(q); err != nil {
-				asked <- err
-				return
-			}
-		}
-		asked <- nil
-	}()
+	p := harness.Helper(t, command[0], command[1:]...)
 	all := make([]verdict, len(trials))
-	for i := range trials {
-		line, err := p.out.ReadBytes('\n')
-		if err != nil {
-			t.Fatalf("hearing from %v: %v", command, err)
+	err := p.AskMany(len(trials), func(i int) any {
+		c := &trials[i]
+		q := question{
+			Library: name, Scheme: c.name, Secret: c.secret, Body: harness.NonNil(c.body), Now: c.now.UnixMilli(), URL: c.url,
+			Headers: append(harness.Pairs(c.headers), [2]string{"Content-Type", "application/json"}), Method: "POST", JudgeTime: c.scheme == "linear",
 		}
+		if name == "" {
+			q.Scheme = c.scheme
+		}
+		return q
+	}, func(i int, line []byte) error {
 		var a said
 		if err := json.Unmarshal(line, &a); err != nil || a.Error != "" {
-			t.Fatalf("%v: %v %s\n%s", command, err, a.Error, &trials[i])
+			return fmt.Errorf("%v: %w %s\n%s", command, err, a.Error, &trials[i])
 		}
 		if a.Accepted == (a.Refused != "") {
-			t.Fatalf("%v says neither yes nor no: %s\n%s", command, line, &trials[i])
+			return fmt.Errorf("%v says neither yes nor no: %s\n%s", command, line, &trials[i])
 		}
 		all[i] = verdict(a.Refused)
-	}
-	if err := <-asked; err != nil {
+		return nil
+	})
+	if err != nil {
 		t.Fatal(err)
 	}
 	return all

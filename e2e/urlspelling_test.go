@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"net/http"
 	"testing"
+
+	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
 // TestURLSpellings: a provider signs the URL as its user has written it, and what
@@ -11,24 +13,24 @@ import (
 // is given beside the source.
 func TestURLSpellings(t *testing.T) {
 	t.Parallel()
-	app := newApplication(t)
-	g := start(t, openSite(
-		route("/a", verify("twilio", "TWILIO_SECRET", "public_url https://example.com"), "reverse_proxy "+app.addr),
-		route("/", verify("square", "SQUARE_SECRET", "public_url https://example.com"), "reverse_proxy "+app.addr),
+	app := harness.NewApplication(t)
+	g := harness.Start(t, harness.OpenSite(
+		harness.Route("/a", harness.Verify("twilio", "TWILIO_SECRET", "public_url https://example.com"), "reverse_proxy "+app.Addr),
+		harness.Route("/", harness.Verify("square", "SQUARE_SECRET", "public_url https://example.com"), "reverse_proxy "+app.Addr),
 	), "TWILIO_SECRET=12345", "SQUARE_SECRET=sq-key")
-	twilio := func(path, signature string) delivery {
-		return delivery{method: http.MethodPost, path: path, body: []byte("A=1"), headers: []header{
+	twilio := func(path, signature string) harness.Delivery {
+		return harness.Delivery{Method: http.MethodPost, Path: path, Body: []byte("A=1"), Headers: []harness.Header{
 			{"Content-Type", "application/x-www-form-urlencoded"}, {"X-Twilio-Signature", signature},
 		}}
 	}
-	square := func(path, signature string) delivery {
-		return delivery{method: http.MethodPost, path: path, body: []byte("{}"), headers: []header{
+	square := func(path, signature string) harness.Delivery {
+		return harness.Delivery{Method: http.MethodPost, Path: path, Body: []byte("{}"), Headers: []harness.Header{
 			{"Content-Type", "application/json"}, {"x-square-hmacsha256-signature", signature},
 		}}
 	}
 	for _, c := range []struct {
 		source string // and what was signed
-		sent   delivery
+		sent   harness.Delivery
 	}{
 		{"twilio/twilio-node#1059, #1183: /a?city=Sant'Agata", twilio("/a?city=Sant%27Agata", "X1UEVioG6hpaop3pkAD2LwD3lss=")},
 		{"bmlt-enabled/yap#1629: /a?name=a%20b", twilio("/a?name=a+b", "iEJCBex6s9jGWE4WXdJsMU5BABU=")},
@@ -37,12 +39,12 @@ func TestURLSpellings(t *testing.T) {
 		{"hookdeck/webhook-skills#176: https://example.com?x=1", square("/?x=1", "3cylQ5lvp/7NCkgIEn2SvNvhTFkYLKpNiA7MCwMikoA=")},
 	} {
 		t.Run(c.source, func(t *testing.T) {
-			before := len(app.all())
-			forged := c.sent.saying(bytes.Replace(bytes.Replace(c.sent.body, []byte("1"), []byte("2"), 1), []byte("{}"), []byte("{ }"), 1))
-			exchange(t, g, forged.whole()).rejected(t, "signature_mismatch")
-			exchange(t, g, c.sent.whole()).accepted(t)
-			exchange(t, g, c.sent.whole()).duplicate(t)
-			if got := app.all()[before:]; len(got) != 1 || !bytes.Equal(got[0].body, c.sent.body) || got[0].uri != c.sent.path {
+			before := len(app.All())
+			forged := c.sent.Saying(bytes.Replace(bytes.Replace(c.sent.Body, []byte("1"), []byte("2"), 1), []byte("{}"), []byte("{ }"), 1))
+			g.Exchange(t, forged.Whole()).Rejected(t, "signature_mismatch")
+			g.Exchange(t, c.sent.Whole()).Accepted(t)
+			g.Exchange(t, c.sent.Whole()).Duplicate(t)
+			if got := app.All()[before:]; len(got) != 1 || !bytes.Equal(got[0].Body, c.sent.Body) || got[0].URI != c.sent.Path {
 				t.Errorf("the application received %+v", got)
 			}
 		})
@@ -53,19 +55,19 @@ func TestURLSpellings(t *testing.T) {
 // writing its URL in another way that the same signature fits.
 func TestSpelledOtherwiseIsTheSameEvent(t *testing.T) {
 	t.Parallel()
-	app := newApplication(t)
-	g := start(t, openSite(
-		route("/a", verify("twilio", "TWILIO_SECRET", "public_url https://example.com"), "reverse_proxy "+app.addr),
+	app := harness.NewApplication(t)
+	g := harness.Start(t, harness.OpenSite(
+		harness.Route("/a", harness.Verify("twilio", "TWILIO_SECRET", "public_url https://example.com"), "reverse_proxy "+app.Addr),
 	), "TWILIO_SECRET=12345")
 	for i, path := range []string{"/a?name=a%20b", "/a?name=a+b", "/a?name=%61%20b", "/a?na%6De=a+b&"} {
-		d := delivery{method: http.MethodPost, path: path, body: []byte("A=1"), headers: []header{
+		d := harness.Delivery{Method: http.MethodPost, Path: path, Body: []byte("A=1"), Headers: []harness.Header{
 			{"Content-Type", "application/x-www-form-urlencoded"}, {"X-Twilio-Signature", "iEJCBex6s9jGWE4WXdJsMU5BABU="}, {"I-Twilio-Idempotency-Token", path},
 		}}
-		if a := exchange(t, g, d.whole()); (a.status == http.StatusOK) != (i == 0) || i > 0 && a.reason() != "conflict" {
-			t.Errorf("%s: %d %s %s", path, a.status, a.verdict(), a.reason())
+		if a := g.Exchange(t, d.Whole()); (a.Status == http.StatusOK) != (i == 0) || i > 0 && a.Reason() != "conflict" {
+			t.Errorf("%s: %d %s %s", path, a.Status, a.Verdict(), a.Reason())
 		}
 	}
-	if n := app.arrivals(); n != 1 {
+	if n := app.Arrivals(); n != 1 {
 		t.Errorf("%d deliveries reached the application", n)
 	}
 }

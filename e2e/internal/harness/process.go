@@ -113,3 +113,31 @@ func stopProcesses() {
 		_ = p.cmd.Wait()
 	}
 }
+
+// AskMany writes all questions, as JSON, while it reads the answers, a line for
+// each.
+func (p *process) AskMany(count int, question func(i int) any, answer func(i int, line []byte) error) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	asked := make(chan error, 1)
+	go func() {
+		out := json.NewEncoder(p.in)
+		for i := range count {
+			if err := out.Encode(question(i)); err != nil {
+				asked <- err
+				return
+			}
+		}
+		asked <- nil
+	}()
+	for i := range count {
+		line, err := p.out.ReadBytes('\n')
+		if err != nil {
+			return err
+		}
+		if err := answer(i, line); err != nil {
+			return err
+		}
+	}
+	return <-asked
+}
