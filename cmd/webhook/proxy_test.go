@@ -30,7 +30,7 @@ func TestProxyUsage(t *testing.T) {
 		{to + "--scheme stripe --secret env:HOOKLATCH_TEST_EMPTY", "stripe: secret 1: the variable is not set, or is empty; write env:NAME with its name, without a $"},
 		{to + "--scheme stripe --secret k --secret {env.A}", "stripe: secret 2: placeholders are Caddy's; write env:NAME or file:PATH"},
 		{to + "--scheme stripe --secret env:A}" + canary, "stripe: secret 1: this is not the name of a variable; write env:NAME, of letters, digits and _"},
-		{to + "--scheme mceasy --secret ?", "mceasy: secret 1: is not base64; McEasy's secrets are configured in base64, as McEasy shows them"},
+		{to + "--scheme mceasy --secret ?", "mceasy: secret 1: is not base64, in which McEasy's secrets are written; write the whole secret"},
 		{stripe + "--scheme stripe --secret k", "--scheme stripe is given twice; write it once, and all of its secrets after it"},
 		{stripe + "--print-caddyfile", "stripe: secret 1: a Caddyfile should not hold a secret; write env:NAME or file:PATH"},
 		{stripe + "--from " + canary, errFrom.Error()},

@@ -90,6 +90,9 @@ func (c *defined) fill(r *Request, set *headerSet, claim *SignedHeaders) error {
 			if *text, err = r.AppendURL(*text); err != nil {
 				return err
 			}
+			if !isAll(p.grammar, (*text)[start:]) {
+				return malformedURL
+			}
 			claim.KeepURL(r)
 		case methodVar:
 			if len(r.Method) > maxMethodLen || !isAll(p.grammar, r.Method) {
