@@ -91,15 +91,19 @@ func (c *Capture) settings(label string) deliveries.Capturing {
 // takes reports whether a delivery is to be captured. Only a well-formed
 // signature has its body read.
 func (c *Capture) takes(d *delivery) bool {
-	return c != nil && (c.Of == CaptureAll || d.verdict == rejected) && !d.arrived.IsZero() && d.body.Size() <= c.Body
+	return c != nil && (c.Of == CaptureAll || d.verdict == rejected) && !d.arrived.IsZero() && d.size <= c.Body
 }
 
 // add captures a delivery.
 func (c *Capture) add(d *delivery, shown deliveries.Delivery) {
+	body := d.copied
+	if body == nil {
+		body = d.body.Copy()
+	}
 	recent.AddCaptured(c.settings(d.handler.Provider), &deliveries.Capture{
 		Delivery: shown,
 		URI:      sentURI(d.request), Host: d.request.Host, TLS: d.request.TLS != nil,
-		Headers: d.headers, Body: d.body.Copy(),
+		Headers: d.headers, Body: body,
 	})
 }
 

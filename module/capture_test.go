@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/hooklatch/hooklatch/module/internal/bodies"
 )
@@ -112,5 +113,41 @@ func TestCaptureOptions(t *testing.T) {
 		if c.check() == nil {
 			t.Errorf("%+v is taken", c)
 		}
+	}
+}
+
+// TestCaptureOfKept: the sender of a delivery that an inbox keeps does not wait
+// for the application, and all of the delivery is captured even so.
+func TestCaptureOfKept(t *testing.T) {
+	for range 20 {
+		t.Run("", func(t *testing.T) {
+			g := newKeeper(t, nil, map[string]any{"capture": map[string]any{"of": "all"}}, answering(http.StatusBadGateway))
+			g.send(t, craneops("{}"), "{}")
+			got, text := g.whole(t)
+			d := g.recent()[len(g.recent())-1]
+			if string(got.Body) != "{}" || d.Size != 2 || d.Status != http.StatusOK || d.Inbox != "kept" || d.Application != http.StatusBadGateway {
+				t.Error(text)
+			}
+		})
+	}
+}
+
+// TestRecentRedelivery: each attempt of the inbox is listed, with what the
+// application answered to it.
+func TestRecentRedelivery(t *testing.T) {
+	var app switchable
+	g := newKeeper(t, nil, nil, app.serve)
+	g.send(t, craneops(body), body)
+	g.waitForEntries(t, 1)
+	app.up.Store(true)
+	g.elapse(time.Hour)
+	waitUntil(t, func() bool { return len(g.recent()) == 2 })
+	kept, again := g.recent()[1], g.recent()[0]
+	if kept.Inbox != "kept" || kept.Status != http.StatusOK || kept.Attempt != 0 {
+		t.Errorf("kept: %+v", kept)
+	}
+	if again.Inbox != "redelivered" || again.Status != 0 || again.Application != http.StatusNoContent || again.Attempt != 1 ||
+		again.ID != kept.ID || again.Size != kept.Size || again.Path != kept.Path {
+		t.Errorf("again: %+v", again)
 	}
 }

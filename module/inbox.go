@@ -173,6 +173,7 @@ func (h *Handler) keepFirst(w http.ResponseWriter, r *http.Request, d *delivery,
 // acknowledge answers the sender of a delivery that is kept.
 func (d *delivery) acknowledge(w http.ResponseWriter, r *http.Request) {
 	d.setInboxField(r, "kept")
+	d.status = http.StatusOK
 	h := d.handler
 	if entry := h.logger.Check(zap.InfoLevel, "delivery kept in the inbox"); entry != nil {
 		entry.Write(zap.String("provider", h.Provider), zap.String("id", d.id()))

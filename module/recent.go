@@ -58,12 +58,10 @@ func (d *delivery) shown(status, application int) deliveries.Delivery {
 		Status: status, Application: application,
 		Duration: h.now().Sub(d.began).Seconds(),
 		Method:   r.Method, Path: sentPath(r),
-		Observed: d.passedOn(),
+		Observed: d.passedOn(), Attempt: d.attempt, Inbox: d.kept,
 	}
 	shown.Client, _ = caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)
-	if !d.arrived.IsZero() {
-		shown.Size = d.body.Size()
-	}
+	shown.Size = d.size
 	if d.verified {
 		shown.ID, shown.Event, shown.Tenant, shown.Key = d.id(), fit(d.facts.Type), fit(d.facts.Tenant), d.secret
 		if !d.sentAt.IsZero() {

@@ -264,7 +264,8 @@ func (a *redelivery) reserve() bool {
 // arrive hands the delivery to the handlers after the one of its label.
 func (a *redelivery) arrive(h *Handler, w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	d := a.delivery
-	d.handler, d.next = h, next
+	d.handler, d.next, d.request, d.began = h, next, r, h.now()
+	d.size = d.body.Size()
 	stripForged(r, h.headerOptions, h.stayNames)
 	h.recordVerdict(r, d, accepted, nil)
 	h.setUpstreamHeaders(r.Header, d, make([]string, 0, maxHeaders))
@@ -276,6 +277,7 @@ func (a *redelivery) arrive(h *Handler, w http.ResponseWriter, r *http.Request, 
 	k.conclude(k.f.run(next, k.f.lend(k.f.ctx, r)))
 	a.inbox.record.attempted(k.outcome, a.inbox)
 	d.setInboxField(r, k.outcome.name(a.inbox))
+	d.list(0, k.outcome.status) // its sender was answered long ago
 	return nil
 }
 

@@ -121,8 +121,9 @@ func (d *delivery) setLogFields(r *http.Request) {
 	}
 }
 
-// setInboxField adds what the inbox did to the access log.
+// setInboxField adds what the inbox did to the list and to the access log.
 func (d *delivery) setInboxField(r *http.Request, outcome string) {
+	d.kept = outcome
 	if extra := extraLogFields(r); extra != nil {
 		extra.Set(zap.String("webhook_inbox", outcome))
 	}

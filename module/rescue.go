@@ -106,6 +106,9 @@ func (d *delivery) leave(over <-chan struct{}) {
 	default:
 	}
 	d.left = true
+	if d.handler.Capture.takes(d) {
+		d.copied = d.body.Copy() // the list comes after this, and so may the buffer's end
+	}
 	history := d.handler.history
 	history.acquire()
 	go func() {
@@ -234,6 +237,9 @@ func (k *keeping) acknowledge(w http.ResponseWriter, r *http.Request) error {
 	emptyBody(r)
 	k.f.handler.headerOptions.removeOurs(r.Header)
 	k.f.restoreHeaders(w)
+	k.gate.Lock()
+	k.f.delivery.taken = k.outcome.status // zero while it is still asked
+	k.gate.Unlock()
 	k.f.delivery.acknowledge(w, r)
 	return nil
 }

@@ -80,6 +80,8 @@ type delivery struct {
 	began   time.Time
 
 	status int    // what the sender is answered, if no error says it
+	taken  int    // what the application has answered, if the sender does not get that
+	kept   string // what the inbox did, as the access log has it
 	listed bool   // among the recent deliveries
 	hint   string // for the operator, if it is refused
 
@@ -93,6 +95,8 @@ type delivery struct {
 	// unjudged is a body that could not be read to its end, with observe.
 	unjudged *bodies.TimeoutReader
 	arrived  time.Time  // when the body was there whole
+	size     int64      // of the body then
+	copied   []byte     // the body for a capture, where the buffer may be gone by then
 	judged   time.Time  // when the history had answered
 	span     trace.Span // of the verification; nil if nobody traces, and once it has ended
 
@@ -126,7 +130,7 @@ func (d *delivery) id() string {
 // end gives back what the delivery holds, once nothing behind needs it, and
 // tells what became of it. The error is the one that the sender is answered with.
 func (d *delivery) end(err error) {
-	d.list(d.answeredWith(err), 0)
+	d.list(d.answeredWith(err), d.taken)
 	if !d.left {
 		d.body.End()
 	}
@@ -159,7 +163,7 @@ func (h *Handler) verify(w http.ResponseWriter, r *http.Request, d *delivery) *r
 		return refused
 	}
 	d.body.Arrived()
-	d.arrived = h.now()
+	d.arrived, d.size = h.now(), d.body.Size()
 	h.recorder.arrived(len(d.body.Buffer.Bytes()))
 	event, err := verification.Verify()
 	if event.Secret == 0 {
