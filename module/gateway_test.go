@@ -212,9 +212,9 @@ func (g *gateway) sendRequest(t *testing.T, r *http.Request) answerOf {
 
 // sendDirectly is send without a connection, for a bubble of testing/synctest:
 // there, time stands still while a goroutine waits for a connection.
-func (g *gateway) sendDirectly(header http.Header, body string) answerOf {
+func (g *gateway) sendDirectly(body string) answerOf {
 	r := httptest.NewRequest(http.MethodPost, "/hook?token=1", strings.NewReader(body))
-	maps.Copy(r.Header, header)
+	maps.Copy(r.Header, craneops(body))
 	w := httptest.NewRecorder()
 	g.Config.Handler.ServeHTTP(w, r)
 	return answerOf{w.Code, w.Body.String(), w.Header()}

@@ -86,7 +86,6 @@ func (h *Handler) rescue(w http.ResponseWriter, r *http.Request, next caddyhttp.
 		ask()
 	}
 	if k.isKept() {
-		f.delivery.list(http.StatusOK, 0) // while its body is there
 		f.delivery.leave(over)
 		return k.acknowledge(w, r)
 	}
