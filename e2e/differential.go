@@ -1,8 +1,6 @@
 package e2e
 
 import (
-	"github.com/hooklatch/hooklatch/e2e/internal/harness"
-
 	"bytes"
 	"crypto"
 	"crypto/ecdsa"
@@ -21,6 +19,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
 // trial is a delivery on which verdicts are compared.
@@ -216,36 +216,36 @@ func (s specimen) signed(d draft) []harness.Header {
 	switch s.name {
 	case "standard", "svix", "gitlab":
 		prefix := strings.TrimSuffix(s.id, "id")
-		return []harness.Header{{prefix + "id", d.id}, {prefix + "timestamp", d.time}, {prefix + "signature", "v1," + base(d.id+"."+d.time+"."+d.body)}}
+		return []harness.Header{{Name: prefix + "id", Value: d.id}, {Name: prefix + "timestamp", Value: d.time}, {Name: prefix + "signature", Value: "v1," + base(d.id+"."+d.time+"."+d.body)}}
 	case "github", "meta":
-		return []harness.Header{{s.signature, "sha256=" + hexed(d.body)}}
+		return []harness.Header{{Name: s.signature, Value: "sha256=" + hexed(d.body)}}
 	case "stripe":
-		return []harness.Header{{s.signature, "t=" + d.time + ",v1=" + hexed(d.time+"."+d.body)}}
+		return []harness.Header{{Name: s.signature, Value: "t=" + d.time + ",v1=" + hexed(d.time+"."+d.body)}}
 	case "paddle":
-		return []harness.Header{{s.signature, "ts=" + d.time + ";h1=" + hexed(d.time+":"+d.body)}}
+		return []harness.Header{{Name: s.signature, Value: "ts=" + d.time + ";h1=" + hexed(d.time+":"+d.body)}}
 	case "slack":
-		return []harness.Header{{"X-Slack-Request-Timestamp", d.time}, {s.signature, "v0=" + hexed("v0:"+d.time+":"+d.body)}}
+		return []harness.Header{{Name: "X-Slack-Request-Timestamp", Value: d.time}, {Name: s.signature, Value: "v0=" + hexed("v0:"+d.time+":"+d.body)}}
 	case "zoom":
-		return []harness.Header{{"x-zm-request-timestamp", d.time}, {s.signature, "v0=" + hexed("v0:"+d.time+":"+d.body)}}
+		return []harness.Header{{Name: "x-zm-request-timestamp", Value: d.time}, {Name: s.signature, Value: "v0=" + hexed("v0:"+d.time+":"+d.body)}}
 	case "shopify":
-		return append([]harness.Header{{s.signature, base(d.body)}}, s.unsigned...)
+		return append([]harness.Header{{Name: s.signature, Value: base(d.body)}}, s.unsigned...)
 	case "square":
-		return []harness.Header{{s.signature, base(d.url + d.body)}}
+		return []harness.Header{{Name: s.signature, Value: base(d.url + d.body)}}
 	case "linear":
-		return []harness.Header{{s.signature, hexed(d.body)}}
+		return []harness.Header{{Name: s.signature, Value: hexed(d.body)}}
 	case "twilio":
 		text := d.url
 		if fields, ok := formFields(d.body); ok && !strings.Contains(d.url, "bodySHA256=") {
 			text += fields
 		}
 		if d.algorithm != "" {
-			return []harness.Header{{s.signature, base(text)}, {"X-Twilio-Webhooks-Signature-Settings", "key=webhooks_sharedkey_1,algorithm=" + d.algorithm}}
+			return []harness.Header{{Name: s.signature, Value: base(text)}, {Name: "X-Twilio-Webhooks-Signature-Settings", Value: "key=webhooks_sharedkey_1,algorithm=" + d.algorithm}}
 		}
-		return []harness.Header{{s.signature, base64.StdEncoding.EncodeToString(mac(sha1.New, text))}}
+		return []harness.Header{{Name: s.signature, Value: base64.StdEncoding.EncodeToString(mac(sha1.New, text))}}
 	case "discord":
 		seed, _ := hex.DecodeString(d.key)
 		signature := ed25519.Sign(ed25519.NewKeyFromSeed(seed), []byte(d.time+d.body))
-		return []harness.Header{{"X-Signature-Timestamp", d.time}, {s.signature, hex.EncodeToString(signature)}}
+		return []harness.Header{{Name: "X-Signature-Timestamp", Value: d.time}, {Name: s.signature, Value: hex.EncodeToString(signature)}}
 	case "sendgrid":
 		der, _ := base64.StdEncoding.DecodeString(d.key)
 		key, err := x509.ParsePKCS8PrivateKey(der)
@@ -257,7 +257,7 @@ func (s specimen) signed(d draft) []harness.Header {
 		if err != nil {
 			panic(err)
 		}
-		return []harness.Header{{"X-Twilio-Email-Event-Webhook-Timestamp", d.time}, {s.signature, base64.StdEncoding.EncodeToString(signature)}}
+		return []harness.Header{{Name: "X-Twilio-Email-Event-Webhook-Timestamp", Value: d.time}, {Name: s.signature, Value: base64.StdEncoding.EncodeToString(signature)}}
 	}
 	panic("nobody says how " + s.name + " signs")
 }
@@ -301,7 +301,7 @@ func (r rng) changeHeader(c *trial) {
 		return
 	case 1:
 		c.changed(h.Name + " twice")
-		c.headers = append(c.headers, harness.Header{h.Name, pick(r, h.Value, r.text(9, letters))})
+		c.headers = append(c.headers, harness.Header{Name: h.Name, Value: pick(r, h.Value, r.text(9, letters))})
 		return
 	case 2:
 		c.changed("name in another case")

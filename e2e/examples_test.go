@@ -501,8 +501,8 @@ func useReason(t *testing.T, s *staged) {
 
 // useFileAfterKill ends the gateway as a crash would and starts it again.
 func useFileAfterKill(t *testing.T, s *staged) {
-	s.Gateway.Kill(t)
-	s.Gateway = s.Gateway.Restart(t)
+	s.Kill(t)
+	s.Gateway = s.Restart(t)
 	log := s.Log
 	t.Cleanup(func() { s.inspectLog(t, log) })
 	for _, p := range harness.Providers() {

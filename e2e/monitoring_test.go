@@ -113,7 +113,7 @@ func (p *prometheus) metrics(t *testing.T) map[string]bool {
 		}
 		names[name] = true
 	}
-	if len(names) != 10 {
+	if len(names) != 12 {
 		t.Errorf("Prometheus knows %v", names)
 	}
 	return names

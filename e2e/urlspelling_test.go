@@ -20,12 +20,12 @@ func TestURLSpellings(t *testing.T) {
 	), "TWILIO_SECRET=12345", "SQUARE_SECRET=sq-key")
 	twilio := func(path, signature string) harness.Delivery {
 		return harness.Delivery{Method: http.MethodPost, Path: path, Body: []byte("A=1"), Headers: []harness.Header{
-			{"Content-Type", "application/x-www-form-urlencoded"}, {"X-Twilio-Signature", signature},
+			{Name: "Content-Type", Value: "application/x-www-form-urlencoded"}, {Name: "X-Twilio-Signature", Value: signature},
 		}}
 	}
 	square := func(path, signature string) harness.Delivery {
 		return harness.Delivery{Method: http.MethodPost, Path: path, Body: []byte("{}"), Headers: []harness.Header{
-			{"Content-Type", "application/json"}, {"x-square-hmacsha256-signature", signature},
+			{Name: "Content-Type", Value: "application/json"}, {Name: "x-square-hmacsha256-signature", Value: signature},
 		}}
 	}
 	for _, c := range []struct {
@@ -61,7 +61,7 @@ func TestSpelledOtherwiseIsTheSameEvent(t *testing.T) {
 	), "TWILIO_SECRET=12345")
 	for i, path := range []string{"/a?name=a%20b", "/a?name=a+b", "/a?name=%61%20b", "/a?na%6De=a+b&"} {
 		d := harness.Delivery{Method: http.MethodPost, Path: path, Body: []byte("A=1"), Headers: []harness.Header{
-			{"Content-Type", "application/x-www-form-urlencoded"}, {"X-Twilio-Signature", "iEJCBex6s9jGWE4WXdJsMU5BABU="}, {"I-Twilio-Idempotency-Token", path},
+			{Name: "Content-Type", Value: "application/x-www-form-urlencoded"}, {Name: "X-Twilio-Signature", Value: "iEJCBex6s9jGWE4WXdJsMU5BABU="}, {Name: "I-Twilio-Idempotency-Token", Value: path},
 		}}
 		if a := g.Exchange(t, d.Whole()); (a.Status == http.StatusOK) != (i == 0) || i > 0 && a.Reason() != "conflict" {
 			t.Errorf("%s: %d %s %s", path, a.Status, a.Verdict(), a.Reason())

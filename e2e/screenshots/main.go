@@ -47,7 +47,7 @@ func main() {
 func run(binary, folder string) error {
 	admin := httptest.NewServer(newGateway(time.Now()))
 	defer admin.Close()
-	cmd := exec.Command(binary, "webhook", "inspect", "--address", strings.TrimPrefix(admin.URL, "http://")) //nolint:gosec // it is what the caller asks for
+	cmd := exec.Command(binary, "webhook", "inspect", "--address", strings.TrimPrefix(admin.URL, "http://"))
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return err
@@ -72,7 +72,7 @@ func run(binary, folder string) error {
 	defer stop()
 	ctx, closeBrowser := chromedp.NewContext(allocator)
 	defer closeBrowser()
-	if err := os.MkdirAll(folder, 0o755); err != nil { //nolint:gosec // a folder of the repository
+	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return err
 	}
 	for _, p := range pictures {
@@ -105,5 +105,5 @@ func (p picture) take(ctx context.Context, address, folder string) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(folder, p.name), shot, 0o644) //nolint:gosec // a file of the repository
+	return os.WriteFile(filepath.Join(folder, p.name), shot, 0o644)
 }

@@ -106,6 +106,7 @@ func (a *Application) With(uri string) []Received {
 	return slices.DeleteFunc(a.All(), func(r Received) bool { return r.URI != uri })
 }
 
+// AwaitArrivals waits until n requests have arrived.
 func (a *Application) AwaitArrivals(t *testing.T, n int) {
 	t.Helper()
 	Await(t, &a.Notice, "the application's requests", func() bool { return a.Arrivals() >= n })
@@ -119,6 +120,7 @@ func (a *Application) Saw(t *testing.T, n int) {
 	}
 }
 
+// Status returns a handler that answers with a status.
 func Status(code int) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(code) }
 }

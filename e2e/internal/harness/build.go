@@ -55,6 +55,7 @@ func ClockBinary(t *testing.T) string {
 	return Must(t, builtClockGateway)
 }
 
+// Must returns the path of what was built, or ends the test.
 func Must(t *testing.T, built func() (string, error)) string {
 	t.Helper()
 	path, err := built()

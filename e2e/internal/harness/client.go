@@ -19,6 +19,7 @@ type Client struct {
 	anyURL   bool // also characters that no URL has
 }
 
+// Clients returns every kind of client.
 func Clients() []Client {
 	return []Client{
 		{Name: "go", Send: SendGo, repeats: true, nonASCII: true},
@@ -60,6 +61,7 @@ func (g *Gateway) Send(t *testing.T, d Delivery) Answer {
 	return a
 }
 
+// SendGo sends a delivery with Go's client.
 func SendGo(t *testing.T, g *Gateway, d Delivery) (Answer, error) {
 	return sendBody(t, g, d, bytes.NewReader(d.Body))
 }
@@ -103,6 +105,7 @@ func sendThrough(t *testing.T, g *Gateway, d Delivery, transport *http.Transport
 	return Read(c.Do(r))
 }
 
+// Read reads a response to its end.
 func Read(response *http.Response, err error) (Answer, error) {
 	if err != nil {
 		return Answer{}, err
@@ -143,6 +146,7 @@ func sendWith(program, script string) func(*testing.T, *Gateway, Delivery) (Answ
 // NonNil keeps an empty body from becoming null in JSON.
 func NonNil(body []byte) []byte { return append([]byte{}, body...) }
 
+// Pairs returns headers as pairs of a name and a value.
 func Pairs(headers []Header) [][2]string {
 	list := make([][2]string, len(headers))
 	for i, h := range headers {

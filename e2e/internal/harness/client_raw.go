@@ -17,6 +17,7 @@ type Wire struct {
 	In   *bufio.Reader
 }
 
+// Dial opens a connection to the gateway, to be written to by hand.
 func (g *Gateway) Dial(t *testing.T) *Wire {
 	t.Helper()
 	conn, err := net.DialTimeout("tcp", g.Addr, Patience)
@@ -42,6 +43,7 @@ func (w *Wire) Read() (Answer, error) {
 	return Read(http.ReadResponse(w.In, &http.Request{Method: http.MethodPost}))
 }
 
+// MustRead reads an answer, or ends the test.
 func (w *Wire) MustRead(t *testing.T) Answer {
 	t.Helper()
 	a, err := w.Read()

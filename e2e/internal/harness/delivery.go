@@ -9,6 +9,7 @@ import (
 	"testing"
 )
 
+// Header is one header, as it is sent.
 type Header struct{ Name, Value string }
 
 // Delivery is a request as a provider would send it, headers in order and with
@@ -26,6 +27,7 @@ func (d Delivery) To(path string) Delivery {
 	return d
 }
 
+// By returns the delivery with another method.
 func (d Delivery) By(method string) Delivery {
 	d.Method = method
 	return d
@@ -43,6 +45,7 @@ func (d Delivery) Plus(name, value string) Delivery {
 	return d
 }
 
+// Without returns the delivery without a header.
 func (d Delivery) Without(name string) Delivery {
 	d.Headers = slices.DeleteFunc(slices.Clone(d.Headers), func(h Header) bool {
 		return strings.EqualFold(h.Name, name)
@@ -50,10 +53,12 @@ func (d Delivery) Without(name string) Delivery {
 	return d
 }
 
+// With returns the delivery with one header in place of all of that name.
 func (d Delivery) With(name, value string) Delivery {
 	return d.Without(name).Plus(name, value)
 }
 
+// Get returns the first header of a name.
 func (d Delivery) Get(name string) string {
 	for _, h := range d.Headers {
 		if strings.EqualFold(h.Name, name) {
@@ -70,8 +75,11 @@ type Answer struct {
 	Body   []byte
 }
 
+// Verdict returns the verdict, which the test's site adds to the answer.
 func (a Answer) Verdict() string { return resolved(a.Header.Get("X-Verdict")) }
-func (a Answer) Reason() string  { return resolved(a.Header.Get("X-Reason")) }
+
+// Reason returns the reason, which the test's site adds to the answer.
+func (a Answer) Reason() string { return resolved(a.Header.Get("X-Reason")) }
 
 // resolved is empty for a placeholder that was not set.
 func resolved(value string) string {
@@ -92,6 +100,7 @@ func (a Answer) Is(t *testing.T, status int, verdict, reason string) {
 	}
 }
 
+// Accepted fails the test unless the delivery was accepted.
 func (a Answer) Accepted(t *testing.T) {
 	t.Helper()
 	a.Is(t, http.StatusOK, "accepted", "")
@@ -106,11 +115,13 @@ func (a Answer) Rejected(t *testing.T, reason string) {
 	}
 }
 
+// Duplicate fails the test unless the delivery was a duplicate.
 func (a Answer) Duplicate(t *testing.T) {
 	t.Helper()
 	a.Is(t, http.StatusOK, "duplicate", "duplicate")
 }
 
+// StatusOf returns the status of a reason.
 func StatusOf(reason string) int {
 	switch reason {
 	case "method_not_allowed":

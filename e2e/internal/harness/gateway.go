@@ -34,6 +34,7 @@ func Start(t *testing.T, site string, env ...string) *Gateway {
 	return StartBinary(t, Binary(t), site, env...)
 }
 
+// StartBinary starts a gateway from a binary of its own.
 func StartBinary(t *testing.T, binary, site string, env ...string) *Gateway {
 	t.Helper()
 	for range 5 {
@@ -49,6 +50,7 @@ func StartBinary(t *testing.T, binary, site string, env ...string) *Gateway {
 	return nil
 }
 
+// Launch starts a gateway once, and does not try again on a taken port.
 func Launch(t *testing.T, binary, site string, env []string) *Gateway {
 	t.Helper()
 	dir := t.TempDir()
@@ -93,6 +95,7 @@ func BareEnv(dir string) []string {
 	}
 }
 
+// Command returns a command of the gateway's binary, with its environment.
 func (g *Gateway) Command(args ...string) *exec.Cmd {
 	cmd := exec.Command(g.Binary, args...)
 	cmd.Env = g.Env
@@ -138,6 +141,7 @@ func (g *Gateway) Ready(t *testing.T) bool {
 	return serving
 }
 
+// Gone reports whether the process has ended.
 func (g *Gateway) Gone() bool {
 	select {
 	case <-g.Exited:
@@ -155,6 +159,7 @@ func (g *Gateway) Reload(t *testing.T, site string) (string, error) {
 	return string(said), err
 }
 
+// Stop ends the gateway and waits for it.
 func (g *Gateway) Stop(t *testing.T) {
 	err := g.Cmd.Process.Signal(syscall.SIGTERM)
 	if err != nil && !errors.Is(err, os.ErrProcessDone) {
@@ -222,6 +227,7 @@ func (g *Gateway) Ask(t *testing.T, method, path, body string) (int, string) {
 	return response.StatusCode, string(said)
 }
 
+// MustReload loads another site, or ends the test.
 func (g *Gateway) MustReload(t *testing.T, site string) {
 	t.Helper()
 	if said, err := g.Reload(t, site); err != nil {
@@ -240,19 +246,19 @@ func (g *Gateway) Kill(t *testing.T) {
 
 // Restart starts a gateway that has ended once more: the same
 // address, the same configuration, another process.
-func (old *Gateway) Restart(t *testing.T) *Gateway {
+func (g *Gateway) Restart(t *testing.T) *Gateway {
 	t.Helper()
 	for range 5 {
-		g := &Gateway{
-			Addr: old.Addr, Admin: old.Admin, Binary: old.Binary, Env: old.Env, Config: old.Config,
+		again := &Gateway{
+			Addr: g.Addr, Admin: g.Admin, Binary: g.Binary, Env: g.Env, Config: g.Config,
 			Log: new(LogBook), Exited: make(chan struct{}),
 		}
-		g.Run(t)
-		if g.Ready(t) {
-			return g
+		again.Run(t)
+		if again.Ready(t) {
+			return again
 		}
-		if !strings.Contains(g.Log.String(), "address already in use") {
-			t.Fatalf("the gateway did not start again:\n%s", g.Log)
+		if !strings.Contains(again.Log.String(), "address already in use") {
+			t.Fatalf("the gateway did not start again:\n%s", again.Log)
 		}
 	}
 	t.Fatal("five times something else took the port")

@@ -31,11 +31,13 @@ func (b *LogBook) String() string {
 // Entry is one line of a JSON log.
 type Entry map[string]any
 
+// Text returns a field that is a text.
 func (e Entry) Text(key string) string {
 	s, _ := e[key].(string)
 	return s
 }
 
+// Find returns the first entry that matches.
 func (b *LogBook) Find(matches func(Entry) bool) (Entry, bool) {
 	for line := range strings.SplitSeq(b.String(), "\n") {
 		var e Entry
@@ -64,6 +66,7 @@ func (g *Gateway) AwaitLines(t *testing.T, what string, n int, is func(string) b
 	Await(t, &g.Log.Notice, what+" in the log", func() bool { return g.Lines(is) >= n })
 }
 
+// Lines counts the lines of the log that match.
 func (g *Gateway) Lines(is func(string) bool) (n int) {
 	for line := range strings.Lines(g.Log.String()) {
 		if is(line) {

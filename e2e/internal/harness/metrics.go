@@ -15,6 +15,7 @@ type metrics map[string]float64
 
 var schemeLabel = regexp.MustCompile(`,scheme="[a-z0-9_-]+"`)
 
+// MetricsPrefix begins the name of each of Hooklatch's metrics.
 const MetricsPrefix = "caddy_verify_webhook_"
 
 // MetricsText is what Prometheus would read at the address.
@@ -36,6 +37,7 @@ func MetricsText(t *testing.T, addr string) string {
 	return string(text)
 }
 
+// MetricsOf reads the metrics of an admin endpoint.
 func MetricsOf(t *testing.T, addr string) metrics {
 	t.Helper()
 	m := metrics{}

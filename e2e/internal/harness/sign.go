@@ -19,8 +19,10 @@ const (
 	mceasySecret    = "ZTJlLWNhbmFyeS1tY2Vhc3ktOWI3ZTJjNGYx"
 )
 
+// SecretVariable returns the variable that has a scheme's secret.
 func SecretVariable(scheme string) string { return strings.ToUpper(scheme) + "_SECRET" }
 
+// SecretOf returns the secret that tests use for a provider.
 func SecretOf(provider string) string {
 	return map[string]string{
 		"easytools": EasytoolsSecret, "craneops": CraneOpsSecret,
@@ -37,6 +39,7 @@ func Secrets() []string {
 	return env
 }
 
+// MAC returns the HMAC-SHA256 of the parts, one after the other.
 func MAC(key []byte, parts ...string) []byte {
 	h := hmac.New(sha256.New, key)
 	for _, part := range parts {
@@ -45,10 +48,12 @@ func MAC(key []byte, parts ...string) []byte {
 	return h.Sum(nil)
 }
 
+// HexMAC returns the MAC in hex.
 func HexMAC(secret string, parts ...string) string {
 	return hex.EncodeToString(MAC([]byte(secret), parts...))
 }
 
+// CraneOps returns a delivery that CraneOps would send.
 func CraneOps(body string) Delivery {
 	return Delivery{Method: http.MethodPost, Path: "/craneops", Body: []byte(body), Headers: []Header{
 		{"Content-Type", "application/json"},
@@ -57,6 +62,7 @@ func CraneOps(body string) Delivery {
 	}}
 }
 
+// Easytools returns a delivery that Easytools would send.
 func Easytools(body string) Delivery {
 	return Delivery{Method: http.MethodPost, Path: "/easytools", Body: []byte(body), Headers: []Header{
 		{"Content-Type", "application/json"},
@@ -64,6 +70,7 @@ func Easytools(body string) Delivery {
 	}}
 }
 
+// Cryptr returns a delivery that Cryptr would send at a time.
 func Cryptr(body string, at time.Time) Delivery {
 	t := Unix(at)
 	return Delivery{Method: http.MethodPost, Path: "/cryptr", Body: []byte(body), Headers: []Header{
@@ -72,6 +79,7 @@ func Cryptr(body string, at time.Time) Delivery {
 	}}
 }
 
+// McEasy returns a delivery that McEasy would send at a time.
 func McEasy(body string, at time.Time, event, occurrence string) Delivery {
 	key, err := base64.StdEncoding.DecodeString(mceasySecret)
 	if err != nil {
@@ -97,6 +105,7 @@ type Provider struct {
 	Deliver   func(body string) Delivery
 }
 
+// Providers returns the providers of whom tests sign deliveries.
 func Providers() []Provider {
 	return []Provider{
 		{"easytools", "X-Webhook-Signature", nil, Easytools},
@@ -110,4 +119,5 @@ func Providers() []Provider {
 	}
 }
 
+// Unix returns a time in Unix seconds, as text.
 func Unix(at time.Time) string { return strconv.FormatInt(at.Unix(), 10) }

@@ -31,10 +31,12 @@ func Hook(path, scheme, app string, options ...string) string {
 	return Route(path, Verify(scheme, SecretVariable(scheme), options...), "reverse_proxy "+app)
 }
 
+// Route returns a route for everything below a path.
 func Route(path string, handlers ...string) string {
 	return fmt.Sprintf("route %s* {\n%s\n}", path, strings.Join(handlers, "\n"))
 }
 
+// Verify returns the directive, with its secret from a variable.
 func Verify(scheme, variable string, options ...string) string {
 	return fmt.Sprintf("verify_webhook %s {env.%s} {\n%s\n}", scheme, variable, strings.Join(options, "\n"))
 }

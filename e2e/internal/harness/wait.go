@@ -27,6 +27,7 @@ func (n *Notice) Next() <-chan struct{} {
 	return n.ch
 }
 
+// Raise wakes all who wait.
 func (n *Notice) Raise() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
