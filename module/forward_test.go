@@ -178,7 +178,7 @@ func TestAnswerWithin(t *testing.T) {
 			g := newGateway(t, map[string]any{"answer_within": "30ms", "retry_after": "1500ms"}, once(first))
 			synctest.Test(t, func(t *testing.T) {
 				began := time.Now()
-				a := g.sendDirectly(body)
+				a := g.sendDirectly()
 				expect(t, a, http.StatusServiceUnavailable, "accepted no_answer")
 				if took := time.Since(began); took != 30*time.Millisecond {
 					t.Errorf("answered after %v", took)
@@ -186,7 +186,7 @@ func TestAnswerWithin(t *testing.T) {
 				if a.header.Get("Retry-After") != "2" {
 					t.Errorf("Retry-After %q", a.header.Get("Retry-After"))
 				}
-				expect(t, g.sendDirectly(body), http.StatusNoContent, "")
+				expect(t, g.sendDirectly(), http.StatusNoContent, "")
 			})
 			g.expectDelivered(t, body, body)
 		})
@@ -207,7 +207,7 @@ func TestAnswerWithinEndsWithTheStatus(t *testing.T) {
 		return err
 	})
 	synctest.Test(t, func(t *testing.T) {
-		expect(t, g.sendDirectly(body), http.StatusOK, "whole")
+		expect(t, g.sendDirectly(), http.StatusOK, "whole")
 	})
 }
 
@@ -320,11 +320,11 @@ func TestGoexit(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var group sync.WaitGroup
 				group.Go(func() {
-					a := g.sendDirectly(body)
+					a := g.sendDirectly()
 					t.Errorf("the server goes on with its goroutine, and answers %d", a.status)
 				})
 				group.Wait()
-				expect(t, g.sendDirectly(body), http.StatusNoContent, "")
+				expect(t, g.sendDirectly(), http.StatusNoContent, "")
 			})
 			g.expectDelivered(t, body, body)
 		})

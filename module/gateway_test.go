@@ -210,9 +210,9 @@ func (g *gateway) sendRequest(t *testing.T, r *http.Request) answerOf {
 	return a
 }
 
-// sendDirectly is send without a connection, for a bubble of testing/synctest:
+// sendDirectly sends body without a connection, for a bubble of testing/synctest:
 // there, time stands still while a goroutine waits for a connection.
-func (g *gateway) sendDirectly(body string) answerOf {
+func (g *gateway) sendDirectly() answerOf {
 	r := httptest.NewRequest(http.MethodPost, "/hook?token=1", strings.NewReader(body))
 	maps.Copy(r.Header, craneops(body))
 	w := httptest.NewRecorder()
