@@ -296,6 +296,9 @@ func use(t *testing.T, content []byte) (opens bool) {
 // structure is, and cuts the file short. With THOROUGH it does so four times as
 // often.
 func TestDamagedFile(t *testing.T) {
+	if raceDetector {
+		t.Skip("bbolt races with itself when it rolls back in a damaged file; make unit runs this without the race detector")
+	}
 	thorough := os.Getenv("THOROUGH") != ""
 	for _, killed := range []bool{false, true} {
 		content := sample(t, killed)
