@@ -332,8 +332,8 @@ func appendUnescaped(dst, text []byte) ([]byte, bool) {
 			if i+2 >= len(text) {
 				return dst, false
 			}
-			high, highOK := hexDigit(text[i+1])
-			low, lowOK := hexDigit(text[i+2])
+			high, highOK := engine.HexDigit(text[i+1])
+			low, lowOK := engine.HexDigit(text[i+2])
 			if !highOK || !lowOK {
 				return dst, false
 			}
@@ -356,14 +356,4 @@ func isFormByte(ch byte) bool {
 		return true
 	}
 	return 'a' <= ch|0x20 && ch|0x20 <= 'z' || '0' <= ch && ch <= '9'
-}
-
-func hexDigit(ch byte) (byte, bool) {
-	switch {
-	case '0' <= ch && ch <= '9':
-		return ch - '0', true
-	case 'a' <= ch|0x20 && ch|0x20 <= 'f':
-		return ch | 0x20 - 'a' + 10, true
-	}
-	return 0, false
 }

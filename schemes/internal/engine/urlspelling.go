@@ -244,8 +244,8 @@ func appendDecoded(dst []byte, text string) []byte {
 			dst = append(dst, ' ')
 			continue
 		case text[i] == '%' && i+2 < len(text):
-			high, highOK := hexDigit(text[i+1])
-			low, lowOK := hexDigit(text[i+2])
+			high, highOK := HexDigit(text[i+1])
+			low, lowOK := HexDigit(text[i+2])
 			if highOK && lowOK {
 				dst = append(dst, high<<4|low)
 				i += 2
@@ -269,7 +269,9 @@ func appendComponent(dst, text []byte) []byte {
 	return dst
 }
 
-func hexDigit(ch byte) (byte, bool) {
+// HexDigit returns the value of a hexadecimal digit in either case, and false for
+// any other character.
+func HexDigit(ch byte) (byte, bool) {
 	switch {
 	case '0' <= ch && ch <= '9':
 		return ch - '0', true
