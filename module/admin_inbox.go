@@ -83,8 +83,8 @@ func filters(r *http.Request, names ...string) (url.Values, error) {
 	return query, nil
 }
 
-// listedEntry is a delivery in the list.
-type listedEntry struct {
+// InboxEntry is a delivery in the inbox, as the admin endpoint lists it.
+type InboxEntry struct {
 	Provider      string     `json:"provider"`
 	Scheme        string     `json:"scheme"`
 	Tenant        string     `json:"tenant,omitempty"`
@@ -104,9 +104,9 @@ type listedEntry struct {
 	ClientIP      string     `json:"client_ip,omitempty"`
 }
 
-func listed(l label, e inbox.Entry, now time.Time) listedEntry {
+func listed(l label, e inbox.Entry, now time.Time) InboxEntry {
 	path, _, _ := strings.Cut(e.Request.URI, "?")
-	entry := listedEntry{
+	entry := InboxEntry{
 		Provider: l.provider, Scheme: l.scheme, Tenant: e.Facts.Tenant, ID: e.Facts.ID, State: string(e.State),
 		Attempts: e.Last.Attempts, ReceivedAt: e.ReceivedAt.UTC(), KeptAt: e.KeptAt.UTC(),
 		LastStatus: e.Last.Status, LastError: e.Last.Error, Key: e.Facts.Secret, Event: e.Facts.Event,

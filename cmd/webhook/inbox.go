@@ -15,6 +15,8 @@ import (
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
+
+	"github.com/hooklatch/hooklatch/module"
 )
 
 func (c *command) inboxCommand() *cobra.Command {
@@ -78,19 +80,6 @@ func (f inboxFlags) check(do string) error {
 	return nil
 }
 
-// keptDelivery is a delivery as the gateway lists it.
-type keptDelivery struct {
-	Provider   string    `json:"provider"`
-	ID         string    `json:"id"`
-	State      string    `json:"state"`
-	Event      string    `json:"event"`
-	Attempts   int       `json:"attempts"`
-	ReceivedAt time.Time `json:"received_at"`
-	Next       time.Time `json:"next_attempt_at"`
-	LastStatus int       `json:"last_status"`
-	LastError  string    `json:"last_error"`
-}
-
 const inboxURI = "/verify_webhook/inbox"
 
 func (c *command) inbox(cmd *cobra.Command, do string, f inboxFlags) error {
@@ -143,7 +132,7 @@ func changeKept(admin, do, provider, id string) error {
 	return res.Body.Close() // it is empty
 }
 
-func listKept(admin, provider, state string) ([]keptDelivery, error) {
+func listKept(admin, provider, state string) ([]module.InboxEntry, error) {
 	query := url.Values{}
 	for name, value := range map[string]string{"provider": provider, "state": state} {
 		if value != "" {
@@ -155,7 +144,7 @@ func listKept(admin, provider, state string) ([]keptDelivery, error) {
 		return nil, err
 	}
 	defer func() { _ = res.Body.Close() }() // it has been read
-	var list []keptDelivery
+	var list []module.InboxEntry
 	if err := json.NewDecoder(res.Body).Decode(&list); err != nil {
 		return nil, fmt.Errorf("reading the list of the gateway: %w", err)
 	}
@@ -164,13 +153,13 @@ func listKept(admin, provider, state string) ([]keptDelivery, error) {
 
 // keptLines writes a line for each delivery: when it came, state, label, event,
 // id, attempts, when it is due, and what the last one ended with.
-func (c *command) keptLines(list []keptDelivery) string {
+func (c *command) keptLines(list []module.InboxEntry) string {
 	var text strings.Builder
 	table := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
 	for _, k := range list {
 		due := "-"
-		if !k.Next.IsZero() {
-			due = "in " + max(k.Next.Sub(c.now()), 0).Round(time.Second).String()
+		if next := k.NextAttemptAt; next != nil {
+			due = "in " + max(next.Sub(c.now()), 0).Round(time.Second).String()
 		}
 		last := k.LastError
 		if k.LastStatus != 0 {

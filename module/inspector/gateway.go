@@ -10,6 +10,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/hooklatch/hooklatch/module"
 )
 
 const (
@@ -224,24 +226,7 @@ func (p *Page) one(ctx context.Context, number uint64) (d delivery, err error) {
 }
 
 // entry is an entry of the inbox.
-type entry struct {
-	Provider      string     `json:"provider"`
-	Scheme        string     `json:"scheme"`
-	Tenant        string     `json:"tenant"`
-	ID            string     `json:"id"`
-	State         string     `json:"state"`
-	Attempts      int        `json:"attempts"`
-	ReceivedAt    time.Time  `json:"received_at"`
-	KeptAt        time.Time  `json:"kept_at"`
-	NextAttemptAt *time.Time `json:"next_attempt_at"`
-	LastStatus    int        `json:"last_status"`
-	LastError     string     `json:"last_error"`
-	Event         string     `json:"event"`
-	Method        string     `json:"method"`
-	Path          string     `json:"path"`
-	Size          int64      `json:"size"`
-	ClientIP      string     `json:"client_ip"`
-}
+type entry = module.InboxEntry
 
 // inbox reads the inbox's entries.
 func (p *Page) inbox(ctx context.Context, filters url.Values) (found []entry, err error) {
