@@ -61,10 +61,6 @@ func generate(root string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	stores, err := filepath.Glob(filepath.Join(root, "module", "replay", "*", "*.go"))
-	if err != nil {
-		return "", err
-	}
 	w := &writer{source: s}
 	w.line("## The handler")
 	w.line(prose(handler.types["Handler"].doc))
@@ -92,9 +88,15 @@ func generate(root string) (string, error) {
 	if err := w.fields(inspector, "Handler", ""); err != nil {
 		return "", err
 	}
-	for _, dir := range folders(stores) {
-		if err := w.store(dir); err != nil {
+	for _, kind := range kindsOfStores {
+		files, err := filepath.Glob(filepath.Join(root, "module", kind.folder, "*", "*.go"))
+		if err != nil {
 			return "", err
+		}
+		for _, dir := range folders(files) {
+			if err := w.store(dir, kind); err != nil {
+				return "", err
+			}
 		}
 	}
 	return w.text(), nil
@@ -111,8 +113,17 @@ func folders(files []string) []string {
 	return list
 }
 
-// store writes about a replay store, if the folder has one.
-func (w *writer) store(dir string) error {
+// kindOfStore is a kind of module that stores something: where its packages are,
+// what a page calls it, and how JSON names it.
+type kindOfStore struct{ folder, title, namespace, option, key string }
+
+var kindsOfStores = []kindOfStore{
+	{"replay", "The store ", "http.verify_webhook.replay_stores", "replay", "store"},
+	{"inbox", "The inbox ", "http.verify_webhook.inboxes", "inbox", "inbox"},
+}
+
+// store writes about a store, if the folder has one.
+func (w *writer) store(dir string, kind kindOfStore) error {
 	relative, err := filepath.Rel(w.source.root, dir)
 	if err != nil {
 		return err
@@ -122,10 +133,10 @@ func (w *writer) store(dir string) error {
 		return err
 	}
 	name := filepath.Base(dir)
-	w.line("## The store " + name)
+	w.line("## " + kind.title + name)
 	w.line(prose(p.types["Store"].doc))
 	w.line(prose(p.syntaxes["UnmarshalCaddyfile"]))
-	w.line(fmt.Sprintf("JSON: the module `http.verify_webhook.replay_stores.%s`, in `replay` with `\"store\": %q`.", name, name))
+	w.line(fmt.Sprintf("JSON: the module `%s.%s`, in `%s` with `%q: %q`.", kind.namespace, name, kind.option, kind.key, name))
 	return w.fields(p, "Store", "")
 }
 
