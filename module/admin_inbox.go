@@ -179,7 +179,7 @@ func (a *adminAPI) changeEntry(w http.ResponseWriter, r *http.Request, method, p
 			if err != nil {
 				return inboxError(err)
 			}
-			b.looked()
+			series.inboxes.open.look(b.label)
 			a.logger.Info("an operator changed the inbox", zap.String("method", method), zap.String("provider", provider), zap.String("id", id))
 			w.WriteHeader(http.StatusNoContent)
 			return nil
@@ -211,7 +211,7 @@ func (a *adminAPI) retryAll(w http.ResponseWriter, r *http.Request, provider str
 			}
 			return failed == nil
 		})
-		b.looked()
+		series.inboxes.open.look(b.label)
 		if err = errors.Join(err, failed); err != nil {
 			return inboxError(err)
 		}
@@ -221,13 +221,6 @@ func (a *adminAPI) retryAll(w http.ResponseWriter, r *http.Request, provider str
 	}
 	w.WriteHeader(http.StatusNoContent)
 	return nil
-}
-
-// looked has the scheduler look again, if there is one.
-func (b openInbox) looked() {
-	if b.look != nil {
-		b.look()
-	}
 }
 
 // inboxError is the answer to what an inbox cannot do.

@@ -60,7 +60,7 @@ func (s *sharedHistory) openInbox(history replay.History) (*labelInbox, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening the inbox of %s: %w", s.label, err)
 	}
-	b.listed = &openInbox{b.label, b.opened, b.look}
+	b.listed = &openInbox{b.label, b.opened, b.lookAgain}
 	series.inboxes.open.add(b.listed)
 	return b, nil
 }
@@ -273,8 +273,13 @@ func (b *labelInbox) failed(what string, err error) {
 	b.logger.Error(what, zap.String("provider", b.label.provider), zap.Error(err))
 }
 
-// look has the scheduler look again.
-func (b *labelInbox) look() {
+// look has the schedulers of the label look again, those of other configurations
+// too: an attempt that a reload has overtaken ends in the old one, and what it
+// leaves is for the new one.
+func (b *labelInbox) look() { series.inboxes.open.look(b.label) }
+
+// lookAgain has the scheduler of this configuration look again.
+func (b *labelInbox) lookAgain() {
 	select {
 	case b.wake <- struct{}{}:
 	default: // it will

@@ -102,6 +102,17 @@ func (o *openInboxes) remove(b *openInbox) {
 	o.open = slices.DeleteFunc(o.open, func(each openInbox) bool { return each.opened == b.opened })
 }
 
+// look has all schedulers of a label look again.
+func (o *openInboxes) look(l label) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, b := range o.open {
+		if b.label == l && b.look != nil {
+			b.look()
+		}
+	}
+}
+
 // all returns each inbox once, as it was opened last, in the order of labels.
 func (o *openInboxes) all() []openInbox {
 	o.mu.Lock()
