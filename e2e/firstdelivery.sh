@@ -55,9 +55,9 @@ case ${1:-} in
 		mkdir "$place/empty" && cd "$place/empty"
 		;;
 	clone)
-		export GOPATH=$place/go GOCACHE=$place/cache GOFLAGS=-modcacherw
 		git clone --quiet "$2" "$place/clone" && cd "$place/clone"
-		commands=$((commands + 1))
+		export GOPATH=$place/go GOCACHE=$place/cache GOFLAGS=-modcacherw
+		began=$(now)
 		make build
 		commands=$((commands + 1))
 		hooklatch=$PWD/bin/hooklatch

@@ -186,6 +186,72 @@ func TestProxyPassRest(t *testing.T) {
 	}
 }
 
+// TestProxyKeeps: with an inbox an event survives an application that is down, also
+// the end of the command, and the page shows it with its body.
+func TestProxyKeeps(t *testing.T) {
+	t.Parallel()
+	app := harness.NewApplication(t)
+	app.Answers(harness.Status(http.StatusServiceUnavailable))
+	inbox := filepath.Join(t.TempDir(), "inbox.db")
+	options := []string{"--inbox", inbox, "--capture", "--page", "127.0.0.1:0"}
+	l := startProxy(t, app, options...)
+	d := harness.CraneOps(`{"event":"supplier.approved"}`).To("/any")
+	statusIs(t, l.Send(t, d), http.StatusOK)
+	l.says(t, `accepted   craneops  supplier\.approved`)
+
+	page := l.page(t)
+	if list := pageText(t, page); !strings.Contains(list, "supplier.approved") {
+		t.Errorf("the page shows\n%s", list)
+	}
+	number := regexp.MustCompile(`(?m)^(\d+) .*supplier\.approved`).FindStringSubmatch(l.Log.String())[1]
+	if shown := pageText(t, page+number); !strings.Contains(shown, "supplier.approved") || !strings.Contains(shown, "X-Craneops-Signature") {
+		t.Errorf("the page of the delivery shows\n%s", shown)
+	}
+	l.interrupt(t)
+
+	app.Answers(harness.Status(http.StatusOK))
+	app.AwaitArrivals(t, 1)
+	before := app.Arrivals()
+	l = startProxy(t, app, options...)
+	app.AwaitArrivals(t, before+1)
+	app.All()[before].Carries(t, d)
+	l.interrupt(t)
+	app.Saw(t, before+1)
+}
+
+// page is the address of the page, as the command prints it.
+func (l *line) page(t *testing.T) string {
+	t.Helper()
+	url := regexp.MustCompile(`http://127\.0\.0\.1:\d+/[a-z0-9]{26}/`).FindString(l.Log.String())
+	if url == "" {
+		t.Fatalf("it prints no page:\n%s", l.Log)
+	}
+	return url
+}
+
+func pageText(t *testing.T, url string) string {
+	t.Helper()
+	a, err := harness.Read(http.Get(url))
+	if err != nil || a.Status != http.StatusOK {
+		t.Fatalf("%s: %d, %v", url, a.Status, err)
+	}
+	return string(a.Body)
+}
+
+// TestProxyPageTaken: a port of the page that is taken is an error, before anything runs.
+func TestProxyPageTaken(t *testing.T) {
+	t.Parallel()
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	said, code := webhook(t, "", "proxy", "--from", harness.FreePort(t), "--to", "1", "--scheme", "stripe", "--secret", "k", "--page", taken.Addr().String())
+	if code != 1 || !strings.Contains(said, "the page cannot be served on "+taken.Addr().String()) || strings.Contains(said, "Listening") {
+		t.Errorf("exit status %d: %s", code, said)
+	}
+}
+
 // TestProxyObserve: everything goes on, with its verdict.
 func TestProxyObserve(t *testing.T) {
 	t.Parallel()
@@ -305,5 +371,8 @@ func TestDemo(t *testing.T) {
 		t.Errorf("a forgery: %s", said)
 	}
 	l.says(t, `rejected   easytools  signature_mismatch`)
+	if list := pageText(t, l.page(t)+"?verdict=rejected"); !strings.Contains(list, "signature_mismatch") {
+		t.Errorf("the page shows\n%s", list)
+	}
 	l.interrupt(t)
 }

@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strconv"
 	"strings"
@@ -19,9 +20,10 @@ func demoCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "demo [--admin ADDR]",
 		Short: "Runs a gateway and an application to try things out",
-		Long: `Runs the quickstart from this binary: a gateway for four providers and the
-application behind it, both on this machine only. It prints a delivery to send,
-and a line for each that arrives. It takes ports 8080 and 9000, or free ones.
+		Long: `Runs the quickstart from this binary: a gateway for four providers, the
+application behind it, and a page that shows the deliveries, all on this machine
+only. It prints a delivery to send, and a line for each that arrives. It takes
+ports 8080 and 9000, or free ones.
 Ctrl-C ends it; it leaves no files.`,
 		Example:               `  hooklatch webhook demo`,
 		Args:                  noArgs,
@@ -43,7 +45,11 @@ Ctrl-C ends it; it leaves no files.`,
 		if err := setEnvironment(quickstart.Environment); err != nil {
 			return err
 		}
-		return serve(cmd, demoCaddyfile(gateway, application, admin.text), demoBanner(gateway, application))
+		return served{
+			caddyfile: demoCaddyfile(gateway, application, admin.text),
+			pageAt:    anyLocalPort,
+			banner:    func(page string) string { return demoBanner(gateway, application, page) },
+		}.serve(cmd)
 	})
 	return cmd
 }
@@ -85,24 +91,28 @@ func setEnvironment(lines string) error {
 // demoCaddyfile is the quickstart on other ports, with the global options of a
 // process that leaves nothing, and without an access log: each delivery is a line.
 func demoCaddyfile(gateway, application, admin string) string {
+	capturing := demoDirective.ReplaceAllString(quickstart.Caddyfile, "$0 {\n"+strings.Join(indent(indent(indent(captureAll))), "")+"\t\t}")
 	return strings.NewReplacer(
 		"{\n\t# Both sites", "{\n"+strings.Join(indent(globalOptions(admin)), "")+"\n\t# Both sites",
 		"\tlog {\n", "\tlog {\n\t\tlevel ERROR\n",
 		"\tlog\n", "",
 		":"+demoPort, ":"+gateway,
 		":"+demoApplicationPort, ":"+application,
-	).Replace(quickstart.Caddyfile)
+	).Replace(capturing)
 }
 
 func indent(lines []string) []string {
 	indented := make([]string, len(lines))
 	for i, line := range lines {
-		indented[i] = "\t" + line + "\n"
+		indented[i] = "\t" + strings.TrimSuffix(line, "\n") + "\n"
 	}
 	return indented
 }
 
-func demoBanner(gateway, application string) string {
+// demoDirective is a line with the directive, which has no options in the quickstart.
+var demoDirective = regexp.MustCompile(`(?m)^\t\tverify_webhook [^{]*\{env\.[A-Z_]+\}$`)
+
+func demoBanner(gateway, application, page string) string {
 	send := fmt.Sprintf(`echo '{"event":"subscription_created","timestamp":1741442518}' | %s webhook send --scheme easytools --secret demo-easytools-secret --to http://localhost:%s/easytools -`, program(), gateway)
 	return fmt.Sprintf(`The gateway listens on http://localhost:%s, the application on http://localhost:%s.
 In another terminal, send a delivery as a provider does:
@@ -111,6 +121,9 @@ In another terminal, send a delivery as a provider does:
 
 Send it again: it is a duplicate, and the application does not see it twice.
 Send it with --secret wrong: it is a forgery, and the sender reads 401.
+The page shows all of them, and says why one was refused:
+
+  %s
 
 For an application of your own:
 
@@ -118,7 +131,7 @@ For an application of your own:
 
 Ctrl-C ends the demo. Each delivery is a line:
 
-`, gateway, application, send, program())
+`, gateway, application, send, page, program())
 }
 
 // program is how a shell in any folder calls this binary.

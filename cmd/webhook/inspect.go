@@ -39,7 +39,7 @@ listen on is taken; 2 wrong usage.`,
 	listen := newOption(cmd, "listen", "ADDR", "where to serve it, on loopback; default: 127.0.0.1 and a free port")
 	address := newOption(cmd, "address", "ADMIN", adminUsage)
 	cmd.RunE = ending(func(cmd *cobra.Command, _ []string) error {
-		local, err := localOnly(listen.text)
+		local, err := localOnly(listen)
 		if err != nil {
 			return err
 		}
@@ -64,21 +64,25 @@ listen on is taken; 2 wrong usage.`,
 	return cmd
 }
 
+// anyLocalPort is a free port on loopback.
+const anyLocalPort = loopback + ":0"
+
 // localOnly checks that an address is one of this machine's own, and no other
 // machine's way in.
-func localOnly(address string) (string, error) {
+func localOnly(o *option) (string, error) {
+	address := o.text
 	if address == "" {
-		return "127.0.0.1:0", nil
+		return anyLocalPort, nil
 	}
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
-		return "", errors.New("--listen is not a host and a port; write 127.0.0.1:9000")
+		return "", fmt.Errorf("--%s is not a host and a port; write 127.0.0.1:9000", o.name)
 	}
 	if strings.EqualFold(host, "localhost") {
 		return net.JoinHostPort("127.0.0.1", port), nil
 	}
 	if ip, err := netip.ParseAddr(host); err != nil || !ip.IsLoopback() {
-		return "", errors.New("--listen is not on loopback, and the page is for this machine only; write 127.0.0.1:9000, and use ssh -L to see it from another machine")
+		return "", fmt.Errorf("--%s is not on loopback, and the page is for this machine only; write 127.0.0.1:9000, and use ssh -L to see it from another machine", o.name)
 	}
 	return address, nil
 }
@@ -87,15 +91,13 @@ func localOnly(address string) (string, error) {
 func serveInspector(cmd *cobra.Command, address string, gateway *remote) error {
 	ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	listener, err := net.Listen("tcp", address)
+	page, err := openPage(address, &inspector.Page{Gateway: gateway, Name: gateway.name, Closing: ctx.Done()})
 	if err != nil {
-		return fmt.Errorf("the page cannot be served: %w", err)
+		return err
 	}
-	page := inspector.NewPrivate(&inspector.Page{Gateway: gateway, Name: gateway.name, Closing: ctx.Done()})
-	server := &http.Server{Handler: page, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute}
 	ended := make(chan error, 1)
-	go func() { ended <- server.Serve(listener) }()
-	if err := write(cmd, fmt.Sprintf("http://%s%s\n", listener.Addr(), page.Path())); err != nil {
+	go func() { ended <- page.serve() }()
+	if err := write(cmd, page.url+"\n"); err != nil {
 		return err
 	}
 	select {
@@ -103,8 +105,35 @@ func serveInspector(cmd *cobra.Command, address string, gateway *remote) error {
 		return fmt.Errorf("the page is not served any more: %w", err)
 	case <-ctx.Done():
 	}
-	return server.Close()
+	return page.Close()
 }
+
+// privatePage is the page on a port of its own, at an address that has a token.
+type privatePage struct {
+	http.Server
+	listener net.Listener
+	url      string
+}
+
+// openPage takes the port of the page; the address must be on loopback.
+func openPage(address string, page *inspector.Page) (*privatePage, error) {
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		if in, ok := errors.AsType[*net.OpError](err); ok {
+			err = in.Err
+		}
+		return nil, fmt.Errorf("the page cannot be served on %s: %w", address, err)
+	}
+	private := inspector.NewPrivate(page)
+	return &privatePage{
+		Server:   http.Server{Handler: private, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute},
+		listener: listener,
+		url:      fmt.Sprintf("http://%s%s", listener.Addr(), private.Path()),
+	}, nil
+}
+
+// serve returns when the page is closed.
+func (p *privatePage) serve() error { return p.Serve(p.listener) }
 
 // remote is a gateway in another process, through its admin endpoint.
 type remote struct {

@@ -18,11 +18,11 @@ import (
 
 func proxyCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "proxy --to ADDR --scheme S --secret K [--secret K2] [--scheme S2 --secret K3 ...] [--from ADDR] [--path PATH [--pass-rest]] [--observe] [--public-url URL] [--admin ADDR] [--print-caddyfile]",
+		Use:   "proxy --to ADDR --scheme S --secret K [--secret K2] [--scheme S2 --secret K3 ...] [--from ADDR] [--path PATH [--pass-rest]] [--observe] [--inbox FILE] [--capture] [--page ADDR] [--public-url URL] [--admin ADDR] [--print-caddyfile]",
 		Short: "Verifies deliveries before an application of yours",
 		Long: `Listens on --from, verifies deliveries and passes authentic ones on to the
 application at --to, byte for byte and each event once. Every request is one
-line of output. Ctrl-C ends it; it leaves no files.
+line of output. Ctrl-C ends it; it leaves no files but the inbox.
 
 A --secret belongs to the --scheme before it. With several schemes, the signature
 header of a delivery decides; if it has more than one, the scheme written first.
@@ -32,8 +32,13 @@ other paths are 404; with --pass-rest they are passed on, without any Webhook-â€
 header. However a path is spelled, if the application may take it for --path, it
 is verified.
 
+--inbox keeps an event on disk that the application does not take, and hands it
+over later. --page shows the deliveries in a browser on this machine, --capture
+with their headers and bodies.
+
 --print-caddyfile prints the same configuration for 'hooklatch run' and ends.
-Write secrets as env:NAME or file:PATH for it.
+Write secrets as env:NAME or file:PATH for it. In place of the page it has an
+admin endpoint, for 'hooklatch webhook inspect'.
 
 Exit status: 0 after Ctrl-C; 1 an address is taken; 2 wrong usage.`,
 		Example: `  hooklatch webhook proxy --to 3000 --scheme stripe --secret env:STRIPE_SECRET
@@ -49,6 +54,9 @@ Exit status: 0 after Ctrl-C; 1 an address is taken; 2 wrong usage.`,
 	cmd.Flags().Var(secretFlag{p.verified}, "secret", "a secret `K` of the scheme before it: its text, env:NAME or file:PATH; repeatable, the newest first")
 	p.path = newOption(cmd, "path", "PATH", "the path of deliveries, /* at its end for everything below; default: any")
 	p.publicURL = newOption(cmd, "public-url", "URL", "where the provider sends to, for schemes that sign the URL")
+	p.inbox = newOption(cmd, "inbox", "FILE", "keep what the application does not take in this file, and hand it over later")
+	cmd.Flags().BoolVar(&p.capture, "capture", false, "keep headers and bodies of deliveries in memory, for the page and for show and deliver")
+	p.page = newOption(cmd, "page", "ADDR", "serve a page that shows the deliveries, on loopback, such as 127.0.0.1:9000; port 0 is a free one")
 	p.admin = newOption(cmd, "admin", "ADDR", "an admin endpoint, such as localhost:2019; default: none")
 	cmd.Flags().BoolVar(&p.passRest, "pass-rest", false, "pass requests on other paths on to the application")
 	cmd.Flags().BoolVar(&p.observe, "observe", false, "verify and report, but let everything through")
@@ -60,10 +68,10 @@ Exit status: 0 after Ctrl-C; 1 an address is taken; 2 wrong usage.`,
 
 // proxy has the options of proxy.
 type proxy struct {
-	from, to, path, publicURL, admin *option
+	from, to, path, publicURL, inbox, page, admin *option
 
-	verified                 *schemeSecrets
-	passRest, observe, print bool
+	verified                          *schemeSecrets
+	passRest, observe, capture, print bool
 }
 
 func (p *proxy) run(cmd *cobra.Command, _ []string) error {
@@ -78,7 +86,7 @@ func (p *proxy) run(cmd *cobra.Command, _ []string) error {
 		cmd.PrintErrf("Error: --from: %v\n", err)
 		return errUnsuccessful
 	}
-	return serve(cmd, config.caddyfile(), config.banner())
+	return served{config.caddyfile(), config.page, config.banner}.serve(cmd)
 }
 
 // config reads the options.
@@ -89,6 +97,15 @@ func (p *proxy) config() (config proxyConfig, err error) {
 	config = proxyConfig{
 		path: p.path.text, passRest: p.passRest, observe: p.observe,
 		publicURL: p.publicURL.text, admin: p.admin.text,
+		inbox: p.inbox.text, capture: p.capture,
+	}
+	if p.page.text != "" {
+		if config.page, err = localOnly(p.page); err != nil {
+			return config, err
+		}
+		if p.print && config.admin == "" {
+			config.admin = defaultAdmin // a Caddyfile has no page; inspect serves one
+		}
 	}
 	if config.from, err = parseFrom(p.from.text); err != nil {
 		return config, err
@@ -129,11 +146,28 @@ func (p proxyConfig) check() error {
 			return errors.New("--public-url: none of the schemes signs the URL, so nothing depends on it; leave it out")
 		}
 	}
+	if err := p.checkInbox(); err != nil {
+		return err
+	}
 	return checkAdmin(p.admin)
 }
 
+// checkInbox reports a file that cannot stand in a Caddyfile, and an inbox that
+// would never keep anything.
+func (p proxyConfig) checkInbox() error {
+	switch {
+	case p.inbox == "":
+		return nil
+	case strings.ContainsAny(p.inbox, "{}\"`\n\r"):
+		return errors.New("--inbox cannot stand in a Caddyfile; write a path without braces, quotes and line breaks")
+	case p.observe:
+		return errors.New("--inbox keeps only what is verified, and with --observe everything passes; leave one of them out")
+	}
+	return nil
+}
+
 // banner says what runs.
-func (p proxyConfig) banner() string {
+func (p proxyConfig) banner(page string) string {
 	names := make([]string, len(p.verified))
 	for i, s := range p.verified {
 		names[i] = s.Name
@@ -142,13 +176,19 @@ func (p proxyConfig) banner() string {
 	if host == "" || host == loopback {
 		host = "localhost"
 	}
-	return fmt.Sprintf("Listening on http://%s%s for %s; the application is %s. Ctrl-C ends it.\n",
+	text := fmt.Sprintf("Listening on http://%s%s for %s; the application is %s. Ctrl-C ends it.\n",
 		net.JoinHostPort(host, port), strings.TrimSuffix(p.path, "*"), strings.Join(names, ", "), p.to)
+	if page != "" {
+		text = "The page: " + page + "\n" + text
+	}
+	return text
 }
 
 const (
 	loopback    = "127.0.0.1"
 	defaultFrom = ":8080"
+	// defaultAdmin is where Caddy's admin endpoint is if nothing is written.
+	defaultAdmin = "localhost:2019"
 )
 
 var errFrom = errors.New("--from is no address of this machine; write a port such as :8080, or a host and port such as 0.0.0.0:8080 for all of its addresses; for a public name with a certificate write the name into the Caddyfile that --print-caddyfile prints")

@@ -16,6 +16,9 @@ type proxyConfig struct {
 	passRest  bool
 	observe   bool
 	publicURL string
+	inbox     string // a file; empty: none
+	capture   bool
+	page      string // where the page is served, on loopback; empty: none
 	admin     string // empty: off
 }
 
@@ -70,6 +73,9 @@ func globalOptions(admin string) []string {
 func (p proxyConfig) caddyfile() string {
 	w := new(caddyfileWriter)
 	w.open("")
+	if p.page != "" && p.admin != "" {
+		w.line("# The page: hooklatch webhook inspect --address " + p.admin)
+	}
 	for _, option := range globalOptions(p.admin) {
 		w.line(option)
 	}
@@ -158,6 +164,12 @@ func (p proxyConfig) writeHandler(w *caddyfileWriter, s verifiedScheme) {
 	if p.observe {
 		options = append(options, "observe")
 	}
+	if p.inbox != "" {
+		options = append(options, "inbox file "+quoted(p.inbox))
+	}
+	if p.capture {
+		options = append(options, captureAll...)
+	}
 	if options == nil {
 		w.line(directive)
 	} else {
@@ -185,6 +197,9 @@ func (p proxyConfig) writeRest(w *caddyfileWriter) {
 	}
 	w.close()
 }
+
+// captureAll keeps authentic deliveries too, so that they can be delivered again.
+var captureAll = []string{"capture {", "\tof all", "}"}
 
 // caddyfileWriter writes lines with the indentation of `fmt`.
 type caddyfileWriter struct {

@@ -11,6 +11,8 @@ import (
 
 	// What the proxy's configuration consists of.
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
+
+	_ "github.com/hooklatch/hooklatch/module/inbox/file"
 )
 
 // TestProxyUsage has every message about the options of proxy. None holds a
@@ -45,6 +47,10 @@ func TestProxyUsage(t *testing.T) {
 		{to + "--scheme square --secret k --public-url a.example", "--public-url: this is not the beginning of a URL; write it as the provider has it, such as https://hooks.example.com, with the port if there is one, and a path only if a proxy takes it away; no user, query, fragment or placeholder"},
 		{stripe + "--admin {env.A}", errAdmin.Error()},
 		{stripe + "--admin off", errAdmin.Error()},
+		{stripe + "--inbox a{b}", "--inbox cannot stand in a Caddyfile; write a path without braces, quotes and line breaks"},
+		{stripe + "--inbox a --observe", "--inbox keeps only what is verified, and with --observe everything passes; leave one of them out"},
+		{stripe + "--page 9000", "--page is not a host and a port; write 127.0.0.1:9000"},
+		{stripe + "--page 0.0.0.0:9000", "--page is not on loopback, and the page is for this machine only; write 127.0.0.1:9000, and use ssh -L to see it from another machine"},
 		{stripe + "more", "words that no option takes; write --name value"},
 		{to + "--scheme github --secret k --scheme meta --secret k", "github and meta both sign with X-Hub-Signature-256, so their deliveries cannot be told apart; leave one out, or run a proxy for each"},
 		{to + "--scheme standard --secret whsec_" + canary + canary + " --scheme gitlab --secret whsec_" + canary + canary, "standard and gitlab both sign with Webhook-Signature, so their deliveries cannot be told apart; leave one out, or run a proxy for each"},
@@ -102,6 +108,16 @@ func TestProxyCaddyfile(t *testing.T) {
 		{two + " --path /webhook", []string{"webhook_path /webhook", "unverified", "respond 404"}, nil},
 		{two + " --path /hooks/* --pass-rest --observe", []string{"webhook_path /hooks/*", "unverified\n\t\treverse_proxy", "observe"}, []string{"404"}},
 		{two + " --public-url https://a.example --admin localhost:2020", []string{"public_url https://a.example", "admin localhost:2020"}, []string{"admin off"}},
+		{
+			two + " --inbox /data/in\x00box --capture",
+			[]string{"inbox file \"/data/in box\"\n\t\t\tcapture {\n\t\t\t\tof all\n\t\t\t}\n", "admin off"},
+			[]string{"inspect"},
+		},
+		{
+			"--scheme stripe --secret env:A --page 127.0.0.1:0",
+			[]string{"# The page: hooklatch webhook inspect --address localhost:2019\n\tadmin localhost:2019\n"},
+			[]string{"capture", "inbox"},
+		},
 		{"--from 0.0.0.0:80 --scheme stripe --secret file:a\x00b", []string{"http://:80 {", `"{file.a b}"`}, []string{"bind"}},
 	} {
 		t.Run(test.args, func(t *testing.T) {
@@ -203,6 +219,9 @@ func TestDemoCaddyfile(t *testing.T) {
 		if server.Logs != nil {
 			t.Error("it has an access log")
 		}
+	}
+	if n := strings.Count(text, "\t\t\tcapture {\n\t\t\t\tof all\n\t\t\t}\n"); n != 4 {
+		t.Errorf("%d of 4 providers are captured:\n%s", n, text)
 	}
 	if len(listen) != 2 || !listen["127.0.0.1:18080"] || !listen["127.0.0.1:19000"] {
 		t.Errorf("it listens on %v", listen)

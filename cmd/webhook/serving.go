@@ -10,18 +10,29 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/spf13/cobra"
+	"go.uber.org/zap"
 
 	"github.com/hooklatch/hooklatch/module"
 	"github.com/hooklatch/hooklatch/module/deliveries"
+	"github.com/hooklatch/hooklatch/module/inspector"
 )
 
-// serve runs a Caddyfile until Ctrl-C and prints a line for each request.
-func serve(cmd *cobra.Command, caddyfile, banner string) error {
-	config, err := adapt(caddyfile)
+// served is a gateway that a command runs in its own process.
+type served struct {
+	caddyfile string
+	// pageAt is the address of the page, on loopback; empty: no page.
+	pageAt string
+	// banner says what runs. It gets the page's URL, which may be empty.
+	banner func(page string) string
+}
+
+// serve runs the gateway until Ctrl-C and prints a line for each request.
+func (s served) serve(cmd *cobra.Command) error {
+	config, err := adapt(s.caddyfile)
 	if err != nil {
 		return err
 	}
-	return serveJSON(cmd, config, banner)
+	return s.serveJSON(cmd, config)
 }
 
 func adapt(caddyfile string) ([]byte, error) {
@@ -29,7 +40,7 @@ func adapt(caddyfile string) ([]byte, error) {
 	return config, err
 }
 
-func serveJSON(cmd *cobra.Command, config []byte, banner string) error {
+func (s served) serveJSON(cmd *cobra.Command, config []byte) error {
 	caddy.TrapSignals()
 	limitMemory()
 	var parsed caddy.Config
@@ -43,14 +54,40 @@ func serveJSON(cmd *cobra.Command, config []byte, banner string) error {
 		default: // a terminal that does not read must hold up nobody
 		}
 	})
+	url, servePage, err := s.page()
+	if err != nil {
+		cmd.PrintErrf("Error: %v\n", err)
+		return errUnsuccessful
+	}
 	if err := caddy.Run(&parsed); err != nil {
 		cmd.PrintErrf("Error: %v\n", err)
 		return errUnsuccessful
 	}
-	if err := write(cmd, banner); err != nil {
+	servePage()
+	if err := write(cmd, s.banner(url)); err != nil {
 		return err
 	}
 	return printLines(cmd, lines)
+}
+
+// page takes the port of the page. The page is served once the gateway runs, and
+// ends with the process.
+func (s served) page() (url string, serve func(), err error) {
+	if s.pageAt == "" {
+		return "", func() {}, nil
+	}
+	content := &inspector.Page{Name: "this gateway"}
+	page, err := openPage(s.pageAt, content)
+	if err != nil {
+		return "", nil, err
+	}
+	return page.url, func() {
+		logger := caddy.Log().Named("page")
+		content.Gateway = module.Admin(logger)
+		go func() {
+			logger.Error("the page is not served any more", zap.Error(page.serve()))
+		}()
+	}, nil
 }
 
 // printLines prints a line for each delivery and each line of the channel. It ends

@@ -87,7 +87,7 @@ func (p *Private) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	token, name, found := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 	if subtle.ConstantTimeCompare([]byte(token), []byte(p.token)) != 1 {
-		answer(w, http.StatusNotFound, "Use the whole address that `hooklatch webhook inspect` printed.")
+		answer(w, http.StatusNotFound, "Use the whole address that the command printed.")
 		return
 	}
 	if !found {
