@@ -17,6 +17,7 @@ var hints = map[string]string{
 	"bash":    "install bash (Debian: apt-get install bash)",
 	"curl":    "install curl (Debian: apt-get install curl)",
 	"node":    "install Node.js 20 or later (Debian: apt-get install nodejs)",
+	"nginx":   "install nginx 1.18 or later (Debian: apt-get install nginx-light)",
 	"npm":     "install npm 9 or later (Debian: apt-get install npm)",
 	"php":     "install PHP 8.1 or later (Debian: apt-get install php-cli)",
 	"python3": "install Python 3.9 or later (Debian: apt-get install python3)",
