@@ -36,6 +36,7 @@ func TestHandshakes(t *testing.T) {
 		harness.Route("/slack", harness.Verify("slack", "SLACK_SECRET", "handshake"), "reverse_proxy "+app.Addr),
 		harness.Route("/zoom", harness.Verify("zoom", "ZOOM_SECRET", "handshake"), "reverse_proxy "+app.Addr),
 		harness.Route("/meta", harness.Verify("meta", "META_SECRET", "handshake {env.META_VERIFY_TOKEN}"), "reverse_proxy "+app.Addr),
+		harness.Route("/slack-off", harness.Verify("slack", "SLACK_SECRET", "provider slack-off"), "reverse_proxy "+app.Addr),
 		harness.Route("/off", harness.Verify("meta", "META_SECRET", "provider off"), "reverse_proxy "+app.Addr),
 	), "SLACK_SECRET="+slackSecret, "ZOOM_SECRET="+zoomSecret, "META_SECRET="+metaSecret, "META_VERIFY_TOKEN="+verifyToken)
 
@@ -65,6 +66,25 @@ func TestHandshakes(t *testing.T) {
 	answered(g.Send(t, zoom(validation)), "application/json",
 		`{"plainToken":"`+token+`","encryptedToken":"`+harness.HexMAC(zoomSecret, token)+`"}`)
 	answered(g.Send(t, meta("/meta", verifyToken)), "text/plain; charset=utf-8", "1158201444")
+
+	sslCheck := func(path, body string) harness.Delivery {
+		return harness.Delivery{Method: http.MethodPost, Path: path, Body: []byte(body), Headers: []harness.Header{{Name: "Content-Type", Value: "application/x-www-form-urlencoded"}}}
+	}
+	answered(g.Send(t, sslCheck("/slack", "ssl_check=1&token=xxx")), "text/plain; charset=utf-8", "")
+
+	for _, d := range []harness.Delivery{
+		sslCheck("/slack", "ssl_check=1&token=xxx&command=%2Fpay"), sslCheck("/slack", "ssl_check=true"), sslCheck("/slack-off", "ssl_check=1&token=xxx"),
+		sslCheck("/zoom", "ssl_check=1&token=xxx"), sslCheck("/slack", challenge), sslCheck("/zoom", validation), sslCheck("/meta", "ssl_check=1"),
+	} {
+		g.Send(t, d).Rejected(t, "missing_signature")
+	}
+	for _, method := range []string{http.MethodGet, http.MethodHead} { // no built-in provider sends these
+		for _, path := range []string{"/slack", "/zoom", "/meta", "/off"} {
+			if a := g.Send(t, harness.Delivery{Method: method, Path: path + "?challenge=a&ssl_check=1"}); a.Status != http.StatusMethodNotAllowed {
+				t.Errorf("%s %s: %d", method, path, a.Status)
+			}
+		}
+	}
 
 	g.Send(t, slack(challenge).Saying([]byte(strings.Replace(challenge, "3eZ", "4eZ", 1)))).Rejected(t, "signature_mismatch")
 	g.Send(t, zoom(validation).Without("x-zm-signature")).Rejected(t, "missing_signature")

@@ -1,9 +1,11 @@
 package module
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"crypto/subtle"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -127,6 +129,30 @@ func (h *Handler) meetSigned(w http.ResponseWriter, r *http.Request, d *delivery
 		return true, h.reject(w, r, d, h.refuseMethod(w))
 	}
 	return false, nil
+}
+
+// meetUnsigned answers a handshake that comes with POST and without a signature.
+// It reports whether it has. Another request stays refused: what has been read of
+// its body is kept for the application where everything is let through.
+func (h *Handler) meetUnsigned(w http.ResponseWriter, r *http.Request, d *delivery, refused *refusal) (done bool) {
+	if h.Handshake == nil || h.scheme.Handshake.Unsigned == nil || refused.reason != schemes.MissingSignature ||
+		r.Method != http.MethodPost || r.ContentLength <= 0 || r.ContentLength > schemes.MaxUnsignedHandshake {
+		return false
+	}
+	if unread := h.readBody(w, r, d, io.Discard); unread != nil {
+		refused.unread, refused.asked = unread.unread, true
+		return false
+	}
+	refused.unread = false
+	body := d.body.Buffer.Bytes()
+	if reply := h.scheme.Handshake.Unsigned(body); reply != nil {
+		h.reply(w, r, d, reply)
+		return true
+	}
+	if h.Observe {
+		r.Body = io.NopCloser(bytes.NewReader(bytes.Clone(body)))
+	}
+	return false
 }
 
 // reply answers a handshake. It is no delivery: it has no verdict, is not

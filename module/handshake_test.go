@@ -5,8 +5,10 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -159,6 +161,80 @@ func TestQueryHandshake(t *testing.T) {
 
 	off := newGateway(t, options{"scheme": "meta"}, nil)
 	expect(t, get(off, ask+"older"), http.StatusMethodNotAllowed, "rejected method_not_allowed")
+}
+
+const sslCheck = "ssl_check=1&token=xxx"
+
+// TestUnsignedHandshake is Slack's ssl_check (slackapi/bolt-js#1397, #2899).
+func TestUnsignedHandshake(t *testing.T) {
+	g := newGateway(t, asking("slack"), nil)
+	for _, check := range []string{sslCheck, "token=xxx&ssl_check=1", "ssl_check=1"} {
+		g.expectHandshake(t, g.send(t, http.Header{}, check), http.StatusOK, "text/plain; charset=utf-8", "")
+	}
+	g.expectHandshake(t, g.send(t, signedV0("slack", testTime, sslCheck), sslCheck), http.StatusOK, "text/plain; charset=utf-8", "")
+	answers := map[string]bool{}
+	for name, body := range map[string]string{
+		"a command":            sslCheck + "&command=%2Fpay",
+		"a payload":            sslCheck + "&payload=%7B%7D",
+		"another value":        "ssl_check=0&token=xxx",
+		"twice":                "ssl_check=1&ssl_check=1",
+		"no value":             "ssl_check&token=xxx",
+		"no check":             "token=xxx",
+		"spelled otherwise":    "ssl%5Fcheck=1&token=xxx",
+		"an empty field":       sslCheck + "&",
+		"a challenge":          slackChallenge,
+		"more than it can be":  "ssl_check=1&token=" + strings.Repeat("x", 1<<10),
+		"JSON":                 `{"ssl_check":1}`,
+		"nothing":              "",
+		"a field after a line": sslCheck + "\n&command=x",
+	} {
+		a := g.send(t, http.Header{}, body)
+		expect(t, a, http.StatusUnauthorized, "rejected missing_signature")
+		if name != "nothing" {
+			answers[fmt.Sprint(a.status, a.body, a.header["Content-Type"])] = true
+		}
+	}
+	if len(answers) != 1 {
+		t.Errorf("the answers differ: %v", answers)
+	}
+	// With a signature it is judged by that.
+	expect(t, g.send(t, signedV0("slack", testTime, "other"), sslCheck), http.StatusUnauthorized, "rejected signature_mismatch")
+	expect(t, g.send(t, http.Header{"X-Slack-Signature": {"v0=1"}}, sslCheck), http.StatusUnauthorized, "rejected malformed_signature")
+	expect(t, g.sendRequest(t, g.request(t, http.Header{}, readCloser{strings.NewReader(sslCheck)})), http.StatusUnauthorized, "rejected missing_signature")
+	if len(g.delivered()) != 0 {
+		t.Error("something reached the application")
+	}
+	expectNothingBuffered(t)
+
+	for _, o := range []options{{"scheme": "slack"}, asking("zoom")} {
+		other := newGateway(t, o, nil)
+		expect(t, other.send(t, http.Header{}, sslCheck), http.StatusUnauthorized, "rejected missing_signature")
+	}
+}
+
+// TestObservedUnsigned: what has been read of a request that is no handshake gets
+// to the application all the same.
+func TestObservedUnsigned(t *testing.T) {
+	g := newGateway(t, observing(asking("slack")), nil)
+	g.expectHandshake(t, g.send(t, http.Header{}, sslCheck), http.StatusOK, "text/plain; charset=utf-8", "")
+	for n, body := range []string{sslCheck + "&command=x", "", strings.Repeat("x", 1<<10), strings.Repeat("x", 1<<10+1)} {
+		expect(t, g.send(t, http.Header{}, body), http.StatusNoContent, "")
+		g.expectObserved(t, "missing_signature")
+		if got := g.delivered(); len(got) != n+1 || got[n].body != body {
+			t.Errorf("delivered %v", got)
+		}
+	}
+}
+
+// TestUnsignedThatEnds: a body that stops short is refused as before.
+func TestUnsignedThatEnds(t *testing.T) {
+	g := newGateway(t, asking("slack"), nil)
+	r := httptest.NewRequest(http.MethodPost, "/hook", iotest.TimeoutReader(iotest.OneByteReader(strings.NewReader(sslCheck))))
+	r.ContentLength = int64(len(sslCheck))
+	w := httptest.NewRecorder()
+	err := g.handler.ServeHTTP(w, r, nil)
+	expectError(t, err, "missing_signature")
+	expectNothingBuffered(t)
 }
 
 // TestObservedHandshake is answered all the same; one that is refused goes on,

@@ -38,6 +38,9 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.H
 		return err
 	}
 	if refused := h.verify(w, r, d); refused != nil {
+		if h.meetUnsigned(w, r, d, refused) {
+			return nil
+		}
 		return h.reject(w, r, d, refused)
 	}
 	if done, err := h.meetSigned(w, r, d); done {

@@ -19,6 +19,8 @@ func TestSignedHandshakes(t *testing.T) {
 		{"slack", `{"challenge":"3eZbrw1aBm2r","type":"url_verification","type":"x"}`, none},
 		{"slack", `type=url_verification&challenge=a`, none},
 		{"slack", ``, none},
+		{"slack", `ssl_check=1&token=xxx`, ""},
+		{"slack", `ssl_check=1&token=xxx&command=x`, none},
 		{"slack", `{"type":"url_verification"}`, refused},
 		{"slack", `{"type":"url_verification","challenge":7}`, refused},
 		{"slack", `{"type":"url_verification","challenge":"<b>"}`, refused},
@@ -62,6 +64,35 @@ func TestSignedHandshakes(t *testing.T) {
 		if got != c.want {
 			t.Errorf("%s %s:\n%s, want\n%s", c.scheme, c.body, got, c.want)
 		}
+	}
+}
+
+// TestUnsignedHandshakes: the answer is the same for everybody, so that it tells
+// nothing of a secret.
+func TestUnsignedHandshakes(t *testing.T) {
+	found := 0
+	for _, s := range All() {
+		if s.Handshake == nil {
+			continue
+		}
+		if s.Handshake.Asks == "" {
+			t.Errorf("%s: nothing says what the provider sends", s.Name)
+		}
+		if s.Handshake.Unsigned == nil {
+			continue
+		}
+		found++
+		for body, want := range map[string]bool{
+			"ssl_check=1&token=a": true, "token=b&ssl_check=1": true, "ssl_check=1": true, "token=%41&ssl_check=1": true,
+			"ssl_check=1&token=a&token=b": false, "ssl_check=1&x=1": false, "ssl_check=1;token=a": false, "&": false, "": false, "{}": false,
+		} {
+			if reply := s.Handshake.Unsigned([]byte(body)); (reply != nil) != want || reply != nil && (len(reply.Body) > 0 || reply.Status != 0) {
+				t.Errorf("%s: %q is answered %v", s.Name, body, reply)
+			}
+		}
+	}
+	if found != 1 {
+		t.Errorf("%d schemes have one, and only slack's is tried here", found)
 	}
 }
 

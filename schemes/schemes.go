@@ -123,6 +123,9 @@ type (
 	Reply = engine.Reply
 )
 
+// MaxUnsignedHandshake bounds, in bytes, the body of a handshake that is not signed.
+const MaxUnsignedHandshake = engine.MaxUnsigned
+
 // NewVerifier prepares a verifier of a registered scheme for the secrets, any
 // one of which may match. Without options it judges a signed send time by the
 // system's clock and DefaultTolerance. The error is a *SecretError for a secret

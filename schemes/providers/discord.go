@@ -31,7 +31,7 @@ func init() {
 
 // discordHandshake are the PINGs of interactions (type 1) and of webhook events
 // (type 0; docs.discord.com). There type 1 is an event, which a PING has not.
-var discordHandshake = &engine.Handshake{Signed: func(_ engine.Key, body []byte) (*engine.Reply, error) {
+var discordHandshake = &engine.Handshake{Asks: "POST with a PING, signed, and one with a wrong signature, which must be refused", Signed: func(_ engine.Key, body []byte) (*engine.Reply, error) {
 	found, ok := engine.Members(body, discordMembers)
 	if !ok || found[1].Raw != "" {
 		return nil, nil

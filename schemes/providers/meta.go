@@ -28,7 +28,7 @@ func init() {
 
 // metaHandshake is the verification request of the Graph API's webhooks
 // (developers.facebook.com), as WebSub has it.
-var metaHandshake = &engine.Handshake{Query: func(query url.Values, known func(string) bool) (*engine.Reply, error) {
+var metaHandshake = &engine.Handshake{Asks: "GET with `hub.mode`, `hub.challenge` and `hub.verify_token`, not signed", Query: func(query url.Values, known func(string) bool) (*engine.Reply, error) {
 	const mode, token, challenge = "hub.mode", "hub.verify_token", "hub.challenge"
 	if _, asked := query[mode]; !asked {
 		return nil, nil

@@ -1,6 +1,7 @@
 package providers
 
 import (
+	"bytes"
 	"time"
 
 	"github.com/hooklatch/hooklatch/schemes/internal/engine"
@@ -29,8 +30,19 @@ func init() {
 	})
 }
 
-// slackHandshake is the Events API's url_verification (docs.slack.dev).
-var slackHandshake = &engine.Handshake{Signed: func(_ engine.Key, body []byte) (*engine.Reply, error) {
+// slackHandshake are the Events API's url_verification, and the ssl_check with
+// which Slack tries the certificate of a slash command's URL (docs.slack.dev).
+// The latter has no signature.
+var slackHandshake = &engine.Handshake{
+	Asks:     "POST `url_verification`, signed; POST `ssl_check=1` with a `token`, not signed, for the URL of a slash command",
+	Signed:   meetSlack,
+	Unsigned: meetSSLCheck,
+}
+
+func meetSlack(_ engine.Key, body []byte) (*engine.Reply, error) {
+	if reply := meetSSLCheck(body); reply != nil {
+		return reply, nil
+	}
 	found, _ := engine.Members(body, slackMembers)
 	kind, challenge := found[0].Text(), found[1].Text()
 	switch {
@@ -40,6 +52,26 @@ var slackHandshake = &engine.Handshake{Signed: func(_ engine.Key, body []byte) (
 		return nil, engine.RefuseChallenge("challenge")
 	}
 	return &engine.Reply{ContentType: engine.ContentTypeText, Body: []byte(challenge)}, nil
-}}
+}
 
 var slackMembers = engine.Paths("type", "challenge")
+
+// meetSSLCheck answers the form ssl_check=1 with the old verification token and
+// nothing else. With a further field it could be a command, which nobody signed.
+func meetSSLCheck(body []byte) *engine.Reply {
+	checks, tokens := 0, 0
+	for field := range bytes.SplitSeq(body, []byte("&")) {
+		switch name, value, _ := bytes.Cut(field, []byte("=")); {
+		case string(name) == "ssl_check" && string(value) == "1":
+			checks++
+		case string(name) == "token":
+			tokens++
+		default:
+			return nil
+		}
+	}
+	if checks != 1 || tokens > 1 {
+		return nil
+	}
+	return &engine.Reply{ContentType: engine.ContentTypeText}
+}

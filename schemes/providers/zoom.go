@@ -31,7 +31,7 @@ func init() {
 // zoomHandshake is endpoint.url_validation (developers.zoom.us), which Zoom
 // repeats every 72 hours. The answer is signed with the key of the deliveries;
 // what those sign has colons, which no challenge has.
-var zoomHandshake = &engine.Handshake{Signed: func(key engine.Key, body []byte) (*engine.Reply, error) {
+var zoomHandshake = &engine.Handshake{Asks: "POST `endpoint.url_validation`, signed, again every 72 hours", Signed: func(key engine.Key, body []byte) (*engine.Reply, error) {
 	found, _ := engine.Members(body, zoomMembers)
 	event, token := found[0].Text(), found[1].Text()
 	switch {

@@ -6,10 +6,13 @@ import (
 )
 
 // Handshake is a request with which a provider makes sure that an endpoint is
-// its user's, before it delivers anything to it. It has one of the functions.
-// Both give nothing for a request that is no handshake, and a *Refusal for one
-// that must not be answered.
+// its user's, before it delivers anything to it. It has Signed or Query, and
+// may have Unsigned as well. They give nothing for a request that is no
+// handshake, and a *Refusal for one that must not be answered.
 type Handshake struct {
+	// Asks says in a few words what the provider sends. It is only shown.
+	Asks string
+
 	// Signed answers a handshake that is signed like a delivery. It is asked
 	// once signature and time are verified, with the key that matches. What it
 	// signs with that key must never be able to pass for a delivery.
@@ -19,7 +22,16 @@ type Handshake struct {
 	// The provider sends a token that its user has chosen; known compares it
 	// in constant time.
 	Query func(query url.Values, known func(token string) bool) (*Reply, error)
+
+	// Unsigned answers a handshake that comes with POST and without a signature,
+	// with a body of at most MaxUnsigned bytes. Anybody can send one, so the
+	// answer must be the same for everybody: it holds nothing of a secret and
+	// nothing of the body.
+	Unsigned func(body []byte) *Reply
 }
+
+// MaxUnsigned bounds, in bytes, the body of a handshake that is not signed.
+const MaxUnsigned = 1 << 10
 
 // Reply is the answer to a handshake.
 type Reply struct {

@@ -142,6 +142,16 @@ down. These facts come from the providers' documentation and, where that is
 silent, from reports of their users. "Not documented" means that neither says.
 `
 
+const contacts = `
+## What they send first
+
+Before its first delivery a provider may make sure that an endpoint is its user's.
+Hooklatch answers that only with [` + "`handshake`" + `](handshakes.md); without it, what is
+not signed is refused as any forgery is. No documentation of the other providers
+that was at hand has anything of the kind, nor a request with HEAD or GET.
+
+`
+
 const witnesses = `
 ## What shows that they are right
 
@@ -220,6 +230,7 @@ func providersPage(all []*schemes.Scheme) string {
 	telling := newTable("scheme", "event", "event's own time", "tenant", "environment", "event, not signed", "occurrence ID, not signed")
 	conflict := newTable("scheme", "occurrence ID", "default of `on_conflict`", "because")
 	answers := newTable("scheme", "deadline for the answer", "retries after a failure", "largest body", "reads the answer of")
+	first := newTable("scheme", "what it sends first")
 	known := newTable("scheme", "witness", "published signature", "library that signs", "library that verifies", "source", "note")
 	for _, s := range all {
 		d, w := s.Description, s.Witness
@@ -227,6 +238,9 @@ func providersPage(all []*schemes.Scheme) string {
 		telling.row(name(s), orNone(d.Event), d.OccurredAt, d.Tenant, d.Environment, d.UnsignedEvent, d.OccurrenceID)
 		if s.UniqueOccurrence || s.OnConflict != "" {
 			conflict.row(name(s), uniqueness(s), "`"+onConflict(s)+"`", d.Conflict)
+		}
+		if s.Handshake != nil {
+			first.row(name(s), s.Handshake.Asks)
 		}
 		deadline, retries, largestBody := s.Sending.Words()
 		answers.row(name(s), deadline, retries, largestBody, orNone(s.Sending.ReadsAnswer))
@@ -240,7 +254,7 @@ func providersPage(all []*schemes.Scheme) string {
 		accepted.row(d.what, d.libraries, d.because)
 	}
 	for _, part := range []string{
-		introduction, signing.String(), secrets, facts, telling.String(), linear, conflicts, conflict.String(), sending, answers.String(), witnesses, known.String(),
+		introduction, signing.String(), secrets, facts, telling.String(), linear, conflicts, conflict.String(), sending, answers.String(), contacts, first.String(), witnesses, known.String(),
 		compared, refused.String(), comparedToo, accepted.String(),
 	} {
 		page.WriteString(part)
