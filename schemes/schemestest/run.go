@@ -1,9 +1,6 @@
 package schemestest
 
-import (
-	"fmt"
-	"testing"
-)
+import "fmt"
 
 // Answer is what an implementation says of a vector.
 type Answer struct {
@@ -32,15 +29,23 @@ func (v *Vector) Wrong(a Answer) string {
 	return ""
 }
 
+// Tester is a *testing.T. The command uses this package too, and should not have
+// the package testing in it.
+type Tester[T any] interface {
+	Run(name string, test func(T)) bool
+	Error(args ...any)
+	Fatal(args ...any)
+}
+
 // Run runs the vectors of a folder through an implementation, each as a test.
 // Its errors are no answers: they fail the test.
-func Run(t *testing.T, dir string, judge func(Vector) (Answer, error)) {
+func Run[T Tester[T]](t T, dir string, judge func(Vector) (Answer, error)) {
 	vectors, err := Read(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, v := range vectors {
-		t.Run(v.ID(), func(t *testing.T) {
+		t.Run(v.ID(), func(t T) {
 			answer, err := judge(v)
 			if err != nil {
 				t.Fatal(err)

@@ -14,8 +14,8 @@ func TestReadRefusesWhatNobodyChecks(t *testing.T) {
 	for _, c := range []struct{ was, is, want string }{
 		{"", "", ""},
 		{`"why":"w"`, `"why":"w","wy":"w"`, `unknown field "wy"`},
-		{`"why":"w"`, `"why":""`, "it lacks"},
-		{`["k"]`, `[]`, "it lacks"},
+		{`"why":"w"`, `"why":""`, "is missing"},
+		{`["k"]`, `[]`, "is missing"},
 		{`"scheme":"s"`, `"scheme":"t"`, "belongs into t.json"},
 		{`"valid"`, `"fine"`, `kind "fine" is not known`},
 		{`"accept"`, `"maybe"`, `expect "maybe" is not known`},

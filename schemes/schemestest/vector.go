@@ -5,6 +5,7 @@ package schemestest
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -109,26 +110,58 @@ func Read(dir string) ([]Vector, error) {
 	return all, nil
 }
 
-// readFile refuses unknown fields: they would be an expectation nobody checks.
-func readFile(folder fs.FS, file string) (vectors []Vector, err error) {
+// readFile reads the vectors of one scheme, whose name is the file's.
+func readFile(folder fs.FS, file string) ([]Vector, error) {
 	text, err := fs.ReadFile(folder, file)
 	if err != nil {
 		return nil, err
 	}
+	vectors, err := parse(text)
+	if err != nil {
+		return nil, err
+	}
+	for i := range vectors {
+		if v := &vectors[i]; v.Scheme+".json" != file {
+			return nil, fmt.Errorf("%s: it is of %s, and belongs into %s.json", v.Name, v.Scheme, v.Scheme)
+		}
+	}
+	return vectors, nil
+}
+
+// Parse reads the vectors of one scheme, which has the given name whatever the
+// vectors say. kind, level, why and method may be missing. Its errors name the vector and the field.
+func Parse(text []byte, scheme string) ([]Vector, error) {
+	return parse(text, func(v *Vector) {
+		v.Scheme = scheme
+		v.Kind = cmp.Or(v.Kind, Valid)
+		v.Level = cmp.Or(v.Level, Must)
+		v.Why = cmp.Or(v.Why, v.Name)
+		v.Method = cmp.Or(v.Method, http.MethodPost)
+	})
+}
+
+// parse refuses unknown fields: they would be an expectation that is not checked.
+func parse(text []byte, complete ...func(*Vector)) (vectors []Vector, err error) {
 	dec := json.NewDecoder(bytes.NewReader(text))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&vectors); err != nil {
 		return nil, err
 	}
+	if dec.More() {
+		return nil, errors.New("there is more behind the list of vectors")
+	}
 	seen := map[string]bool{}
 	for i := range vectors {
 		v := &vectors[i]
+		for _, f := range complete {
+			f(v)
+		}
 		if seen[v.Name] {
 			return nil, fmt.Errorf("%s is there twice", v.Name)
 		}
 		seen[v.Name] = true
-		if err := v.check(file); err != nil {
-			return nil, fmt.Errorf("%s: %w", v.Name, err)
+		if err := v.check(); err != nil {
+			return nil, fmt.Errorf("vector %d, %s: %w", i+1, cmp.Or(v.Name, "without a name"), err)
 		}
 	}
 	return vectors, nil
@@ -136,12 +169,10 @@ func readFile(folder fs.FS, file string) (vectors []Vector, err error) {
 
 var hasPath = regexp.MustCompile("^https?://[^/]+/")
 
-func (v *Vector) check(file string) error {
+func (v *Vector) check() error {
 	switch {
 	case v.Name == "" || v.Why == "" || len(v.Secrets) == 0 || v.Method == "" || v.At == 0:
-		return errors.New("it lacks a name, a secret, a method, a time, or the reason why it is there")
-	case v.Scheme+".json" != file:
-		return fmt.Errorf("it is of %s, and belongs into %s.json", v.Scheme, v.Scheme)
+		return errors.New("name, secrets, method, at or why is missing")
 	case !slices.Contains(kinds, v.Kind):
 		return fmt.Errorf("kind %q is not known", v.Kind)
 	case v.Expect != Accept && v.Expect != Reject:

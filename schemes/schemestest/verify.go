@@ -12,6 +12,11 @@ func Verify(v Vector) (Answer, error) {
 	if !ok {
 		return Answer{}, errors.New("there is no such scheme; import the package that defines it")
 	}
+	return VerifyWith(s, v)
+}
+
+// VerifyWith judges a vector with a scheme that need not be registered.
+func VerifyWith(s *schemes.Scheme, v Vector) (Answer, error) {
 	options := []schemes.Option{schemes.Clock(v.Time)}
 	if v.Tolerance != "" {
 		options = append(options, schemes.Tolerance(0, 0))
