@@ -176,7 +176,11 @@ func (h *Handler) lookalike(d *delivery, reason Reason) string {
 			found = name
 		}
 	}
-	if found == "" {
+	token := h.scheme.TokenHeader
+	switch {
+	case found == "" && token != "" && d.request.Header.Get(token) != "":
+		return token + " is present: it is a secret that is sent as it is, and no signature; give the provider's webhook a secret that signs"
+	case found == "":
 		return ""
 	}
 	return "this looks like " + strings.Join(signatureHeaders()[found], " or ") + ": " + found + " is present"

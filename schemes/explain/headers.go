@@ -479,6 +479,15 @@ func otherSchemes(s *search, c candidate, yield func(candidate, string) bool) {
 	}
 }
 
+// tokenAlone looks for the provider's own token where its signature is missing.
+func tokenAlone(s *search, c candidate, yield func(candidate, string) bool) {
+	token := s.Scheme.TokenHeader
+	c.proven = token != "" && c.request.Header.Get(token) != "" && c.request.Header.Get(s.Scheme.SignatureHeader) == ""
+	if c.proven {
+		yield(c, token)
+	}
+}
+
 // headersOfAnother looks for the schemes whose signature header is there while
 // this scheme's is not there.
 func headersOfAnother(s *search, c candidate, yield func(candidate, string) bool) {

@@ -239,5 +239,11 @@ func (d *Delivery) UnreadableSecret(err error) []Finding {
 			found = []Finding{f}
 		}
 	})
+	if token := d.Scheme.TokenHeader; found == nil && token != "" {
+		found = []Finding{{
+			"the secret of " + token + " is another one, which is sent as it is and signs nothing",
+			"give the provider's webhook a secret that signs, and write that one here",
+		}}
+	}
 	return found
 }

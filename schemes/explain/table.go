@@ -387,6 +387,11 @@ var table = []row{
 		do:   "look at its prefix, its encoding and its padding; have the sender write it so, or write a scheme_definition",
 	},
 	{
+		name: "token in place of a signature", part: inScheme, try: tokenAlone, alone: true,
+		what: "the delivery has no signature, but {}: a secret that is sent as it is and signs nothing",
+		do:   "give the provider's webhook a secret that signs, and write that one here: who has seen one delivery knows a token",
+	},
+	{
 		name: "headers of another scheme", part: inScheme, try: headersOfAnother, alone: true,
 		what: "the headers are those of another provider: {}",
 		do:   "write the scheme {} with its secret, or point the sender at the endpoint that has it",

@@ -26,6 +26,8 @@ func init() {
 		Signature: engine.SignatureForm{
 			Header: "webhook-signature", Encoding: "base64", Separator: " ", Assign: ",", Names: []string{"v1"},
 		},
+		TokenHeader: "X-Gitlab-Token",
+
 		Key:       "whsec_",
 		Signed:    "{id}.{timestamp}.{body}",
 		ID:        engine.Place{Header: "webhook-id"},

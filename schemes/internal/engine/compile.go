@@ -64,6 +64,7 @@ func (c *defined) scheme(name string) *Scheme {
 		UnsignedHeaders: own.unsigned(),
 		SignedBytes:     c.Signed,
 
+		TokenHeader:      c.TokenHeader,
 		UniqueOccurrence: c.OccurrenceIDUnique,
 		OnConflict:       c.OnConflict,
 

@@ -91,6 +91,10 @@ type Definition struct {
 	// ConflictReason says why. It is only shown.
 	ConflictReason string `json:"-"`
 
+	// TokenHeader is the header in which the provider of a built-in scheme sends a
+	// secret as it is. It is only named where a signature is missing.
+	TokenHeader string `json:"-"`
+
 	// Witness is what has shown that a built-in scheme is right. It is only
 	// shown.
 	Witness Witness `json:"-"`
@@ -160,7 +164,7 @@ type TimePlace struct {
 	Place
 
 	// How it is written: s (Unix seconds), ms (Unix milliseconds, 13 digits)
-	// or rfc3339. Default: s.
+	// or rfc3339 (in a header, UTC if it has no zone). Default: s.
 	Unit string `json:"unit,omitempty"`
 }
 

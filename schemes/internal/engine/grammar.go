@@ -78,7 +78,10 @@ func signedTime(text, unit string, fixed bool) (time.Time, bool) {
 		n, ok := Number(text, MaxMillisDigits)
 		return time.UnixMilli(n), ok && len(text) == MaxMillisDigits
 	case unitRFC3339:
-		return strictRFC3339(text)
+		if at, ok := strictRFC3339(text); ok {
+			return at, true
+		}
+		return strictRFC3339(text + "Z") // some providers leave out the zone, and mean UTC
 	}
 	n, ok := Number(text, MaxSecondsDigits)
 	return time.Unix(n, 0), ok && (!fixed || len(text) == MaxSecondsDigits)

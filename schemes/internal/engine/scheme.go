@@ -40,6 +40,10 @@ type Scheme struct {
 	// an application and that anybody can change.
 	UnsignedHeaders []string
 
+	// TokenHeader is a header in which the provider sends a secret as it is,
+	// which signs nothing. It is only named where a signature is missing.
+	TokenHeader string
+
 	// UniqueOccurrence reports that the provider documents its occurrence ID as
 	// unique for each event, so that new content under a delivered one is a
 	// conflict. Without it the ID is information: nobody without the secret can
