@@ -57,8 +57,8 @@ var adapterLine = regexp.MustCompile(`Caddyfile:[0-9]+`)
 func withoutLists(said string) string {
 	var handshakes []string
 	for _, s := range schemes.All() {
-		if s.Handshake != nil {
-			handshakes = append(handshakes, s.Name)
+		if s.Handshake() != nil {
+			handshakes = append(handshakes, s.Name())
 		}
 	}
 	return strings.NewReplacer(

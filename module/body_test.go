@@ -203,7 +203,7 @@ func TestMaxBodyFitsTheBudget(t *testing.T) {
 		{32 << 10, 64 << 10, 0, "write max_body 32KiB or less"},
 		{1 << 30, math.MaxInt64, 0, "write max_body 896MiB or less"},
 	} {
-		h := &Handler{MaxBody: c.body, scheme: &schemes.Scheme{}}
+		h := &Handler{MaxBody: c.body, scheme: schemes.Scheme{}}
 		err := h.fitBudget(bodies.NewBudget(c.buffered))
 		if c.err == "" && (err != nil || h.MaxBody != c.want) || c.err != "" && (err == nil || !strings.Contains(err.Error(), c.err)) {
 			t.Errorf("%d of %d: %d, %v", c.body, c.buffered, h.MaxBody, err)

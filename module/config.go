@@ -122,12 +122,12 @@ func (h *Handler) checkNumbers() error {
 	return nil
 }
 
-func (t *Tolerance) check(scheme *schemes.Scheme) error {
+func (t *Tolerance) check(scheme schemes.Scheme) error {
 	switch {
 	case t == nil:
 		return nil
-	case scheme.Time == schemes.NoTime:
-		return fmt.Errorf("tolerance: %s has no signed time to judge; leave tolerance out, the replay history is what stops replays", scheme.Name)
+	case scheme.Time() == schemes.NoTime:
+		return fmt.Errorf("tolerance: %s has no signed time to judge; leave tolerance out, the replay history is what stops replays", scheme.Name())
 	case t.Past < 0 && t.Past != ToleranceOff || t.Future < 0:
 		return errors.New("tolerance must be above zero; write durations such as 5m, or off")
 	case t.Past == ToleranceOff && t.Future != 0:
@@ -137,7 +137,7 @@ func (t *Tolerance) check(scheme *schemes.Scheme) error {
 }
 
 // checkReplay checks what every store has against the rest.
-func (h *Handler) checkReplay(scheme *schemes.Scheme) error {
+func (h *Handler) checkReplay(scheme schemes.Scheme) error {
 	if h.ReplayRaw == nil {
 		return h.checkTTL(scheme, replay.Options{})
 	}
@@ -157,17 +157,17 @@ func (h *Handler) checkReplay(scheme *schemes.Scheme) error {
 	if err := stored.Check(); err != nil {
 		return err
 	}
-	if stored.Key == replay.KeyDelivery && scheme.Time != schemes.TimeInHeaders {
-		return fmt.Errorf("replay: key delivery needs a signed send time, and %s has none; write key content or leave it out", scheme.Name)
+	if stored.Key == replay.KeyDelivery && scheme.Time() != schemes.TimeInHeaders {
+		return fmt.Errorf("replay: key delivery needs a signed send time, and %s has none; write key content or leave it out", scheme.Name())
 	}
-	if stored.Key == replay.KeyDelivery && scheme.SignsID {
-		return fmt.Errorf("replay: key delivery is for events that cannot be told apart by their content, and deliveries of %s have an id of their own; write key content or leave it out", scheme.Name)
+	if stored.Key == replay.KeyDelivery && scheme.SignsID() {
+		return fmt.Errorf("replay: key delivery is for events that cannot be told apart by their content, and deliveries of %s have an id of their own; write key content or leave it out", scheme.Name())
 	}
 	return h.checkTTL(scheme, stored.Options)
 }
 
 // checkTTL refuses a history that forgets a delivery while it is still fresh.
-func (h *Handler) checkTTL(scheme *schemes.Scheme, o replay.Options) error {
+func (h *Handler) checkTTL(scheme schemes.Scheme, o replay.Options) error {
 	w := windowOf(scheme, h.Tolerance)
 	least := w.Past + w.Future
 	if least < w.Past { // overflow
@@ -192,17 +192,17 @@ func isShared(store string) bool {
 }
 
 // ttlOf is the time to live that a store's options mean for a scheme.
-func ttlOf(scheme *schemes.Scheme, o replay.Options) time.Duration {
+func ttlOf(scheme schemes.Scheme, o replay.Options) time.Duration {
 	switch {
 	case o.TTL != 0:
 		return time.Duration(o.TTL)
-	case scheme.Time == schemes.TimeInHeaders:
+	case scheme.Time() == schemes.TimeInHeaders:
 		return defaultTTL
 	}
 	return defaultTTLWithoutTime
 }
 
-func (h *Handler) setDefaults(scheme *schemes.Scheme) {
+func (h *Handler) setDefaults(scheme schemes.Scheme) {
 	if h.Provider == "" {
 		h.Provider = h.Scheme
 	}
@@ -222,14 +222,14 @@ func (h *Handler) setDefaults(scheme *schemes.Scheme) {
 		h.OnDuplicate = DuplicateAck
 	}
 	h.Capture.setDefaults()
-	h.onConflict = cmp.Or(h.OnConflict, scheme.OnConflict, ConflictReject)
+	h.onConflict = cmp.Or(h.OnConflict, scheme.OnConflict())
 }
 
 // fitBudget holds max_body against what the process may hold at once.
 func (h *Handler) fitBudget(b bodies.Budget) error {
 	h.budget = b
 	if h.MaxBody == 0 {
-		h.MaxBody = min(max(defaultMaxBody, h.scheme.Sending.LargestBody), b.LargestBody())
+		h.MaxBody = min(max(defaultMaxBody, h.scheme.Sending().LargestBody), b.LargestBody())
 	}
 	return b.CheckMaxBody(h.MaxBody)
 }
@@ -269,13 +269,13 @@ func (h *Handler) weakerChoices() []string {
 	if store, ok := h.store.(replay.InsecureOptions); ok {
 		weaker = store.WeakerChoices()
 	}
-	if h.Tolerance != nil && h.Tolerance.Past == ToleranceOff && h.scheme.Time == schemes.TimeInHeaders {
+	if h.Tolerance != nil && h.Tolerance.Past == ToleranceOff && h.scheme.Time() == schemes.TimeInHeaders {
 		weaker = append(weaker, "tolerance off")
 	}
 	if h.onConflict != ConflictReject {
 		choice := "on_conflict " + h.onConflict
 		if h.OnConflict == "" {
-			choice += " (the default of " + h.scheme.Name + ")"
+			choice += " (the default of " + h.scheme.Name() + ")"
 		}
 		weaker = append(weaker, choice)
 	}
@@ -286,19 +286,19 @@ func (h *Handler) weakerChoices() []string {
 }
 
 // findScheme finds the scheme by its name, or makes the user's own.
-func (h *Handler) findScheme() (*schemes.Scheme, error) {
+func (h *Handler) findScheme() (schemes.Scheme, error) {
 	known, ok := schemes.Get(h.Scheme)
 	switch {
 	case h.SchemeDefinition != nil && ok:
-		return nil, fmt.Errorf("scheme_definition: there is a scheme %s already, and only one of the two could apply; give yours another name, or leave the definition out", h.Scheme)
+		return schemes.Scheme{}, fmt.Errorf("scheme_definition: there is a scheme %s already, and only one of the two could apply; give yours another name, or leave the definition out", h.Scheme)
 	case h.SchemeDefinition != nil:
 		own, err := h.SchemeDefinition.Compile(h.Scheme)
 		if err != nil {
-			return nil, fmt.Errorf("scheme_definition: %w", err)
+			return schemes.Scheme{}, fmt.Errorf("scheme_definition: %w", err)
 		}
 		return own, nil
 	case !ok:
-		return nil, fmt.Errorf("unknown scheme; write one of %s, or describe one of your own with scheme_definition",
+		return schemes.Scheme{}, fmt.Errorf("unknown scheme; write one of %s, or describe one of your own with scheme_definition",
 			strings.Join(schemes.Names(), ", "))
 	}
 	return known, nil
@@ -318,10 +318,10 @@ func definitionText(d *schemes.Definition) string {
 
 // windowOf compiles a tolerance, which may be nil. A time that is only in the
 // body need not be the time of sending, so it is judged only if asked for.
-func windowOf(scheme *schemes.Scheme, t *Tolerance) schemes.Window {
+func windowOf(scheme schemes.Scheme, t *Tolerance) schemes.Window {
 	switch {
-	case scheme.Time == schemes.NoTime,
-		scheme.Time == schemes.TimeInBody && t == nil,
+	case scheme.Time() == schemes.NoTime,
+		scheme.Time() == schemes.TimeInBody && t == nil,
 		t != nil && t.Past == ToleranceOff:
 		return schemes.Window{}
 	case t == nil:
@@ -331,12 +331,12 @@ func windowOf(scheme *schemes.Scheme, t *Tolerance) schemes.Window {
 }
 
 // checkPublicURL refuses a URL that nothing depends on.
-func (h *Handler) checkPublicURL(scheme *schemes.Scheme) error {
+func (h *Handler) checkPublicURL(scheme schemes.Scheme) error {
 	if h.PublicURL == "" {
 		return nil
 	}
-	if !scheme.SignsRequest {
-		return fmt.Errorf("public_url: %s does not sign the URL, so nothing depends on it; leave public_url out", scheme.Name)
+	if !scheme.SignsRequest() {
+		return fmt.Errorf("public_url: %s does not sign the URL, so nothing depends on it; leave public_url out", scheme.Name())
 	}
 	if _, err := schemes.ParsePublicURL(h.PublicURL); err != nil {
 		return fmt.Errorf("public_url: %w", err)

@@ -330,22 +330,22 @@ func TestTwilioConflicts(t *testing.T) {
 func TestSchemesAnswerConflicts(t *testing.T) {
 	weaker := map[string]string{"github": "ack", "shopify": "forward", "twilio": "forward"}
 	for _, scheme := range schemes.All() {
-		want := weaker[scheme.Name]
+		want := weaker[scheme.Name()]
 		if want == "" {
 			want = "reject"
 		}
-		h := &Handler{Scheme: scheme.Name}
+		h := &Handler{Scheme: scheme.Name()}
 		h.setDefaults(scheme)
 		if h.onConflict != want {
-			t.Errorf("%s: on_conflict %s, want %s", scheme.Name, h.onConflict, want)
+			t.Errorf("%s: on_conflict %s, want %s", scheme.Name(), h.onConflict, want)
 		}
-		h = &Handler{Scheme: scheme.Name, OnConflict: "reject"}
+		h = &Handler{Scheme: scheme.Name(), OnConflict: "reject"}
 		h.setDefaults(scheme)
 		if h.onConflict != "reject" {
-			t.Errorf("%s: on_conflict reject became %s", scheme.Name, h.onConflict)
+			t.Errorf("%s: on_conflict reject became %s", scheme.Name(), h.onConflict)
 		}
-		if unique := scheme.Name == "mceasy"; scheme.UniqueOccurrence != unique {
-			t.Errorf("%s: unique occurrence IDs %v, want %v", scheme.Name, scheme.UniqueOccurrence, unique)
+		if unique := scheme.Name() == "mceasy"; scheme.UniqueOccurrence() != unique {
+			t.Errorf("%s: unique occurrence IDs %v, want %v", scheme.Name(), scheme.UniqueOccurrence(), unique)
 		}
 	}
 }

@@ -172,7 +172,7 @@ type Handler struct {
 	box      inbox.Store    // nil without an inbox
 	after    time.Duration  // of the inbox
 	history  *sharedHistory // one per label and configuration
-	scheme   *schemes.Scheme
+	scheme   schemes.Scheme
 	verifier *schemes.Verifier
 	secrets  []string // resolved, to explain a mismatch
 	keyer    *keyer

@@ -38,18 +38,18 @@ func (t tokenSums) known(token string) bool {
 }
 
 // checkHandshake holds the option against the scheme.
-func (h *Handler) checkHandshake(scheme *schemes.Scheme) error {
+func (h *Handler) checkHandshake(scheme schemes.Scheme) error {
 	if h.Handshake == nil {
 		return nil
 	}
-	asked := scheme.Handshake
+	asked := scheme.Handshake()
 	switch tokens := h.Handshake.VerifyTokens; {
 	case asked == nil:
-		return fmt.Errorf("handshake: %s has none; leave handshake out, it is for %s", scheme.Name, strings.Join(withHandshake(), ", "))
+		return fmt.Errorf("handshake: %s has none; leave handshake out, it is for %s", scheme.Name(), strings.Join(withHandshake(), ", "))
 	case asked.Query != nil && len(tokens) == 0:
-		return fmt.Errorf("handshake: %s sends the verify token that you gave it; write it, such as handshake {env.VERIFY_TOKEN}", scheme.Name)
+		return fmt.Errorf("handshake: %s sends the verify token that you gave it; write it, such as handshake {env.VERIFY_TOKEN}", scheme.Name())
 	case asked.Query == nil && len(tokens) > 0:
-		return fmt.Errorf("handshake: that of %s is signed with the secret; write handshake alone", scheme.Name)
+		return fmt.Errorf("handshake: that of %s is signed with the secret; write handshake alone", scheme.Name())
 	default:
 		for i, token := range tokens {
 			if err := checkSecret(token); err != nil {
@@ -64,8 +64,8 @@ func (h *Handler) checkHandshake(scheme *schemes.Scheme) error {
 func withHandshake() []string {
 	var names []string
 	for _, scheme := range schemes.All() {
-		if scheme.Handshake != nil {
-			names = append(names, scheme.Name)
+		if scheme.Handshake() != nil {
+			names = append(names, scheme.Name())
 		}
 	}
 	return names
@@ -93,16 +93,16 @@ func (h *Handler) takesMethod(method string) bool {
 }
 
 func (h *Handler) signedHandshake() bool {
-	return h.Handshake != nil && h.scheme.Handshake.Signed != nil
+	return h.Handshake != nil && h.scheme.Handshake().Signed != nil
 }
 
 // meetQuery answers a handshake in the query. It reports whether it has dealt
 // with the request.
 func (h *Handler) meetQuery(w http.ResponseWriter, r *http.Request, d *delivery) (done bool, err error) {
-	if h.Handshake == nil || h.scheme.Handshake.Query == nil || r.Method != http.MethodGet {
+	if h.Handshake == nil || h.scheme.Handshake().Query == nil || r.Method != http.MethodGet {
 		return false, nil
 	}
-	reply, err := h.scheme.Handshake.Query(originalRequest(r).URL.Query(), h.verifyTokens.known)
+	reply, err := h.scheme.Handshake().Query(originalRequest(r).URL.Query(), h.verifyTokens.known)
 	switch {
 	case err != nil:
 		refused := refusalOf(err)
@@ -135,7 +135,7 @@ func (h *Handler) meetSigned(w http.ResponseWriter, r *http.Request, d *delivery
 // It reports whether it has. Another request stays refused: what has been read of
 // its body is kept for the application where everything is let through.
 func (h *Handler) meetUnsigned(w http.ResponseWriter, r *http.Request, d *delivery, refused *refusal) (done bool) {
-	if h.Handshake == nil || h.scheme.Handshake.Unsigned == nil || refused.reason != schemes.MissingSignature ||
+	if h.Handshake == nil || h.scheme.Handshake().Unsigned == nil || refused.reason != schemes.MissingSignature ||
 		r.Method != http.MethodPost || r.ContentLength <= 0 || r.ContentLength > schemes.MaxUnsignedHandshake {
 		return false
 	}
@@ -145,7 +145,7 @@ func (h *Handler) meetUnsigned(w http.ResponseWriter, r *http.Request, d *delive
 	}
 	refused.unread = false
 	body := d.body.Buffer.Bytes()
-	if reply := h.scheme.Handshake.Unsigned(body); reply != nil {
+	if reply := h.scheme.Handshake().Unsigned(body); reply != nil {
 		h.reply(w, r, d, reply)
 		return true
 	}

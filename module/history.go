@@ -242,8 +242,8 @@ const (
 	unsignedKind   = "#unsigned\x00"
 )
 
-func newKeyer(label string, scheme *schemes.Scheme, withTime bool) *keyer {
-	k := &keyer{label: label, withTime: withTime, unique: scheme.UniqueOccurrence, cuts: scheme.Boundaries != nil, signsID: scheme.SignsID}
+func newKeyer(label string, scheme schemes.Scheme, withTime bool) *keyer {
+	k := &keyer{label: label, withTime: withTime, unique: scheme.UniqueOccurrence(), cuts: scheme.HasBoundaries(), signsID: scheme.SignsID()}
 	k.pool.New = func() any { return &contentHash{Hash: sha256.New()} }
 	return k
 }

@@ -150,7 +150,8 @@ func TestKindsOfContentKeys(t *testing.T) {
 		return key
 	}
 	none := &schemes.SignedHeaders{}
-	withIDs, without := newKeyer("l", &schemes.Scheme{SignsID: true}, false), newKeyer("l", &schemes.Scheme{}, false)
+	scheme, _ := schemes.Get("standard")
+	withIDs, without := newKeyer("l", scheme, false), newKeyer("l", schemes.Scheme{}, false)
 	for _, c := range []struct {
 		name string
 		key  replay.Key
@@ -160,7 +161,7 @@ func TestKindsOfContentKeys(t *testing.T) {
 		{"id, to forget it", idKey("l", "evt_1"), "l\x00evt_1"},
 		{"body", without.content(none, "", []byte("evt_1")), "l\x00evt_1"},
 		{"body and what is signed beside it", without.content(&schemes.SignedHeaders{Identity: []byte("6")}, "", []byte("body")), "l\x006\x00body"},
-		{"body, with the send time", newKeyer("l", &schemes.Scheme{}, true).content(&schemes.SignedHeaders{SentAtText: "1"}, "", []byte("body")), "l\x001\x00body"},
+		{"body, with the send time", newKeyer("l", schemes.Scheme{}, true).content(&schemes.SignedHeaders{SentAtText: "1"}, "", []byte("body")), "l\x001\x00body"},
 		{"body that has no id where others have one", withIDs.content(none, "", []byte("evt_1")), "#content\x00l\x00evt_1"},
 	} {
 		if c.key != keyOf(c.want) {

@@ -291,7 +291,7 @@ func (b *labelInbox) lookAgain() {
 const defaultAfter = 8 * time.Second
 
 // checkInbox checks what every inbox has against the rest.
-func (h *Handler) checkInbox(scheme *schemes.Scheme) error {
+func (h *Handler) checkInbox(scheme schemes.Scheme) error {
 	if h.InboxRaw == nil {
 		return nil
 	}
@@ -317,7 +317,7 @@ func (h *Handler) checkInbox(scheme *schemes.Scheme) error {
 }
 
 // checkInboxHistory checks that the history of an inbox remembers enough.
-func (h *Handler) checkInboxHistory(scheme *schemes.Scheme, o inbox.Options) error {
+func (h *Handler) checkInboxHistory(scheme schemes.Scheme, o inbox.Options) error {
 	var history struct {
 		replay.Options
 		Store string `json:"store"`
@@ -354,7 +354,7 @@ func (h *Handler) loadInbox(ctx caddy.Context) error {
 	h.after = time.Duration(h.box.Settings().After)
 	if h.after == 0 {
 		after := defaultAfter
-		if deadline := h.scheme.Sending.Deadline; deadline > 0 {
+		if deadline := h.scheme.Sending().Deadline; deadline > 0 {
 			after = deadline * 4 / 5 // so that the answer is there in time
 		}
 		h.after = min(after, time.Duration(h.AnswerWithin))

@@ -144,16 +144,16 @@ var signatureHeaders = sync.OnceValue(func() map[string][]string {
 	known := map[string][]string{}
 	for _, scheme := range schemes.All() {
 		for _, name := range signatureNames(scheme) {
-			known[name] = append(known[name], scheme.Name)
+			known[name] = append(known[name], scheme.Name())
 		}
 	}
 	return known
 })
 
 // signatureNames lists the names under which a scheme sends its signature.
-func signatureNames(scheme *schemes.Scheme) []string {
-	names := []string{http.CanonicalHeaderKey(scheme.SignatureHeader)}
-	for _, alias := range scheme.AliasHeaders {
+func signatureNames(scheme schemes.Scheme) []string {
+	names := []string{http.CanonicalHeaderKey(scheme.SignatureHeader())}
+	for _, alias := range scheme.AliasHeaders() {
 		if strings.HasSuffix(strings.ToLower(alias), "signature") {
 			names = append(names, http.CanonicalHeaderKey(alias))
 		}
@@ -176,7 +176,7 @@ func (h *Handler) lookalike(d *delivery, reason Reason) string {
 			found = name
 		}
 	}
-	token := h.scheme.TokenHeader
+	token := h.scheme.TokenHeader()
 	switch {
 	case found == "" && token != "" && d.request.Header.Get(token) != "":
 		return token + " is present: it is a secret that is sent as it is, and no signature; give the provider's webhook a secret that signs"

@@ -140,8 +140,8 @@ func refuseFor(reason Reason, detail string) *refusal {
 
 // refusalOf takes over the reason and the detail of a scheme.
 func refusalOf(err error) *refusal {
-	if refused, ok := errors.AsType[*schemes.Refusal](err); ok {
-		return refuseFor(bounded(refused.Reason), refused.Detail)
+	if refused, ok := errors.AsType[schemes.Refusal](err); ok {
+		return refuseFor(bounded(refused.Reason()), refused.Detail())
 	}
 	return refuseFor(schemes.SignatureMismatch, err.Error())
 }

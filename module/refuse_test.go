@@ -1,6 +1,7 @@
 package module
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"net/http"
@@ -18,27 +19,30 @@ const moody = "test_moody"
 
 // moods are those errors.
 var moods = map[string]error{
-	"own":        &schemes.Refusal{Reason: "unknown_sender", Detail: "the sender is not on the list"},
-	"ill-formed": &schemes.Refusal{Reason: "Unknown sender", Detail: "no word"},
-	"empty":      &schemes.Refusal{},
-	"the gate's": &schemes.Refusal{Reason: duplicate},
-	"busy":       &schemes.Refusal{Reason: overloaded},
-	"no answer":  &schemes.Refusal{Reason: noAnswer},
+	"own":        schemes.Refuse("unknown_sender", "the sender is not on the list"),
+	"ill-formed": schemes.Refuse("Unknown sender", "no word"),
+	"empty":      schemes.Refusal{},
+	"the gate's": schemes.Refuse(duplicate, ""),
+	"busy":       schemes.Refuse(overloaded, ""),
+	"no answer":  schemes.Refuse(noAnswer, ""),
 	"nil":        (*schemes.Refusal)(nil),
 	"plain":      errors.New("no refusal at all"),
 }
 
 func init() {
-	scheme, _ := schemes.Get("craneops")
-	own := *scheme
-	own.Name = moody
-	own.Begin = func(r schemes.Request, c *schemes.SignedHeaders) error {
-		if err, ok := moods[r.Header.Get("X-Mood")]; ok {
-			return err
-		}
-		return scheme.Begin(r, c)
-	}
-	schemes.Register(&own)
+	craneops, _ := schemes.Get("craneops")
+	schemes.Register(schemes.Implementation{
+		Name: moody, SignatureHeader: craneops.SignatureHeader(), Keys: craneops.Keys,
+		Begin: func(r schemes.Request, c *schemes.SignedHeaders) error {
+			if err, ok := moods[r.Header.Get("X-Mood")]; ok {
+				return err
+			}
+			c.AddHex(r.Header.Get(craneops.SignatureHeader()), sha256.Size, 0)
+			return nil
+		},
+		Read: func(*schemes.SignedHeaders, []byte) schemes.Event { return schemes.Event{} },
+		Sign: func(schemes.Key, schemes.Delivery) (http.Header, error) { return nil, errors.New("unused") },
+	})
 }
 
 // TestReasonsOfASchemeInGo: whatever a scheme refuses with, the sender gets an

@@ -180,7 +180,7 @@ func (h *Handler) verify(w http.ResponseWriter, r *http.Request, d *delivery) *r
 	d.facts = event
 	d.idText = d.facts.ID
 	d.occurrence, d.unsigned = event.OccurrenceID, event.UnsignedType
-	d.sentAt, d.sentHeader, d.now = event.SentAt, h.scheme.Time == schemes.TimeInHeaders, event.JudgedAt
+	d.sentAt, d.sentHeader, d.now = event.SentAt, h.scheme.Time() == schemes.TimeInHeaders, event.JudgedAt
 	// Only now: a forgery is not worth a second pass over its body.
 	d.event = h.keyer.event(claim, d.facts.ID, verification.Content(), verification.Boundaries())
 	if h.signedHandshake() {
@@ -270,7 +270,7 @@ func (h *Handler) unlessDelivered(ctx context.Context, history replay.History, k
 // before this one may have rewritten it. This is the one place that knows which
 // URL the provider has signed.
 func (h *Handler) received(r *http.Request) schemes.Request {
-	if !h.scheme.SignsRequest {
+	if !h.scheme.SignsRequest() {
 		return schemes.Request{Header: r.Header}
 	}
 	sent := *originalRequest(r)
@@ -289,7 +289,7 @@ func originalRequest(r *http.Request) *http.Request {
 // explainURL says what else a mismatch may be where the URL is signed.
 func (h *Handler) explainURL(refused *refusal) *refusal {
 	switch {
-	case !h.scheme.SignsRequest || refused.reason != schemes.SignatureMismatch:
+	case !h.scheme.SignsRequest() || refused.reason != schemes.SignatureMismatch:
 	case h.PublicURL == "":
 		refused.detail += "; the URL is signed too, and was taken from the request: behind a proxy that changes scheme, host or path, write public_url"
 	default:

@@ -132,18 +132,34 @@ func TestAnIDInTheBody(t *testing.T) {
 
 func TestOwnNames(t *testing.T) {
 	for name, c := range map[string]struct {
-		scheme     schemes.Scheme
+		scheme     schemes.Implementation
 		read, stay string
 	}{
-		"none":       {schemes.Scheme{SignatureHeader: "X-Webhook-Signature"}, "", ""},
-		"all three":  {schemes.Scheme{SignatureHeader: "Webhook-Signature", SignedHeaders: []string{"Webhook-Id", "Webhook-Timestamp"}}, "Webhook-Signature Webhook-Id Webhook-Timestamp", "Webhook-Signature Webhook-Id Webhook-Timestamp"},
-		"as aliases": {schemes.Scheme{SignatureHeader: "X-S", AliasHeaders: []string{"Webhook-Signature"}}, "Webhook-Signature", "Webhook-Signature"},
-		"unsigned":   {schemes.Scheme{SignatureHeader: "X-S", UnsignedHeaders: []string{"Webhook-Id", "Webhook-Event"}}, "Webhook-Id Webhook-Event", ""},
-		"others":     {schemes.Scheme{SignatureHeader: "X-S", SignedHeaders: []string{"Webhook-Event"}}, "Webhook-Event", ""},
+		"none":       {schemes.Implementation{SignatureHeader: "X-Webhook-Signature"}, "", ""},
+		"all three":  {schemes.Implementation{SignatureHeader: "Webhook-Signature", SignedHeaders: []string{"Webhook-Id", "Webhook-Timestamp"}}, "Webhook-Signature Webhook-Id Webhook-Timestamp", "Webhook-Signature Webhook-Id Webhook-Timestamp"},
+		"as aliases": {schemes.Implementation{SignatureHeader: "X-S", AliasHeaders: []string{"Webhook-Signature"}}, "Webhook-Signature", "Webhook-Signature"},
+		"unsigned":   {schemes.Implementation{SignatureHeader: "X-S", UnsignedHeaders: []string{"Webhook-Id", "Webhook-Event"}}, "Webhook-Id Webhook-Event", ""},
+		"others":     {schemes.Implementation{SignatureHeader: "X-S", SignedHeaders: []string{"Webhook-Event"}}, "Webhook-Event", ""},
 	} {
-		read, stay := headerOptions{}.ownNames(&c.scheme)
+		read, stay := headerOptions{}.ownNames(inGo(t, c.scheme))
 		if strings.Join(read, " ") != c.read || strings.Join(stay, " ") != c.stay {
 			t.Errorf("%s: reads %q, and %q stay", name, read, stay)
 		}
 	}
+}
+
+// inGo makes a scheme of the headers that it reads.
+func inGo(t *testing.T, headers schemes.Implementation) schemes.Scheme {
+	t.Helper()
+	i := headers
+	i.Name = "in_go"
+	i.Keys = func(string) ([]schemes.Key, error) { return nil, nil }
+	i.Begin = func(schemes.Request, *schemes.SignedHeaders) error { return nil }
+	i.Read = func(*schemes.SignedHeaders, []byte) schemes.Event { return schemes.Event{} }
+	i.Sign = func(schemes.Key, schemes.Delivery) (http.Header, error) { return nil, nil }
+	s, err := i.Compile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
 }

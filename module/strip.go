@@ -47,9 +47,9 @@ var standardHeaders = []string{headerID, headerTimestamp, headerSignature}
 // ownNames finds the headers of a scheme that look like this handler's own:
 // those that it reads, and those of them that stay once verified. What is not
 // signed never stays.
-func (o headerOptions) ownNames(s *schemes.Scheme) (read, stay []string) {
-	signed := slices.Concat([]string{s.SignatureHeader}, s.SignedHeaders, s.AliasHeaders)
-	for _, name := range slices.Concat(signed, s.UnsignedHeaders) {
+func (o headerOptions) ownNames(s schemes.Scheme) (read, stay []string) {
+	signed := slices.Concat([]string{s.SignatureHeader()}, s.SignedHeaders(), s.AliasHeaders())
+	for _, name := range slices.Concat(signed, s.UnsignedHeaders()) {
 		if !o.isOurs(name) {
 			continue
 		}

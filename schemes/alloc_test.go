@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/hooklatch/hooklatch/schemes/internal/engine"
 )
 
 // TestVerifyAllocatesNothing holds the path of every delivery, authentic or
@@ -21,8 +23,8 @@ func TestVerifyAllocatesNothing(t *testing.T) {
 	all := All()
 	for i, definition := range fuzzed {
 		s := mustCompile(t, definition)
-		s.Name = fmt.Sprint("defined ", i)
-		samples[s.Name] = sample{out: fuzzedSample(s)}
+		s = engine.Derive(s, func(own *Implementation) { own.Name = fmt.Sprint("defined ", i) })
+		samples[s.Name()] = sample{out: fuzzedSample(s)}
 		all = append(all, s)
 	}
 	for _, s := range all {
@@ -42,11 +44,11 @@ func TestVerifyAllocatesNothing(t *testing.T) {
 			}
 			run(r)
 			if n := testing.AllocsPerRun(100, func() { run(r) }); n != 0 {
-				t.Errorf("%s %s with %d secrets: %v allocations", s.Name, s.SignedBytes, len(configured), n)
+				t.Errorf("%s %s with %d secrets: %v allocations", s.Name(), s.SignedBytes(), len(configured), n)
 			}
 			missing := requestOf(s, http.Header{}, body)
 			if n := testing.AllocsPerRun(100, func() { run(missing) }); n != 0 {
-				t.Errorf("%s, refused: %v allocations", s.Name, n)
+				t.Errorf("%s, refused: %v allocations", s.Name(), n)
 			}
 		}
 	}

@@ -11,7 +11,7 @@ import (
 func BenchmarkVerify(b *testing.B) {
 	body := []byte("{" + strings.Repeat("x", 2047))
 	for _, s := range All() {
-		b.Run(s.Name, func(b *testing.B) {
+		b.Run(s.Name(), func(b *testing.B) {
 			r := requestOf(s, signSample(b, s, body, time.Unix(1e9, 0)), body)
 			v, err := s.NewVerifier([]string{sampleOf(s).secrets[0]})
 			if err != nil {

@@ -61,17 +61,17 @@ func TestConformanceIsWhole(t *testing.T) {
 	}
 	for _, s := range schemes.All() {
 		has := map[schemestest.Kind]bool{}
-		for _, v := range vectors[s.Name] {
+		for _, v := range vectors[s.Name()] {
 			has[v.Kind] = true
 		}
-		published := slices.ContainsFunc(vectors[s.Name], func(v schemestest.Vector) bool { return v.Source != "" })
-		if published != (s.Witness.Published != "") {
+		published := slices.ContainsFunc(vectors[s.Name()], func(v schemestest.Vector) bool { return v.Source != "" })
+		if published != (s.Witness().Published != "") {
 			t.Errorf("%s: a vector has the source of a published signature: %t; its Witness names one: %t",
-				s.Name, published, !published)
+				s.Name(), published, !published)
 		}
-		for _, kind := range needed(t, s, vectors[s.Name]) {
+		for _, kind := range needed(t, s, vectors[s.Name()]) {
 			if !has[kind] {
-				t.Errorf("%s has no vector of kind %s", s.Name, kind)
+				t.Errorf("%s has no vector of kind %s", s.Name(), kind)
 			}
 		}
 	}
@@ -79,28 +79,28 @@ func TestConformanceIsWhole(t *testing.T) {
 
 // needed follows from what the scheme says of itself, and from what its own
 // deliveries look like.
-func needed(t *testing.T, s *schemes.Scheme, vectors []schemestest.Vector) []schemestest.Kind {
+func needed(t *testing.T, s schemes.Scheme, vectors []schemestest.Vector) []schemestest.Kind {
 	kinds := []schemestest.Kind{
 		schemestest.Valid, schemestest.Tampered, schemestest.WrongSecret, schemestest.Missing, schemestest.Empty,
 		schemestest.Truncated, schemestest.Encoding, schemestest.Grammar, schemestest.Repeated, schemestest.Confusion,
 	}
-	if s.Time != schemes.NoTime {
+	if s.Time() != schemes.NoTime {
 		kinds = append(kinds, schemestest.Stale, schemestest.Future)
 	}
-	if s.Time == schemes.TimeInBody {
+	if s.Time() == schemes.TimeInBody {
 		kinds = append(kinds, schemestest.NoTime)
 	}
-	if s.SignedBytes != "body" {
+	if s.SignedBytes() != "body" {
 		kinds = append(kinds, schemestest.Recut)
 	}
-	if len(s.UnsignedHeaders) > 0 {
+	if len(s.UnsignedHeaders()) > 0 {
 		kinds = append(kinds, schemestest.Unsigned)
 	}
 	if anyDelivery(t, vectors, func(v schemestest.Vector) bool { return isList(t, s, v) }) {
 		kinds = append(kinds, schemestest.List)
 	}
 	if anyDelivery(t, vectors, func(v schemestest.Vector) bool {
-		return !bareSignature.MatchString(v.Request().Header.Get(s.SignatureHeader))
+		return !bareSignature.MatchString(v.Request().Header.Get(s.SignatureHeader()))
 	}) {
 		kinds = append(kinds, schemestest.Downgrade)
 	}
@@ -126,17 +126,17 @@ func schemeHeader(t *testing.T, v schemestest.Vector) string {
 	if !ok {
 		t.Fatalf("no scheme %s", v.Scheme)
 	}
-	return s.SignatureHeader
+	return s.SignatureHeader()
 }
 
 // isList tries whether something behind the signature does no harm to it.
-func isList(t *testing.T, s *schemes.Scheme, v schemestest.Vector) bool {
+func isList(t *testing.T, s schemes.Scheme, v schemestest.Vector) bool {
 	t.Helper()
 	for _, more := range []string{",x=y", ";x=y", " x,y"} {
 		longer := v
 		longer.Headers = slices.Clone(v.Headers)
 		for i, h := range longer.Headers {
-			if http.CanonicalHeaderKey(h[0]) == s.SignatureHeader {
+			if http.CanonicalHeaderKey(h[0]) == s.SignatureHeader() {
 				longer.Headers[i][1] += more
 			}
 		}

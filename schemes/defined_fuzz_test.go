@@ -36,8 +36,8 @@ func FuzzDefinition(f *testing.F) {
 		if err != nil {
 			return
 		}
-		h := http.Header{s.SignatureHeader: {signature}}
-		for _, name := range append(s.SignedHeaders, s.UnsignedHeaders...) {
+		h := http.Header{s.SignatureHeader(): {signature}}
+		for _, name := range append(s.SignedHeaders(), s.UnsignedHeaders()...) {
 			h[name] = []string{other}
 		}
 		for _, secret := range []string{"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", other} {
@@ -70,9 +70,9 @@ var fuzzed = []string{
 }
 
 // fuzzedSample is what the headers of one of them need.
-func fuzzedSample(s *Scheme) Delivery {
+func fuzzedSample(s Scheme) Delivery {
 	out := Delivery{Request: Request{Method: "POST", Scheme: "https", Host: "a", URI: "/b", Header: http.Header{"X-A": {"paid"}}}}
-	if strings.Contains(s.SignedBytes, "{id}") {
+	if strings.Contains(s.SignedBytes(), "{id}") {
 		out.ID = "e1"
 	}
 	return out
@@ -91,7 +91,7 @@ func FuzzDefinedSchemes(f *testing.F) {
 		at := time.UnixMilli(1760000000000)
 		r := Request{Method: "POST", Scheme: "https", Host: "a", URI: uri, Header: http.Header{"X-A": {value}}}
 		out := Delivery{Body: body, At: at, Request: r}
-		if strings.Contains(s.SignedBytes, "{id}") {
+		if strings.Contains(s.SignedBytes(), "{id}") {
 			out.ID = id
 		}
 		h, err := s.SignWith("key", out)
@@ -101,7 +101,7 @@ func FuzzDefinedSchemes(f *testing.F) {
 		r.Header = h
 		text := signedBy(s, r, body)
 		if _, err := verifyBy(t, s, []string{"key"}, r, body, at); err != nil {
-			if s.BodyBegins == "" || bytes.HasPrefix(body, []byte(s.BodyBegins)) {
+			if s.BodyBegins() == "" || bytes.HasPrefix(body, []byte(s.BodyBegins())) {
 				t.Fatalf("honest delivery refused: %v", err)
 			}
 			return
@@ -122,7 +122,7 @@ func FuzzDefinedSchemes(f *testing.F) {
 		case 2:
 			r.Method = flipText(r.Method)
 		default:
-			names := s.SignedHeaders
+			names := s.SignedHeaders()
 			if len(names) == 0 {
 				return
 			}
@@ -131,13 +131,13 @@ func FuzzDefinedSchemes(f *testing.F) {
 		}
 		_, err = verifyBy(t, s, []string{"key"}, r, body, at)
 		if changed := signedBy(s, r, body); (err == nil) != (changed == text) {
-			t.Fatalf("%s: signed %q, sent %q: %v", s.SignedBytes, text, changed, err)
+			t.Fatalf("%s: signed %q, sent %q: %v", s.SignedBytes(), text, changed, err)
 		}
 	})
 }
 
 // signedBy fills in a template by plain replacement.
-func signedBy(s *Scheme, r Request, body []byte) string {
+func signedBy(s Scheme, r Request, body []byte) string {
 	var at string
 	if r.Header["X-T"] != nil {
 		at = r.Header["X-T"][0]
@@ -147,5 +147,5 @@ func signedBy(s *Scheme, r Request, body []byte) string {
 	return strings.NewReplacer(
 		"{timestamp}", at, "{id}", r.Header.Get("X-I"), "{body}", string(body), "{method}", r.Method,
 		"{url}", r.Scheme+"://"+r.Host+r.URI, "{header.X-A}", r.Header.Get("X-A"),
-	).Replace(s.SignedBytes)
+	).Replace(s.SignedBytes())
 }

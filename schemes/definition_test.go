@@ -13,17 +13,17 @@ import (
 )
 
 // compileJSON reads a definition as a configuration does.
-func compileJSON(text string) (*Scheme, error) {
+func compileJSON(text string) (Scheme, error) {
 	var d Definition
 	dec := json.NewDecoder(bytes.NewReader([]byte(text)))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&d); err != nil {
-		return nil, err
+		return Scheme{}, err
 	}
 	return d.Compile("own")
 }
 
-func mustCompile(t testing.TB, text string) *Scheme {
+func mustCompile(t testing.TB, text string) Scheme {
 	t.Helper()
 	s, err := compileJSON(text)
 	if err != nil {
@@ -166,8 +166,8 @@ func TestWhatIsSignedDecides(t *testing.T) {
 				t.Errorf("times %v %v", got.OccurredAt, got.BodyTime)
 			}
 			got.OccurredAt, got.BodyTime = c.want.OccurredAt, c.want.BodyTime
-			if got != c.want || s.Time != c.time {
-				t.Errorf("%+v with the time %d, want %+v with %d", got, s.Time, c.want, c.time)
+			if got != c.want || s.Time() != c.time {
+				t.Errorf("%+v with the time %d, want %+v with %d", got, s.Time(), c.want, c.time)
 			}
 			if string(d.SignedHeaders.Identity) != c.identity || d.SignedHeaders.UnsignedEvent.Value != c.unsignedEvent {
 				t.Errorf("identity %q, unsigned event %q", d.SignedHeaders.Identity, d.SignedHeaders.UnsignedEvent.Value)
@@ -235,7 +235,7 @@ func TestEntriesWithoutAName(t *testing.T) {
 	} {
 		s := mustCompile(t, `{"signature":{"header":"X-S","separator":",","names":["v1"]},`+signed+`}`)
 		out := Delivery{Body: []byte("{}"), At: time.Unix(1760000000, 0)}
-		if s.SignsID && s.Time == NoTime {
+		if s.SignsID() && s.Time() == NoTime {
 			out.ID = "i1"
 		}
 		h, err := s.SignWith("k", out)

@@ -1,6 +1,8 @@
 package schemes_test
 
 import (
+	"bytes"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/http"
@@ -111,4 +113,52 @@ func ExampleVerifier_Begin() {
 	_, err = delivery.Verify()
 	fmt.Println(err)
 	// Output: <nil>
+}
+
+// A provider that no definition describes: it signs the body in upper case.
+func ExampleImplementation() {
+	loud, err := schemes.Implementation{
+		Name: "loud", SignatureHeader: "Loud-Signature",
+		Keys: func(secret string) ([]schemes.Key, error) {
+			return []schemes.Key{{Algorithm: schemes.HMACSHA256, Secret: []byte(secret)}}, nil
+		},
+		Begin: func(r schemes.Request, c *schemes.SignedHeaders) error {
+			if !c.AddHex(r.Header.Get("Loud-Signature"), 32, 0) {
+				return schemes.Refuse(schemes.MalformedSignature, "Loud-Signature is not 64 hex digits")
+			}
+			return nil
+		},
+		SignedText: func(dst []byte, _ *schemes.SignedHeaders, body []byte, _ int) ([]byte, error) {
+			return append(dst, bytes.ToUpper(body)...), nil
+		},
+		Read: func(*schemes.SignedHeaders, []byte) schemes.Event { return schemes.Event{} },
+		Sign: func(key schemes.Key, d schemes.Delivery) (http.Header, error) {
+			mac, err := key.Sign(bytes.ToUpper(d.Body))
+			return http.Header{"Loud-Signature": {hex.EncodeToString(mac)}}, err
+		},
+	}.Compile()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	v, err := loud.NewVerifier([]string{"secret"})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	r := httptest.NewRequest(http.MethodPost, "/hook", nil)
+	r.Header, err = loud.SignWith("secret", schemes.Delivery{Body: []byte("hello")})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	_, err = v.Verify(r, []byte("hello"))
+	fmt.Println(err)
+
+	r.Header.Set("Loud-Signature", "quiet")
+	_, err = v.Verify(r, []byte("hello"))
+	fmt.Println(err)
+	// Output:
+	// <nil>
+	// malformed_signature: Loud-Signature is not 64 hex digits
 }

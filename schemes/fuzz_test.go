@@ -30,14 +30,14 @@ func seedHeaders(f *testing.F, scheme, header string) {
 var fuzzVerifiers sync.Map
 
 // opened opens a claim and shows that a MAC that nobody made is not accepted.
-func opened(t *testing.T, s *Scheme, h http.Header) (*SignedHeaders, bool) {
-	known, ok := fuzzVerifiers.Load(s.Name)
+func opened(t *testing.T, s Scheme, h http.Header) (*SignedHeaders, bool) {
+	known, ok := fuzzVerifiers.Load(s.Name())
 	if !ok {
 		v, err := s.NewVerifier([]string{"c2VjcmV0"})
 		if err != nil {
 			t.Fatal(err)
 		}
-		known, _ = fuzzVerifiers.LoadOrStore(s.Name, v)
+		known, _ = fuzzVerifiers.LoadOrStore(s.Name(), v)
 	}
 	d, err := known.(*Verifier).Begin(Request{Header: h})
 	if err != nil {
@@ -65,12 +65,12 @@ func FuzzHexSignature(f *testing.F) {
 func checkHexSignature(t *testing.T, text string) (taken bool) {
 	for _, name := range []string{"craneops", "easytools"} {
 		s, _ := Get(name)
-		c, ok := opened(t, s, http.Header{s.SignatureHeader: {text}})
+		c, ok := opened(t, s, http.Header{s.SignatureHeader(): {text}})
 		if ok != hexGrammar.MatchString(text) {
-			t.Fatalf("%s: taken %v: %q", s.Name, ok, text)
+			t.Fatalf("%s: taken %v: %q", s.Name(), ok, text)
 		}
 		if ok && hex.EncodeToString(c.Signatures[0].Bytes()) != strings.ToLower(text) {
-			t.Fatalf("%s: another MAC than was sent", s.Name)
+			t.Fatalf("%s: another MAC than was sent", s.Name())
 		}
 		taken = ok
 	}
@@ -178,18 +178,18 @@ func FuzzFlippedBits(f *testing.F) {
 		four := []string{"craneops", "cryptr", "easytools", "mceasy"}
 		s, _ := Get(four[int(which)%len(four)])
 		at := time.Unix(1760000000, 0)
-		prefix, h := independentlySigned(s.Name, []byte("secret"), body, at)
-		if _, err := verify(t, s.Name, secretFor(s.Name), h, body, at); err != nil {
-			t.Fatalf("%s: honest delivery refused: %v", s.Name, err)
+		prefix, h := independentlySigned(s.Name(), []byte("secret"), body, at)
+		if _, err := verify(t, s.Name(), secretFor(s.Name()), h, body, at); err != nil {
+			t.Fatalf("%s: honest delivery refused: %v", s.Name(), err)
 		}
 		if len(body) == 0 {
 			return
 		}
 		changed := append([]byte(nil), body...)
 		changed[bit/8%uint(len(body))] ^= 1 << (bit % 8)
-		_, err := verify(t, s.Name, secretFor(s.Name), h, changed, at)
+		_, err := verify(t, s.Name(), secretFor(s.Name()), h, changed, at)
 		if reasonOf(err) != "signature_mismatch" {
-			t.Fatalf("%s: changed body: %v (prefix %q)", s.Name, err, prefix)
+			t.Fatalf("%s: changed body: %v (prefix %q)", s.Name(), err, prefix)
 		}
 	})
 }

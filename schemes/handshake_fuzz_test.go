@@ -28,14 +28,14 @@ func FuzzHandshakes(f *testing.F) {
 			}
 		}
 		whole := func(r *Reply) string { return string(r.Body) }
-		reply, err := mustGet(t, "slack").Handshake.Signed(key, body)
+		reply, err := mustGet(t, "slack").Handshake().Signed(key, body)
 		if reply == nil || len(reply.Body) > 0 { // nothing but ssl_check is answered with nothing
 			check("slack", reply, err, whole)
 		}
-		if reply := mustGet(t, "slack").Handshake.Unsigned(body); reply != nil && len(reply.Body) > 0 {
+		if reply := mustGet(t, "slack").Handshake().Unsigned(body); reply != nil && len(reply.Body) > 0 {
 			t.Fatalf("slack answers %q to what is not signed", reply.Body)
 		}
-		reply, err = mustGet(t, "zoom").Handshake.Signed(key, body)
+		reply, err = mustGet(t, "zoom").Handshake().Signed(key, body)
 		check("zoom", reply, err, func(r *Reply) string {
 			var answer struct{ PlainToken, EncryptedToken string }
 			if err := json.Unmarshal(r.Body, &answer); err != nil || len(answer.EncryptedToken) != 64 {
@@ -43,7 +43,7 @@ func FuzzHandshakes(f *testing.F) {
 			}
 			return answer.PlainToken
 		})
-		reply, err = mustGet(t, "discord").Handshake.Signed(key, body)
+		reply, err = mustGet(t, "discord").Handshake().Signed(key, body)
 		check("discord", reply, err, func(r *Reply) string {
 			if string(r.Body) != "" && string(r.Body) != `{"type":1}` {
 				t.Fatalf("discord answers %q", r.Body)
@@ -51,7 +51,7 @@ func FuzzHandshakes(f *testing.F) {
 			return "fixed"
 		})
 		values, _ := url.ParseQuery(query)
-		reply, err = mustGet(t, "meta").Handshake.Query(values, func(token string) bool { return token == "t" })
+		reply, err = mustGet(t, "meta").Handshake().Query(values, func(token string) bool { return token == "t" })
 		check("meta", reply, err, whole)
 		if reply != nil && values.Get("hub.verify_token") != "t" {
 			t.Fatal("meta answers without the token")

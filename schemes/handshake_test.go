@@ -50,10 +50,10 @@ func TestSignedHandshakes(t *testing.T) {
 		{"discord", `{"type":1}x`, none},
 	} {
 		s, ok := Get(c.scheme)
-		if !ok || s.Handshake == nil || s.Handshake.Signed == nil {
+		if !ok || s.Handshake() == nil || s.Handshake().Signed == nil {
 			t.Fatalf("%s has no handshake", c.scheme)
 		}
-		reply, err := s.Handshake.Signed(zoomKey, []byte(c.body))
+		reply, err := s.Handshake().Signed(zoomKey, []byte(c.body))
 		got := none
 		switch {
 		case err != nil:
@@ -72,13 +72,13 @@ func TestSignedHandshakes(t *testing.T) {
 func TestUnsignedHandshakes(t *testing.T) {
 	found := 0
 	for _, s := range All() {
-		if s.Handshake == nil {
+		if s.Handshake() == nil {
 			continue
 		}
-		if s.Handshake.Asks == "" {
-			t.Errorf("%s: nothing says what the provider sends", s.Name)
+		if s.Handshake().Asks == "" {
+			t.Errorf("%s: nothing says what the provider sends", s.Name())
 		}
-		if s.Handshake.Unsigned == nil {
+		if s.Handshake().Unsigned == nil {
 			continue
 		}
 		found++
@@ -86,8 +86,8 @@ func TestUnsignedHandshakes(t *testing.T) {
 			"ssl_check=1&token=a": true, "token=b&ssl_check=1": true, "ssl_check=1": true, "token=%41&ssl_check=1": true,
 			"ssl_check=1&token=a&token=b": false, "ssl_check=1&x=1": false, "ssl_check=1;token=a": false, "&": false, "": false, "{}": false,
 		} {
-			if reply := s.Handshake.Unsigned([]byte(body)); (reply != nil) != want || reply != nil && (len(reply.Body) > 0 || reply.Status != 0) {
-				t.Errorf("%s: %q is answered %v", s.Name, body, reply)
+			if reply := s.Handshake().Unsigned([]byte(body)); (reply != nil) != want || reply != nil && (len(reply.Body) > 0 || reply.Status != 0) {
+				t.Errorf("%s: %q is answered %v", s.Name(), body, reply)
 			}
 		}
 	}
@@ -121,7 +121,7 @@ func TestMetaHandshake(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		reply, err := meta.Handshake.Query(values, known)
+		reply, err := meta.Handshake().Query(values, known)
 		got := "none"
 		switch {
 		case err != nil:

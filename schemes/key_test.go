@@ -8,7 +8,7 @@ import (
 
 // TestKeysThatAnybodyHas: what they verify, nobody has signed.
 func TestKeysThatAnybodyHas(t *testing.T) {
-	own := func(d Definition) *Scheme {
+	own := func(d Definition) Scheme {
 		d.Signature.Header = "X-Own"
 		s, err := d.Compile("own")
 		if err != nil {
@@ -16,10 +16,10 @@ func TestKeysThatAnybodyHas(t *testing.T) {
 		}
 		return s
 	}
-	get := func(name string) *Scheme { s, _ := Get(name); return s }
+	get := func(name string) Scheme { s, _ := Get(name); return s }
 	pem := "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE\n-----END PUBLIC KEY-----"
 	for name, c := range map[string]struct {
-		scheme *Scheme
+		scheme Scheme
 		secret string
 		want   string
 	}{

@@ -193,7 +193,7 @@ func TestKeysAsTheyAreHandedOut(t *testing.T) {
 		}
 	}
 	for _, n := range []int{15, 16, 128, 129} {
-		_, err := standard.Keys("whsec_" + base64.StdEncoding.EncodeToString(make([]byte, n)))
+		_, err := standard.Keys("whsec_" + base64.StdEncoding.EncodeToString(bytes.Repeat([]byte("k"), n)))
 		if (err == nil) != (n == 16 || n == 128) || err != nil && !strings.Contains(err.Error(), fmt.Sprint(n)) {
 			t.Errorf("%d bytes: %v", n, err)
 		}

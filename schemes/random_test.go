@@ -46,7 +46,7 @@ func TestRandomGrammars(t *testing.T) {
 		},
 	}
 	for _, s := range All() {
-		targets["delivery of "+s.Name] = randomDelivery(t, s, bodies)
+		targets["delivery of "+s.Name()] = randomDelivery(t, s, bodies)
 	}
 	for name, target := range targets {
 		t.Run(name, func(t *testing.T) { runRandomly(t, max(*executions/len(targets), 1), target) })
@@ -55,13 +55,13 @@ func TestRandomGrammars(t *testing.T) {
 
 // randomDelivery signs deliveries of a scheme and changes most of them: what is
 // accepted is exactly what was signed, and what was not changed is accepted.
-func randomDelivery(t *testing.T, s *Scheme, bodies []string) func(t *testing.T, r *mutator) bool {
+func randomDelivery(t *testing.T, s Scheme, bodies []string) func(t *testing.T, r *mutator) bool {
 	v, err := s.NewVerifier([]string{sampleOf(s).secrets[0]})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return func(t *testing.T, r *mutator) bool {
-		body := []byte(s.BodyBegins + bodies[r.IntN(len(bodies))])
+		body := []byte(s.BodyBegins() + bodies[r.IntN(len(bodies))])
 		honest := requestOf(s, signSample(t, s, body, time.Unix(1e9+r.Int64N(1e9), 0)), body)
 		d, err := v.Begin(honest)
 		if err != nil {
@@ -80,7 +80,7 @@ func randomDelivery(t *testing.T, s *Scheme, bodies []string) func(t *testing.T,
 
 		sent, sentBody := honest, bytes.Clone(body)
 		sent.Header = honest.Header.Clone()
-		switch names := append([]string{s.SignatureHeader}, s.SignedHeaders...); r.IntN(3) {
+		switch names := append([]string{s.SignatureHeader()}, s.SignedHeaders()...); r.IntN(3) {
 		case 0:
 			if len(sentBody) > 0 {
 				sentBody[r.IntN(len(sentBody))] ^= 1 << r.IntN(8)

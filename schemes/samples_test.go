@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/hooklatch/hooklatch/schemes/internal/engine"
 )
 
 // sample is what a scheme is tested with, beside all others.
@@ -48,10 +50,10 @@ func publicSample(algorithm, form string) (s sample) {
 
 // sampleOf follows from what the scheme says of itself, so that a new one needs
 // none of its own.
-func sampleOf(s *Scheme) sample {
-	found := samples[s.Name]
-	form, _, _ := strings.Cut(s.SecretForm, " or ")
-	algorithm, _, _ := strings.Cut(s.Description.Algorithm, " or ")
+func sampleOf(s Scheme) sample {
+	found := samples[s.Name()]
+	form, _, _ := strings.Cut(s.SecretForm(), " or ")
+	algorithm, _, _ := strings.Cut(s.Description().Algorithm, " or ")
 	switch {
 	case found.secrets[0] != "":
 		return found
@@ -63,43 +65,49 @@ func sampleOf(s *Scheme) sample {
 		found.secrets = secretSamples[form]
 		found.signing = found.secrets[0]
 	}
-	if _, given := samples[s.Name]; !given {
+	if _, given := samples[s.Name()]; !given {
 		found.out = deliverySample(s, found.signing)
 	}
-	samples[s.Name] = found
+	samples[s.Name()] = found
 	return found
 }
 
 // deliverySample is the least that the provider's headers need.
-func deliverySample(s *Scheme, secret string) Delivery {
+func deliverySample(s Scheme, secret string) Delivery {
 	var request Request
-	if s.SignsRequest {
+	if s.SignsRequest() {
 		request = Request{Method: http.MethodPost, Scheme: "https", Host: "hooks.example.com", URI: "/hook?a=b"}
 	}
 	for _, out := range []Delivery{{}, {ID: "msg_1"}, {Event: "6"}} {
 		out.At, out.Request = time.Unix(1e9, 0), request
-		if _, err := s.SignWith(secret, out); err == nil || s.SignedText != nil {
+		if _, err := s.SignWith(secret, out); err == nil || signsText(s) {
 			return out
 		}
 	}
-	panic(s.Name + ": none of these deliveries can be signed; add one that can")
+	panic(s.Name() + ": none of these deliveries can be signed; add one that can")
+}
+
+// signsText reports whether a scheme signs a text that is made of the body.
+func signsText(s Scheme) (does bool) {
+	engine.Derive(s, func(i *Implementation) { does = i.SignedText != nil })
+	return does
 }
 
 // signSample signs a body as the provider does.
-func signSample(t testing.TB, s *Scheme, body []byte, at time.Time) http.Header {
+func signSample(t testing.TB, s Scheme, body []byte, at time.Time) http.Header {
 	t.Helper()
 	with := sampleOf(s)
 	with.out.Body, with.out.At = body, at
 	with.out.Request.URI = uriOf(s, body)
 	h, err := s.SignWith(with.signing, with.out)
 	if err != nil {
-		t.Fatalf("%s: %v", s.Name, err)
+		t.Fatalf("%s: %v", s.Name(), err)
 	}
 	return h
 }
 
 // requestOf is the request that a sample is sent with.
-func requestOf(s *Scheme, h http.Header, body []byte) Request {
+func requestOf(s Scheme, h http.Header, body []byte) Request {
 	r := sampleOf(s).out.Request
 	r.URI = uriOf(s, body)
 	r.Header = h
@@ -108,9 +116,9 @@ func requestOf(s *Scheme, h http.Header, body []byte) Request {
 
 // uriOf is where a sample is sent to. Twilio's has the digest of a body that is
 // no form.
-func uriOf(s *Scheme, body []byte) string {
+func uriOf(s Scheme, body []byte) string {
 	uri := sampleOf(s).out.Request.URI
-	if s.Name == "twilio" {
+	if s.Name() == "twilio" {
 		digest := sha256.Sum256(body)
 		uri += "&bodySHA256=" + hex.EncodeToString(digest[:])
 	}

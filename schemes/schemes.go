@@ -17,17 +17,17 @@
 //
 //	func init() { schemes.Define("name", schemes.Definition{…}) }
 //
-// and what a definition cannot say is written as a Scheme and added with
-// Register. The package does no I/O and imports, beside the standard library,
-// gjson only.
+// and writes an Implementation, in Go, for a scheme that a definition cannot
+// describe. Register adds it. The package does no I/O. Besides the standard
+// library it imports gjson only.
 //
 // # Stability
 //
-// Stable are NewVerifier, Verifier.Verify, the options, Event, the errors and
-// their texts' first word, Definition with its JSON, Define, Get, All, Names and
-// Scheme.SignWith. What a program needs that streams or that writes schemes in
-// Go may still change between minor versions: Verification, Scheme's function
-// fields, SignedHeaders, Key and Register.
+// Stable are NewVerifier, Verifier.Verify, the options, Event, the errors and the
+// first word of their texts, Definition with its JSON, Define, Get, All, Names and
+// the methods of Scheme. Whatever verifies in pieces, or is a scheme in Go, may
+// change between minor versions: Verification, SignedHeaders, Key, Implementation
+// and Register.
 package schemes
 
 import (
@@ -64,9 +64,10 @@ type (
 // Errors.
 type (
 	// Refusal is the error of a delivery that is not authentic as it stands.
+	// Nothing can change it.
 	Refusal = engine.Refusal
 	// Reason is the kind of a refusal. It is an error, which errors.Is finds in
-	// a *Refusal.
+	// a Refusal.
 	Reason = engine.Reason
 	// SecretError is a secret that a scheme cannot use. It never holds the secret.
 	SecretError = engine.SecretError
@@ -74,7 +75,7 @@ type (
 
 // Schemes.
 type (
-	// Scheme is how one provider signs its deliveries.
+	// Scheme is how one provider signs its deliveries. Nothing can change it.
 	Scheme = engine.Scheme
 	// Delivery is a delivery to be signed.
 	Delivery = engine.Delivery
@@ -108,6 +109,8 @@ type (
 
 // What a scheme in Go is made of.
 type (
+	// Implementation is a scheme in Go, for what a Definition cannot describe.
+	Implementation = engine.Implementation
 	// SignedHeaders is what the headers of a delivery say before its body is known.
 	SignedHeaders = engine.SignedHeaders
 	// Signature is one that was sent, decoded.
@@ -170,11 +173,11 @@ func NewWindow(past, future time.Duration) Window { return engine.NewWindow(past
 // time.Duration leaves behind.
 func Short(d time.Duration) string { return engine.Short(d) }
 
-// Get returns a copy of the scheme of a name.
-func Get(name string) (*Scheme, bool) { return engine.Get(name) }
+// Get returns the scheme of a name.
+func Get(name string) (Scheme, bool) { return engine.Get(name) }
 
-// All returns copies of the registered schemes, sorted by name.
-func All() []*Scheme { return engine.All() }
+// All returns the registered schemes, sorted by name.
+func All() []Scheme { return engine.All() }
 
 // Names lists the names of the registered schemes in order.
 func Names() []string { return engine.Names() }
@@ -183,9 +186,14 @@ func Names() []string { return engine.Names() }
 // functions and panics when the definition is wrong or the name is taken.
 func Define(name string, d Definition) { engine.Define(name, d) }
 
-// Register adds a copy of a scheme under its name. It is meant for init
-// functions and panics when the name is taken or the scheme lacks a part.
-func Register(s *Scheme) { engine.Register(s) }
+// Register adds a scheme in Go under its name. It is meant for init functions
+// and panics when the name is taken or the implementation lacks a part.
+func Register(i Implementation) { engine.Register(i) }
+
+// Refuse makes a Refusal, for a scheme in Go. The detail is for the operator: what
+// is wrong with which header. It is fixed text and never holds what the sender
+// wrote.
+func Refuse(reason Reason, detail string) error { return engine.Refuse(reason, detail) }
 
 // DefaultTolerance is how far a signed send time may be from the clock, in
 // either direction, where nobody says otherwise.
@@ -223,7 +231,7 @@ const (
 )
 
 // The reasons as errors, for errors.Is.
-var (
+const (
 	ErrMissingSignature      = engine.ErrMissingSignature
 	ErrMalformedSignature    = engine.ErrMalformedSignature
 	ErrMissingSignedHeader   = engine.ErrMissingSignedHeader

@@ -134,7 +134,7 @@ func TestSecrets(t *testing.T) {
 	}
 	for _, s := range All() {
 		if _, err := s.NewVerifier(nil); err == nil {
-			t.Errorf("%s: no error without a secret", s.Name)
+			t.Errorf("%s: no error without a secret", s.Name())
 		}
 	}
 }
@@ -156,7 +156,7 @@ func TestWhichSecretMatches(t *testing.T) {
 			}
 			d.Write(body)
 			if got, err := d.Authenticate(); got != want || err != nil {
-				t.Errorf("%s: secret %d (%v), want %d", s.Name, got, err, want)
+				t.Errorf("%s: secret %d (%v), want %d", s.Name(), got, err, want)
 			}
 			d.Close()
 		}
@@ -176,20 +176,22 @@ func TestRegistry(t *testing.T) {
 		t.Errorf("schemes %v, want %v, which have vectors; CONTRIBUTING.md says how to make some", Names(), want)
 	}
 	for _, s := range All() {
-		for _, name := range append([]string{s.SignatureHeader}, append(s.SignedHeaders, s.UnsignedHeaders...)...) {
+		for _, name := range append([]string{s.SignatureHeader()}, append(s.SignedHeaders(), s.UnsignedHeaders()...)...) {
 			if name != http.CanonicalHeaderKey(name) {
-				t.Errorf("%s: %s is not in canonical form", s.Name, name)
+				t.Errorf("%s: %s is not in canonical form", s.Name(), name)
 			}
 		}
 	}
-	for name, s := range map[string]*Scheme{"incomplete": {Name: "new"}, "twice": mustGet(t, "mceasy")} {
+	taken := reversed()
+	taken.Name = "mceasy"
+	for name, i := range map[string]Implementation{"incomplete": {Name: "new"}, "twice": taken} {
 		func() {
 			defer func() {
 				if recover() == nil {
 					t.Errorf("%s: no panic", name)
 				}
 			}()
-			Register(s)
+			Register(i)
 		}()
 	}
 }

@@ -10,10 +10,10 @@ import (
 )
 
 // reversed signs what no template can say: the body backwards behind the URL.
-func reversed() *Scheme {
+func reversed() Implementation {
 	text := func(dst []byte, c *SignedHeaders, body []byte, candidate int) ([]byte, error) {
 		if len(body) == 0 {
-			return nil, &Refusal{Reason: SignatureMismatch, Detail: "nothing to turn round"}
+			return nil, Refuse(SignatureMismatch, "nothing to turn round")
 		}
 		dst = append(dst, c.Prefix...)
 		if candidate == 1 {
@@ -24,7 +24,7 @@ func reversed() *Scheme {
 		}
 		return dst, nil
 	}
-	return &Scheme{
+	return Implementation{
 		Name: "reversed", SignatureHeader: "X-S", SignsRequest: true,
 		Keys: func(secret string) ([]Key, error) {
 			return []Key{{Algorithm: HMACSHA1, Secret: []byte(secret)}}, nil
@@ -32,7 +32,7 @@ func reversed() *Scheme {
 		Begin: func(r Request, c *SignedHeaders) error {
 			c.Prefix = append(c.Prefix, r.URL()...)
 			if !c.AddHex(r.Header.Get("X-S"), sha1.Size, 0) {
-				return &Refusal{Reason: MalformedSignature, Detail: "not hex"}
+				return Refuse(MalformedSignature, "not hex")
 			}
 			return nil
 		},
@@ -44,10 +44,19 @@ func reversed() *Scheme {
 	}
 }
 
+func compiled(t *testing.T, i Implementation) Scheme {
+	t.Helper()
+	s, err := i.Compile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
 func TestSignedText(t *testing.T) {
 	// printf 'https://a/bcba' | openssl dgst -sha1 -hmac k
 	const mac = "538eaf10a3bd1f513e23a633cead95e1c58acf71"
-	s := reversed()
+	s := compiled(t, reversed())
 	r := Request{Scheme: "https", Host: "a", URI: "/b", Header: http.Header{"X-S": {mac}}}
 	for _, secrets := range [][]string{{"k"}, {"other", "k"}} {
 		facts, err := verifyBy(t, s, secrets, r, []byte("abc"), time.Time{})
@@ -61,7 +70,7 @@ func TestSignedText(t *testing.T) {
 		}
 	}
 	_, err := verifyBy(t, s, []string{"k"}, r, nil, time.Time{})
-	if refusal, ok := err.(*Refusal); !ok || refusal.Detail != "nothing to turn round" { //nolint:errorlint // exactly this type
+	if refusal, ok := err.(Refusal); !ok || refusal.Detail() != "nothing to turn round" { //nolint:errorlint // exactly this type
 		t.Errorf("%v", err)
 	}
 	v, err := s.NewVerifier([]string{"k"})
@@ -88,8 +97,9 @@ func TestSignedText(t *testing.T) {
 func TestCandidates(t *testing.T) {
 	// printf 'https://a/babc' | openssl dgst -sha1 -hmac k
 	const turned, plain = "538eaf10a3bd1f513e23a633cead95e1c58acf71", "0df850d01b0b62270d484872a7b3ce74ae6da20b"
-	s := reversed()
-	s.Candidates = 2
+	i := reversed()
+	i.Candidates = 2
+	s := compiled(t, i)
 	for _, secrets := range [][]string{{"k"}, {"other", "k"}} {
 		v, err := s.NewVerifier(secrets)
 		if err != nil {
@@ -119,8 +129,9 @@ func TestCandidates(t *testing.T) {
 }
 
 func TestASecretWithoutKeys(t *testing.T) {
-	s := reversed()
-	s.Keys = func(string) ([]Key, error) { return nil, nil }
+	i := reversed()
+	i.Keys = func(string) ([]Key, error) { return nil, nil }
+	s := compiled(t, i)
 	if _, err := s.NewVerifier([]string{"k"}); err == nil {
 		t.Error("a verifier without a key")
 	}

@@ -13,7 +13,7 @@ func TestWordsFitTheKey(t *testing.T) {
 	for _, scheme := range schemes.All() {
 		for _, secret := range []string{"k", "whsec_polar_AbCdEfGh1234567890", "whsec_AAAA", "whpk_AAAA", strings.Repeat("a", 63), "-----BEGIN PUBLIC KEY-----"} {
 			if _, err := scheme.NewVerifier([]string{secret}); err != nil && strings.Contains(err.Error(), "as the provider shows it") {
-				t.Errorf("%s: %v", scheme.Name, err)
+				t.Errorf("%s: %v", scheme.Name(), err)
 			}
 		}
 	}

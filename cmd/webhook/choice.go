@@ -35,37 +35,37 @@ func (c choice) needed(others ...*option) []*option {
 
 // find finds the scheme that the options say, and gives the definition of one of
 // the user's own.
-func (c choice) find() (*schemes.Scheme, *schemes.Definition, error) {
+func (c choice) find() (schemes.Scheme, *schemes.Definition, error) {
 	if c.definition.text != "" {
 		return c.define()
 	}
 	scheme, ok := schemes.Get(c.scheme.text)
 	if !ok {
-		return nil, nil, fmt.Errorf("--scheme is not known; write one of %s, or --definition FILE with one of your own", strings.Join(schemes.Names(), ", "))
+		return schemes.Scheme{}, nil, fmt.Errorf("--scheme is not known; write one of %s, or --definition FILE with one of your own", strings.Join(schemes.Names(), ", "))
 	}
 	return scheme, nil, nil
 }
 
 // define makes a scheme of the user's own, and gives what it is made of.
-func (c choice) define() (*schemes.Scheme, *schemes.Definition, error) {
+func (c choice) define() (schemes.Scheme, *schemes.Definition, error) {
 	name := c.scheme.text
 	if name == "" {
 		name = custom
 	}
 	if _, taken := schemes.Get(name); taken {
-		return nil, nil, fmt.Errorf("--scheme names a scheme that is there already, and --definition another one; leave --scheme or --definition out")
+		return schemes.Scheme{}, nil, fmt.Errorf("--scheme names a scheme that is there already, and --definition another one; leave --scheme or --definition out")
 	}
 	content, err := readFile(c.definition.text, maxDefinition)
 	if err != nil {
-		return nil, nil, fmt.Errorf("--definition cannot be read: %w; write the path of a file", err)
+		return schemes.Scheme{}, nil, fmt.Errorf("--definition cannot be read: %w; write the path of a file", err)
 	}
 	definition, err := caddyfile.ReadDefinition(c.definition.text, content)
 	if err != nil {
-		return nil, nil, err
+		return schemes.Scheme{}, nil, err
 	}
 	scheme, err := definition.Compile(name)
 	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", c.definition.text, err)
+		return schemes.Scheme{}, nil, fmt.Errorf("%s: %w", c.definition.text, err)
 	}
 	return scheme, &definition, nil
 }

@@ -9,11 +9,11 @@ import (
 
 // explain finds the mistake behind a verdict.
 func (r *result) explain(ctx context.Context, d *explain.Delivery) {
-	if r.refusal == nil {
+	if r.accepted() {
 		r.explanation = explain.Explanation{Findings: d.Accepted(), Proven: true, Finished: true}
 		return
 	}
-	r.explanation = d.Refused(ctx, r.refusal.Reason)
+	r.explanation = d.Refused(ctx, r.refusal.Reason())
 }
 
 // withAdvice adds to an error what would fix it.

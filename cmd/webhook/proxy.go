@@ -140,7 +140,7 @@ func (p proxyConfig) check() error {
 		}
 		signs := false
 		for _, s := range p.verified {
-			signs = signs || s.SignsRequest
+			signs = signs || s.SignsRequest()
 		}
 		if !signs {
 			return errors.New("--public-url: none of the schemes signs the URL, so nothing depends on it; leave it out")
@@ -170,7 +170,7 @@ func (p proxyConfig) checkInbox() error {
 func (p proxyConfig) banner(page string) string {
 	names := make([]string, len(p.verified))
 	for i, s := range p.verified {
-		names[i] = s.Name
+		names[i] = s.Name()
 	}
 	host, port := splitFrom(p.from)
 	if host == "" || host == loopback {
@@ -290,7 +290,7 @@ func free(address string) error {
 type schemeSecrets struct{ list []namedSecrets }
 
 type namedSecrets struct {
-	scheme  *schemes.Scheme
+	scheme  schemes.Scheme
 	secrets []string
 }
 
@@ -310,8 +310,8 @@ func (f schemeFlag) Set(name string) error {
 		return optionError("--scheme is not known; write one of " + strings.Join(schemes.Names(), ", "))
 	}
 	for _, s := range f.list {
-		if s.scheme.Name == name {
-			return optionError("--scheme " + scheme.Name + " is given twice; write it once, and all of its secrets after it")
+		if s.scheme.Name() == name {
+			return optionError("--scheme " + scheme.Name() + " is given twice; write it once, and all of its secrets after it")
 		}
 	}
 	f.list = append(f.list, namedSecrets{scheme: scheme})
@@ -351,7 +351,7 @@ func (s *schemeSecrets) resolve(printed bool) ([]verifiedScheme, error) {
 	literals := 0
 	for _, named := range s.list {
 		if len(named.secrets) == 0 {
-			return nil, fmt.Errorf("--scheme %s has no secret; write --secret K after it", named.scheme.Name)
+			return nil, fmt.Errorf("--scheme %s has no secret; write --secret K after it", named.scheme.Name())
 		}
 		verified := verifiedScheme{Scheme: named.scheme}
 		for i, text := range named.secrets {
@@ -369,7 +369,7 @@ func (s *schemeSecrets) resolve(printed bool) ([]verifiedScheme, error) {
 				_, err = readSecret(text)
 			}
 			if err != nil {
-				return nil, fmt.Errorf("%s: %w", named.scheme.Name, &schemes.SecretError{Position: i + 1, Err: err})
+				return nil, fmt.Errorf("%s: %w", named.scheme.Name(), &schemes.SecretError{Position: i + 1, Err: err})
 			}
 			verified.secrets = append(verified.secrets, placeholder)
 		}
@@ -390,7 +390,7 @@ func (s verifiedScheme) checkSecrets(texts []string) error {
 		_, err = s.NewVerifier(secrets)
 	}
 	if err != nil {
-		return fmt.Errorf("%s: %w", s.Name, err)
+		return fmt.Errorf("%s: %w", s.Name(), err)
 	}
 	return nil
 }

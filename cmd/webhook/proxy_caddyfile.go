@@ -24,15 +24,15 @@ type proxyConfig struct {
 
 // verifiedScheme is a scheme with its secrets as placeholders.
 type verifiedScheme struct {
-	*schemes.Scheme
+	schemes.Scheme
 	secrets []string
 }
 
 // signatureHeaders are the names under which a scheme's signature arrives.
 func (s verifiedScheme) signatureHeaders() []string {
-	names := []string{s.SignatureHeader}
-	for _, alias := range s.AliasHeaders {
-		if strings.HasSuffix(strings.ToLower(alias), signatureSuffix(s.SignatureHeader)) {
+	names := []string{s.SignatureHeader()}
+	for _, alias := range s.AliasHeaders() {
+		if strings.HasSuffix(strings.ToLower(alias), signatureSuffix(s.SignatureHeader())) {
 			names = append(names, alias)
 		}
 	}
@@ -52,7 +52,7 @@ func sharedHeader(list []verifiedScheme) (one, other, header string, found bool)
 		for _, b := range list[:i] {
 			for _, name := range a.signatureHeaders() {
 				if slices.ContainsFunc(b.signatureHeaders(), func(n string) bool { return strings.EqualFold(n, name) }) {
-					return b.Name, a.Name, name, true
+					return b.Name(), a.Name(), name, true
 				}
 			}
 		}
@@ -119,7 +119,7 @@ func (p proxyConfig) writeVerified(w *caddyfileWriter) {
 	for i, s := range p.verified {
 		if i > 0 {
 			p.writeMatcher(w, i)
-			w.open("route @" + s.Name)
+			w.open("route @" + s.Name())
 			p.writeHandler(w, s)
 			w.close()
 		}
@@ -132,7 +132,7 @@ func (p proxyConfig) writeVerified(w *caddyfileWriter) {
 // a scheme and of none before it.
 func (p proxyConfig) writeMatcher(w *caddyfileWriter, i int) {
 	s := p.verified[i]
-	w.open("@" + s.Name)
+	w.open("@" + s.Name())
 	if names := s.signatureHeaders(); len(names) == 1 {
 		w.line("header " + names[0] + " *")
 	} else {
@@ -152,13 +152,13 @@ func (p proxyConfig) writeMatcher(w *caddyfileWriter, i int) {
 
 func (p proxyConfig) writeHandler(w *caddyfileWriter, s verifiedScheme) {
 	words := make([]string, 0, 2+len(s.secrets))
-	words = append(words, "verify_webhook", s.Name)
+	words = append(words, "verify_webhook", s.Name())
 	for _, secret := range s.secrets {
 		words = append(words, quoted(secret))
 	}
 	directive := strings.Join(words, " ")
 	var options []string
-	if p.publicURL != "" && s.SignsRequest {
+	if p.publicURL != "" && s.SignsRequest() {
 		options = append(options, "public_url "+quoted(p.publicURL))
 	}
 	if p.observe {

@@ -18,15 +18,15 @@ func (r *result) report(secrets int) string {
 		}
 	}
 	verdict := "accepted"
-	if r.refusal != nil {
+	if !r.accepted() {
 		verdict = "rejected"
 	}
 	row("verdict", verdict)
-	if r.refusal != nil {
-		row("reason", string(r.refusal.Reason))
-		row("detail", r.refusal.Detail)
+	if !r.accepted() {
+		row("reason", string(r.refusal.Reason()))
+		row("detail", r.refusal.Detail())
 	}
-	row("scheme", r.scheme.Name)
+	row("scheme", r.scheme.Name())
 	if r.verified {
 		row("secret", fmt.Sprintf("%d of %d matches", r.secret, secrets))
 	}
@@ -51,7 +51,7 @@ func (r *result) reportExplanation(row func(name, text string)) {
 	e := r.explanation
 	name, doubt := "explained by", ""
 	switch {
-	case r.refusal == nil:
+	case r.accepted():
 		name = "note"
 	case !e.Proven:
 		doubt = "not proven, but seen: "
@@ -77,8 +77,8 @@ func (r *result) reportExplanation(row func(name, text string)) {
 func (r *result) describeTime() string {
 	at := r.signedTime()
 	if at.IsZero() {
-		if r.scheme.Time == schemes.NoTime {
-			return "none; " + r.scheme.Name + " does not sign one"
+		if r.scheme.Time() == schemes.NoTime {
+			return "none; " + r.scheme.Name() + " does not sign one"
 		}
 		return ""
 	}
@@ -105,7 +105,7 @@ func describeUnsigned(u schemes.Unsigned) string {
 
 func (r *result) describeSigned() string {
 	if !r.known {
-		return plain(r.scheme.SignedBytes) + "; the headers do not say all of it"
+		return plain(r.scheme.SignedBytes()) + "; the headers do not say all of it"
 	}
 	return fmt.Sprintf("%s (%s)", shown(r.signed), inBytes(len(r.signed)))
 }

@@ -25,11 +25,11 @@ func newTarget(cmd *cobra.Command) target {
 
 // request reads the options for a scheme. Without --url it takes the default,
 // which may be empty if the URL is not known otherwise.
-func (t target) request(scheme *schemes.Scheme, defaultURL string) (schemes.Request, error) {
+func (t target) request(scheme schemes.Scheme, defaultURL string) (schemes.Request, error) {
 	address := t.url.text
-	if !scheme.SignsRequest {
+	if !scheme.SignsRequest() {
 		if address != "" || t.method.text != "" {
-			return schemes.Request{}, fmt.Errorf("%s signs neither the URL nor the method; leave --url and --method out", scheme.Name)
+			return schemes.Request{}, fmt.Errorf("%s signs neither the URL nor the method; leave --url and --method out", scheme.Name())
 		}
 		return schemes.Request{}, nil
 	}
@@ -37,7 +37,7 @@ func (t target) request(scheme *schemes.Scheme, defaultURL string) (schemes.Requ
 		address = defaultURL
 	}
 	if address == "" {
-		return schemes.Request{}, fmt.Errorf("%s signs the URL or the method; add --url URL with the one that the provider sends to", scheme.Name)
+		return schemes.Request{}, fmt.Errorf("%s signs the URL or the method; add --url URL with the one that the provider sends to", scheme.Name())
 	}
 	r, err := splitURL(address)
 	r.Method = http.MethodPost
@@ -49,14 +49,14 @@ func (t target) request(scheme *schemes.Scheme, defaultURL string) (schemes.Requ
 
 // requestOf reads the options for a delivery that was kept. What the options do
 // not say, the lines beside its headers may say.
-func (t target) requestOf(scheme *schemes.Scheme, kept *keptHeaders) (schemes.Request, error) {
-	if scheme.SignsRequest && t.url.text == "" {
+func (t target) requestOf(scheme schemes.Scheme, kept *keptHeaders) (schemes.Request, error) {
+	if scheme.SignsRequest() && t.url.text == "" {
 		if err := kept.sentTo(); err != nil {
 			return schemes.Request{}, err
 		}
 	}
 	r, err := t.request(scheme, kept.url)
-	if scheme.SignsRequest && t.method.text == "" && kept.method != "" {
+	if scheme.SignsRequest() && t.method.text == "" && kept.method != "" {
 		r.Method = kept.method
 	}
 	r.Header = kept.header

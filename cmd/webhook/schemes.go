@@ -27,7 +27,7 @@ the signed time is, what is signed, and where that is documented. With
 			if err != nil {
 				return err
 			}
-			list = []*schemes.Scheme{scheme}
+			list = []schemes.Scheme{scheme}
 		}
 		return write(cmd, table(list))
 	})
@@ -36,11 +36,11 @@ the signed time is, what is signed, and where that is documented. With
 
 // table has a line for each scheme in columns, and what is longer below it, so
 // that all of it can be read in 100 columns.
-func table(list []*schemes.Scheme) string {
+func table(list []schemes.Scheme) string {
 	rows := make([][]any, 0, 1+len(list))
 	rows = append(rows, []any{"SCHEME", "SIGNATURE HEADER", "SECRET", "SIGNED TIME"})
 	for _, s := range list {
-		rows = append(rows, []any{s.Name, s.SignatureHeader, s.SecretForm, whereTimeIs[s.Time]})
+		rows = append(rows, []any{s.Name(), s.SignatureHeader(), s.SecretForm(), whereTimeIs[s.Time()]})
 	}
 	var width [3]int
 	for _, row := range rows {
@@ -53,14 +53,14 @@ func table(list []*schemes.Scheme) string {
 	fmt.Fprintf(&out, format, rows[0]...)
 	for i, s := range list {
 		fmt.Fprintf(&out, format, rows[i+1]...)
-		fmt.Fprintf(&out, "    signs %s\n", plain(s.SignedBytes))
-		if s.Source != "" {
-			fmt.Fprintf(&out, "    %s\n", plain(s.Source))
+		fmt.Fprintf(&out, "    signs %s\n", plain(s.SignedBytes()))
+		if s.Source() != "" {
+			fmt.Fprintf(&out, "    %s\n", plain(s.Source()))
 		}
-		if _, registered := schemes.Get(s.Name); registered {
-			deadline, retries, largestBody := s.Sending.Words()
+		if _, registered := schemes.Get(s.Name()); registered {
+			deadline, retries, largestBody := s.Sending().Words()
 			fmt.Fprintf(&out, "    witness: %s\n    deadline: %s\n    retries: %s\n    largest body: %s\n",
-				s.Witness, deadline, plain(retries), largestBody)
+				s.Witness(), deadline, plain(retries), largestBody)
 		}
 	}
 	return out.String()

@@ -33,8 +33,8 @@ func TestSchemes(t *testing.T) {
 		}
 	}
 	for _, s := range schemes.All() {
-		if s.SecretForm == "" || s.SignedBytes == "" || !strings.Contains(said, s.Name+" "+s.SignatureHeader+" "+s.SecretForm+" ") {
-			t.Errorf("%s is not described", s.Name)
+		if s.SecretForm() == "" || s.SignedBytes() == "" || !strings.Contains(said, s.Name()+" "+s.SignatureHeader()+" "+s.SecretForm()+" ") {
+			t.Errorf("%s is not described", s.Name())
 		}
 	}
 }

@@ -111,16 +111,16 @@ func (s *signer) sign(cmd *cobra.Command, args []string) (*signed, error) {
 	if err != nil {
 		return nil, s.missing(err, scheme, secrets[0], d)
 	}
-	order := slices.Concat([]string{scheme.SignatureHeader}, scheme.SignedHeaders, scheme.UnsignedHeaders)
+	order := slices.Concat([]string{scheme.SignatureHeader()}, scheme.SignedHeaders(), scheme.UnsignedHeaders())
 	return &signed{header: h, extra: request.Header, order: order, body: d.Body}, nil
 }
 
 // missing adds to what a scheme lacks the option that gives it. Which one that
 // is shows when the scheme no longer lacks it.
-func (s *signer) missing(err error, scheme *schemes.Scheme, secret string, d schemes.Delivery) error {
+func (s *signer) missing(err error, scheme schemes.Scheme, secret string, d schemes.Delivery) error {
 	lacksHeader := func(err error) bool {
-		refusal, ok := errors.AsType[*schemes.Refusal](err)
-		return ok && refusal.Reason == schemes.MissingSignedHeader
+		refusal, ok := errors.AsType[schemes.Refusal](err)
+		return ok && refusal.Reason() == schemes.MissingSignedHeader
 	}
 	if lacksHeader(err) {
 		return fmt.Errorf("%w; add --header 'Name: value', since this scheme signs it", err)

@@ -54,7 +54,7 @@ func (c choice) test(cmd *cobra.Command, text []byte) error {
 	if err != nil {
 		return err
 	}
-	vectors, err := schemestest.Parse(text, scheme.Name)
+	vectors, err := schemestest.Parse(text, scheme.Name())
 	if err != nil {
 		return fmt.Errorf("the vectors cannot be read: %w", err)
 	}

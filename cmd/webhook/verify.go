@@ -96,7 +96,7 @@ func (v *verify) run(cmd *cobra.Command, args []string) error {
 	if err := write(cmd, r.report(len(secrets))); err != nil {
 		return err
 	}
-	if r.refusal != nil {
+	if !r.accepted() {
 		return errUnsuccessful
 	}
 	return nil
@@ -115,8 +115,8 @@ const signsBody = "body"
 
 // result is what is known about a delivery.
 type result struct {
-	scheme   *schemes.Scheme
-	refusal  *schemes.Refusal // nil: accepted
+	scheme   schemes.Scheme
+	refusal  schemes.Refusal // empty: accepted
 	now      time.Time
 	judged   bool
 	verified bool // the signature is; the time may still be wrong
@@ -136,7 +136,7 @@ func check(verifier *schemes.Verifier, fresh schemes.Window, now time.Time, requ
 	r := result{scheme: verifier.Scheme(), now: now, judged: fresh.Judged}
 	d, err := verifier.Begin(request)
 	if err != nil {
-		if r.scheme.SignedBytes == signsBody {
+		if r.scheme.SignedBytes() == signsBody {
 			r.known, r.signed = true, body
 		}
 		return r, r.refuse(err)
@@ -169,9 +169,11 @@ func (r *result) refuse(err error) error {
 	return err
 }
 
+func (r *result) accepted() bool { return r.refusal == schemes.Refusal{} }
+
 // signedTime is the time that the signature covers, zero if there is none.
 func (r *result) signedTime() time.Time {
-	if r.scheme.Time == schemes.TimeInBody {
+	if r.scheme.Time() == schemes.TimeInBody {
 		return r.facts.BodyTime
 	}
 	return r.sentAt

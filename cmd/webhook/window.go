@@ -10,15 +10,15 @@ import (
 )
 
 // windowOf reads --tolerance, with the defaults of the handler.
-func windowOf(scheme *schemes.Scheme, o *option) (schemes.Window, error) {
+func windowOf(scheme schemes.Scheme, o *option) (schemes.Window, error) {
 	switch {
 	case o.text == "":
-		if scheme.Time != schemes.TimeInHeaders {
+		if scheme.Time() != schemes.TimeInHeaders {
 			return schemes.Window{}, nil
 		}
 		return schemes.NewWindow(0, 0), nil
-	case scheme.Time == schemes.NoTime:
-		return schemes.Window{}, fmt.Errorf("--tolerance: %s has no signed time to judge; leave --tolerance out", scheme.Name)
+	case scheme.Time() == schemes.NoTime:
+		return schemes.Window{}, fmt.Errorf("--tolerance: %s has no signed time to judge; leave --tolerance out", scheme.Name())
 	case o.text == "off":
 		return schemes.Window{}, nil
 	}

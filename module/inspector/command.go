@@ -23,7 +23,7 @@ func verifyCommand(d *delivery) string {
 	}
 	words = append(words, "--secret", "env:"+variable(d.Provider), "--headers", headersFile)
 	words = append(words, "--at", d.Time.UTC().Format(time.RFC3339))
-	if known && scheme.SignsRequest { // headers.txt has both too, to be corrected in one place or the other
+	if known && scheme.SignsRequest() { // headers.txt has both too, to be corrected in one place or the other
 		words = append(words, "--url", requestURL(d))
 		if d.Method != "" && d.Method != http.MethodPost {
 			words = append(words, "--method", d.Method)

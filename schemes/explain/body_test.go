@@ -40,7 +40,7 @@ func TestBody(t *testing.T) {
 					t.Fatal("cannot sign")
 				}
 				if !d.accepted() {
-					t.Skipf("%s refuses such a body, whatever its signature", s.scheme.Name)
+					t.Skipf("%s refuses such a body, whatever its signature", s.scheme.Name())
 				}
 				d.Body = []byte(c.kept)
 				d.expect(t, c.want)

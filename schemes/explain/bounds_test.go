@@ -18,9 +18,13 @@ func TestHostileHeaders(t *testing.T) {
 		header[fmt.Sprintf("X-Time-%d", i)] = []string{fmt.Sprint(1760000000 + i)}
 		header[fmt.Sprintf("X-Id-%d", i)] = []string{fmt.Sprint("id_", i)}
 	}
+	own, err := schemes.Definition{Signature: schemes.SignatureForm{Header: "X-Own"}}.Compile("own")
+	if err != nil {
+		t.Fatal(err)
+	}
 	d := &Delivery{
 		Definition: &schemes.Definition{Signature: schemes.SignatureForm{Header: "X-Own"}, Signed: "{id}.{url}.{method}.{timestamp}.{body}"},
-		Scheme:     &schemes.Scheme{SignatureHeader: "X-Own"},
+		Scheme:     own,
 		Request:    schemes.Request{Header: header},
 		Body:       make([]byte, maxPaired),
 	}

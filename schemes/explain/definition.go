@@ -24,7 +24,7 @@ func otherDefinitions(s *search, c candidate, yield func(candidate, string) bool
 		if s.spend(costOfCompiling + len(c.body)); s.stopped() {
 			return
 		}
-		scheme, err := changed.Compile(s.Scheme.Name)
+		scheme, err := changed.Compile(s.Scheme.Name())
 		if err != nil {
 			continue
 		}
@@ -235,7 +235,7 @@ func (k keyForm) said() keyForm {
 func (d *Delivery) reads(k keyForm) bool {
 	scheme, err := schemes.Definition{
 		Algorithm: k.algorithm, Key: k.form, Signature: schemes.SignatureForm{Header: "X-Any"},
-	}.Compile(d.Scheme.Name)
+	}.Compile(d.Scheme.Name())
 	if err != nil {
 		return false
 	}

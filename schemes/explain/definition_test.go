@@ -256,7 +256,7 @@ func (d *Delivery) verifiesBy(t *testing.T, text string) {
 	if err != nil {
 		t.Fatalf("%v in\n%s", err, text)
 	}
-	scheme, err := definition.Compile(d.Scheme.Name)
+	scheme, err := definition.Compile(d.Scheme.Name())
 	if err != nil || !matches(d.verifier(scheme), d.Request, d.Body) {
 		t.Errorf("it is not accepted by\n%s", text)
 	}
@@ -281,9 +281,9 @@ func reasonOf(t *testing.T, d *Delivery) schemes.Reason {
 		_, _ = opened.Write(d.Body)
 		_, err = opened.Authenticate()
 	}
-	refused, ok := err.(*schemes.Refusal) //nolint:errorlint // it is documented as this
+	refused, ok := err.(schemes.Refusal) //nolint:errorlint // it is documented as this
 	if !ok {
 		t.Fatalf("it is not refused: %v", err)
 	}
-	return refused.Reason
+	return refused.Reason()
 }

@@ -12,12 +12,13 @@ import (
 	"strings"
 
 	"github.com/hooklatch/hooklatch/schemes"
+	"github.com/hooklatch/hooklatch/schemes/internal/engine"
 )
 
 // Delivery is a delivery with what it is verified by.
 type Delivery struct {
 	// Scheme is how the delivery should be signed.
-	Scheme *schemes.Scheme
+	Scheme schemes.Scheme
 	// Definition is the source of Scheme, if it is the user's own.
 	Definition *schemes.Definition
 	// Secrets are the configured ones. Any one may match.
@@ -101,7 +102,7 @@ const (
 
 // candidate is a delivery after some mistakes were undone.
 type candidate struct {
-	scheme  *schemes.Scheme
+	scheme  schemes.Scheme
 	request schemes.Request
 	body    []byte
 	proven  bool             // there is nothing left to verify
@@ -122,7 +123,7 @@ type search struct {
 	left      int // of the effort
 	cut       bool
 	keysMade  [2][]keyTry
-	verifiers map[*schemes.Scheme]*schemes.Verifier
+	verifiers map[schemes.Scheme]*schemes.Verifier
 }
 
 // run looks for one mistake, then for two.
@@ -265,19 +266,19 @@ func (s *search) opens(c candidate) bool {
 
 // verifierOf keeps the verifier of the scheme under the configured secrets.
 // Schemes that are made for one try are not kept.
-func (s *search) verifierOf(scheme *schemes.Scheme) *schemes.Verifier {
+func (s *search) verifierOf(scheme schemes.Scheme) *schemes.Verifier {
 	if v, ok := s.verifiers[scheme]; ok {
 		return v
 	}
 	v := s.verifier(scheme)
 	if scheme == s.Scheme {
-		s.verifiers = map[*schemes.Scheme]*schemes.Verifier{scheme: v}
+		s.verifiers = map[schemes.Scheme]*schemes.Verifier{scheme: v}
 	}
 	return v
 }
 
 // verifier makes one for a scheme, or returns nil if it cannot read the secrets.
-func (d *Delivery) verifier(scheme *schemes.Scheme) *schemes.Verifier {
+func (d *Delivery) verifier(scheme schemes.Scheme) *schemes.Verifier {
 	v, err := scheme.NewVerifier(d.Secrets)
 	if err != nil {
 		return nil
@@ -309,14 +310,15 @@ func match(v *schemes.Verifier, r schemes.Request, body []byte) int {
 
 // opening is a scheme that changes what it reads from the headers. Only what
 // surrounds the body can be changed.
-func opening(scheme *schemes.Scheme, change func(*schemes.SignedHeaders)) *schemes.Scheme {
-	changed := *scheme
-	changed.Begin = func(r schemes.Request, c *schemes.SignedHeaders) error {
-		err := scheme.Begin(r, c)
-		if err == nil {
-			change(c)
+func opening(scheme schemes.Scheme, change func(*schemes.SignedHeaders)) schemes.Scheme {
+	return engine.Derive(scheme, func(i *engine.Implementation) {
+		begin := i.Begin
+		i.Begin = func(r schemes.Request, c *schemes.SignedHeaders) error {
+			err := begin(r, c)
+			if err == nil {
+				change(c)
+			}
+			return err
 		}
-		return err
-	}
-	return &changed
+	})
 }

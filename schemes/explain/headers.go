@@ -33,7 +33,7 @@ func replaced(h http.Header, name, value string) http.Header {
 // names are those of the headers that take part in the signature, under all
 // names that the scheme knows.
 func (d *Delivery) names() []string {
-	return slices.Concat([]string{d.Scheme.SignatureHeader}, d.Scheme.SignedHeaders, d.Scheme.AliasHeaders)
+	return slices.Concat([]string{d.Scheme.SignatureHeader()}, d.Scheme.SignedHeaders(), d.Scheme.AliasHeaders())
 }
 
 // inValues makes a row's function of one that changes a header's value. All
@@ -79,7 +79,7 @@ func unescapedValue(value string) string {
 // oneOfTheValues leaves one value of a signature header that is there several
 // times or was joined by a proxy.
 func oneOfTheValues(s *search, c candidate, yield func(candidate, string) bool) {
-	for _, name := range append([]string{s.Scheme.SignatureHeader}, s.Scheme.AliasHeaders...) {
+	for _, name := range append([]string{s.Scheme.SignatureHeader()}, s.Scheme.AliasHeaders()...) {
 		values := c.request.Header[http.CanonicalHeaderKey(name)]
 		if len(values) == 1 {
 			values = strings.Split(values[0], ",")
@@ -111,7 +111,7 @@ type entry struct{ start, end int }
 // entries are those of the signature header, with the header's name and value.
 func (d *Delivery) entries() (name, value string, found []entry) {
 	// Each set of other names begins with the signature's.
-	for _, name = range append([]string{d.Scheme.SignatureHeader}, d.Scheme.AliasHeaders...) {
+	for _, name = range append([]string{d.Scheme.SignatureHeader()}, d.Scheme.AliasHeaders()...) {
 		if value = d.Request.Header.Get(name); value != "" {
 			break
 		}
@@ -235,7 +235,7 @@ func (d *Delivery) signedWith(secret string, key schemes.Key, name, value string
 func (d *Delivery) resigned(secret string) (schemes.Request, bool) {
 	// The time is one that every unit can write.
 	out := schemes.Delivery{Body: d.Body, Request: d.Request, Event: "1", At: time.Unix(1e9, 0)}
-	if d.Scheme.SignsID {
+	if d.Scheme.SignsID() {
 		out.ID = "1"
 	}
 	h, err := d.Scheme.SignWith(secret, out)
@@ -247,7 +247,7 @@ func (d *Delivery) resigned(secret string) (schemes.Request, bool) {
 		return schemes.Request{}, false
 	}
 	r := d.Request
-	r.Header = replaced(r.Header, d.Scheme.SignatureHeader, h.Get(d.Scheme.SignatureHeader))
+	r.Header = replaced(r.Header, d.Scheme.SignatureHeader(), h.Get(d.Scheme.SignatureHeader()))
 	return r, true
 }
 
@@ -319,7 +319,7 @@ func readTime(text string) (time.Time, bool) {
 }
 
 // inClaim replaces a text of what is signed before the body.
-func inClaim(scheme *schemes.Scheme, change func(c *schemes.SignedHeaders) (old, text string)) *schemes.Scheme {
+func inClaim(scheme schemes.Scheme, change func(c *schemes.SignedHeaders) (old, text string)) schemes.Scheme {
 	return opening(scheme, func(c *schemes.SignedHeaders) {
 		if old, text := change(c); old != "" {
 			c.Prefix = bytes.Replace(c.Prefix, []byte(old), []byte(text), 1)
@@ -362,8 +362,8 @@ func sentTime(s *search, c candidate, yield func(candidate, string) bool) {
 				next := c
 				next.request.Header = replaced(c.request.Header, name, value[:at[0]]+read+value[at[1]:])
 				asSent := inClaim(c.scheme, func(*schemes.SignedHeaders) (old, text string) { return read, sent })
-				words := fmt.Sprintf("%s is not in %s, as %s has it", name, u.words, c.scheme.Name)
-				for _, next.scheme = range []*schemes.Scheme{asSent, c.scheme} {
+				words := fmt.Sprintf("%s is not in %s, as %s has it", name, u.words, c.scheme.Name())
+				for _, next.scheme = range []schemes.Scheme{asSent, c.scheme} {
 					if !yield(next, words) {
 						return
 					}
@@ -458,8 +458,8 @@ func blank(text string) string {
 }
 
 // others are the schemes but the delivery's.
-func (d *Delivery) others() []*schemes.Scheme {
-	return slices.DeleteFunc(schemes.All(), func(s *schemes.Scheme) bool { return s.Name == d.Scheme.Name })
+func (d *Delivery) others() []schemes.Scheme {
+	return slices.DeleteFunc(schemes.All(), func(s schemes.Scheme) bool { return s.Name() == d.Scheme.Name() })
 }
 
 // otherSchemes looks for the schemes that accept the delivery.
@@ -471,7 +471,7 @@ func otherSchemes(s *search, c candidate, yield func(candidate, string) bool) {
 			return
 		}
 		if matches(s.verifier(other), c.request, c.body) {
-			names = append(names, other.Name)
+			names = append(names, other.Name())
 		}
 	}
 	if c.proven = names != nil; c.proven {
@@ -481,8 +481,8 @@ func otherSchemes(s *search, c candidate, yield func(candidate, string) bool) {
 
 // tokenAlone looks for the provider's own token where its signature is missing.
 func tokenAlone(s *search, c candidate, yield func(candidate, string) bool) {
-	token := s.Scheme.TokenHeader
-	c.proven = token != "" && c.request.Header.Get(token) != "" && c.request.Header.Get(s.Scheme.SignatureHeader) == ""
+	token := s.Scheme.TokenHeader()
+	c.proven = token != "" && c.request.Header.Get(token) != "" && c.request.Header.Get(s.Scheme.SignatureHeader()) == ""
 	if c.proven {
 		yield(c, token)
 	}
@@ -491,15 +491,15 @@ func tokenAlone(s *search, c candidate, yield func(candidate, string) bool) {
 // headersOfAnother looks for the schemes whose signature header is there while
 // this scheme's is not there.
 func headersOfAnother(s *search, c candidate, yield func(candidate, string) bool) {
-	sent := func(scheme *schemes.Scheme) bool {
-		return slices.ContainsFunc(append([]string{scheme.SignatureHeader}, scheme.AliasHeaders...), func(name string) bool {
+	sent := func(scheme schemes.Scheme) bool {
+		return slices.ContainsFunc(append([]string{scheme.SignatureHeader()}, scheme.AliasHeaders()...), func(name string) bool {
 			return c.request.Header.Get(name) != ""
 		})
 	}
 	var names []string
 	for _, other := range s.others() {
 		if sent(other) {
-			names = append(names, other.Name)
+			names = append(names, other.Name())
 		}
 	}
 	if c.proven = names != nil && !sent(s.Scheme); c.proven {

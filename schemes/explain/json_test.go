@@ -133,7 +133,7 @@ func TestBounded(t *testing.T) {
 	if n := len((&search{Delivery: d, rows: table}).keys(fromAll)); n == 0 || n > 50 {
 		t.Errorf("%d keys are tried", n)
 	}
-	d.Request.Header.Set(craneops.SignatureHeader, strings.Repeat("1769860800 ", 1000))
+	d.Request.Header.Set(craneops.SignatureHeader(), strings.Repeat("1769860800 ", 1000))
 	if _, _, sent := d.entries(); len(sent) != maxEntries {
 		t.Errorf("%d entries are looked at", len(sent))
 	}

@@ -29,7 +29,7 @@ type signatureForm struct {
 func (d *Delivery) forms() []signatureForm {
 	all := []signatureForm{{d.Definition.Signature, 0}}
 	names := slices.Sorted(maps.Keys(d.Request.Header))
-	for _, name := range append([]string{d.Scheme.SignatureHeader}, names...) {
+	for _, name := range append([]string{d.Scheme.SignatureHeader()}, names...) {
 		value := d.Request.Header.Get(name)
 		all = append(all, single(name, value)...)
 		for _, l := range lists(value) {

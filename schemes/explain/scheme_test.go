@@ -21,16 +21,16 @@ func TestOtherScheme(t *testing.T) {
 			}
 			tested++
 			found := d.refused(d.reason())
-			if len(found) != 1 || !strings.HasPrefix(found[0].What, "it is a delivery of another provider: as ") || !strings.Contains(found[0].Do, s.scheme.Name) {
-				t.Errorf("%s: %+v", other.Name, found)
+			if len(found) != 1 || !strings.HasPrefix(found[0].What, "it is a delivery of another provider: as ") || !strings.Contains(found[0].Do, s.scheme.Name()) {
+				t.Errorf("%s: %+v", other.Name(), found)
 			}
 			d.Secrets = []string{specimenOf(t, other).secret}
 			if d.Secrets[0] == s.secret || d.reason() != schemes.MissingSignature {
 				continue
 			}
 			found = d.refused(schemes.MissingSignature)
-			if len(found) != 1 || !strings.HasPrefix(found[0].What, "the headers are those of another provider: ") || !strings.Contains(found[0].Do, s.scheme.Name) {
-				t.Errorf("%s with its own secret: %+v", other.Name, found)
+			if len(found) != 1 || !strings.HasPrefix(found[0].What, "the headers are those of another provider: ") || !strings.Contains(found[0].Do, s.scheme.Name()) {
+				t.Errorf("%s with its own secret: %+v", other.Name(), found)
 			}
 		}
 		if tested == 0 && !s.public {
@@ -52,7 +52,7 @@ func TestUnexplained(t *testing.T) {
 			t.Errorf("%+v", found)
 		}
 		tried, do := d.unexplained(schemes.SignatureMismatch)
-		if strings.Contains(tried, "URL") != s.scheme.SignsRequest || !strings.Contains(tried, "JSON") || strings.Contains(do, "empty") {
+		if strings.Contains(tried, "URL") != s.scheme.SignsRequest() || !strings.Contains(tried, "JSON") || strings.Contains(do, "empty") {
 			t.Errorf("%s\n%s", tried, do)
 		}
 		d.Body = nil

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/hooklatch/hooklatch/schemes"
+	"github.com/hooklatch/hooklatch/schemes/internal/engine"
 )
 
 // keyKind says for which schemes a row's keys are.
@@ -58,11 +59,12 @@ func (s *search) otherKeys(c candidate, scope keyScope) []Finding {
 			return nil
 		}
 		// Each key stands for a secret, so that the verifier says which one matches.
-		trying := *c.scheme
-		trying.Keys = func(at string) ([]schemes.Key, error) {
-			n, err := strconv.Atoi(at)
-			return []schemes.Key{tries[n].key}, err
-		}
+		trying := engine.Derive(c.scheme, func(i *engine.Implementation) {
+			i.Keys = func(at string) ([]schemes.Key, error) {
+				n, err := strconv.Atoi(at)
+				return []schemes.Key{tries[n].key}, err
+			}
+		})
 		positions := make([]string, len(tries))
 		for i := range tries {
 			positions[i] = strconv.Itoa(i)
@@ -239,7 +241,7 @@ func (d *Delivery) UnreadableSecret(err error) []Finding {
 			found = []Finding{f}
 		}
 	})
-	if token := d.Scheme.TokenHeader; found == nil && token != "" {
+	if token := d.Scheme.TokenHeader(); found == nil && token != "" {
 		found = []Finding{{
 			"the secret of " + token + " is another one, which is sent as it is and signs nothing",
 			"give the provider's webhook a secret that signs, and write that one here",

@@ -47,7 +47,7 @@ func TestSecret(t *testing.T) {
 			t.Run(c.name, func(t *testing.T) {
 				signing, ok := s.secretOf([]byte(c.key))
 				if !ok {
-					t.Fatalf("%s has no secret with this key", s.scheme.Name)
+					t.Fatalf("%s has no secret with this key", s.scheme.Name())
 				}
 				d, ok := s.signed(signing, s.text, request)
 				if !ok {

@@ -51,15 +51,15 @@ func hashOf(key schemes.Key) func() hash.Hash {
 
 // signature is the text of the signature in the headers; schemes write it last.
 func (d *Delivery) signature() string {
-	value := d.Request.Header.Get(d.Scheme.SignatureHeader)
+	value := d.Request.Header.Get(d.Scheme.SignatureHeader())
 	all := signatureText.FindAllString(value, -1)
 	return all[len(all)-1]
 }
 
 // put replaces the signature.
 func (d *Delivery) put(text string) {
-	value := d.Request.Header.Get(d.Scheme.SignatureHeader)
-	d.Request.Header.Set(d.Scheme.SignatureHeader, strings.TrimSuffix(value, d.signature())+text)
+	value := d.Request.Header.Get(d.Scheme.SignatureHeader())
+	d.Request.Header.Set(d.Scheme.SignatureHeader(), strings.TrimSuffix(value, d.signature())+text)
 }
 
 // inForm writes a signature as the scheme has it.
@@ -87,12 +87,12 @@ func TestCutOff(t *testing.T) {
 
 // TestCutOffUnderOtherNames has the headers of another set of names.
 func TestCutOffUnderOtherNames(t *testing.T) {
-	hasAliases := func(s specimen) bool { return hmacs(s) && len(s.scheme.AliasHeaders) > 0 }
+	hasAliases := func(s specimen) bool { return hmacs(s) && len(s.scheme.AliasHeaders()) > 0 }
 	everyScheme(t, hasAliases, func(t *testing.T, s specimen) {
 		d := s.delivery(t)
 		d.put(d.signature()[:20])
-		for i, name := range append([]string{s.scheme.SignatureHeader}, s.scheme.SignedHeaders...) {
-			d.Request.Header.Set(s.scheme.AliasHeaders[i], d.Request.Header.Get(name))
+		for i, name := range append([]string{s.scheme.SignatureHeader()}, s.scheme.SignedHeaders()...) {
+			d.Request.Header.Set(s.scheme.AliasHeaders()[i], d.Request.Header.Get(name))
 			d.Request.Header.Del(name)
 		}
 		d.expect(t, "the signature is right but cut off")
@@ -120,12 +120,12 @@ func TestOtherEncoding(t *testing.T) {
 func TestOtherPrefix(t *testing.T) {
 	github, _ := schemes.Get("github")
 	d := specimenOf(t, github).delivery(t)
-	d.Request.Header.Set(github.SignatureHeader, d.signature())
+	d.Request.Header.Set(github.SignatureHeader(), d.signature())
 	d.expect(t, "the signature is right, but not written as this scheme has it")
 
 	craneops, _ := schemes.Get("craneops")
 	d = specimenOf(t, craneops).delivery(t)
-	d.Request.Header.Set(craneops.SignatureHeader, "sha256="+strings.ToUpper(d.signature()))
+	d.Request.Header.Set(craneops.SignatureHeader(), "sha256="+strings.ToUpper(d.signature()))
 	d.expect(t, "the signature is right, but not written as this scheme has it; it is hex as sent")
 }
 
@@ -216,7 +216,7 @@ func TestOlderVersion(t *testing.T) {
 			right := d.signature()
 			older := "v0" + value[strings.LastIndex(value[:last.start], "v1")+len("v1"):]
 			d.put(blank(right))
-			d.Request.Header.Set(d.Scheme.SignatureHeader, d.Request.Header.Get(d.Scheme.SignatureHeader)+separator+older)
+			d.Request.Header.Set(d.Scheme.SignatureHeader(), d.Request.Header.Get(d.Scheme.SignatureHeader())+separator+older)
 			switch d.reason() {
 			case schemes.SignatureMismatch:
 				d.expect(t, "the secret matches v0 alone, which this scheme passes over")
@@ -254,7 +254,7 @@ func TestCryptrVersions(t *testing.T) {
 	} {
 		d, _ := s.signed("new", body, request)
 		d.Secrets = c.secrets
-		d.Request.Header.Set(cryptr.SignatureHeader, "t=1769860800,v1=sha256."+sign(c.v1)+",v0=sha256."+sign(c.v0))
+		d.Request.Header.Set(cryptr.SignatureHeader(), "t=1769860800,v1=sha256."+sign(c.v1)+",v0=sha256."+sign(c.v0))
 		if !d.accepted() {
 			t.Fatalf("%s: %s", c.name, d.reason())
 		}

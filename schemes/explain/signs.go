@@ -156,7 +156,7 @@ func (s *search) tried(reason schemes.Reason) string {
 		case r.tried == "", !mismatch,
 			r.part == inBody && len(s.Body) > r.largest(),
 			r.part == inSecret && len(s.keys(fromAll)) == 0,
-			r.part == inURL && !s.Scheme.SignsRequest:
+			r.part == inURL && !s.Scheme.SignsRequest():
 		default:
 			all = append(all, r.tried)
 		}

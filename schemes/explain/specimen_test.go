@@ -24,7 +24,7 @@ import (
 // specimen is a scheme with what its deliveries need, found out by trying, so
 // that a scheme that is added later needs nothing here.
 type specimen struct {
-	scheme    *schemes.Scheme
+	scheme    schemes.Scheme
 	signing   string // what signs
 	secret    string // what verifies: the same, unless keys are public
 	event, id string
@@ -84,7 +84,7 @@ func secretsOf(t *testing.T, raw []byte) [][2]string {
 }
 
 // specimenOf finds out how deliveries of a scheme are made.
-func specimenOf(t *testing.T, scheme *schemes.Scheme) specimen {
+func specimenOf(t *testing.T, scheme schemes.Scheme) specimen {
 	t.Helper()
 	for _, secret := range secretsOf(t, rawKey) {
 		for _, s := range []specimen{{text: body}, {text: body, event: "6"}, {text: body, id: "msg_1"}, {text: form}} {
@@ -94,7 +94,7 @@ func specimenOf(t *testing.T, scheme *schemes.Scheme) specimen {
 			}
 		}
 	}
-	t.Fatalf("%s: nothing here can sign for it; add its kind of secrets to secretsOf", scheme.Name)
+	t.Fatalf("%s: nothing here can sign for it; add its kind of secrets to secretsOf", scheme.Name())
 	return specimen{}
 }
 
@@ -124,7 +124,7 @@ func (s specimen) delivery(t *testing.T) *Delivery {
 	t.Helper()
 	d, ok := s.signed(s.signing, s.text, request)
 	if !ok || !d.accepted() {
-		t.Fatalf("%s: the delivery is not accepted to begin with", s.scheme.Name)
+		t.Fatalf("%s: the delivery is not accepted to begin with", s.scheme.Name())
 	}
 	return d
 }
@@ -163,7 +163,7 @@ func (d *Delivery) reason() schemes.Reason {
 	if err == nil {
 		return ""
 	}
-	return err.(*schemes.Refusal).Reason //nolint:errorlint // exactly this type
+	return err.(schemes.Refusal).Reason() //nolint:errorlint // exactly this type
 }
 
 // refused are the mistakes that explain a refusal.
@@ -209,19 +209,19 @@ func (d *Delivery) expect(t *testing.T, want ...string) {
 	t.Helper()
 	reason := d.reason()
 	if reason == "" {
-		t.Fatalf("%s: it is accepted; nothing is wrong with it", d.Scheme.Name)
+		t.Fatalf("%s: it is accepted; nothing is wrong with it", d.Scheme.Name())
 	}
 	found := d.refused(reason)
 	if len(found) != len(want) {
-		t.Fatalf("%s: %s: %d findings, want %d: %+v", d.Scheme.Name, reason, len(found), len(want), found)
+		t.Fatalf("%s: %s: %d findings, want %d: %+v", d.Scheme.Name(), reason, len(found), len(want), found)
 	}
 	for i, f := range found {
 		if !strings.Contains(f.What, want[i]) || f.Do == "" {
-			t.Errorf("%s: %s: %q, do %q; want %q", d.Scheme.Name, reason, f.What, f.Do, want[i])
+			t.Errorf("%s: %s: %q, do %q; want %q", d.Scheme.Name(), reason, f.What, f.Do, want[i])
 		}
 		for _, secret := range d.Secrets {
 			if strings.Contains(f.What+f.Do, secret) {
-				t.Errorf("%s: the secret is in %+v", d.Scheme.Name, f)
+				t.Errorf("%s: the secret is in %+v", d.Scheme.Name(), f)
 			}
 		}
 	}
@@ -237,7 +237,7 @@ func everyScheme(t *testing.T, applies func(s specimen) bool, test func(t *testi
 			continue
 		}
 		tested++
-		t.Run(scheme.Name, func(t *testing.T) { test(t, s) })
+		t.Run(scheme.Name(), func(t *testing.T) { test(t, s) })
 	}
 	if tested == 0 {
 		t.Error("it applies to no scheme")
@@ -251,7 +251,7 @@ func all(specimen) bool { return true }
 func hmacs(s specimen) bool { return !s.public }
 
 func hmacsOverTime(s specimen) bool {
-	return !s.public && s.scheme.Time == schemes.TimeInHeaders
+	return !s.public && s.scheme.Time() == schemes.TimeInHeaders
 }
 
 func textKeys(s specimen) bool { return !s.public && s.isText() }

@@ -19,7 +19,7 @@ type tryRequest func(r schemes.Request, words string) bool
 // There is nothing to change if the scheme signs neither.
 func inRequest(change func(r schemes.Request, try tryRequest)) func(*search, candidate, func(candidate, string) bool) {
 	return func(_ *search, c candidate, yield func(candidate, string) bool) {
-		if !c.scheme.SignsRequest {
+		if !c.scheme.SignsRequest() {
 			return
 		}
 		own := c.request

@@ -39,14 +39,14 @@ func TestRequest(t *testing.T) {
 		{"another method", with(func(r *schemes.Request) { r.Method = "PUT" }), request, "the sender signed the method PUT"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			everyScheme(t, func(s specimen) bool { return s.scheme.SignsRequest }, func(t *testing.T, s specimen) {
+			everyScheme(t, func(s specimen) bool { return s.scheme.SignsRequest() }, func(t *testing.T, s specimen) {
 				d, ok := s.signed(s.signing, s.text, c.signed)
 				if !ok {
 					t.Fatal("cannot sign")
 				}
 				c.seen.Header = d.Request.Header
 				d.Request = c.seen
-				if s.scheme.Name != "test-request" && d.accepted() {
+				if s.scheme.Name() != "test-request" && d.accepted() {
 					return // it does not sign the method, or tries the other port by itself
 				}
 				d.expect(t, c.want)

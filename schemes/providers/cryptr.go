@@ -15,7 +15,7 @@ func init() { engine.Register(cryptr) }
 
 // cryptr signs the send time and the body. After a change of the key it signs
 // with the previous one too (v0), so that nothing is refused in between.
-var cryptr = &engine.Scheme{
+var cryptr = engine.Implementation{
 	Name:   "cryptr",
 	Source: "Cryptr documentation, Deploy your first Webhook: Webhook Security",
 	Witness: engine.Witness{

@@ -17,7 +17,7 @@ func init() { engine.Register(mceasy) }
 // mceasy signs the send time, the event id and the body, joined with `|>`.
 // The join alone is ambiguous; only because time and event id are nothing but
 // digits can a valid delivery not be re-cut into another one.
-var mceasy = &engine.Scheme{
+var mceasy = engine.Implementation{
 	Name:   "mceasy",
 	Source: "McEasy documentation, Webhook: Security; docs.mceasy.com/guide/webhook",
 	Witness: engine.Witness{

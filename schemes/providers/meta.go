@@ -35,14 +35,14 @@ var metaHandshake = &engine.Handshake{Asks: "GET with `hub.mode`, `hub.challenge
 	}
 	for _, name := range []string{mode, token, challenge} {
 		if len(query[name]) != 1 {
-			return nil, &engine.Refusal{Reason: engine.MalformedSignature, Detail: "the handshake's query does not have " + name + " once"}
+			return nil, engine.Refuse(engine.MalformedSignature, "the handshake's query does not have "+name+" once")
 		}
 	}
 	switch {
 	case query.Get(mode) != "subscribe":
-		return nil, &engine.Refusal{Reason: engine.MalformedSignature, Detail: "the handshake's hub.mode is not subscribe"}
+		return nil, engine.Refuse(engine.MalformedSignature, "the handshake's hub.mode is not subscribe")
 	case !known(query.Get(token)):
-		return nil, &engine.Refusal{Reason: engine.SignatureMismatch, Detail: "the handshake's hub.verify_token is not the one that is configured"}
+		return nil, engine.Refuse(engine.SignatureMismatch, "the handshake's hub.verify_token is not the one that is configured")
 	case !engine.IsChallenge(query.Get(challenge)):
 		return nil, engine.RefuseChallenge(challenge)
 	}

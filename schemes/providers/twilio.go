@@ -38,7 +38,7 @@ func init() { engine.Register(twilio) }
 //
 // A webhook with a shared key is signed with HMAC-SHA256, which a header announces.
 // Nothing else can be announced, and both algorithms take the configured secret.
-var twilio = &engine.Scheme{
+var twilio = engine.Implementation{
 	Name:   "twilio",
 	Source: "twilio.com/docs/usage/webhooks/webhooks-security; twilio-node 6.3.1, lib/webhooks",
 	Witness: engine.Witness{
@@ -89,13 +89,13 @@ const (
 var (
 	twilioRefusals = engine.SignatureRefusals(twilioSignature, "one signature: 20 bytes in base64, or 32 where "+twilioSettings+" announces HMAC_SHA256")
 
-	twilioAnnounced = &engine.Refusal{Reason: engine.MalformedSignature, Detail: twilioSettings + " is there more than once, or announces an algorithm other than HMAC_SHA1 and HMAC_SHA256"}
+	twilioAnnounced = engine.Refuse(engine.MalformedSignature, twilioSettings+" is there more than once, or announces an algorithm other than HMAC_SHA1 and HMAC_SHA256")
 
-	twilioOtherBody = &engine.Refusal{Reason: engine.SignatureMismatch, Detail: "the body is not the one whose bodySHA256 is at the end of the URL"}
+	twilioOtherBody = engine.Refuse(engine.SignatureMismatch, "the body is not the one whose bodySHA256 is at the end of the URL")
 	// Such a delivery must not pass as a form without fields, its body taken away.
-	twilioDigestElsewhere = &engine.Refusal{Reason: engine.SignatureMismatch, Detail: "the URL has bodySHA256, and does not end with it as a parameter, so the body cannot be told from what is signed in the URL"}
+	twilioDigestElsewhere = engine.Refuse(engine.SignatureMismatch, "the URL has bodySHA256, and does not end with it as a parameter, so the body cannot be told from what is signed in the URL")
 
-	twilioNoForm = &engine.Refusal{Reason: engine.SignatureMismatch, Detail: "the body is not a form that can be signed, and the URL does not end with its bodySHA256"}
+	twilioNoForm = engine.Refuse(engine.SignatureMismatch, "the body is not a form that can be signed, and the URL does not end with its bodySHA256")
 )
 
 func twilioKeys(secret string) ([]engine.Key, error) {

@@ -16,7 +16,7 @@ func Verify(v Vector) (Answer, error) {
 }
 
 // VerifyWith judges a vector with a scheme that need not be registered.
-func VerifyWith(s *schemes.Scheme, v Vector) (Answer, error) {
+func VerifyWith(s schemes.Scheme, v Vector) (Answer, error) {
 	options := []schemes.Option{schemes.Clock(v.Time)}
 	if v.Tolerance != "" {
 		options = append(options, schemes.Tolerance(0, 0))
@@ -41,8 +41,8 @@ func VerifyWith(s *schemes.Scheme, v Vector) (Answer, error) {
 }
 
 func refusedWith(err error) (Answer, error) {
-	if refusal, ok := errors.AsType[*schemes.Refusal](err); ok {
-		return Answer{Reason: string(refusal.Reason)}, nil
+	if refusal, ok := errors.AsType[schemes.Refusal](err); ok {
+		return Answer{Reason: string(refusal.Reason())}, nil
 	}
 	return Answer{}, err
 }

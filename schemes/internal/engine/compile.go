@@ -36,24 +36,35 @@ type kind struct {
 // write: 1 to 64 of a-z, 0-9, _ and -. Errors begin with the field that is
 // wrong and say what to write instead; the same definition always gives the
 // same error.
-func (d Definition) Compile(name string) (*Scheme, error) {
+func (d Definition) Compile(name string) (Scheme, error) {
 	if !isSchemeName(name) {
-		return nil, errors.New("this is not the name of a scheme; write 1 to 64 of a-z, 0-9, _ and -")
+		return Scheme{}, errors.New("this is not the name of a scheme; write 1 to 64 of a-z, 0-9, _ and -")
 	}
-	c := &defined{Definition: d}
+	c := &defined{Definition: d.clone()}
 	for _, step := range []func() error{
 		c.compileKinds, c.compileForm, c.compileTemplate, c.checkPlaces, c.compileHeaders, c.compileBody,
 	} {
 		if err := step(); err != nil {
-			return nil, err
+			return Scheme{}, err
 		}
 	}
-	return c.scheme(name), nil
+	return c.implementation(name).Compile()
 }
 
-func (c *defined) scheme(name string) *Scheme {
+// clone copies a definition, so that changing it changes no scheme.
+func (d Definition) clone() Definition {
+	d.Signature.Names = slices.Clone(d.Signature.Names)
+	d.Variants = slices.Clone(d.Variants)
+	d.Aliases = slices.Clone(d.Aliases)
+	for i, alias := range d.Aliases {
+		d.Aliases[i] = maps.Clone(alias)
+	}
+	return d
+}
+
+func (c *defined) implementation(name string) Implementation {
 	own := &c.sets[0]
-	s := &Scheme{
+	s := Implementation{
 		Name:            name,
 		Source:          c.Source,
 		Witness:         c.Witness,

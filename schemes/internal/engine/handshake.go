@@ -8,7 +8,7 @@ import (
 // Handshake is a request with which a provider makes sure that an endpoint is
 // its user's, before it delivers anything to it. It has Signed or Query, and
 // may have Unsigned as well. They give nothing for a request that is no
-// handshake, and a *Refusal for one that must not be answered.
+// handshake, and a Refusal for one that must not be answered.
 type Handshake struct {
 	// Asks says in a few words what the provider sends. It is only shown.
 	Asks string
@@ -59,6 +59,6 @@ var challengeGrammar = grammar{holds: func(ch byte) bool {
 func IsChallenge(s string) bool { return len(s) <= maxChallenge && isAll(challengeGrammar, s) }
 
 // RefuseChallenge is for a text that is not echoed.
-func RefuseChallenge(name string) *Refusal {
-	return &Refusal{MalformedSignature, fmt.Sprintf("the handshake's %s is not 1 to %d of A-Z, a-z, 0-9, +, /, =, _ and -", name, maxChallenge)}
+func RefuseChallenge(name string) error {
+	return Refuse(MalformedSignature, fmt.Sprintf("the handshake's %s is not 1 to %d of A-Z, a-z, 0-9, +, /, =, _ and -", name, maxChallenge))
 }

@@ -4,7 +4,7 @@ import "net/http"
 
 // mixedHeaders refuses a delivery of which an application could read the
 // headers that were not verified.
-var mixedHeaders = &Refusal{MalformedSignature, "it has signed headers under two sets of names"}
+var mixedHeaders = Refuse(MalformedSignature, "it has signed headers under two sets of names")
 
 // begin is Scheme.Begin of a definition.
 func (c *defined) begin(r Request, claim *SignedHeaders) error {
@@ -121,4 +121,4 @@ func (c *defined) fill(r *Request, set *headerSet, claim *SignedHeaders) error {
 	return nil
 }
 
-var malformedMethod = &Refusal{MalformedSignedHeader, "the method is not of 1 to 32 letters in upper case, or is not known"}
+var malformedMethod = Refuse(MalformedSignedHeader, "the method is not of 1 to 32 letters in upper case, or is not known")

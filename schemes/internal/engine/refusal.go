@@ -5,7 +5,7 @@ import "errors"
 // Reason is the kind of a refusal: one word of a-z and _, so that it can stand
 // in logs and be the label of a metric. A scheme in Go may have reasons of its
 // own; a gateway answers those like SignatureMismatch. It is an error, which
-// errors.Is finds in a *Refusal.
+// errors.Is finds in a Refusal.
 type Reason string
 
 // Error returns the word.
@@ -27,43 +27,58 @@ const (
 	SignatureMismatch Reason = "signature_mismatch"
 )
 
-// The reasons as errors, for errors.Is.
-var (
-	ErrMissingSignature      error = MissingSignature
-	ErrMalformedSignature    error = MalformedSignature
-	ErrMissingSignedHeader   error = MissingSignedHeader
-	ErrMalformedSignedHeader error = MalformedSignedHeader
-	ErrSignatureMismatch     error = SignatureMismatch
-	ErrNoSignedTime          error = NoSignedTime
-	ErrStale                 error = Stale
-	ErrFuture                error = Future
+// The reasons as library users know them, for errors.Is.
+const (
+	ErrMissingSignature      = MissingSignature
+	ErrMalformedSignature    = MalformedSignature
+	ErrMissingSignedHeader   = MissingSignedHeader
+	ErrMalformedSignedHeader = MalformedSignedHeader
+	ErrSignatureMismatch     = SignatureMismatch
+	ErrNoSignedTime          = NoSignedTime
+	ErrStale                 = Stale
+	ErrFuture                = Future
 )
 
-// Refusal is the error of a delivery that is not authentic as it stands.
+// Refusal is the error of a delivery that is not authentic as it stands. Many
+// deliveries share one, so it is a value that nothing can change. Refuse makes one.
 type Refusal struct {
-	Reason Reason
-	// Detail is for the operator: what is wrong with which header. It is
-	// fixed text and never holds what the sender wrote.
-	Detail string
+	reason Reason
+	detail string
 }
+
+// Refuse makes a Refusal. The detail is for the operator: what is wrong with
+// which header. It is fixed text and never holds what the sender wrote.
+func Refuse(reason Reason, detail string) error { return Refusal{reason, detail} }
+
+// Reason returns the kind of the refusal.
+func (r Refusal) Reason() Reason { return r.reason }
+
+// Detail says what is wrong with which header, for the operator. It never holds
+// what the sender wrote.
+func (r Refusal) Detail() string { return r.detail }
 
 // Error returns the reason and the detail.
-func (r *Refusal) Error() string { return string(r.Reason) + ": " + r.Detail }
+func (r Refusal) Error() string { return string(r.reason) + ": " + r.detail }
 
 // Unwrap returns the reason.
-func (r *Refusal) Unwrap() error { return r.Reason }
+func (r Refusal) Unwrap() error { return r.reason }
 
-// refusalOf makes sure that what a scheme refuses with is a *Refusal with a
-// reason, and no nil pointer. Other errors of a scheme may hold what the sender
-// wrote, so their text is not passed on.
-func refusalOf(err error) *Refusal {
-	if refused, ok := errors.AsType[*Refusal](err); ok && refused != nil && refused.Reason.isWord() {
-		return refused
+// refusalOf returns the Refusal that a scheme's error is or wraps. Other errors
+// may hold what the sender wrote, so their text is not passed on.
+func refusalOf(err error) error {
+	refused, ok := err.(Refusal) //nolint:errorlint // the usual one, returned as it is so that refusing costs no memory
+	if _, pointer := err.(*Refusal); !ok && !pointer {
+		if refused, ok = errors.AsType[Refusal](err); ok {
+			err = refused
+		}
 	}
-	return unexplained
+	if !ok || !refused.reason.isWord() {
+		return unexplained
+	}
+	return err
 }
 
-var unexplained = &Refusal{SignatureMismatch, "the scheme refuses it and gives no reason"}
+var unexplained = Refuse(SignatureMismatch, "the scheme refuses it and gives no reason")
 
 // isWord reports whether a reason can be the label of a metric.
 func (r Reason) isWord() bool {
@@ -75,27 +90,27 @@ func (r Reason) isWord() bool {
 	return r != "" && len(r) <= 64
 }
 
-var mismatch = &Refusal{SignatureMismatch, "none of the configured secrets produces this signature for this body"}
+var mismatch = Refuse(SignatureMismatch, "none of the configured secrets produces this signature for this body")
 
 // Refusals are made once per header, so that refusing costs no memory.
 type Refusals struct {
-	Missing, Repeated, Malformed *Refusal
+	Missing, Repeated, Malformed error
 }
 
 // SignatureRefusals makes the refusals for a signature header.
 func SignatureRefusals(name, grammar string) Refusals {
 	return Refusals{
-		Missing:   &Refusal{MissingSignature, name + " is absent or empty"},
-		Repeated:  &Refusal{MalformedSignature, name + " is there more than once"},
-		Malformed: &Refusal{MalformedSignature, name + " is not " + grammar},
+		Missing:   Refuse(MissingSignature, name+" is absent or empty"),
+		Repeated:  Refuse(MalformedSignature, name+" is there more than once"),
+		Malformed: Refuse(MalformedSignature, name+" is not "+grammar),
 	}
 }
 
 // SignedHeaderRefusals makes the refusals for another signed header.
 func SignedHeaderRefusals(name, grammar string) Refusals {
 	return Refusals{
-		Missing:   &Refusal{MissingSignedHeader, name + " is absent or empty"},
-		Repeated:  &Refusal{MalformedSignedHeader, name + " is there more than once"},
-		Malformed: &Refusal{MalformedSignedHeader, name + " is not " + grammar},
+		Missing:   Refuse(MissingSignedHeader, name+" is absent or empty"),
+		Repeated:  Refuse(MalformedSignedHeader, name+" is there more than once"),
+		Malformed: Refuse(MalformedSignedHeader, name+" is not "+grammar),
 	}
 }

@@ -23,7 +23,7 @@ type Request struct {
 // URL gives the URL as the sender wrote it, for schemes that sign it.
 func (r *Request) URL() string { return string(r.appendURL(nil)) }
 
-// AppendURL appends the URL to what a scheme signs. It fails with a *Refusal if
+// AppendURL appends the URL to what a scheme signs. It fails with a Refusal if
 // the URL is not known or has a character that no server passes on. Its path begins with
 // a slash and its host has none, or text could be moved between the two.
 func (r *Request) AppendURL(dst []byte) ([]byte, error) {
@@ -36,7 +36,7 @@ func (r *Request) AppendURL(dst []byte) ([]byte, error) {
 	return dst, nil
 }
 
-var malformedURL = &Refusal{MalformedSignedHeader, "the URL has a character that no server passes on, or that makes it unclear where the URL ends, or is not known"}
+var malformedURL = Refuse(MalformedSignedHeader, "the URL has a character that no server passes on, or that makes it unclear where the URL ends, or is not known")
 
 func (r *Request) appendURL(b []byte) []byte {
 	b = append(append(b, r.Scheme...), "://"...)

@@ -4,14 +4,21 @@
 package engine
 
 import (
+	"cmp"
+	"fmt"
 	"net/http"
 	"slices"
 	"time"
 )
 
-// Scheme is how one provider signs its deliveries. Definition.Compile makes
-// one; a provider that a definition cannot describe fills one in Go.
-type Scheme struct {
+// Scheme is how one provider signs its deliveries. Its methods show it, and
+// nothing can change it: any number of verifiers share it. Definition.Compile and
+// Implementation.Compile make one. The zero value is no scheme.
+type Scheme struct{ implementation *Implementation }
+
+// Implementation is a scheme in Go, for a provider that a Definition cannot
+// describe. Compile and Register copy it.
+type Implementation struct {
 	// Name is what users write: lower case, the provider's own name.
 	Name string
 
@@ -87,13 +94,13 @@ type Scheme struct {
 	SigningKey func(secret string) (Key, error)
 
 	// Begin reads the signed headers, before the body is there. Its errors are
-	// *Refusal. What it fills is empty when it is called.
+	// Refusal. What it fills is empty when it is called.
 	Begin func(r Request, c *SignedHeaders) error
 
 	// SignedText appends to dst what is signed, for schemes where that is not
 	// Prefix, body and Suffix; the whole body is kept for it, and the text
 	// rather than the body is the identity of a delivery. Its errors are
-	// *Refusal. Nil: it is.
+	// Refusal. Nil: it is.
 	//
 	// Candidate counts from 0 to Candidates-1, for providers of which it cannot be
 	// told which one of several texts they have signed: any one may match. The
@@ -148,17 +155,124 @@ const (
 	TimeInBody
 )
 
-// clone copies a scheme, so that changing the one does not change the other.
-func (s *Scheme) clone() *Scheme {
-	c := *s
-	c.SignedHeaders = slices.Clone(s.SignedHeaders)
-	c.AliasHeaders = slices.Clone(s.AliasHeaders)
-	c.UnsignedHeaders = slices.Clone(s.UnsignedHeaders)
-	if s.Handshake != nil {
-		h := *s.Handshake
-		c.Handshake = &h
+// Compile checks an implementation and makes a scheme of it.
+func (i Implementation) Compile() (Scheme, error) {
+	for _, part := range []struct {
+		name    string
+		present bool
+	}{
+		{"Name", i.Name != ""},
+		{"SignatureHeader", i.SignatureHeader != ""},
+		{"Keys", i.Keys != nil},
+		{"Begin", i.Begin != nil},
+		{"Read", i.Read != nil},
+		{"Sign", i.Sign != nil},
+	} {
+		if !part.present {
+			return Scheme{}, fmt.Errorf("%s is empty", part.name)
+		}
 	}
-	return &c
+	return i.seal(), nil
+}
+
+// seal copies an implementation into a scheme, so that nobody else has it.
+func (i Implementation) seal() Scheme {
+	i.SignedHeaders = slices.Clone(i.SignedHeaders)
+	i.AliasHeaders = slices.Clone(i.AliasHeaders)
+	i.UnsignedHeaders = slices.Clone(i.UnsignedHeaders)
+	if i.Handshake != nil {
+		i.Handshake = new(*i.Handshake)
+	}
+	return Scheme{&i}
+}
+
+// Derive returns a scheme like another one but for a change. The other one stays
+// as it is. The package schemes does not publish it: it is for explaining, which
+// tries what a scheme could have been.
+func Derive(s Scheme, change func(*Implementation)) Scheme {
+	i := *s.show().seal().implementation
+	change(&i)
+	return i.seal()
+}
+
+var noScheme Implementation
+
+// show returns the implementation, to be read only. That of no scheme is empty.
+func (s Scheme) show() *Implementation { return cmp.Or(s.implementation, &noScheme) }
+
+// Name is what users write: lower case, the provider's own name.
+func (s Scheme) Name() string { return s.show().Name }
+
+// Source names the documentation that the rules are taken from.
+func (s Scheme) Source() string { return s.show().Source }
+
+// Witness is what has shown that the rules are right.
+func (s Scheme) Witness() Witness { return s.show().Witness }
+
+// Sending is what the provider does with an answer.
+func (s Scheme) Sending() Sending { return s.show().Sending }
+
+// Description says in words where deliveries have what.
+func (s Scheme) Description() Description { return s.show().Description }
+
+// SignatureHeader is the header that holds the signature.
+func (s Scheme) SignatureHeader() string { return s.show().SignatureHeader }
+
+// TokenHeader is a header in which the provider sends a secret as it is, which
+// signs nothing; empty: none.
+func (s Scheme) TokenHeader() string { return s.show().TokenHeader }
+
+// SignedHeaders returns the other headers that take part in the signed bytes.
+func (s Scheme) SignedHeaders() []string { return slices.Clone(s.show().SignedHeaders) }
+
+// AliasHeaders returns other names under which these headers are sent.
+func (s Scheme) AliasHeaders() []string { return slices.Clone(s.show().AliasHeaders) }
+
+// UnsignedHeaders returns headers that the provider sends, that are of use to an
+// application and that anybody can change.
+func (s Scheme) UnsignedHeaders() []string { return slices.Clone(s.show().UnsignedHeaders) }
+
+// UniqueOccurrence reports whether the provider documents its occurrence ID as
+// unique for each event.
+func (s Scheme) UniqueOccurrence() bool { return s.show().UniqueOccurrence }
+
+// OnConflict is what becomes, unless the user says otherwise, of delivered
+// content that comes again with other unsigned values: ConflictReject,
+// ConflictAck or ConflictForward.
+func (s Scheme) OnConflict() string { return cmp.Or(s.show().OnConflict, ConflictReject) }
+
+// SignedBytes says in a few words what the signature covers.
+func (s Scheme) SignedBytes() string { return s.show().SignedBytes }
+
+// Time says where the signed time is, if there is one.
+func (s Scheme) Time() TimeSource { return s.show().Time }
+
+// SignsID reports whether deliveries have a signed id, which is then their
+// identity. In the body it may be absent from some of them.
+func (s Scheme) SignsID() bool { return s.show().SignsID }
+
+// SignsRequest reports whether the method or the URL is signed.
+func (s Scheme) SignsRequest() bool { return s.show().SignsRequest }
+
+// HasBoundaries reports whether deliveries with one signed text can differ. A
+// Verification's Boundaries then tells them apart.
+func (s Scheme) HasBoundaries() bool { return s.show().Boundaries != nil }
+
+// BodyBegins is what the body must begin with because something else is signed
+// directly before it, or empty.
+func (s Scheme) BodyBegins() string { return s.show().BodyBegins }
+
+// SecretForm says in a few words how the secret is written, such as text or
+// base64.
+func (s Scheme) SecretForm() string { return s.show().SecretForm }
+
+// Handshake returns a copy of what the provider asks before it delivers
+// anything, or nil if it asks nothing.
+func (s Scheme) Handshake() *Handshake {
+	if h := s.show().Handshake; h != nil {
+		return new(*h)
+	}
+	return nil
 }
 
 // SignedHeaders is what the headers of a delivery say before its body is known.

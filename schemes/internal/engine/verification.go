@@ -277,7 +277,7 @@ func (d *Verification) sum(at int, body []byte) []byte {
 }
 
 // Signed returns what is signed of the body that has been written; its errors
-// are *Refusal. Where there are several candidates it is the first, and after
+// are Refusal. Where there are several candidates it is the first, and after
 // Verify the one that matches, if one does. It is valid until Close.
 func (d *Verification) Signed() ([]byte, error) {
 	if d.complete {

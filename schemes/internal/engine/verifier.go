@@ -15,7 +15,7 @@ import (
 // Verifier verifies the deliveries of one scheme under one or more secrets.
 // It may be used by many goroutines at once.
 type Verifier struct {
-	scheme         *Scheme
+	scheme         *Implementation
 	window         Window
 	now            func() time.Time
 	public         PublicURL // if there is one
@@ -25,7 +25,7 @@ type Verifier struct {
 	publicVariants uint // those of the public keys
 
 	bodyBegins []byte
-	begins     *Refusal  // of a body that begins otherwise
+	begins     error     // of a body that begins otherwise
 	pool       sync.Pool // of *Verification: a keyed HMAC costs two hash blocks to set up
 }
 
@@ -55,16 +55,22 @@ func NewVerifier(scheme string, secrets []string, options ...Option) (*Verifier,
 	return s.NewVerifier(secrets, options...)
 }
 
+var errNoScheme = errors.New("no scheme")
+
 // NewVerifier is the function NewVerifier for a scheme that need not be
 // registered.
-func (s *Scheme) NewVerifier(secrets []string, options ...Option) (*Verifier, error) {
-	if len(secrets) == 0 {
+func (s Scheme) NewVerifier(secrets []string, options ...Option) (*Verifier, error) {
+	i := s.show()
+	switch {
+	case i == &noScheme:
+		return nil, errNoScheme
+	case len(secrets) == 0:
 		return nil, errors.New("no secret")
 	}
-	v := &Verifier{scheme: s.clone(), now: time.Now, bodyBegins: []byte(s.BodyBegins), begins: &Refusal{
-		SignatureMismatch, "the body does not begin with " + s.BodyBegins + ", so it cannot be told from what is signed in front of it",
-	}}
-	if s.Time == TimeInHeaders {
+	v := &Verifier{scheme: i, now: time.Now, bodyBegins: []byte(i.BodyBegins), begins: Refuse(
+		SignatureMismatch, "the body does not begin with "+i.BodyBegins+", so it cannot be told from what is signed in front of it",
+	)}
+	if i.Time == TimeInHeaders {
 		v.window = NewWindow(0, 0)
 	}
 	for _, option := range options {
@@ -72,13 +78,13 @@ func (s *Scheme) NewVerifier(secrets []string, options ...Option) (*Verifier, er
 			return nil, err
 		}
 	}
-	for i, secret := range secrets {
-		keys, err := s.keysOf(secret)
+	for at, secret := range secrets {
+		keys, err := s.Keys(secret)
 		if err != nil {
-			return nil, &SecretError{Position: i + 1, Err: err}
+			return nil, &SecretError{Position: at + 1, Err: err}
 		}
 		for _, key := range keys {
-			v.add(key, i+1)
+			v.add(key, at+1)
 		}
 	}
 	if n := v.countPublic(); n > maxPublicKeys {
@@ -125,17 +131,23 @@ func (v *Verifier) countPublic() (n int) {
 	return n
 }
 
-// keysOf is Keys with the checks that no scheme may forget.
-func (s *Scheme) keysOf(secret string) ([]Key, error) {
-	if secret == "" {
+// Keys turns a configured secret into the keys it can stand for, the likeliest
+// first. It makes the checks that no implementation may forget. Its errors never
+// contain the secret.
+func (s Scheme) Keys(secret string) ([]Key, error) {
+	i := s.show()
+	switch {
+	case i == &noScheme:
+		return nil, errNoScheme
+	case secret == "":
 		return nil, errEmptySecret
 	}
-	keys, err := s.Keys(secret)
+	keys, err := i.Keys(secret)
 	if err != nil {
 		return nil, err
 	}
-	for i := range keys {
-		if err := keys[i].check(); err != nil {
+	for at := range keys {
+		if err := keys[at].check(); err != nil {
 			return nil, err
 		}
 	}
@@ -145,8 +157,8 @@ func (s *Scheme) keysOf(secret string) ([]Key, error) {
 	return keys, nil
 }
 
-// Scheme returns the scheme that is verified. Changing it changes nothing.
-func (v *Verifier) Scheme() *Scheme { return v.scheme.clone() }
+// Scheme returns the scheme that is verified.
+func (v *Verifier) Scheme() Scheme { return Scheme{v.scheme} }
 
 // Verify verifies a delivery whose body has been read: its signature and then
 // its signed time. The event is what these headers and this body tell; it is
@@ -175,7 +187,7 @@ func (v *Verifier) Verify(r *http.Request, body []byte) (Event, error) {
 // Begin reads the signed headers of a delivery and begins to verify it.
 // The caller writes the body to the verification as it arrives, calls its
 // Verify, and closes it. The verification keeps a copy of the body. Errors are
-// *Refusal.
+// Refusal.
 func (v *Verifier) Begin(r Request) (*Verification, error) { return v.BeginShared(r, nil) }
 
 // BeginShared is Begin for a caller that keeps the body anyway: each piece is in
@@ -197,8 +209,8 @@ func (v *Verifier) BeginShared(r Request, body Body) (*Verification, error) {
 }
 
 var (
-	noUsableSignature = &Refusal{MalformedSignature, "no signature of a kind that a configured secret can verify"}
-	tooManySignatures = &Refusal{MalformedSignature, fmt.Sprintf("more than %d signatures to be verified with a public key", MaxPublicSignatures)}
+	noUsableSignature = Refuse(MalformedSignature, "no signature of a kind that a configured secret can verify")
+	tooManySignatures = Refuse(MalformedSignature, fmt.Sprintf("more than %d signatures to be verified with a public key", MaxPublicSignatures))
 )
 
 // checkSignatures refuses a delivery before its body is read if no key is for any
@@ -224,23 +236,23 @@ func (v *Verifier) checkSignatures(sent []Signature) error {
 
 // SignWith makes the headers of a delivery as the provider would send them, with
 // the likeliest key of the secret.
-func (s *Scheme) SignWith(secret string, d Delivery) (http.Header, error) {
+func (s Scheme) SignWith(secret string, d Delivery) (http.Header, error) {
 	key, err := s.signingKey(secret)
 	if err != nil {
 		return nil, &SecretError{Position: 1, Err: err}
 	}
-	return s.Sign(key, d)
+	return s.show().Sign(key, d)
 }
 
-func (s *Scheme) signingKey(secret string) (Key, error) {
-	if s.SigningKey != nil && secret != "" {
-		key, err := s.SigningKey(secret)
+func (s Scheme) signingKey(secret string) (Key, error) {
+	if signs := s.show().SigningKey; signs != nil && secret != "" {
+		key, err := signs(secret)
 		if err == nil {
 			err = key.check()
 		}
 		return key, err
 	}
-	keys, err := s.keysOf(secret)
+	keys, err := s.Keys(secret)
 	if err != nil {
 		return Key{}, err
 	}

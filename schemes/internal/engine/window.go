@@ -41,18 +41,18 @@ func NewWindow(past, future time.Duration) Window {
 	return Window{Judged: true, Past: past, Future: future}
 }
 
-// Judge returns nil for a signed time that is fresh at a moment, and a *Refusal
+// Judge returns nil for a signed time that is fresh at a moment, and a Refusal
 // that says why for any other. The zero time is one that is not there.
 func (w Window) Judge(signed, now time.Time) error {
 	switch age := now.Sub(signed); {
 	case !w.Judged:
 		return nil
 	case signed.IsZero():
-		return &Refusal{NoSignedTime, "authentic, but the signed body has no time that can be read"}
+		return Refuse(NoSignedTime, "authentic, but the signed body has no time that can be read")
 	case age > w.Past:
-		return &Refusal{Stale, fmt.Sprintf("authentic, but %s old; the tolerance is %s", Short(age), Short(w.Past))}
+		return Refuse(Stale, fmt.Sprintf("authentic, but %s old; the tolerance is %s", Short(age), Short(w.Past)))
 	case age < -w.Future: // not -age, which the smallest duration does not have
-		return &Refusal{Future, fmt.Sprintf("authentic, but %s ahead of the clock; the tolerance is %s", Short(-age), Short(w.Future))}
+		return Refuse(Future, fmt.Sprintf("authentic, but %s ahead of the clock; the tolerance is %s", Short(-age), Short(w.Future)))
 	}
 	return nil
 }

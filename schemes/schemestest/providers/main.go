@@ -41,9 +41,9 @@ func writeAll(root string) error {
 }
 
 // pages says how each page follows from what it was and from the schemes.
-var pages = map[string]func(old string, all []*schemes.Scheme) (string, error){
+var pages = map[string]func(old string, all []schemes.Scheme) (string, error){
 	"README.md":         readme,
-	"docs/providers.md": func(_ string, all []*schemes.Scheme) (string, error) { return providersPage(all), nil },
+	"docs/providers.md": func(_ string, all []schemes.Scheme) (string, error) { return providersPage(all), nil },
 }
 
 // The marks in the README between which the names stand.
@@ -53,7 +53,7 @@ const (
 )
 
 // readme exchanges the names in the README.
-func readme(old string, all []*schemes.Scheme) (string, error) {
+func readme(old string, all []schemes.Scheme) (string, error) {
 	before, rest, begins := strings.Cut(old, beginMark)
 	_, after, ends := strings.Cut(rest, endMark)
 	if !begins || !ends {
@@ -224,7 +224,7 @@ var laxer = []struct{ what, libraries, because string }{
 }
 
 // providersPage is docs/providers.md.
-func providersPage(all []*schemes.Scheme) string {
+func providersPage(all []schemes.Scheme) string {
 	var page strings.Builder
 	signing := newTable("scheme", "signature header", "algorithm", "secret", "signed", "encoding", "send time", "id")
 	telling := newTable("scheme", "event", "event's own time", "tenant", "environment", "event, not signed", "occurrence ID, not signed")
@@ -233,18 +233,18 @@ func providersPage(all []*schemes.Scheme) string {
 	first := newTable("scheme", "what it sends first")
 	known := newTable("scheme", "witness", "published signature", "library that signs", "library that verifies", "source", "note")
 	for _, s := range all {
-		d, w := s.Description, s.Witness
-		signing.row(name(s), d.Signature, d.Algorithm, s.SecretForm, signedText(s), d.Encoding, orNone(d.Time), orNone(d.ID))
+		d, w := s.Description(), s.Witness()
+		signing.row(name(s), d.Signature, d.Algorithm, s.SecretForm(), signedText(s), d.Encoding, orNone(d.Time), orNone(d.ID))
 		telling.row(name(s), orNone(d.Event), d.OccurredAt, d.Tenant, d.Environment, d.UnsignedEvent, d.OccurrenceID)
-		if s.UniqueOccurrence || s.OnConflict != "" {
-			conflict.row(name(s), uniqueness(s), "`"+onConflict(s)+"`", d.Conflict)
+		if s.UniqueOccurrence() || s.OnConflict() != schemes.ConflictReject {
+			conflict.row(name(s), uniqueness(s), "`"+s.OnConflict()+"`", d.Conflict)
 		}
-		if s.Handshake != nil {
-			first.row(name(s), s.Handshake.Asks)
+		if h := s.Handshake(); h != nil {
+			first.row(name(s), h.Asks)
 		}
-		deadline, retries, largestBody := s.Sending.Words()
-		answers.row(name(s), deadline, retries, largestBody, orNone(s.Sending.ReadsAnswer))
-		known.row(name(s), w.String(), orNone(w.Published), orNone(w.Signs), orNone(w.Verifies), s.Source, w.Note)
+		deadline, retries, largestBody := s.Sending().Words()
+		answers.row(name(s), deadline, retries, largestBody, orNone(s.Sending().ReadsAnswer))
+		known.row(name(s), w.String(), orNone(w.Published), orNone(w.Signs), orNone(w.Verifies), s.Source(), w.Note)
 	}
 	refused, accepted := newTable("what", "library", "because"), newTable("what", "library", "because")
 	for _, d := range stricter {
@@ -265,31 +265,24 @@ func providersPage(all []*schemes.Scheme) string {
 	return page.String()
 }
 
-func name(s *schemes.Scheme) string { return "`" + s.Name + "`" }
+func name(s schemes.Scheme) string { return "`" + s.Name() + "`" }
 
 // signedText is a template as code, and what is said in words as it is.
-func signedText(s *schemes.Scheme) string {
-	if strings.ContainsAny(s.SignedBytes, "{|") {
-		return "`" + s.SignedBytes + "`"
+func signedText(s schemes.Scheme) string {
+	if strings.ContainsAny(s.SignedBytes(), "{|") {
+		return "`" + s.SignedBytes() + "`"
 	}
-	return s.SignedBytes
+	return s.SignedBytes()
 }
 
-func uniqueness(s *schemes.Scheme) string {
+func uniqueness(s schemes.Scheme) string {
 	switch {
-	case s.UniqueOccurrence:
+	case s.UniqueOccurrence():
 		return "unique for each event"
-	case s.Description.OccurrenceID == "":
+	case s.Description().OccurrenceID == "":
 		return "none"
 	}
 	return "information"
-}
-
-func onConflict(s *schemes.Scheme) string {
-	if s.OnConflict == "" {
-		return schemes.ConflictReject
-	}
-	return s.OnConflict
 }
 
 func orNone(text string) string {

@@ -37,20 +37,20 @@ func TestWitnessVersions(t *testing.T) {
 		pinned = append(pinned, string(text))
 	}
 	for _, s := range schemes.All() {
-		for library := range strings.SplitSeq(join(s.Witness.Signs, s.Witness.Verifies), ", ") {
+		for library := range strings.SplitSeq(join(s.Witness().Signs, s.Witness().Verifies), ", ") {
 			words := strings.Fields(library)
 			if library == "" {
 				continue
 			}
 			if len(words) < 2 {
-				t.Errorf("%s: %q is not a library and its version", s.Name, library)
+				t.Errorf("%s: %q is not a library and its version", s.Name(), library)
 				continue
 			}
 			name, version := regexp.QuoteMeta(words[0]), regexp.QuoteMeta(words[1])
 			npm := regexp.MustCompile(`"` + name + `": "` + version + `"`)
 			goModule := regexp.MustCompile(`/` + name + `(/v\d+)? ` + version + `(\+incompatible)?\n`)
 			if !npm.MatchString(pinned[0]) && !goModule.MatchString(pinned[1]) {
-				t.Errorf("%s: e2e installs no %s %s; write the version that it has", s.Name, words[0], words[1])
+				t.Errorf("%s: e2e installs no %s %s; write the version that it has", s.Name(), words[0], words[1])
 			}
 		}
 	}
