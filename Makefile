@@ -114,7 +114,7 @@ unit: ## tests each package, with the race detector
 # Go's fuzzer may fail with "context deadline exceeded" when its time is over;
 # what it has really found is kept, and fails the second time too.
 fuzz: ## fuzzes each target for FUZZTIME, 2s unless given
-	@for package in ./schemes ./schemes/internal/engine ./schemes/providers ./module ./caddyfile ./schemes/explain ./cmd/webhook; do \
+	@for package in ./schemes ./schemes/internal/engine ./schemes/providers ./module ./caddyfile/definition ./schemes/explain ./cmd/webhook; do \
 		for target in $$(go test -list '^Fuzz' $$package | grep ^Fuzz); do \
 			echo "fuzzing $$target in $$package for $(FUZZTIME)"; \
 			fuzz="go test -run ^$$ -fuzz ^$$target$$ -fuzztime $(FUZZTIME) -fuzzminimizetime 20x $$package"; \

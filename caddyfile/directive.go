@@ -13,6 +13,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/hooklatch/hooklatch/caddyfile/definition"
 	"github.com/hooklatch/hooklatch/module"
 	"github.com/hooklatch/hooklatch/module/args"
 	"github.com/hooklatch/hooklatch/module/inbox"
@@ -125,8 +126,8 @@ func readOption(d *caddyfile.Dispenser, h *module.Handler, option string) (known
 		h.Observe, err = true, args.None(d)
 	case "capture":
 		h.Capture, err = readCapture(d)
-	case definitionOption:
-		h.SchemeDefinition, err = readDefinition(d)
+	case definition.Option:
+		h.SchemeDefinition, err = definition.Read(d)
 	default:
 		return false, args.Unknown(d, options...)
 	}
@@ -137,7 +138,7 @@ func readOption(d *caddyfile.Dispenser, h *module.Handler, option string) (known
 var options = []string{
 	"secret", "provider", "public_url", "handshake", "methods", "tolerance", "max_body", "body_timeout", "answer_within",
 	"replay", "on_duplicate", "on_conflict", "retry_after",
-	"emit", "sign_upstream", "observe", "capture", "inbox", definitionOption,
+	"emit", "sign_upstream", "observe", "capture", "inbox", definition.Option,
 }
 
 // checkSecrets refuses the name of an option among the secrets: who forgets a

@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/hooklatch/hooklatch/caddyfile"
+	"github.com/hooklatch/hooklatch/caddyfile/definition"
 	"github.com/hooklatch/hooklatch/schemes"
 )
 
@@ -59,15 +59,15 @@ func (c choice) define() (schemes.Scheme, *schemes.Definition, error) {
 	if err != nil {
 		return schemes.Scheme{}, nil, fmt.Errorf("--definition cannot be read: %w; write the path of a file", err)
 	}
-	definition, err := caddyfile.ReadDefinition(c.definition.text, content)
+	own, err := definition.ReadFile(c.definition.text, content)
 	if err != nil {
 		return schemes.Scheme{}, nil, err
 	}
-	scheme, err := definition.Compile(name)
+	scheme, err := own.Compile(name)
 	if err != nil {
 		return schemes.Scheme{}, nil, fmt.Errorf("%s: %w", c.definition.text, err)
 	}
-	return scheme, &definition, nil
+	return scheme, &own, nil
 }
 
 // maxDefinition bounds, in bytes, the file of a definition.

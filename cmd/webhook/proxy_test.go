@@ -12,6 +12,8 @@ import (
 	// What the proxy's configuration consists of.
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
 
+	_ "github.com/hooklatch/hooklatch/caddyfile"
+
 	_ "github.com/hooklatch/hooklatch/module/inbox/file"
 )
 

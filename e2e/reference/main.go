@@ -53,6 +53,10 @@ func generate(root string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	definition, err := s.load("caddyfile/definition")
+	if err != nil {
+		return "", err
+	}
 	handler, err := s.load("module")
 	if err != nil {
 		return "", err
@@ -67,7 +71,7 @@ func generate(root string) (string, error) {
 	w.line("### Caddyfile")
 	w.line(prose(directives.syntaxes["parse"]))
 	w.line("A scheme of your own, see [schemes.md](schemes.md):")
-	w.line(prose(directives.syntaxes["readDefinition"]))
+	w.line(prose(definition.syntaxes["Read"]))
 	w.line("### JSON")
 	w.line("The module `http.handlers.verify_webhook`. A duration is a text such as `5m`, or a\nnumber of nanoseconds.")
 	if err := w.fields(handler, "Handler", ""); err != nil {

@@ -37,7 +37,7 @@ func TestNoMark(t *testing.T) {
 // TestSchemesPage: the page about schemes has the same grammar as the code.
 func TestSchemesPage(t *testing.T) {
 	s := &source{root: "../..", packages: map[string]*pkg{}}
-	p, err := s.load("caddyfile")
+	p, err := s.load("caddyfile/definition")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,7 +45,7 @@ func TestSchemesPage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if syntax := prose(p.syntaxes["readDefinition"]); syntax == "" || !strings.Contains(string(page), syntax) {
+	if syntax := prose(p.syntaxes["Read"]); syntax == "" || !strings.Contains(string(page), syntax) {
 		t.Errorf("docs/schemes.md does not have:\n%s", syntax)
 	}
 }

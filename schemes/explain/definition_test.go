@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/hooklatch/hooklatch/caddyfile/definition"
 	"github.com/hooklatch/hooklatch/schemes"
 )
 
@@ -245,18 +246,14 @@ func advised(t *testing.T, own *schemes.Definition, do []string) string {
 	return "scheme_definition {\n" + text.String() + "}\n"
 }
 
-// ReadDefinition reads a Caddyfile's definition. The tests outside of this package
-// set it: what reads it depends on this package.
-var ReadDefinition func(name string, content []byte) (schemes.Definition, error)
-
 // verifiesBy tells whether the delivery is accepted by a definition.
 func (d *Delivery) verifiesBy(t *testing.T, text string) {
 	t.Helper()
-	definition, err := ReadDefinition("advised", []byte(text))
+	own, err := definition.ReadFile("advised", []byte(text))
 	if err != nil {
 		t.Fatalf("%v in\n%s", err, text)
 	}
-	scheme, err := definition.Compile(d.Scheme.Name())
+	scheme, err := own.Compile(d.Scheme.Name())
 	if err != nil || !matches(d.verifier(scheme), d.Request, d.Body) {
 		t.Errorf("it is not accepted by\n%s", text)
 	}

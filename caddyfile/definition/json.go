@@ -1,4 +1,4 @@
-package caddyfile
+package definition
 
 import (
 	"encoding/json"
@@ -10,8 +10,8 @@ import (
 	"github.com/hooklatch/hooklatch/schemes"
 )
 
-// definitionFromJSON reads a definition as it stands in Caddy's JSON.
-func definitionFromJSON(name, text string) (schemes.Definition, error) {
+// fromJSON reads a definition as it stands in Caddy's JSON.
+func fromJSON(name, text string) (schemes.Definition, error) {
 	var definition schemes.Definition
 	d := json.NewDecoder(strings.NewReader(text))
 	d.DisallowUnknownFields()

@@ -1,4 +1,4 @@
-package caddyfile
+package definition
 
 import (
 	"encoding/json"
@@ -10,15 +10,15 @@ import (
 	"github.com/hooklatch/hooklatch/schemes"
 )
 
-// definitionIn takes the block out of a file of testdata.
+// definitionIn takes the block out of a file of the directive's testdata.
 func definitionIn(t *testing.T, name string) string {
 	t.Helper()
-	content, err := os.ReadFile("testdata/" + name + ".caddyfiletest")
+	content, err := os.ReadFile("../testdata/" + name + ".caddyfiletest")
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, _, _ := strings.Cut(string(content), separator)
-	begin, end := strings.Index(text, definitionOption), strings.LastIndex(text, "\t}\n}")
+	text, _, _ := strings.Cut(string(content), "----------\n")
+	begin, end := strings.Index(text, Option), strings.LastIndex(text, "\t}\n}")
 	if begin < 0 || end < begin {
 		t.Fatalf("%s has no definition", name)
 	}
@@ -28,7 +28,7 @@ func definitionIn(t *testing.T, name string) string {
 func TestReadDefinition(t *testing.T) {
 	for _, name := range []string{"scheme_definition", "scheme_definition_whole", "scheme_definition_variants"} {
 		t.Run(name, func(t *testing.T) {
-			read, err := ReadDefinition("acme.scheme", []byte("# what Acme's page says\n"+definitionIn(t, name)+"\n"))
+			read, err := ReadFile("acme.scheme", []byte("# what Acme's page says\n"+definitionIn(t, name)+"\n"))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -36,7 +36,7 @@ func TestReadDefinition(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			same, err := ReadDefinition("acme.json", text)
+			same, err := ReadFile("acme.json", text)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -52,7 +52,7 @@ func TestReadDefinition(t *testing.T) {
 func TestDefinitionHasEveryField(t *testing.T) {
 	said := map[string]bool{}
 	for _, name := range []string{"scheme_definition_whole", "scheme_definition_variants", "scheme_definition_body_places", "scheme_definition_fields"} {
-		read, err := ReadDefinition(name, []byte(definitionIn(t, name)))
+		read, err := ReadFile(name, []byte(definitionIn(t, name)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -115,7 +115,7 @@ func TestReadDefinitionErrors(t *testing.T) {
 		`{"signature":{"header":"X-S"},"signed":"{id}{body}"}`:                "acme: signed: it cannot be told where {id} ends",
 		`{"signature"`: "acme: unexpected EOF",
 	} {
-		if _, err := ReadDefinition("acme", []byte(text)); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := ReadFile("acme", []byte(text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q:\n%v, want\n%s", text, err, want)
 		}
 	}

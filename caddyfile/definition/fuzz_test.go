@@ -1,4 +1,4 @@
-package caddyfile
+package definition
 
 import (
 	"encoding/json"
@@ -20,7 +20,7 @@ func FuzzReadDefinition(f *testing.F) {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, content []byte) {
-		read, err := ReadDefinition("fuzzed", content)
+		read, err := ReadFile("fuzzed", content)
 		if err != nil {
 			return
 		}
@@ -28,7 +28,7 @@ func FuzzReadDefinition(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		again, err := ReadDefinition("fuzzed", text)
+		again, err := ReadFile("fuzzed", text)
 		if err != nil {
 			t.Fatalf("%s: %v", text, err)
 		}

@@ -1,4 +1,7 @@
-package caddyfile
+// Package definition reads the definition of a scheme as it is written in a
+// Caddyfile, or in JSON. It is a package of its own, so that a program or a test
+// that only reads definitions does not link the whole gateway.
+package definition
 
 import (
 	"errors"
@@ -11,10 +14,11 @@ import (
 	"github.com/hooklatch/hooklatch/schemes"
 )
 
-const definitionOption = "scheme_definition"
+// Option is the name of the block.
+const Option = "scheme_definition"
 
-// definitionBlock is the block of scheme_definition while it is read.
-type definitionBlock struct {
+// block is the block of scheme_definition while it is read.
+type block struct {
 	*caddyfile.Dispenser
 	schemes.Definition
 
@@ -22,7 +26,7 @@ type definitionBlock struct {
 	options map[string]caddyfile.Dispenser // on those in the block
 }
 
-// readDefinition reads the block and tries what it says. The names are those of
+// Read reads the block and tries what it says. The names are those of
 // the JSON, see schemes.Definition, which also says what each is for. In the
 // template, \n stands for a line break. Syntax:
 //
@@ -51,8 +55,8 @@ type definitionBlock struct {
 //	        <header> <other name>
 //	    }
 //	}
-func readDefinition(d *caddyfile.Dispenser) (*schemes.Definition, error) {
-	b := &definitionBlock{Dispenser: d, begin: *d, options: map[string]caddyfile.Dispenser{}}
+func Read(d *caddyfile.Dispenser) (*schemes.Definition, error) {
+	b := &block{Dispenser: d, begin: *d, options: map[string]caddyfile.Dispenser{}}
 	if err := args.None(d); err != nil {
 		return nil, err
 	}
@@ -66,7 +70,7 @@ func readDefinition(d *caddyfile.Dispenser) (*schemes.Definition, error) {
 }
 
 // locate names the line of the option that a definition's error begins with.
-func (b *definitionBlock) locate(err error) error {
+func (b *block) locate(err error) error {
 	field, _, _ := strings.Cut(err.Error(), ":")
 	switch field {
 	case "variants":
@@ -81,7 +85,7 @@ func (b *definitionBlock) locate(err error) error {
 	return at.WrapErr(err)
 }
 
-func (b *definitionBlock) read(option string) (known bool, err error) {
+func (b *block) read(option string) (known bool, err error) {
 	b.options[option] = *b.Dispenser
 	switch option {
 	case "source":
@@ -130,7 +134,7 @@ func (b *definitionBlock) read(option string) (known bool, err error) {
 
 // readSignature reads where the signature is, and in the block how it is
 // written there.
-func (b *definitionBlock) readSignature() error {
+func (b *block) readSignature() error {
 	f := &b.Signature
 	if err := b.pairs("header <name>", pair{"header", &f.Header}); err != nil {
 		return err
@@ -155,7 +159,7 @@ func (b *definitionBlock) readSignature() error {
 }
 
 // readOccurrence reads a header, and whether its value is unique.
-func (b *definitionBlock) readOccurrence() error {
+func (b *block) readOccurrence() error {
 	values := b.RemainingArgs()
 	b.OccurrenceIDUnique = len(values) == 2 && values[1] == "unique"
 	if len(values) == 0 || values[0] == "" || len(values) > 1 && !b.OccurrenceIDUnique {
@@ -166,7 +170,7 @@ func (b *definitionBlock) readOccurrence() error {
 }
 
 // readAlias reads a block of other names.
-func (b *definitionBlock) readAlias() error {
+func (b *block) readAlias() error {
 	if err := args.None(b.Dispenser); err != nil {
 		return err
 	}
@@ -184,7 +188,7 @@ func (b *definitionBlock) readAlias() error {
 }
 
 // one reads one argument that is not empty.
-func (b *definitionBlock) one(into *string, what string) (err error) {
+func (b *block) one(into *string, what string) (err error) {
 	option := b.Val()
 	if *into, err = args.One(b.Dispenser, what); err == nil && *into == "" {
 		err = b.Errf("%s is empty; write %s %s, or leave it out", option, option, what)
@@ -194,7 +198,7 @@ func (b *definitionBlock) one(into *string, what string) (err error) {
 
 // readTemplate reads what is signed. A quoted text over several lines would
 // have their indentation in it, which nobody sees.
-func (b *definitionBlock) readTemplate() error {
+func (b *block) readTemplate() error {
 	if err := b.one(&b.Signed, "<template>"); err != nil {
 		return err
 	}
@@ -226,7 +230,7 @@ func place(p *schemes.Place) []pair {
 }
 
 // pairs reads words in pairs, such as `header X-Time unit ms`.
-func (b *definitionBlock) pairs(form string, known ...pair) error {
+func (b *block) pairs(form string, known ...pair) error {
 	option := b.Val()
 	values := b.RemainingArgs()
 	malformed := func(what string) error {
@@ -255,22 +259,22 @@ func (b *definitionBlock) pairs(form string, known ...pair) error {
 	return nil
 }
 
-// ReadDefinition reads a definition from a file: the block scheme_definition
+// ReadFile reads a definition from a file: the block scheme_definition
 // as it stands in a Caddyfile, or JSON. The name is that of the file, for
 // errors, which say what to write instead.
-func ReadDefinition(name string, content []byte) (schemes.Definition, error) {
+func ReadFile(name string, content []byte) (schemes.Definition, error) {
 	if text := strings.TrimSpace(string(content)); strings.HasPrefix(text, "{") {
-		return definitionFromJSON(name, text)
+		return fromJSON(name, text)
 	}
 	words, err := caddyfile.Tokenize(content, name)
 	if err != nil && !errors.Is(err, io.EOF) { // which it gives for no content
 		return schemes.Definition{}, err
 	}
 	d := caddyfile.NewDispenser(words)
-	if !d.Next() || d.Val() != definitionOption {
+	if !d.Next() || d.Val() != Option {
 		return schemes.Definition{}, errors.New(name + ": this is no definition; write a block scheme_definition { … }, as in a Caddyfile, or JSON")
 	}
-	definition, err := readDefinition(d)
+	definition, err := Read(d)
 	if err != nil {
 		return schemes.Definition{}, err
 	}
