@@ -1,34 +1,45 @@
 package e2e
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
+// ownBuild is what `go build ./cmd/hooklatch` gives, built when the first test
+// asks for it. It has xcaddy's flags and no cgo, so that the two builds share what
+// the compiler has cached.
+var ownBuild = sync.OnceValues(func() (string, error) {
+	root, err := harness.Repository()
+	if err != nil {
+		return "", err
+	}
+	dir := filepath.Join(harness.WorkDir, "own")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", err
+	}
+	binary := filepath.Join(dir, "hooklatch")
+	cmd := exec.Command("go", "build", "-o", binary, "-ldflags", "-w -s", "-trimpath", "-tags", "nobadger,nomysql,nopgx", "./cmd/hooklatch")
+	cmd.Dir = root
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if said, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("building ./cmd/hooklatch: %w\n%s", err, said)
+	}
+	return binary, nil
+})
+
 // TestBothBuilds: what `go build ./cmd/hooklatch` gives has the same modules as
 // what xcaddy builds.
 func TestBothBuilds(t *testing.T) {
 	t.Parallel()
-	root, err := harness.Repository()
-	if err != nil {
-		t.Fatal(err)
-	}
-	plain := filepath.Join(t.TempDir(), "hooklatch")
-	// With xcaddy's flags and without cgo, as it builds, so that the two share
-	// what the compiler has cached.
-	cmd := exec.Command("go", "build", "-o", plain, "-ldflags", "-w -s", "-trimpath", "-tags", "nobadger,nomysql,nopgx", "./cmd/hooklatch")
-	cmd.Dir = root
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if said, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, said)
-	}
-	ours, theirs := modules(t, plain), modules(t, harness.Binary(t))
+	ours, theirs := modules(t, harness.Must(t, ownBuild)), modules(t, harness.Binary(t))
 	if !slices.Equal(ours, theirs) {
 		t.Errorf("cmd/hooklatch has %d modules, the one by xcaddy %d", len(ours), len(theirs))
 	}

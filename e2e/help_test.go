@@ -1,4 +1,4 @@
-package main
+package e2e
 
 import (
 	"bytes"
@@ -8,41 +8,16 @@ import (
 	"strings"
 	"testing"
 
-	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
-// asHooklatch makes the test binary behave as hooklatch.
-const asHooklatch = "HOOKLATCH_TEST_AS_HOOKLATCH"
-
-func TestMain(m *testing.M) {
-	if os.Getenv(asHooklatch) != "" {
-		main()
-		return
-	}
-	os.Exit(m.Run())
-}
-
-// inPath puts the program into the path.
-func inPath(t *testing.T) {
-	t.Helper()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	if err := os.Symlink(self, filepath.Join(dir, "hooklatch")); err != nil {
-		t.Skip(err)
-	}
-	t.Setenv(asHooklatch, "1")
-	t.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH"))
-}
-
-// TestHelp asks the real program in each way, and looks for every command.
+// TestHelp asks the program in each way, and looks for every command.
 func TestHelp(t *testing.T) {
-	inPath(t)
+	t.Parallel()
+	binary := harness.Must(t, ownBuild)
 	var first string
 	for _, args := range [][]string{nil, {"--help"}, {"-h"}, {"help"}} {
-		said, err := exec.Command("hooklatch", args...).Output()
+		said, err := exec.Command(binary, args...).Output()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -61,30 +36,49 @@ func TestHelp(t *testing.T) {
 			t.Errorf("no %q in\n%s", want, first)
 		}
 	}
-	for name := range caddycmd.Commands() {
-		if name != "webhook" && !strings.Contains(first, "\n  "+name+" ") {
+	commands := commandsOf(t, binary)
+	for _, name := range commands {
+		if name != "webhook" && name != "help" && !strings.Contains(first, "\n  "+name+" ") {
 			t.Errorf("the command %s is missing", name)
 		}
+	}
+	if len(commands) < 20 {
+		t.Errorf("the program has only the commands %v", commands)
 	}
 	if strings.Contains(first, "Others:") {
 		t.Errorf("a command stands under no task:\n%s", first)
 	}
-	said, err := exec.Command("hooklatch", "run", "--help").Output()
+	said, err := exec.Command(binary, "run", "--help").Output()
 	if err != nil || !bytes.Contains(said, []byte("hooklatch run [")) {
 		t.Errorf("%v\n%s", err, said)
 	}
 }
 
+// commandsOf lists the commands that the program completes.
+func commandsOf(t *testing.T, binary string) []string {
+	t.Helper()
+	said, err := exec.Command(binary, "__complete", "").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for line := range strings.Lines(string(said)) {
+		if name, _, described := strings.Cut(line, "\t"); described {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
 // TestCompletion has bash complete command lines.
 func TestCompletion(t *testing.T) {
-	if _, err := exec.LookPath("bash"); err != nil {
-		t.Skip("bash is missing: install bash (Debian: apt-get install bash)")
-	}
+	t.Parallel()
+	harness.Needs(t, "bash")
 	const bashCompletion = "/usr/share/bash-completion/bash_completion"
 	if _, err := os.Stat(bashCompletion); err != nil {
 		t.Skip("bash-completion is missing: install it (Debian: apt-get install bash-completion)")
 	}
-	inPath(t)
+	path := "PATH=" + filepath.Dir(harness.Must(t, ownBuild)) + string(os.PathListSeparator) + os.Getenv("PATH")
 	for line, want := range map[string][]string{
 		"hooklatch web":                          {"webhook"},
 		"hooklatch webhook ":                     {"demo", "proxy", "send", "verify"},
@@ -102,6 +96,7 @@ func TestCompletion(t *testing.T) {
 			COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
 			__start_hooklatch
 			printf '%s\n' "${COMPREPLY[@]}"`, "bash", line)
+		cmd.Env = append(os.Environ(), path)
 		said, err := cmd.CombinedOutput()
 		if err != nil {
 			t.Errorf("%s: %v\n%s", line, err, said)
