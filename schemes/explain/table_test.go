@@ -201,10 +201,11 @@ func base64Of(text string) string {
 	return string(plain)
 }
 
-// TestTable: every row explains its mistakes, and nothing else does.
+// TestTable: every row explains its mistakes, and nothing else does, which without
+// THOROUGH is shown for every fourth row.
 func TestTable(t *testing.T) {
 	all := mistakes()
-	for _, r := range table {
+	for number, r := range table {
 		t.Run(r.name, func(t *testing.T) {
 			if all[r.name] == nil {
 				t.Fatal("no delivery has this mistake")
@@ -214,6 +215,9 @@ func TestTable(t *testing.T) {
 				e := d.Refused(context.Background(), d.reason())
 				if !e.Proven || !e.Finished || len(e.Findings) != 1 || !r.says(e.Findings[0]) {
 					t.Fatalf("delivery %d: %s: %+v", i, d.reason(), e)
+				}
+				if !thorough && (i > 0 || number%4 > 0) {
+					continue
 				}
 				s := &search{Delivery: d, ctx: context.Background(), rows: others}
 				for _, f := range s.run() {
