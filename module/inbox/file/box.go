@@ -39,11 +39,11 @@ type box struct {
 // that little of it is lost with the process.
 const stampEvery = time.Minute
 
-// A file is written anew when it is opened, if it is large and mostly empty.
-const (
-	compactAbove = 64 << 20
-	compactRatio = 4
-)
+// A file is written anew when it is opened, if it is large and mostly empty. Tests
+// call a smaller one large.
+var compactAbove int64 = 64 << 20
+
+const compactRatio = 4
 
 const reserveName = "reserve"
 

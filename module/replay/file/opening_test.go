@@ -162,8 +162,8 @@ func use(t *testing.T, content []byte) (opens bool) {
 }
 
 // TestDamagedFile flips bits, in the beginning of every page above all, where
-// its structure is, and cuts the file short. With THOROUGH it does so four times
-// as often.
+// its structure is, and cuts the file short. With THOROUGH it does so
+// sixteen times as often.
 func TestDamagedFile(t *testing.T) {
 	content := sample(t)
 	if !use(t, content) {
@@ -174,9 +174,9 @@ func TestDamagedFile(t *testing.T) {
 		changed[at] ^= 1 << bit
 		return changed
 	}
-	tried, refused, times := 0, 0, 1
+	tried, refused, times, apart := 0, 0, 1, 4
 	if os.Getenv("THOROUGH") != "" {
-		times = 4
+		times, apart = 4, 1
 	}
 	try := func(content []byte) {
 		tried++
@@ -188,6 +188,9 @@ func TestDamagedFile(t *testing.T) {
 	const pageSize = 4096
 	for page := 0; page < len(content); page += pageSize {
 		if len(bytes.Trim(content[page:min(page+pageSize, len(content))], "\x00")) == 0 {
+			continue
+		}
+		if page/pageSize%apart > 0 {
 			continue
 		}
 		for range 3 * times {

@@ -59,7 +59,7 @@ func TestOldFileIsCounted(t *testing.T) {
 // is denser with THOROUGH.
 func TestFileDoesNotGrow(t *testing.T) {
 	const steps, rounds = 20, 12
-	perStep := uint64(100)
+	perStep := uint64(30)
 	if os.Getenv("THOROUGH") != "" {
 		perStep = 250
 	}

@@ -110,14 +110,19 @@ func TestWhateverRedisDoes(t *testing.T) {
 			says: "did not answer in time",
 		},
 		"loading": {
-			args: []string{"--key-load-delay", "200", "--loading-process-events-interval-bytes", "1024"},
+			// It loads for longer than the test takes, and answers after every key.
+			args: []string{"--key-load-delay", "20000", "--loading-process-events-interval-bytes", "1024", "--rdbcompression", "no"},
 			do: func(t *testing.T, s *server) {
-				s.mustDo(t, "EVAL", "for i = 1, 10000 do redis.call('SET', 'k' .. i, i) end return 1", "0")
+				s.mustDo(t, "EVAL", "for i = 1, 2000 do redis.call('SET', 'k' .. i, string.rep('x', 1024)) end return 1", "0")
 				s.mustDo(t, "SAVE")
 				s.kill(t)
 				s.start(t)
 			},
-			undo: func(*testing.T, *server) {},
+			undo: func(t *testing.T, s *server) {
+				s.kill(t)
+				s.args = nil
+				s.start(t)
+			},
 			says: "LOADING",
 		},
 		"read-only": {
