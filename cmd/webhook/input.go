@@ -52,6 +52,9 @@ func readFile(path string, limit int64) ([]byte, error) {
 		return nil, withoutPath(err)
 	}
 	defer func() { _ = f.Close() }()
+	if info, err := f.Stat(); err == nil && info.Mode().IsRegular() && info.Size() > limit {
+		return nil, tooLarge(limit)
+	}
 	return readAll(f, limit)
 }
 
@@ -61,10 +64,12 @@ func readAll(r io.Reader, limit int64) ([]byte, error) {
 		return nil, withoutPath(err)
 	}
 	if int64(len(content)) > limit {
-		return nil, fmt.Errorf("it is larger than %d MiB", limit>>20)
+		return nil, tooLarge(limit)
 	}
 	return content, nil
 }
+
+func tooLarge(limit int64) error { return fmt.Errorf("it is larger than %d MiB", limit>>20) }
 
 func withoutPath(err error) error {
 	if of, ok := errors.AsType[*fs.PathError](err); ok {

@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"bytes"
 	"encoding/base64"
 	"fmt"
 	"os"
@@ -93,6 +94,13 @@ func TestSecretFrom(t *testing.T) {
 }
 
 func TestSizeLimits(t *testing.T) {
+	// What comes from standard input or a pipe has no size before it is read.
+	if _, err := readAll(bytes.NewReader(make([]byte, 1<<20+1)), 1<<20); err == nil || err.Error() != "it is larger than 1 MiB" {
+		t.Errorf("more than the limit: %v", err)
+	}
+	if all, err := readAll(bytes.NewReader(make([]byte, 1<<20)), 1<<20); err != nil || len(all) != 1<<20 {
+		t.Errorf("the limit itself: %d bytes, %v", len(all), err)
+	}
 	sparse := func(size int64) string {
 		path := tempFile(t, nil)
 		if err := os.Truncate(path, size); err != nil {

@@ -24,10 +24,10 @@ func requestText(v schemestest.Vector) []byte {
 
 // TestVerifyVectors: the command judges each vector as the suite does, and its
 // output holds no secret. To search for an explanation takes most of the time,
-// so that happens once for each reason of a scheme, and with THOROUGH for all.
+// so that happens once for each reason, and with THOROUGH for all.
 func TestVerifyVectors(t *testing.T) {
 	thorough := os.Getenv("THOROUGH") != ""
-	explained := map[string]bool{} // by scheme and reason
+	explained := map[string]bool{} // by reason
 	noTime, cancel := context.WithCancel(t.Context())
 	cancel()
 	schemestest.Run(t, "../../schemes/testdata", func(v schemestest.Vector) (schemestest.Answer, error) {
@@ -44,11 +44,11 @@ func TestVerifyVectors(t *testing.T) {
 		if v.URL != "" {
 			args = append(args, "--url", v.URL, "--method", v.Method)
 		}
-		ctx, class := t.Context(), v.Scheme+" "+v.Reason
-		if explained[class] && !thorough {
+		ctx := t.Context()
+		if explained[v.Reason] && !thorough {
 			ctx = noTime
 		}
-		explained[class] = true
+		explained[v.Reason] = true
 		o := runWithin(ctx, v.Body, args...)
 		answer := schemestest.Answer{Accepted: o.row("verdict") == "accepted", Reason: o.row("reason")}
 		status := 1
