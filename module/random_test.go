@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"runtime"
 	"strings"
 	"sync/atomic"
@@ -22,7 +23,14 @@ import (
 
 // executions is how many random deliveries go through the handler. `make
 // fuzz-long` asks for ten million.
-var executions = flag.Int("executions", 20_000, "how many random deliveries go through the handler")
+var executions = flag.Int("executions", executionsByDefault(), "how many random deliveries go through the handler")
+
+func executionsByDefault() int {
+	if os.Getenv("THOROUGH") != "" {
+		return 20_000
+	}
+	return 5_000
+}
 
 // TestRandomDeliveries sends deliveries that are new, come again, are signed
 // anew, have other unsigned values, are too old or have one bit changed, in any
