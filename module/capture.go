@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -14,6 +15,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/hooklatch/hooklatch/module/deliveries"
+	"github.com/hooklatch/hooklatch/module/inbox"
 	"github.com/hooklatch/hooklatch/module/internal/bodies"
 	"github.com/hooklatch/hooklatch/schemes"
 	"github.com/hooklatch/hooklatch/schemes/explain"
@@ -100,11 +102,62 @@ func (c *Capture) add(d *delivery, shown deliveries.Delivery) {
 	if body == nil {
 		body = d.body.Copy()
 	}
-	recent.AddCaptured(c.settings(d.handler.Provider), &deliveries.Capture{
-		Delivery: shown,
-		URI:      sentURI(d.request), Host: d.request.Host, TLS: d.request.TLS != nil,
-		Headers: d.headers, Body: body,
-	})
+	kept := &capturedRequest{verified: d.verified}
+	if d.verified {
+		kept.entry = d.entry(d.request)
+	} else {
+		kept.entry.ReceivedAt, kept.entry.Request = d.receivedAt(), storedRequest(d.request)
+	}
+	kept.entry.Request.Header = d.headers // those of the request have changed meanwhile
+	captured := &deliveries.Capture{
+		Delivery: shown, Request: kept,
+		URI: kept.entry.Request.URI, Headers: maps.Clone(d.headers), Body: body,
+	}
+	captured.Headers["Host"] = []string{d.request.Host} // which Go keeps apart
+	if signed := d.handler.received(kept.request()); signed.Host != "" {
+		captured.URL = signed.Scheme + "://" + signed.Host + signed.URI
+	}
+	recent.AddCaptured(c.settings(d.handler.Provider), captured)
+}
+
+// capturedRequest is the request of a capture, with what is known of it.
+type capturedRequest struct {
+	entry    inbox.Entry
+	verified bool
+}
+
+// Size is what it takes besides URI, headers and body, in bytes.
+func (c *capturedRequest) Size() int {
+	const least, header = 512, 16
+	r, f := &c.entry.Request, &c.entry.Facts
+	n := least + header*len(r.Header)
+	for _, text := range []string{
+		r.Method, r.Host, r.Proto, r.RemoteAddr, r.LocalAddr,
+		f.ID, f.Event, f.Tenant, f.Environment, f.OccurrenceID, f.UnsignedEvent,
+	} {
+		n += len(text)
+	}
+	if r.TLS != nil {
+		n += least + len(r.TLS.ServerName)
+		for _, der := range r.TLS.Certificates {
+			n += len(der)
+		}
+	}
+	return n
+}
+
+// request makes a request of it for a scheme that reads it.
+func (c *capturedRequest) request() *http.Request {
+	stored := &c.entry.Request
+	r := &http.Request{Method: stored.Method, Host: stored.Host, Header: stored.Header, RequestURI: stored.URI}
+	r.URL, _ = url.ParseRequestURI(stored.URI) // the server has parsed it too
+	if r.URL == nil {
+		r.URL = new(url.URL)
+	}
+	if stored.TLS != nil {
+		r.TLS = new(tls.ConnectionState)
+	}
+	return r
 }
 
 // spareMemory is what max_buffered leaves for captures.
@@ -121,13 +174,6 @@ func (m spareMemory) GiveBack(n int64) { bodies.GiveBackSpare(n) }
 
 func init() { bodies.ReclaimSpare(func(n int64) { recent.Reclaim(n) }) }
 
-// explainedCapture is a capture with what `webhook verify` would say.
-type explainedCapture struct {
-	*deliveries.Capture
-	ExplainedBy string `json:"explained_by,omitempty"`
-	WhatToDo    string `json:"what_to_do,omitempty"`
-}
-
 // explaining takes a processor, so that one capture is explained at a time, and
 // not for long.
 var explaining = make(chan struct{}, 1)
@@ -139,10 +185,11 @@ const notFinished = "not finished"
 
 // explained says why a captured delivery was rejected, by what its label has
 // today.
-func explained(ctx context.Context, c *deliveries.Capture) explainedCapture {
-	whole := explainedCapture{Capture: c}
+func explained(ctx context.Context, c deliveries.Capture) deliveries.Whole {
+	whole := deliveries.Whole{Capture: c}
+	kept, _ := c.Request.(*capturedRequest)
 	shared := historiesByLabel.newest(c.Provider)
-	if c.Verdict != string(rejected) || shared == nil || shared.handler.Scheme != c.Scheme {
+	if kept == nil || c.Verdict != string(rejected) || shared == nil || shared.handler.Scheme != c.Scheme {
 		return whole
 	}
 	ctx, cancel := context.WithTimeout(ctx, explainWithin)
@@ -157,7 +204,7 @@ func explained(ctx context.Context, c *deliveries.Capture) explainedCapture {
 	h := shared.handler
 	d := explain.Delivery{
 		Scheme: h.scheme, Definition: h.SchemeDefinition, Secrets: h.secrets,
-		Request: h.received(capturedRequest(c)), Body: c.Body,
+		Request: h.received(kept.request()), Body: c.Body,
 	}
 	e := d.Refused(ctx, schemes.Reason(c.Reason))
 	var what, do []string
@@ -175,17 +222,4 @@ func explained(ctx context.Context, c *deliveries.Capture) explainedCapture {
 	}
 	whole.ExplainedBy, whole.WhatToDo = strings.Join(what, "; "), strings.Join(do, "; ")
 	return whole
-}
-
-// capturedRequest makes a request of a capture, for a scheme that reads it.
-func capturedRequest(c *deliveries.Capture) *http.Request {
-	r := &http.Request{Method: c.Method, Host: c.Host, Header: c.Headers, RequestURI: c.URI}
-	r.URL, _ = url.ParseRequestURI(c.URI) // the server has parsed it too
-	if r.URL == nil {
-		r.URL = new(url.URL)
-	}
-	if c.TLS {
-		r.TLS = new(tls.ConnectionState)
-	}
-	return r
 }

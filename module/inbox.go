@@ -135,7 +135,7 @@ func (d *delivery) entry(seen *http.Request) inbox.Entry {
 			SentAt: d.sentAt, SentHeader: d.sentHeader, OccurredAt: d.facts.OccurredAt,
 			OccurrenceID: d.occurrence.Value, UnsignedEvent: d.unsigned.Value,
 		},
-		Keys: d.event, ReceivedAt: d.arrived, ClientIP: ip, Request: storedRequest(seen),
+		Keys: d.event, ReceivedAt: d.receivedAt(), ClientIP: ip, Request: storedRequest(seen),
 	}
 }
 

@@ -36,6 +36,9 @@ func (d *delivery) list(status, application int) {
 		return
 	}
 	d.listed = true
+	if d.again != nil {
+		status = 0 // its sender was answered long ago
+	}
 	captures := d.handler.Capture.takes(d)
 	if !captures && !recent.On() {
 		return

@@ -8,6 +8,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/hooklatch/hooklatch/module/inbox"
 	"github.com/hooklatch/hooklatch/module/internal/bodies"
 	"github.com/hooklatch/hooklatch/module/replay"
 	"github.com/hooklatch/hooklatch/schemes"
@@ -118,6 +119,8 @@ type delivery struct {
 	attempt int         // of a delivery from the inbox, from 1
 	left    bool        // the sender is answered and the handlers still run
 
+	again *inbox.Entry // set if an operator has it judged or delivered again: the sender was answered long ago
+
 	handshake        *schemes.Reply // what it is answered with if it is one
 	handshakeRefused error
 }
@@ -128,6 +131,14 @@ func (d *delivery) id() string {
 		d.idText = d.event.Content.ID()
 	}
 	return d.idText
+}
+
+// receivedAt is when the body was there, the first time.
+func (d *delivery) receivedAt() time.Time {
+	if d.again != nil {
+		return d.again.ReceivedAt
+	}
+	return d.arrived
 }
 
 // end gives back what the delivery holds, once nothing behind needs it, and
@@ -185,6 +196,10 @@ func (h *Handler) verify(w http.ResponseWriter, r *http.Request, d *delivery) *r
 	d.event = h.keyer.event(claim, d.facts.ID, verification.Content(), verification.Boundaries())
 	if h.signedHandshake() {
 		d.handshake, d.handshakeRefused = verification.Handshake()
+	}
+	if d.again != nil {
+		d.now = d.again.ReceivedAt
+		err = h.window.Judge(d.sentAt, d.now)
 	}
 	h.recorder.verified(d)
 	if err != nil { // authentic, but not fresh

@@ -4,10 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -18,11 +16,7 @@ import (
 )
 
 // shownDelivery is one delivery as the admin endpoint answers it.
-type shownDelivery struct {
-	deliveries.Capture
-	ExplainedBy string `json:"explained_by"`
-	WhatToDo    string `json:"what_to_do"`
-}
+type shownDelivery struct{ deliveries.Whole }
 
 // The files of --save. Their names are fixed: nothing that a sender wrote names
 // a file.
@@ -134,20 +128,9 @@ func (d *shownDelivery) report() string {
 		return out.String()
 	}
 	row("uri", d.URI)
-	out.WriteString("\n" + visible(d.headerLines()) + "\n")
+	out.WriteString("\n" + visible(d.HeadersText()) + "\n")
 	out.WriteString(visible(string(d.Body)) + "\n")
 	return out.String()
-}
-
-// headerLines has the headers as webhook verify reads them.
-func (d *shownDelivery) headerLines() string {
-	var lines strings.Builder
-	for _, name := range slices.Sorted(maps.Keys(d.Headers)) {
-		for _, value := range d.Headers[name] {
-			lines.WriteString(name + ": " + value + "\n")
-		}
-	}
-	return lines.String()
 }
 
 // save writes headers and body. It follows no link and overwrites nothing.
@@ -159,7 +142,7 @@ func (d *shownDelivery) save(cmd *cobra.Command, dir string) error {
 	if err := os.MkdirAll(dir, privateDir); err != nil {
 		return unreached(cmd, err)
 	}
-	for name, content := range map[string][]byte{savedHeaders: []byte(d.headerLines()), savedBody: d.Body} {
+	for name, content := range map[string][]byte{savedHeaders: []byte(d.HeadersText()), savedBody: d.Body} {
 		file, err := os.OpenFile(filepath.Join(dir, name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, private) //nolint:gosec // the directory is the user's, the name is fixed
 		if err != nil {
 			return unreached(cmd, err)

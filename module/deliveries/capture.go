@@ -4,6 +4,7 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -12,21 +13,62 @@ type Capture struct {
 	Delivery
 	// URI is as it was sent, with the query.
 	URI string `json:"uri"`
-	// Host and TLS belong to the URL, which some schemes sign.
-	Host string `json:"-"`
-	TLS  bool   `json:"-"`
-	// Headers are those that the handler saw, and Body the bytes of the body.
+	// URL is the one that the provider has, where the scheme signs it.
+	URL string `json:"url,omitempty"`
+	// Headers are those that the handler saw, Host among them, and Body the bytes
+	// of the body.
 	Headers map[string][]string `json:"headers"`
 	Body    []byte              `json:"body"`
+	// Request is what the handler needs to judge or to deliver it again.
+	Request Request `json:"-"`
 
 	expires  time.Time
 	captures *captures
+	settled  bool
+}
+
+// Request is a captured request as the handler keeps it.
+type Request interface {
+	// Size is what it takes besides URI, headers and body, in bytes.
+	Size() int
+}
+
+// Whole is one delivery as the admin endpoint answers it. What was captured and
+// rejected has what webhook verify would say of it.
+type Whole struct {
+	Capture
+	ExplainedBy string `json:"explained_by,omitempty"`
+	WhatToDo    string `json:"what_to_do,omitempty"`
+}
+
+// HeadersText writes the headers as webhook verify reads them, with the URL and
+// the method where the scheme signs them. A value has no line end, so none can
+// look like another header.
+func (c *Capture) HeadersText() string {
+	oneLine := strings.NewReplacer("\r", " ", "\n", " ")
+	var text strings.Builder
+	write := func(name, value string) {
+		text.WriteString(oneLine.Replace(name) + ": " + oneLine.Replace(value) + "\n")
+	}
+	if c.URL != "" {
+		write("Request URL", c.URL)
+		write("Request method", c.Method)
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Headers)) {
+		for _, value := range c.Headers[name] {
+			write(name, value)
+		}
+	}
+	return text.String()
 }
 
 // size is roughly what a capture takes, in bytes.
 func (c *Capture) size() int64 {
 	const least, each = 1 << 10, 64
-	n := least + len(c.Body) + len(c.URI) + len(c.Host)
+	n := least + len(c.Body) + len(c.URI) + len(c.URL)
+	if c.Request != nil {
+		n += c.Request.Size()
+	}
 	for name, values := range c.Headers {
 		n += each + len(name)
 		for _, value := range values {
@@ -251,11 +293,38 @@ func (l *List) expireAt(at time.Time) {
 }
 
 // Captured finds a capture.
-func (l *List) Captured(number uint64) (*Capture, bool) {
+func (l *List) Captured(number uint64) (Capture, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	c, ok := l.captured[number]
-	return c, ok
+	if c, ok := l.captured[number]; ok {
+		return *c, true
+	}
+	return Capture{}, false
+}
+
+// Rejected returns the captured deliveries of a label, and of a tenant unless
+// that is empty, that were rejected and not passed on, the oldest first. What is
+// settled is left out.
+func (l *List) Rejected(provider, tenant string) []Capture {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var found []Capture
+	for _, number := range slices.Sorted(maps.Keys(l.captured)) {
+		c := l.captured[number]
+		if c.Provider == provider && (tenant == "" || c.Tenant == tenant) && c.Verdict == "rejected" && !c.Observed && !c.settled {
+			found = append(found, *c)
+		}
+	}
+	return found
+}
+
+// Settle takes a rejected delivery out of those to judge again.
+func (l *List) Settle(number uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if c, ok := l.captured[number]; ok {
+		c.settled = true
+	}
 }
 
 // Erase drops a capture, and reports whether there was one.

@@ -2,6 +2,7 @@ package deliveries
 
 import (
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -175,4 +176,50 @@ func TestErase(t *testing.T) {
 	expectKept(t, l.kept(first+1), true)
 	l.EraseAll("p")
 	expectKept(t, l.kept(first+1), false)
+}
+
+// TestRejected: those to judge again, the oldest first, until they are settled.
+func TestRejected(t *testing.T) {
+	l := newList(100)
+	defer l.Capture(forever, newMemory(1<<20))()
+	first := l.capture(forever, "rejected", "192.0.2.1", "a")
+	l.capture(forever, Accepted, "192.0.2.1", "a")
+	l.AddCaptured(forever, &Capture{Delivery: Delivery{Provider: "p", Verdict: "rejected", Observed: true}})
+	third := l.capture(forever, "rejected", "192.0.2.2", "b")
+	numbers := func(provider, tenant string) (all []uint64) {
+		for _, c := range l.Rejected(provider, tenant) {
+			all = append(all, c.Number)
+		}
+		return all
+	}
+	if all := numbers("p", ""); !slices.Equal(all, []uint64{first, third}) {
+		t.Errorf("all: %v", all)
+	}
+	if some := numbers("p", "b"); !slices.Equal(some, []uint64{third}) {
+		t.Errorf("of a tenant: %v", some)
+	}
+	if none := numbers("q", ""); none != nil {
+		t.Errorf("of another label: %v", none)
+	}
+	l.Settle(first)
+	l.Settle(1)
+	if left := numbers("p", ""); !slices.Equal(left, []uint64{third}) {
+		t.Errorf("once one is settled: %v", left)
+	}
+	if _, ok := l.Captured(first); !ok {
+		t.Error("what is settled is gone")
+	}
+}
+
+// TestHeadersText is what webhook verify reads, and no value makes another line.
+func TestHeadersText(t *testing.T) {
+	c := Capture{Headers: map[string][]string{"Host": {"a.example"}, "B": {"1", "2\r\nC: 3"}}}
+	const lines = "B: 1\nB: 2  C: 3\nHost: a.example\n"
+	if got := c.HeadersText(); got != lines {
+		t.Errorf("%q", got)
+	}
+	c.URL, c.Method = "https://a.example/x", "PUT"
+	if got, want := c.HeadersText(), "Request URL: https://a.example/x\nRequest method: PUT\n"+lines; got != want {
+		t.Errorf("%q", got)
+	}
 }
