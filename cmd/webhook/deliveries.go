@@ -2,13 +2,10 @@ package webhook
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -309,78 +306,6 @@ func inLine(s string) string {
 		return "-"
 	}
 	return strings.NewReplacer("\n", `\n`, "\t", `\t`).Replace(visible(s))
-}
-
-// adminClient speaks to a gateway's admin endpoint.
-type adminClient struct {
-	client    *http.Client
-	origin    string
-	sayOrigin bool
-}
-
-// refusedError is an answer that is not 2xx, as the gateway says it.
-type refusedError struct{ text string }
-
-// Error returns what the gateway says.
-func (e refusedError) Error() string { return e.text }
-
-// newAdminClient finds the admin endpoint, which may be a unix socket.
-func newAdminClient(o *option) (*adminClient, error) {
-	address, err := adminAddress(o)
-	if err != nil {
-		return nil, err
-	}
-	network, host, err := adminNetwork(address)
-	if err != nil {
-		return nil, err
-	}
-	a := &adminClient{origin: "http://" + host, sayOrigin: true}
-	if network != "tcp" {
-		a.origin, a.sayOrigin = "http://127.0.0.1", false // a socket has no origin
-	}
-	a.client = &http.Client{Transport: &http.Transport{
-		DisableKeepAlives: true,
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return (&net.Dialer{Timeout: 10 * time.Second}).DialContext(ctx, network, host)
-		},
-	}}
-	return a, nil
-}
-
-func (a *adminClient) get(ctx context.Context, path string) (*http.Response, error) {
-	return a.do(ctx, http.MethodGet, path)
-}
-
-// do asks, and returns an answer that is 2xx.
-func (a *adminClient) do(ctx context.Context, method, path string) (*http.Response, error) {
-	r, err := http.NewRequestWithContext(ctx, method, a.origin+path, nil)
-	if err != nil {
-		return nil, err
-	}
-	if a.sayOrigin {
-		r.Header.Set("Origin", a.origin)
-	}
-	res, err := a.client.Do(r)
-	if err != nil {
-		return nil, err
-	}
-	if res.StatusCode/100 == 2 {
-		return res, nil
-	}
-	defer func() { _ = res.Body.Close() }()
-	const most = 10 << 10
-	text, _ := io.ReadAll(io.LimitReader(res.Body, most))
-	var said struct{ Error string }
-	if json.Unmarshal(text, &said) != nil || said.Error == "" {
-		said.Error = string(bytes.TrimSpace(text))
-	}
-	return nil, refusedError{fmt.Sprintf("the gateway answers %d: %s", res.StatusCode, inLine(said.Error))}
-}
-
-// unreached ends a command that the gateway did not serve.
-func unreached(cmd *cobra.Command, err error) error {
-	cmd.PrintErrf("Error: %v\n", err)
-	return errUnsuccessful
 }
 
 // sayIfOff says why nothing is listed.

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/url"
 
-	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
 )
 
@@ -31,17 +30,14 @@ cannot be reached; 2 wrong usage.`,
 		if err := required(provider, id); err != nil {
 			return err
 		}
-		admin, err := adminAddress(address)
+		a, err := newAdminClient(address)
 		if err != nil {
 			return err
 		}
 		uri := "/verify_webhook/history/" + url.PathEscape(provider.text) + "/" + url.PathEscape(id.text)
-		res, err := caddycmd.AdminAPIRequest(admin, http.MethodDelete, uri, nil, nil)
-		if err != nil {
-			cmd.PrintErrf("Error: %v\n", err)
-			return errUnsuccessful
+		if err := a.ask(cmd.Context(), http.MethodDelete, uri, nil); err != nil {
+			return unreached(cmd, err)
 		}
-		_ = res.Body.Close() // it is empty
 		return write(cmd, fmt.Sprintf("forgotten: %s may be delivered again\n", id.text))
 	})
 	return cmd

@@ -1,7 +1,7 @@
 package webhook
 
 import (
-	"encoding/json"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -13,7 +13,6 @@ import (
 	"text/tabwriter"
 	"time"
 
-	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
 
 	"github.com/hooklatch/hooklatch/module"
@@ -86,26 +85,26 @@ func (c *command) inbox(cmd *cobra.Command, do string, f inboxFlags) error {
 	if err := f.check(do); err != nil {
 		return err
 	}
-	admin, err := adminAddress(f.address)
+	a, err := newAdminClient(f.address)
 	if err != nil {
 		return err
 	}
 	if f.id.text != "" {
-		if err := changeKept(admin, do, f.provider.text, f.id.text); err != nil {
-			return unsuccessful(cmd, err)
+		if err := a.changeKept(cmd.Context(), do, f.provider.text, f.id.text); err != nil {
+			return unreached(cmd, err)
 		}
 		return write(cmd, fmt.Sprintf("%s: %s\n", did(do), f.id.text))
 	}
-	list, err := listKept(admin, f.provider.text, f.state.text)
+	list, err := a.listKept(cmd.Context(), f.provider.text, f.state.text)
 	if err != nil {
-		return unsuccessful(cmd, err)
+		return unreached(cmd, err)
 	}
 	if do == "list" {
 		return write(cmd, c.keptLines(list))
 	}
 	for n, kept := range list {
-		if err := changeKept(admin, do, kept.Provider, kept.ID); err != nil {
-			return unsuccessful(cmd, fmt.Errorf("%s: %w; %d of %d were %s before it", kept.ID, err, n, len(list), did(do)))
+		if err := a.changeKept(cmd.Context(), do, kept.Provider, kept.ID); err != nil {
+			return unreached(cmd, fmt.Errorf("%s: %w; %d of %d were %s before it", kept.ID, err, n, len(list), did(do)))
 		}
 	}
 	return write(cmd, fmt.Sprintf("%s: %d\n", did(do), len(list)))
@@ -114,41 +113,23 @@ func (c *command) inbox(cmd *cobra.Command, do string, f inboxFlags) error {
 // did names what has been done.
 func did(do string) string { return map[string]string{"retry": "due now", "drop": "dropped"}[do] }
 
-// unsuccessful prints an error of the gateway or of the way to it.
-func unsuccessful(cmd *cobra.Command, err error) error {
-	cmd.PrintErrf("Error: %v\n", err)
-	return errUnsuccessful
-}
-
-func changeKept(admin, do, provider, id string) error {
+func (a *adminClient) changeKept(ctx context.Context, do, provider, id string) error {
 	method, uri := http.MethodDelete, inboxURI+"/"+url.PathEscape(provider)+"/"+url.PathEscape(id)
 	if do == "retry" {
 		method, uri = http.MethodPost, uri+"/retry"
 	}
-	res, err := caddycmd.AdminAPIRequest(admin, method, uri, nil, nil)
-	if err != nil {
-		return err
-	}
-	return res.Body.Close() // it is empty
+	return a.ask(ctx, method, uri, nil)
 }
 
-func listKept(admin, provider, state string) ([]module.InboxEntry, error) {
+func (a *adminClient) listKept(ctx context.Context, provider, state string) (list []module.InboxEntry, err error) {
 	query := url.Values{}
 	for name, value := range map[string]string{"provider": provider, "state": state} {
 		if value != "" {
 			query.Set(name, value)
 		}
 	}
-	res, err := caddycmd.AdminAPIRequest(admin, http.MethodGet, inboxURI+"?"+query.Encode(), nil, nil)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = res.Body.Close() }() // it has been read
-	var list []module.InboxEntry
-	if err := json.NewDecoder(res.Body).Decode(&list); err != nil {
-		return nil, fmt.Errorf("reading the list of the gateway: %w", err)
-	}
-	return list, nil
+	err = a.ask(ctx, http.MethodGet, inboxURI+"?"+query.Encode(), &list)
+	return list, err
 }
 
 // keptLines writes a line for each delivery: when it came, state, label, event,

@@ -54,9 +54,8 @@ func (s *sender) run(cmd *cobra.Command, args []string) error {
 	if err := required(s.needed(s.secret, s.to)...); err != nil {
 		return err
 	}
-	to, err := url.Parse(s.to.text)
-	if err != nil || to.Scheme != "http" && to.Scheme != "https" || to.Host == "" {
-		return errors.New("--to is not a URL; write http:// or https://, a host and a path")
+	if err := checkURL(s.to); err != nil {
+		return err
 	}
 	times, err := s.times()
 	if err != nil {
@@ -68,7 +67,16 @@ func (s *sender) run(cmd *cobra.Command, args []string) error {
 	}
 	d.header.Set("Content-Type", "application/json")
 	maps.Copy(d.header, d.extra)
-	return post(cmd, to.String(), d, times)
+	return post(cmd, s.to.text, d, times)
+}
+
+// checkURL checks where a delivery is sent to.
+func checkURL(to *option) error {
+	u, err := url.Parse(to.text)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return errors.New("--to is not a URL; write http:// or https://, a host and a path")
+	}
+	return nil
 }
 
 // times reads how often the delivery is sent.
@@ -85,10 +93,7 @@ func (s *sender) times() (int, error) {
 
 // post sends the delivery and prints the answers, one after the other.
 func post(cmd *cobra.Command, to string, d *signed, times int) error {
-	client := &http.Client{
-		Timeout:       answerTimeout,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
+	client := newSender()
 	defer client.CloseIdleConnections()
 	var unsuccessful error
 	for i := range times {
@@ -97,7 +102,7 @@ func post(cmd *cobra.Command, to string, d *signed, times int) error {
 				return err
 			}
 		}
-		status, answer, err := exchange(cmd.Context(), client, to, d)
+		status, answer, err := exchange(cmd.Context(), client, http.MethodPost, to, d.header, d.body)
 		if err != nil {
 			cmd.PrintErrf("Error: %v\n", err)
 			return errUnsuccessful
@@ -112,14 +117,22 @@ func post(cmd *cobra.Command, to string, d *signed, times int) error {
 	return unsuccessful
 }
 
-// exchange sends the delivery once and gives the answer's status and text.
-func exchange(ctx context.Context, client *http.Client, to string, d *signed) (int, string, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to, bytes.NewReader(d.body))
+// newSender returns a client that follows no redirects.
+func newSender() *http.Client {
+	return &http.Client{
+		Timeout:       answerTimeout,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// exchange sends a delivery once and returns the answer's status and text.
+func exchange(ctx context.Context, client *http.Client, method, to string, header http.Header, body []byte) (int, string, error) {
+	req, err := http.NewRequestWithContext(ctx, method, to, bytes.NewReader(body))
 	if err != nil {
 		return 0, "", withoutURL(err)
 	}
-	req.Header = d.header.Clone()
-	if host := d.header.Get("Host"); host != "" {
+	req.Header = header.Clone()
+	if host := header.Get("Host"); host != "" {
 		req.Host = host // Go does not look for it among the headers
 	}
 	resp, err := client.Do(req)
