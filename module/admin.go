@@ -47,6 +47,7 @@ func (a *adminAPI) Routes() []caddy.AdminRoute {
 		{Pattern: historyPath, Handler: caddy.AdminHandlerFunc(a.history)},
 		{Pattern: deliveriesPath, Handler: caddy.AdminHandlerFunc(a.deliveries)},
 		{Pattern: deliveriesPath + "/", Handler: caddy.AdminHandlerFunc(a.deliveries)},
+		{Pattern: rejudgePath, Handler: caddy.AdminHandlerFunc(a.rejudge)},
 		{Pattern: inboxPath, Handler: caddy.AdminHandlerFunc(a.inboxes)},
 		{Pattern: inboxPath + "/", Handler: caddy.AdminHandlerFunc(a.inboxes)},
 	}

@@ -14,7 +14,8 @@ import (
 )
 
 // deliveriesPath is where the recent deliveries are: GET lists them, a number
-// behind it is one of them, and follow shows them as they come.
+// after it is one of them, POST …/<number>/deliver delivers it again, and follow
+// shows them as they come.
 const deliveriesPath = "/verify_webhook/deliveries"
 
 // headerRecent is set where the list is empty because it is switched off.
@@ -29,9 +30,13 @@ func (a *adminAPI) deliveries(w http.ResponseWriter, r *http.Request) error {
 	case "follow":
 		return a.follow(w, r)
 	}
-	number, err := strconv.ParseUint(path, 10, 64)
-	if err != nil {
-		return apiError(http.StatusNotFound, "the path is "+deliveriesPath+"/<number> or "+deliveriesPath+"/follow")
+	text, action, hasAction := strings.Cut(path, "/")
+	number, err := strconv.ParseUint(text, 10, 64)
+	switch {
+	case err != nil || hasAction && action != "deliver":
+		return apiError(http.StatusNotFound, "the paths are "+deliveriesPath+"/<number>, …/<number>/deliver and …/follow")
+	case hasAction:
+		return a.deliver(w, r, number)
 	}
 	return a.oneDelivery(w, r, number)
 }

@@ -222,6 +222,19 @@ func (t *historyTable) newest(label string) *sharedHistory {
 	return nil
 }
 
+// active finds the history of a label in the configuration that runs, or nil.
+func (t *historyTable) active(label string) *sharedHistory {
+	t.mu.Lock()
+	open := slices.Clone(t.open)
+	t.mu.Unlock()
+	for _, s := range slices.Backward(open) {
+		if s.label == label && s.app.isActive() {
+			return s
+		}
+	}
+	return nil
+}
+
 // keyer makes the keys of the replay history. All are the first 128 bits of a
 // SHA-256; the kinds cannot meet, because a content key's hash begins with the
 // label, and the others begin with a sign that no label can hold.

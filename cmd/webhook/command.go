@@ -49,7 +49,7 @@ func (c *command) build(cmd *cobra.Command) {
 	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return end(cmd, flagError(cmd, err))
 	})
-	cmd.AddCommand(demoCommand(), proxyCommand(), schemesCommand(), c.signCommand(), c.sendCommand(), c.verifyCommand(), testCommand(), listDeliveriesCommand(), tailCommand(), showCommand(), inspectCommand(), c.forgetCommand(), c.inboxCommand(), healthCommand())
+	cmd.AddCommand(demoCommand(), proxyCommand(), schemesCommand(), c.signCommand(), c.sendCommand(), c.verifyCommand(), testCommand(), listDeliveriesCommand(), tailCommand(), showCommand(), inspectCommand(), deliverCommand(), rejudgeCommand(), c.forgetCommand(), c.inboxCommand(), healthCommand())
 	for _, task := range tasks {
 		for _, sub := range cmd.Commands() {
 			if !slices.Contains(task.commands, sub.Name()) {
