@@ -40,13 +40,13 @@ func newChart(all []delivery, now time.Time) chart {
 	if len(all) == 0 {
 		return c
 	}
-	first := all[0].Time
+	first := all[0].Time.Time
 	for i := range all {
 		if all[i].Time.Before(first) {
-			first = all[i].Time
+			first = all[i].Time.Time
 		}
 		if all[i].Time.After(c.To) { // the gateway's clock may be ahead of ours
-			c.To = all[i].Time
+			c.To = all[i].Time.Time
 		}
 	}
 	c.SlotLength = roundSlot(c.To.Sub(first) / (slots - 1))

@@ -116,7 +116,7 @@ func (page *deliveryPage) Headline() string {
 func (page *deliveryPage) Authentic() bool { return page.Verdict != "rejected" || page.ID != "" }
 
 // headerLines sorts headers as they are saved.
-func headerLines(h http.Header) []headerLine {
+func headerLines(h map[string][]string) []headerLine {
 	var lines []headerLine
 	for _, name := range slices.Sorted(maps.Keys(h)) {
 		for _, value := range h[name] {
@@ -158,7 +158,7 @@ func (p *Page) save(w http.ResponseWriter, r *http.Request, name string) {
 	}
 	content := d.Body
 	if name == headersFile {
-		content = []byte(headersText(&d))
+		content = []byte(d.HeadersText())
 	}
 	w.Header().Set("Content-Type", "application/octet-stream")
 	w.Header().Set("Content-Disposition", fmt.Sprintf("attachment; filename=%q", name))

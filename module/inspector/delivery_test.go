@@ -23,7 +23,7 @@ func TestDelivery(t *testing.T) {
 	explained := refusedOne
 	explained.ExplainedBy, explained.WhatToDo = "the body ends with a line feed", "sign the bytes that are sent"
 	bare := refusedOne
-	bare.Captured, bare.capture = false, capture{}
+	bare.Captured, bare.URI, bare.Headers, bare.Body = false, "", nil, nil
 	again := one()
 	again.Number = 6
 	kept := one()
@@ -91,9 +91,9 @@ func TestDelivery(t *testing.T) {
 func TestSave(t *testing.T) {
 	d := one()
 	d.Body = []byte("<!doctype html><script>x()</script>\r\n\x00\xff")
-	d.Headers.Set("X-Two", "a")
-	d.Headers.Add("X-Two", "b\r\nInjected: c")
-	d.Headers.Set("Host", "hooks.example.com")
+	d.Headers["X-Two"] = []string{"a", "b\r\nInjected: c"}
+	d.Headers["Host"] = []string{"hooks.example.com"}
+	d.URL = "https://hooks.example.com/hook?x=1"
 	g := &gateway{deliveries: []delivery{d}}
 	for name, want := range map[string]string{
 		"body.json":   string(d.Body),
@@ -141,7 +141,7 @@ func TestVerifyCommand(t *testing.T) {
 		t.Errorf("%s", got)
 	}
 	d.Scheme, d.Provider = "twilio", "9; rm -rf"
-	d.Headers.Set("Host", "a.example")
+	d.URL = "https://a.example/hook?x=1"
 	if got, want := verifyCommand(&d), "hooklatch webhook verify --scheme twilio --secret env:_9__RM__RF_SECRET --headers headers.txt --at 2026-01-31T12:00:00Z --url 'https://a.example/hook?x=1' body.json"; got != want {
 		t.Errorf("%s", got)
 	}

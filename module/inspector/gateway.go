@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/hooklatch/hooklatch/module"
+	"github.com/hooklatch/hooklatch/module/deliveries"
 )
 
 const (
@@ -161,50 +162,13 @@ func (w *firstLine) Write(b []byte) (int, error) {
 func (w *firstLine) Flush() {}
 
 // delivery is what the admin endpoint says about one.
-type delivery struct {
-	Number      uint64    `json:"number"`
-	Time        time.Time `json:"time"`
-	Provider    string    `json:"provider"`
-	Scheme      string    `json:"scheme"`
-	Tenant      string    `json:"tenant"`
-	Verdict     string    `json:"verdict"`
-	Reason      string    `json:"reason"`
-	ID          string    `json:"id"`
-	Event       string    `json:"event"`
-	Size        int64     `json:"size"`
-	Age         *float64  `json:"age"`
-	Key         int       `json:"key"`
-	Status      int       `json:"status"`
-	Application int       `json:"application"`
-	Duration    float64   `json:"duration"`
-	Client      string    `json:"client"`
-	Method      string    `json:"method"`
-	Path        string    `json:"path"`
-	Attempt     int       `json:"attempt"`
-	Inbox       string    `json:"inbox"`
-	Hint        string    `json:"hint"`
-	Observed    bool      `json:"observed"`
-	Captured    bool      `json:"captured"`
-	capture
-}
+type delivery struct{ deliveries.Whole }
 
-// capture is what is known of a captured delivery only.
-type capture struct {
-	URI         string      `json:"uri"`
-	Headers     http.Header `json:"headers"`
-	Body        []byte      `json:"body"`
-	ExplainedBy string      `json:"explained_by"`
-	WhatToDo    string      `json:"what_to_do"`
-}
-
-// filterNames are those of the admin endpoint. They stand in the page's address
-// under the same names.
-var filterNames = []string{"provider", "scheme", "tenant", "verdict", "reason", "event", "id", "since", "after", "limit"}
-
-// filtersOf takes the filters out of a query. A form sends its empty fields too.
+// filtersOf takes the filters out of a query: those of the admin endpoint, under
+// the same names. A form sends its empty fields too.
 func filtersOf(query url.Values) url.Values {
 	filters := url.Values{}
-	for _, name := range filterNames {
+	for _, name := range deliveries.Filters {
 		if value := strings.TrimSpace(query.Get(name)); value != "" {
 			filters.Set(name, value)
 		}

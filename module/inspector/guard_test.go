@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/hooklatch/hooklatch/module/deliveries"
 )
 
 // everything is one of each kind of address.
@@ -16,9 +18,13 @@ var everything = []string{"", "7", "999", "inbox", "news", "style.css", "script.
 
 // one is a captured delivery with the number 7.
 func one() delivery {
-	return delivery{Number: 7, Time: noon, Provider: "stripe", Scheme: "stripe", Verdict: "accepted", ID: "evt_1", Method: "POST", Status: 200, Application: 200, Captured: true, capture: capture{
+	return delivery{deliveries.Whole{Capture: deliveries.Capture{
+		Delivery: deliveries.Delivery{
+			Number: 7, Time: deliveries.Timestamp{Time: noon}, Provider: "stripe", Scheme: "stripe", Verdict: "accepted",
+			ID: "evt_1", Method: "POST", Status: 200, Application: 200, Captured: true,
+		},
 		URI: "/hook?x=1", Headers: http.Header{"Stripe-Signature": {"t=1,v1=00"}, "Authorization": {"Bearer x"}}, Body: []byte(`{"a":1}`),
-	}}
+	}}}
 }
 
 // TestPrivate: no page without the token, and none under a foreign name.

@@ -102,7 +102,7 @@ func (page *listPage) fill(all []delivery, shown int) {
 		page.More = with(page.Filters, "limit", strconv.Itoa(min(len(all), max(1, shown)*5)))
 	}
 	if len(all) > 0 {
-		page.Newest, page.Since = all[0].Number, all[len(all)-1].Time
+		page.Newest, page.Since = all[0].Number, all[len(all)-1].Time.Time
 	}
 	for _, o := range outcomes {
 		n := 0

@@ -13,7 +13,7 @@ func some(n int, change func(i int, d *delivery)) []delivery {
 	var all []delivery
 	for i := range n {
 		d := one()
-		d.Number, d.Time, d.Captured = uint64(1000+n-i), noon.Add(-time.Duration(i)*time.Minute), false
+		d.Number, d.Time.Time, d.Captured = uint64(1000+n-i), noon.Add(-time.Duration(i)*time.Minute), false
 		change(i, &d)
 		all = append(all, d)
 	}
@@ -134,12 +134,12 @@ func TestFilters(t *testing.T) {
 // TestChart: each delivery is in one column, and what is rare is seen.
 func TestChart(t *testing.T) {
 	all := some(400, func(i int, d *delivery) {
-		d.Time = noon.Add(-time.Duration(i) * 7 * time.Second)
+		d.Time.Time = noon.Add(-time.Duration(i) * 7 * time.Second)
 		if i == 200 {
 			d.Verdict = "rejected"
 		}
 	})
-	all[3].Time = noon.Add(time.Hour) // a clock that is ahead
+	all[3].Time.Time = noon.Add(time.Hour) // a clock that is ahead
 	c := newChart(all, noon)
 	sum := map[outcome]int{}
 	for _, b := range c.Bars {

@@ -31,7 +31,6 @@ func fill(v reflect.Value, text string) {
 func hostileDelivery(text string) delivery {
 	d := one()
 	fill(reflect.ValueOf(&d).Elem(), text)
-	fill(reflect.ValueOf(&d.capture).Elem(), text)
 	d.Headers = http.Header{text: {text}, "X-Other": {text}}
 	d.Body = []byte(`{"` + strings.NewReplacer(`"`, `\"`, "\x00", `\u0000`, "\x1b", `\u001b`).Replace(text) + `":"` + strings.NewReplacer(`"`, `\"`, "\x00", `\u0000`, "\x1b", `\u001b`).Replace(text) + `"}`)
 	return d

@@ -113,7 +113,7 @@ func milliseconds(s float64) string {
 	return fmt.Sprintf("%d ms", d.Round(time.Millisecond).Milliseconds())
 }
 
-func seconds(s float64) string { return ago(time.Duration(s * float64(time.Second))) }
+func seconds(s int64) string { return ago(time.Duration(s) * time.Second) }
 
 // ago writes a duration in its largest unit.
 func ago(d time.Duration) string {

@@ -52,7 +52,7 @@ func TestUnexplained(t *testing.T) {
 		if !hmacs(s) {
 			return false
 		}
-		k := kind{s.scheme.SignsRequest, s.isText(), s.scheme.Time}
+		k := kind{s.scheme.SignsRequest(), s.isText(), s.scheme.Time()}
 		another := !seen[k]
 		seen[k] = true
 		return another || thorough

@@ -90,7 +90,7 @@ var specimens = map[string]specimen{}
 // specimenOf finds out how deliveries of a scheme are made.
 func specimenOf(t *testing.T, scheme schemes.Scheme) specimen {
 	t.Helper()
-	if known, ok := specimens[scheme.Name]; ok {
+	if known, ok := specimens[scheme.Name()]; ok {
 		known.scheme = scheme
 		return known
 	}
@@ -98,7 +98,7 @@ func specimenOf(t *testing.T, scheme schemes.Scheme) specimen {
 		for _, s := range []specimen{{text: body}, {text: body, event: "6"}, {text: body, id: "msg_1"}, {text: form}} {
 			s.scheme, s.signing, s.secret, s.public = scheme, secret[0], secret[1], secret[0] != secret[1]
 			if d, ok := s.signed(s.signing, s.text, request); ok && d.accepted() {
-				specimens[scheme.Name] = s
+				specimens[scheme.Name()] = s
 				return s
 			}
 		}
