@@ -26,8 +26,12 @@ type keptHeaders struct {
 func readHeaders(text []byte) (*keptHeaders, error) {
 	text = bytes.TrimPrefix(fromUTF16(text), []byte("\ufeff"))
 	k := &keptHeaders{header: http.Header{}}
+	text = []byte(unpasted(string(text)))
 	read := k.readLines
-	if begin := bytes.TrimSpace(text); isObject(begin) {
+	switch begin := bytes.TrimSpace(text); {
+	case isList(string(begin)):
+		read = k.readList
+	case isObject(begin):
 		read = k.readObject
 	}
 	if err := read(string(text)); err != nil {
@@ -115,6 +119,10 @@ func (k *keptHeaders) readLines(text string) error {
 				return &lineError{number, whole, "continues no header; write Name: value"}
 			}
 			value = joined(value, strings.TrimSpace(line))
+			continue
+		}
+		if _, _, isHeader := cutHeader(line); name != "" && value == "" && !isHeader {
+			value = strings.TrimSpace(line) // on a line of its own
 			continue
 		}
 		if err := end(); err != nil {
