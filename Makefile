@@ -4,6 +4,7 @@ TAGS     := nobadger,nomysql,nopgx
 BIN      := bin/hooklatch
 FUZZTIME ?= 2s
 ROUNDS   ?= 5
+KILLS    ?= 200
 PLATFORMS ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 ACTIONLINT := github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
@@ -13,7 +14,7 @@ CADDY_VERSION ?= master
 # What `make test` and .ci/run consist of, in this order.
 PARTS := vet lint unit fuzz e2e container
 
-.PHONY: help parts build run image test $(PARTS) fuzz-long differential bench docs release reproducible linters vulnerabilities next-caddy reliability screenshots
+.PHONY: help parts build run image test $(PARTS) fuzz-long differential bench docs release reproducible linters vulnerabilities next-caddy reliability inbox-faults screenshots
 
 build: ## builds Hooklatch into bin/
 	go build -trimpath -buildvcs=auto -tags $(TAGS) -o $(BIN) ./cmd/hooklatch
@@ -134,6 +135,9 @@ e2e: ## tests the real binary from outside
 
 reliability: build ## puts the gateway under load and faults for about half an hour
 	cd e2e && go run ./reliability -binary ../$(BIN)
+
+inbox-faults: build ## puts the inbox under load and faults, with KILLS times kill -9, 200 unless given
+	cd e2e && go run ./reliability -binary ../$(BIN) -only inbox -rounds $(KILLS)
 
 screenshots: build ## makes the pictures of the page in docs/images, with Chromium
 	cd e2e && go run ./screenshots -binary ../$(BIN)

@@ -5,10 +5,11 @@ package measure
 import (
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -20,12 +21,16 @@ type Gateway struct {
 	Addr  string // of the site
 	Admin string // of Caddy's admin endpoint
 	Dir   string // of its data and its log
-	cmd   *exec.Cmd
-	ended chan struct{}
+
+	binary string
+	env    []string
+	cmd    *exec.Cmd
+	ended  chan struct{}
 }
 
 // Start runs a binary with a Caddyfile, which gets its ports as {$PORT} and
-// {$ADMIN}, until the site's port takes connections.
+// {$ADMIN}, and returns once the configuration is served. The Caddyfile leaves
+// the log at Caddy's defaults.
 func Start(binary, caddyfile string, env ...string) (*Gateway, error) {
 	port, err := ports.Take(2) // the site's, and the admin endpoint's
 	if err != nil {
@@ -37,51 +42,71 @@ func Start(binary, caddyfile string, env ...string) (*Gateway, error) {
 	}
 	g := &Gateway{
 		Addr: fmt.Sprintf("127.0.0.1:%d", port), Admin: fmt.Sprintf("127.0.0.1:%d", port+1), Dir: dir,
-		ended: make(chan struct{}),
+		binary: binary,
 	}
-	if err := g.run(binary, caddyfile, append(env, fmt.Sprintf("PORT=%d", port), "ADMIN="+g.Admin)); err != nil {
+	g.env = append(append(os.Environ(), env...), fmt.Sprintf("PORT=%d", port), "ADMIN="+g.Admin, "XDG_DATA_HOME="+dir, "XDG_CONFIG_HOME="+dir)
+	err = os.WriteFile(g.configFile(), []byte(caddyfile), 0o600)
+	if err == nil {
+		err = g.Restart()
+	}
+	if err != nil {
 		_ = os.RemoveAll(dir)
 		return nil, err
-	}
-	if err := g.awaitPort(); err != nil {
-		text, _ := os.ReadFile(g.logFile())
-		g.Stop()
-		return nil, fmt.Errorf("%w; its log: %s", err, text)
 	}
 	return g, nil
 }
 
+func (g *Gateway) configFile() string { return filepath.Join(g.Dir, "Caddyfile") }
+
 func (g *Gateway) logFile() string { return filepath.Join(g.Dir, "log") }
 
-func (g *Gateway) run(binary, caddyfile string, env []string) error {
-	config := filepath.Join(g.Dir, "Caddyfile")
-	if err := os.WriteFile(config, []byte(caddyfile), 0o600); err != nil {
+// Log is what the process has written since it was started.
+func (g *Gateway) Log() string {
+	text, _ := os.ReadFile(g.logFile())
+	return string(text)
+}
+
+// Restart starts the process, which has ended, on the same ports and with the
+// same configuration, and returns once that is served. The variables come after
+// those that it was first started with. The error has the log.
+func (g *Gateway) Restart(env ...string) error {
+	if err := g.run(env); err != nil {
 		return err
 	}
+	if err := g.awaitServing(); err != nil {
+		g.Kill()
+		return fmt.Errorf("%w; its log: %s", err, g.Log())
+	}
+	return nil
+}
+
+func (g *Gateway) run(env []string) error {
 	log, err := os.Create(g.logFile())
 	if err != nil {
 		return err
 	}
 	defer log.Close()
-	g.cmd = exec.Command(binary, "run", "--config", config)
-	g.cmd.Env = append(os.Environ(), append(env, "XDG_DATA_HOME="+g.Dir, "XDG_CONFIG_HOME="+g.Dir)...)
-	g.cmd.Stdout, g.cmd.Stderr = log, log
-	if err := g.cmd.Start(); err != nil {
+	cmd, ended := exec.Command(g.binary, "run", "--config", g.configFile()), make(chan struct{})
+	cmd.Env = append(slices.Clone(g.env), env...)
+	cmd.Stdout, cmd.Stderr = log, log
+	if err := cmd.Start(); err != nil {
 		return err
 	}
+	g.cmd, g.ended = cmd, ended
 	go func() {
-		_ = g.cmd.Wait()
-		close(g.ended)
+		_ = cmd.Wait()
+		close(ended)
 	}()
 	return nil
 }
 
-func (g *Gateway) awaitPort() error {
+// awaitServing waits for the log to say so. The port takes connections before
+// that, also of a configuration that then fails to start.
+func (g *Gateway) awaitServing() error {
 	// A minute at least: the machine may be busy.
 	for range 1200 {
-		conn, err := net.Dial("tcp", g.Addr)
-		if err == nil {
-			return conn.Close()
+		if strings.Contains(g.Log(), `"serving initial configuration"`) {
+			return nil
 		}
 		select {
 		case <-g.ended:
@@ -92,15 +117,25 @@ func (g *Gateway) awaitPort() error {
 	return errors.New("the gateway did not start")
 }
 
+// Kill ends the process as the kernel would that needs its memory.
+func (g *Gateway) Kill() {
+	_ = g.cmd.Process.Kill()
+	<-g.ended
+}
+
 // Stop ends the process and removes its folder.
 func (g *Gateway) Stop() {
+	g.End()
+	_ = os.RemoveAll(g.Dir)
+}
+
+// End ends the process as an operator does.
+func (g *Gateway) End() {
 	const grace = 10 * time.Second
 	_ = g.cmd.Process.Signal(syscall.SIGTERM)
 	select {
 	case <-g.ended:
 	case <-time.After(grace):
-		_ = g.cmd.Process.Kill()
-		<-g.ended
+		g.Kill()
 	}
-	_ = os.RemoveAll(g.Dir)
 }

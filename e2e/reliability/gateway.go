@@ -35,29 +35,50 @@ type site struct {
 	global      string       // global options
 	options     []string     // of verify_webhook
 	within      string       // answer_within before the faulty application
+	beside      []hook       // further applications, with options of their own
+	before      []string     // handlers before verify_webhook
+	after       []string     // handlers after it
+	proxy       []string     // options of reverse_proxy
+	more        []string     // further routes
 	env         []string     // variables of the process
 	mark        string       // makes a configuration another one
+}
+
+// hook is an application with the options of the verify_webhook before it.
+type hook struct {
+	*application
+	options []string
 }
 
 func (s site) caddyfile() string {
 	var routes strings.Builder
 	route := func(a *application, options ...string) {
-		fmt.Fprintf(&routes, routeFormat, a.path, a.path[1:], strings.Join(options, "\n\t\t\t"), a.addr)
+		fmt.Fprintf(&routes, routeFormat, a.path, strings.Join(s.before, "\n\t\t"), a.path[1:],
+			strings.Join(options, "\n\t\t\t"), strings.Join(s.after, "\n\t\t"), a.addr, strings.Join(s.proxy, "\n\t\t\t"))
 	}
 	route(s.application, s.options...)
 	if s.faulty != nil {
 		route(s.faulty, append(slices.Clone(s.options), "answer_within "+s.within)...)
+	}
+	for _, h := range s.beside {
+		route(h.application, h.options...)
+	}
+	for _, text := range s.more {
+		routes.WriteString(text)
 	}
 	return fmt.Sprintf(siteFormat, s.global, s.mark, routes.String())
 }
 
 const routeFormat = `
 	route %s {
+		%s
 		verify_webhook craneops {env.RELIABILITY_SECRET} {
 			provider %s
 			%s
 		}
+		%s
 		reverse_proxy %s {
+			%s
 			transport http {
 				# The cores may be busy with more senders than anybody has.
 				dial_timeout 30s
@@ -139,10 +160,24 @@ func (g *gateway) ready(ctx context.Context) error {
 	return nil
 }
 
+// restart starts the process again, which has ended, and returns once the site
+// answers.
+func (g *gateway) restart(ctx context.Context, env ...string) error {
+	if err := g.Restart(env...); err != nil {
+		return err
+	}
+	return g.awaitReady(ctx)
+}
+
 // reload loads the same site with another mark.
 func (g *gateway) reload(ctx context.Context, mark string) error {
 	next := g.site
 	next.mark = mark
+	return g.load(ctx, next)
+}
+
+// load has the gateway change to another site.
+func (g *gateway) load(ctx context.Context, next site) error {
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+g.Admin+"/load", strings.NewReader(next.caddyfile()))
 	if err != nil {
 		return err
@@ -165,18 +200,42 @@ func (g *gateway) goroutines(ctx context.Context) (int, error) {
 
 // buffered is how many bytes of bodies the gateway says that it holds.
 func (g *gateway) buffered(ctx context.Context) (int64, error) {
-	const name = "caddy_verify_webhook_buffered_bytes "
+	n, err := g.metric(ctx, "buffered_bytes")
+	return int64(n), err
+}
+
+// metric is the sum of the series of Hooklatch's metric of this name that have
+// all of the labels, written as {name="value"}.
+func (g *gateway) metric(ctx context.Context, name string, labels ...string) (float64, error) {
 	text, err := g.get(ctx, "/metrics")
 	if err != nil {
 		return 0, err
 	}
+	sum, found := 0.0, false
 	for line := range strings.Lines(string(text)) {
-		if value, ok := strings.CutPrefix(line, name); ok {
-			n, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
-			return int64(n), err
+		rest, ok := strings.CutPrefix(line, "caddy_verify_webhook_"+name)
+		if !ok || rest[0] != '{' && rest[0] != ' ' || !has(rest, labels) {
+			continue
+		}
+		n, err := strconv.ParseFloat(strings.TrimSpace(rest[strings.LastIndexByte(rest, ' '):]), 64)
+		if err != nil {
+			return 0, err
+		}
+		sum, found = sum+n, true
+	}
+	if !found {
+		return 0, errors.New("no metric " + name)
+	}
+	return sum, nil
+}
+
+func has(series string, labels []string) bool {
+	for _, label := range labels {
+		if !strings.Contains(series, label) {
+			return false
 		}
 	}
-	return 0, errors.New("no metric " + name)
+	return true
 }
 
 func (g *gateway) get(ctx context.Context, path string) ([]byte, error) {

@@ -22,6 +22,7 @@ func main() {
 	binary := flag.String("binary", "../bin/hooklatch", "the gateway to test")
 	only := flag.String("only", "", "run only the scenarios whose name contains this")
 	minutes := flag.Float64("minutes", 10, "how long the scenario `steady` goes on at full rate")
+	rounds := flag.Int("rounds", whole.rounds, "how often the gateway is killed in `inbox-kill`")
 	short := flag.Bool("short", false, "run everything with small numbers, as the tests do")
 	flag.Parse()
 	log.SetFlags(0)
@@ -29,6 +30,7 @@ func main() {
 	defer stop()
 	extent := whole
 	extent.steady = time.Duration(*minutes * float64(time.Minute))
+	extent.rounds = *rounds
 	if *short {
 		extent = small
 	}

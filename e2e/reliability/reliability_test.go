@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -22,6 +23,9 @@ func TestScenarios(t *testing.T) {
 	for _, s := range scenarios {
 		for _, p := range s.protocols {
 			t.Run(s.name+"/"+string(p), func(t *testing.T) {
+				if strings.HasPrefix(s.name, "inbox-") {
+					t.Parallel() // they mostly wait
+				}
 				trial := &trial{binary: binary, protocol: p, extent: small, print: func(r row) {
 					t.Log("\n" + r.String())
 					if !r.ok {

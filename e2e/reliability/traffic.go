@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -21,6 +23,7 @@ type traffic struct {
 	pause       time.Duration // of a sender between two deliveries
 	fresh       bool          // a new connection for each attempt
 	retry       time.Duration // pause of a sender before it tries again
+	other       *gateway      // which gets every second attempt, if set
 
 	stop   context.CancelFunc
 	began  time.Time
@@ -34,6 +37,7 @@ type served struct {
 	took       []time.Duration // of the attempts that were accepted, sorted
 	refused    map[string]int  // attempts, by status and reason
 	unanswered int             // attempts
+	cut        int             // those of them that had a connection
 	gaveUp     int             // deliveries
 	err        error           // of the first attempt without an answer
 	elapsed    time.Duration
@@ -87,6 +91,11 @@ func (t *traffic) send(ctx, running context.Context) {
 
 // deliver tries until a delivery is accepted.
 func (t *traffic) deliver(ctx context.Context, c *client, d delivery) {
+	var other *client
+	if t.other != nil {
+		other = t.other.client(t.protocol)
+		defer other.close()
+	}
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline) && ctx.Err() == nil; {
 		if t.fresh {
 			c = t.gateway.client(t.protocol)
@@ -95,6 +104,9 @@ func (t *traffic) deliver(ctx context.Context, c *client, d delivery) {
 		ans, err := c.deliver(ctx, t.application, d)
 		if t.count(ans, err) {
 			return
+		}
+		if other != nil {
+			c, other = other, c
 		}
 		_ = pause(ctx, t.retry)
 	}
@@ -111,6 +123,9 @@ func (t *traffic) count(ans answer, err error) bool {
 	switch {
 	case err != nil:
 		s.unanswered++
+		if !errors.Is(err, syscall.ECONNREFUSED) {
+			s.cut++
+		}
 		if s.err == nil {
 			s.err = err
 		}

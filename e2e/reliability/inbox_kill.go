@@ -1,0 +1,98 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"time"
+)
+
+// inboxKill kills the gateway at random moments under load, while the
+// application is up, down, resets connections or is too slow, each for a while.
+// One label rescues and the other keeps all; they share a file.
+func inboxKill(ctx context.Context, t *trial) error {
+	box, err := newBoxed()
+	if err != nil {
+		return err
+	}
+	defer box.remove()
+	rescued, kept, err := twoTakers()
+	if err != nil {
+		return err
+	}
+	defer rescued.stop()
+	defer kept.stop()
+	g, err := startGateway(ctx, t, site{
+		application: rescued.application, options: box.options(rescuing()...),
+		beside: []hook{{kept.application, box.options(always()...)}},
+		proxy:  namesProcess, env: []string{process(0)},
+	})
+	if err != nil {
+		return err
+	}
+	defer g.Stop()
+	const senders = 4
+	streams := []*traffic{
+		{gateway: g, application: rescued.application, protocol: h1, senders: senders, size: 2 * kib, pause: 5 * time.Millisecond, retry: 5 * time.Millisecond},
+		{gateway: g, application: kept.application, protocol: h2, senders: senders, size: 2 * kib, pause: 5 * time.Millisecond, retry: 5 * time.Millisecond},
+	}
+	for _, s := range streams {
+		s.start(ctx)
+	}
+	waited := 0
+	for n := range t.extent.rounds {
+		for range 2 {
+			rescued.set(condition(rand.IntN(int(conditions))))
+			kept.set(condition(rand.IntN(int(conditions))))
+			if err = pause(ctx, time.Duration(rand.Int64N(int64(300*time.Millisecond)))); err != nil {
+				break
+			}
+		}
+		g.Kill()
+		if err == nil {
+			err = g.restart(ctx, process(n+1))
+		}
+		if err != nil {
+			break
+		}
+		n, errWaiting := g.waiting(ctx)
+		waited, err = waited+n, errWaiting
+		if err != nil {
+			break
+		}
+	}
+	rescued.set(up)
+	kept.set(up)
+	cut, gaveUp := 0, 0
+	for _, s := range streams {
+		served := s.end()
+		cut, gaveUp = cut+served.cut, gaveUp+served.gaveUp
+	}
+	if err != nil {
+		return err
+	}
+	left, err := g.drained(ctx)
+	if err != nil {
+		return err
+	}
+	const inFlight = senders + 4 // what is sent, and the attempts of a label
+	t.report(
+		rescued.sound() && kept.sound() && left == 0 && gaveUp == 0 && rescued.most() <= inFlight && kept.most() <= inFlight,
+		fmt.Sprintf("%d times kill -9 under load, the application up, down, resetting and slow by turns", t.extent.rounds),
+		fmt.Sprintf("rescue: %v; always: %v; of those that one process gave, at most %d and %d repeated; %d attempts cut off by a kill; %d waited at the starts; %d left in the end",
+			rescued, kept, rescued.most(), kept.most(), cut, waited, left),
+		fmt.Sprintf("nothing lost or changed, nothing repeated by one process, of each process at most the %d in flight when it was killed, none left", inFlight),
+	)
+	return nil
+}
+
+// twoTakers are two applications.
+func twoTakers() (one, other *taker, err error) {
+	if one, err = startTaker("/rescue"); err != nil {
+		return nil, nil, err
+	}
+	if other, err = startTaker("/always"); err != nil {
+		one.stop()
+	}
+	return one, other, err
+}
