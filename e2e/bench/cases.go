@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/hooklatch/hooklatch/e2e/measure"
 )
 
 const (
@@ -22,6 +24,15 @@ type benchCase struct {
 	base     request
 	baseWant int
 	target   func(base measured) float64 // as a ratio of CPU
+	inbox    bool                        // the gateway has an inbox, and the baseline is the one without
+}
+
+// gateways returns the one that is measured and the one that it is compared with.
+func (c benchCase) gateways(g gateways) (subject, base *measure.Gateway) {
+	if c.inbox {
+		return g.inbox, g.verifying
+	}
+	return g.verifying, g.plain
 }
 
 func ratio(r float64) func(measured) float64 { return func(measured) float64 { return r } }
@@ -58,7 +69,10 @@ func cases() []benchCase {
 				return float64(base.cpu+time.Duration(2.15*float64(sha256Time(mib)))) / float64(base.cpu)
 			}))
 	}
+	withInbox := proxied("2 KiB, inbox, application up", 2*kib, 8000, first, ratio(1.10))
+	withInbox.against, withInbox.inbox = "without inbox", true
 	return append(all,
+		withInbox,
 		refused("forged, refused from the headers", 1.05, short),
 		refused("forged, well-formed", 1.2, flip),
 		benchCase{
@@ -89,17 +103,18 @@ type pair struct {
 
 // measurePair measures both, the one or the other first by turns.
 func measurePair(g gateways, c benchCase, round int) (p pair, err error) {
+	gateway, baseline := c.gateways(g)
 	subject := func() error {
 		if c.status == 200 { // a duplicate needs a first delivery, which is accepted
-			if _, err := load(g.verifying, 1, 204, c.subject); err != nil && round == 0 {
+			if _, err := load(gateway, 1, 204, c.subject); err != nil && round == 0 {
 				return fmt.Errorf("the first delivery: %w", err)
 			}
 		}
-		p.subject, err = load(g.verifying, c.requests, c.status, c.subject)
+		p.subject, err = load(gateway, c.requests, c.status, c.subject)
 		return err
 	}
 	base := func() error {
-		p.base, err = load(g.plain, c.requests, c.baseWant, c.base)
+		p.base, err = load(baseline, c.requests, c.baseWant, c.base)
 		return err
 	}
 	order := []func() error{base, subject}

@@ -6,32 +6,48 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"path/filepath"
+	"strings"
 
 	"github.com/hooklatch/hooklatch/e2e/measure"
 )
 
 const secret = "bench-secret"
 
-// gateways are two processes of one binary, with Caddy's defaults but for their
-// ports: the one verifies, the other is what it is measured against. In one
-// process, each would collect the other's garbage, and their memory could not
-// be told apart.
-type gateways struct{ verifying, plain *measure.Gateway }
+// gateways are processes of one binary, with Caddy's defaults but for their
+// ports: one verifies, one has an inbox besides, and the plain one is what they
+// are measured against. In one process, each would collect the other's garbage,
+// and their memory could not be told apart.
+type gateways struct{ verifying, inbox, plain *measure.Gateway }
 
-func startGateways(binary, upstream string) (g gateways, err error) {
+// startGateways starts them; the inbox is in a folder.
+func startGateways(binary, upstream, folder string) (g gateways, err error) {
 	proxy := "\t\treverse_proxy " + upstream + "\n"
-	if g.verifying, err = start(binary, "\t\tverify_webhook craneops {env.BENCH_SECRET}\n"+proxy); err != nil {
-		return g, err
+	for to, handlers := range map[**measure.Gateway]string{
+		&g.verifying: "\t\tverify_webhook craneops {env.BENCH_SECRET}\n" + proxy,
+		&g.inbox:     withInbox(filepath.Join(folder, "rescue.db")) + proxy,
+		&g.plain:     proxy,
+	} {
+		if *to, err = start(binary, handlers); err != nil {
+			g.stop()
+			return g, err
+		}
 	}
-	if g.plain, err = start(binary, proxy); err != nil {
-		g.verifying.Stop()
-	}
-	return g, err
+	return g, nil
+}
+
+// withInbox is the directive with an inbox.
+func withInbox(path string, options ...string) string {
+	return fmt.Sprintf("\t\tverify_webhook craneops {env.BENCH_SECRET} {\n\t\t\tinbox file %s {\n\t\t\t\t%s\n\t\t\t}\n\t\t}\n",
+		path, strings.Join(options, "\n\t\t\t\t"))
 }
 
 func (g gateways) stop() {
-	g.verifying.Stop()
-	g.plain.Stop()
+	for _, each := range []*measure.Gateway{g.verifying, g.inbox, g.plain} {
+		if each != nil {
+			each.Stop()
+		}
+	}
 }
 
 // start runs a binary whose route /hook has these handlers.

@@ -37,6 +37,11 @@ var serial atomic.Uint64
 // load sends requests and measures the gateway meanwhile. They are made before,
 // because to make and sign one takes longer than to send it.
 func load(g *measure.Gateway, requests, status int, next request) (measured, error) {
+	return loadOver(connections, g, requests, status, next)
+}
+
+// loadOver sends over so many connections.
+func loadOver(connections int, g *measure.Gateway, requests, status int, next request) (measured, error) {
 	ready := make([][]byte, requests)
 	for i := range ready {
 		ready[i] = next(serial.Add(1))

@@ -33,7 +33,12 @@ func run(binary string, rounds int, scale float64, only, profileTo string) error
 		return err
 	}
 	defer upstream.Close()
-	g, err := startGateways(binary, upstream.addr)
+	folder, err := os.MkdirTemp("", "hooklatch-bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(folder)
+	g, err := startGateways(binary, upstream.addr, folder)
 	if err != nil {
 		return err
 	}
@@ -62,6 +67,11 @@ func run(binary string, rounds int, scale float64, only, profileTo string) error
 			results[c.name] = append(results[c.name], p)
 		}
 	}
-	report(results)
-	return nil
+	if len(results) > 0 {
+		report(results)
+	}
+	if !strings.Contains(alwaysName, only) {
+		return nil
+	}
+	return measureAlways(binary, upstream.addr, folder, rounds, scale)
 }
