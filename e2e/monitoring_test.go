@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -14,12 +17,17 @@ import (
 
 // TestMonitoring has a real Prometheus watch a gateway to which everything
 // happens that the dashboard shows and the alerts are about: every query has
-// values, and every alert but two is raised.
+// values, and the alerts about it are raised.
 func TestMonitoring(t *testing.T) {
 	t.Parallel()
 	app := harness.NewApplication(t)
+	kept := inboxFile(filepath.Join(t.TempDir(), "inbox.db"))
+	full := inboxFile(filepath.Join(t.TempDir(), "inbox.db"), "max_size 1KiB")
 	g := harness.Start(t, harness.OpenSite(
 		harness.Hook("/craneops", "craneops", app.Addr, "secret {env.CRANEOPS_OLD_SECRET}"),
+		harness.Route("/dead", harness.Verify("craneops", "CRANEOPS_SECRET", "provider dead", kept),
+			"@kept header Webhook-Attempt *", "respond @kept 422", "respond 503"),
+		harness.Route("/unkept", harness.Verify("craneops", "CRANEOPS_SECRET", "provider unkept", full), "respond 503"),
 		harness.Hook("/cryptr", "cryptr", app.Addr),
 		harness.Hook("/mismatch", "craneops", app.Addr, "provider mismatch"),
 		harness.Hook("/full", "craneops", app.Addr, "provider full", "replay memory {\nsize 2\n}"),
@@ -43,6 +51,8 @@ func TestMonitoring(t *testing.T) {
 	g.Send(t, harness.CraneOps(`{}`).To("/redis")).Accepted(t)
 	g.Send(t, harness.CraneOps(`{}`).To("/down")).Is(t, http.StatusInternalServerError, "accepted", "no_answer")
 	g.Send(t, harness.CraneOps(`{}`).Saying([]byte("{ }")).To("/observed"))
+	g.Send(t, harness.CraneOps(`{}`).To("/dead")).Accepted(t)
+	g.Send(t, harness.CraneOps(`{}`).To("/unkept")).Is(t, http.StatusServiceUnavailable, "accepted", "")
 	for n := range 4 {
 		g.Send(t, harness.CraneOps(fmt.Sprint(n)).To("/full")).Accepted(t)
 	}
@@ -70,6 +80,10 @@ func TestMonitoring(t *testing.T) {
 		"HooklatchOverloaded":        false,
 		"HooklatchSilence":           false,
 		"HooklatchDrift":             false,
+		"HooklatchInboxOld":          false,
+		"HooklatchInboxDead":         true,
+		"HooklatchInboxFilling":      false,
+		"HooklatchInboxFails":        true,
 	}
 	raised := func() map[string]bool {
 		raised := map[string]bool{}
@@ -102,6 +116,57 @@ func TestMonitoring(t *testing.T) {
 	}
 }
 
+// TestInboxAlerts asks promtool about what takes too long for a test, or is too
+// large: a delivery that waits, and an inbox that fills.
+func TestInboxAlerts(t *testing.T) {
+	t.Parallel()
+	harness.Needs(t, "promtool")
+	rules, err := filepath.Abs(filepath.Join(monitoring, "alerts.yml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "inbox.yml")
+	if err := os.WriteFile(file, fmt.Appendf(nil, inboxRules, rules), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if said, err := exec.Command("promtool", "test", "rules", file).CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, said)
+	}
+}
+
+const inboxRules = `
+rule_files: [%s]
+evaluation_interval: 1m
+tests:
+  - interval: 1m
+    input_series:
+      - series: caddy_verify_webhook_inbox_oldest_seconds{job="hooklatch",instance="a",provider="slow",scheme="github"}
+        values: 0+60x30
+      - series: caddy_verify_webhook_inbox_oldest_seconds{job="hooklatch",instance="a",provider="restarted",scheme="github"}
+        values: 0+60x10 0x20
+      - series: caddy_verify_webhook_inbox_bytes{job="hooklatch",instance="a",provider="slow",scheme="github"}
+        values: 500000000x30
+      - series: caddy_verify_webhook_inbox_bytes{job="hooklatch",instance="a",provider="restarted",scheme="github"}
+        values: 0+20000000x30
+    alert_rule_test:
+      - {alertname: HooklatchInboxOld, eval_time: 20m, exp_alerts: []}
+      - alertname: HooklatchInboxOld
+        eval_time: 21m
+        exp_alerts:
+          - exp_labels: {severity: critical, provider: slow, scheme: github}
+            exp_annotations:
+              summary: A delivery of slow has waited for 21m 0s; the application does not take it.
+      - {alertname: HooklatchInboxFilling, eval_time: 17m, exp_alerts: []}
+      - alertname: HooklatchInboxFilling
+        eval_time: 18m
+        exp_alerts:
+          - exp_labels: {severity: critical, job: hooklatch, instance: a}
+            exp_annotations:
+              summary: The inbox of a holds 820.2MiB and will be full soon.
+      - {alertname: HooklatchInboxDead, eval_time: 30m, exp_alerts: []}
+      - {alertname: HooklatchInboxFails, eval_time: 30m, exp_alerts: []}
+`
+
 // metrics are the names of Hooklatch's metrics that Prometheus knows.
 func (p *prometheus) metrics(t *testing.T) map[string]bool {
 	t.Helper()
@@ -113,7 +178,7 @@ func (p *prometheus) metrics(t *testing.T) map[string]bool {
 		}
 		names[name] = true
 	}
-	if len(names) != 12 {
+	if len(names) != 18 {
 		t.Errorf("Prometheus knows %v", names)
 	}
 	return names

@@ -26,6 +26,7 @@ var hints = map[string]string{
 
 	"chromium":     "install Chromium 120 or later (Debian: apt-get install chromium)",
 	"prometheus":   "install Prometheus 2.40 or later (Debian: apt-get install prometheus)",
+	"promtool":     "install Prometheus 2.40 or later (Debian: apt-get install prometheus)",
 	"redis-server": "install Redis 7 or later (Debian: apt-get install redis-server)",
 }
 
