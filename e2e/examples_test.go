@@ -69,6 +69,9 @@ var examples = map[string]example{
 	"kubernetes": {
 		site: ":8080", apps: []string{hooksApp}, also: ":8081", providers: []string{"craneops"}, redis: true, more: useProbes,
 	},
+	"inbox": {
+		site: ":8080", apps: []string{hooksApp}, also: ":8081", providers: []string{"craneops"}, more: useInbox,
+	},
 	"routing": {
 		site: hooksSite, apps: []string{hooksApp, "directory:3000", "onboarding:3000"},
 		providers: []string{"cryptr"}, more: useEvents,
@@ -511,6 +514,27 @@ func useFileAfterKill(t *testing.T, s *staged) {
 			s.step(t, s.delivery(p, `{"after the crash":1}`).With("X-McEasyWebhook-Occurrence-ID", "48214")).is(t, http.StatusOK, "accepted", "")
 		}
 	}
+}
+
+// useInbox has the application down while the gateway is killed.
+func useInbox(t *testing.T, s *staged) {
+	app := s.running[hooksApp]
+	app.Answers(harness.HangUp)
+	d := harness.CraneOps(`{"application":"down"}`).To("/craneops?token=" + queryToken)
+	s.step(t, d).is(t, http.StatusOK, "accepted", "")
+	awaitInbox(t, s.Gateway, 1)
+	s.Kill(t)
+	app.Answers(harness.Status(http.StatusOK))
+	before := len(app.All())
+	s.Gateway = s.Restart(t)
+	log := s.Log
+	t.Cleanup(func() { s.inspectLog(t, log) })
+	awaitInbox(t, s.Gateway, 0)
+	if all := app.All()[before:]; len(all) != 1 || string(all[0].Body) != string(d.Body) || all[0].Header.Get("Webhook-Attempt") == "" {
+		t.Errorf("handed over %+v", all)
+	}
+	s.step(t, d).is(t, http.StatusOK, "duplicate", "duplicate")
+	useProbes(t, s)
 }
 
 // useTwoWithRedis starts a second gateway, which knows what the first one has
