@@ -41,6 +41,10 @@ func (g *Gateway) Peak() int64 { return g.status("VmHWM:") }
 // Resident is the resident memory now, in KiB.
 func (g *Gateway) Resident() int64 { return g.status("VmRSS:") }
 
+// Anonymous is the part of Resident that is memory of its own, in KiB. The rest is
+// pages of files, which the kernel takes back when others need the memory.
+func (g *Gateway) Anonymous() int64 { return g.status("RssAnon:") }
+
 // Descriptors is the number of files and sockets that the process has open.
 func (g *Gateway) Descriptors() int {
 	entries, _ := os.ReadDir(g.proc("fd"))

@@ -182,10 +182,14 @@ func (g *gateway) waiting(ctx context.Context) (int, error) {
 }
 
 // drained waits until nothing is in the inbox, and gives up when that does not
-// come nearer. It returns how many deliveries wait or are dead then.
-func (g *gateway) drained(ctx context.Context) (left int, err error) {
+// come nearer. It returns how many deliveries wait or are dead then. Meanwhile it
+// calls the functions.
+func (g *gateway) drained(ctx context.Context, meanwhile ...func()) (left int, err error) {
 	fewest, end := -1, time.Now()
 	for {
+		for _, look := range meanwhile {
+			look()
+		}
 		n, err := g.metric(ctx, "inbox_entries")
 		left = int(n)
 		if fewest < 0 || left < fewest {

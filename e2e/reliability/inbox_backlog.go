@@ -42,7 +42,7 @@ func inboxBacklog(ctx context.Context, t *trial) error {
 	if err := g.restart(ctx, process(1)); err != nil { // what it takes at rest, with an empty inbox
 		return err
 	}
-	rest := g.Resident()
+	rest := g.Anonymous()
 	const senders = 32
 	kept, err := sendAll(ctx, g, app.application, h1, senders, t.extent.backlog, 2*kib)
 	if err != nil {
@@ -61,16 +61,15 @@ func inboxBacklog(ctx context.Context, t *trial) error {
 	if err := pause(ctx, t.extent.load); err != nil { // it attempts meanwhile, and the application is down
 		return err
 	}
-	memory := (g.Resident() - rest) / kib
-	g.ResetPeak()
+	memory := (g.Anonymous() - rest) / kib
 	began = time.Now()
 	app.set(up)
-	left, err := g.drained(ctx)
+	peak := memory
+	left, err := g.drained(ctx, func() { peak = max(peak, (g.Anonymous()-rest)/kib) })
 	if err != nil {
 		return err
 	}
 	took := time.Since(began)
-	peak := (g.Peak() - rest) / kib
 	late := app.latest()
 	const most = 100               // MiB
 	astray := t.extent.backlog / 2 // where a sender may be put off by a busy machine
@@ -81,7 +80,7 @@ func inboxBacklog(ctx context.Context, t *trial) error {
 		app.sound() && waiting == t.extent.backlog && left == 0 && late <= astray &&
 			(!t.extent.times || started <= 5*time.Second && memory <= most && peak <= most),
 		fmt.Sprintf("%d waiting, of 2 KiB, kept in %v; then a start, and an application with %d places", waiting, kept.elapsed.Round(time.Second/10), places),
-		fmt.Sprintf("start %v; memory above an empty inbox %d MiB while they wait, %d MiB at most while they are delivered; %v; delivered in %v, %.0f a second, with the application busy %.0f %% of that; at most %d places out of order; %d left in the end",
+		fmt.Sprintf("start %v; memory above an empty inbox, without pages of the file, %d MiB while they wait, %d MiB at most while they are delivered; %v; delivered in %v, %.0f a second, with the application busy %.0f %% of that; at most %d places out of order; %d left in the end",
 			started.Round(time.Millisecond), memory, peak, app, took.Round(time.Second/10), float64(waiting)/took.Seconds(),
 			100*float64(busy.Load())/places/float64(took), late, left),
 		fmt.Sprintf("start within 5 s; at most %d MiB more; nothing lost, changed or repeated; in the order in which they are due, with at most %d places between", most, astray),
