@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -23,7 +25,8 @@ func inboxFile(path string, options ...string) string {
 type kept struct {
 	Provider, ID, State, Path string
 	Attempts                  int
-	LastStatus                int `json:"last_status"`
+	LastStatus                int    `json:"last_status"`
+	LastError                 string `json:"last_error"`
 }
 
 // inboxOf reads the list from the admin endpoint.
@@ -109,19 +112,28 @@ func TestInboxRescue(t *testing.T) {
 	}
 }
 
-// TestInboxUnreachableApplication: nothing listens there until something does.
+// TestInboxUnreachableApplication: nothing listens there, which is no answer, until
+// something does.
 func TestInboxUnreachableApplication(t *testing.T) {
 	t.Parallel()
-	port := harness.FreePort(t)
-	g := harness.Start(t, harness.OpenSite(harness.Hook("/craneops", "craneops", "127.0.0.1:"+port, inboxFile(filepath.Join(t.TempDir(), "inbox.db")))), harness.Secrets()...)
+	addr := "127.0.0.1:" + harness.FreePort(t)
+	g := harness.Start(t, harness.OpenSite(harness.Hook("/craneops", "craneops", addr, inboxFile(filepath.Join(t.TempDir(), "inbox.db")))), harness.Secrets()...)
 	g.Send(t, harness.CraneOps(`{}`)).Accepted(t)
-	awaitInbox(t, g, 1)
-	app := harness.NewApplication(t)
-	text := harness.OpenSite(harness.Hook("/craneops", "craneops", app.Addr, inboxFile(filepath.Join(t.TempDir(), "other.db"))))
-	if out, err := g.Reload(t, text); err != nil { // another inbox: what waits in the first one stays there
-		t.Fatal(err, out)
+	harness.Poll(t, "attempts that reach nobody", func() bool {
+		list := inboxOf(t, g, "")
+		return len(list) == 1 && list[0].Attempts > 1 && list[0].LastStatus == 0 && list[0].State == "waiting"
+	})
+	listener, err := net.Listen("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
 	}
-	app.Saw(t, 0)
+	app := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	_ = app.Listener.Close()
+	app.Listener = listener
+	app.Start()
+	defer app.Close()
+	awaitInbox(t, g, 0)
+	g.Send(t, harness.CraneOps(`{}`)).Duplicate(t)
 }
 
 // TestInboxReload: what waits goes the way of the configuration that is active,
@@ -209,6 +221,41 @@ func TestInboxOfTwoSites(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestInboxAsksNoErrorRoute: what fails before verify_webhook in an attempt is for
+// nobody to answer.
+func TestInboxAsksNoErrorRoute(t *testing.T) {
+	t.Parallel()
+	app, errorPage := harness.NewApplication(t), harness.NewApplication(t)
+	app.Answers(harness.Status(http.StatusServiceUnavailable))
+	hook := harness.Verify("craneops", "CRANEOPS_SECRET", inboxFile(filepath.Join(t.TempDir(), "inbox.db")))
+	site := func(before string) string {
+		return harness.BareSite(harness.Route("/craneops", before, hook, "reverse_proxy "+app.Addr),
+			"handle_errors {\nreverse_proxy "+errorPage.Addr+"\n}")
+	}
+	g := harness.Start(t, site(""), harness.Secrets()...)
+	g.Send(t, harness.CraneOps(`{}`))
+	awaitInbox(t, g, 1)
+	g.MustReload(t, site("error 403"))
+	app.AwaitArrivals(t, 1)
+	before := inboxOf(t, g, "")[0].Attempts
+	var waiting kept
+	harness.Poll(t, "attempts that fail before the handler", func() bool {
+		waiting = inboxOf(t, g, "")[0]
+		return waiting.Attempts >= before+2
+	})
+	if waiting.State != "waiting" || !strings.Contains(waiting.LastError, "error with status 403") {
+		t.Errorf("%+v", waiting)
+	}
+	errorPage.Saw(t, 0)
+	if a := g.Send(t, harness.CraneOps(`{"n":2}`)); a.Status != http.StatusOK {
+		t.Errorf("the error route answers others %d", a.Status)
+	}
+	errorPage.Saw(t, 1)
+	app.Answers(harness.Status(http.StatusOK))
+	g.MustReload(t, site(""))
+	awaitInbox(t, g, 0)
 }
 
 // TestInboxAlways answers before the application has been asked.

@@ -348,6 +348,7 @@ func (h *Handler) loadInbox(ctx caddy.Context) error {
 		return fmt.Errorf("loading inbox: %w", err)
 	}
 	h.box = guest.(inbox.Store)
+	guardErrorRoutes(h.server)
 	if err := h.box.Settings().Check(); err != nil {
 		return err
 	}

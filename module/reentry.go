@@ -38,6 +38,7 @@ type reentry struct {
 	arrive func(h *Handler, w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error
 
 	arrived atomic.Bool
+	failed  atomic.Int32 // the status of an error that would have gone to an error route
 	early   earlyBody
 }
 
@@ -82,6 +83,9 @@ func (a *App) enter(ctx context.Context, e *reentry) error {
 		return nil
 	case err != nil:
 		return err
+	}
+	if status := e.failed.Load(); status != 0 {
+		return fmt.Errorf("%w: a handler before it returned an error with status %d", errNotReached, status)
 	}
 	return errNotReached
 }
@@ -167,6 +171,45 @@ func (e *reentry) pass(h *Handler, w http.ResponseWriter, r *http.Request, next 
 		return h.serve(w, r, next)
 	}
 	return e.arrive(h, w, r, next)
+}
+
+// errorRouteGuard ends stored requests before the error routes of a server: nobody
+// reads what these answer, and some ask another application.
+type errorRouteGuard struct{}
+
+// guardErrorRoutes puts a guard before the error routes of a server, once. A server
+// provisions its routes, and so this handler, before its error routes.
+func guardErrorRoutes(server *caddyhttp.Server) {
+	if server == nil || server.Errors == nil || len(server.Errors.Routes) == 0 {
+		return
+	}
+	routes := server.Errors.Routes
+	if first := routes[0].Handlers; len(first) == 1 {
+		if _, guarded := first[0].(errorRouteGuard); guarded {
+			return
+		}
+	}
+	guard := caddyhttp.Route{Handlers: []caddyhttp.MiddlewareHandler{errorRouteGuard{}}}
+	server.Errors.Routes = append(caddyhttp.RouteList{guard}, routes...)
+}
+
+// ServeHTTP lets other requests through to the error routes.
+func (errorRouteGuard) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	if reentries.Load() == 0 {
+		return next.ServeHTTP(w, r)
+	}
+	e, _ := r.Context().Value(reentryKey{}).(*reentry)
+	if e == nil {
+		return next.ServeHTTP(w, r)
+	}
+	status := http.StatusInternalServerError
+	var failed caddyhttp.HandlerError
+	if err, _ := r.Context().Value(caddyhttp.ErrorCtxKey).(error); errors.As(err, &failed) && failed.StatusCode != 0 {
+		status = failed.StatusCode
+	}
+	e.failed.Store(int32(status)) //nolint:gosec // statuses are small
+	w.WriteHeader(status)
+	return nil
 }
 
 // storedRequest takes down a request for later. The handlers after this one have
@@ -329,7 +372,8 @@ func (d *discarded) EnableFullDuplex() error { return nil }
 
 // Interface guards
 var (
-	_ http.Flusher  = (*discarded)(nil)
-	_ io.ReadCloser = (*earlyBody)(nil)
-	_ net.Addr      = localAddr{}
+	_ caddyhttp.MiddlewareHandler = errorRouteGuard{}
+	_ http.Flusher                = (*discarded)(nil)
+	_ io.ReadCloser               = (*earlyBody)(nil)
+	_ net.Addr                    = localAddr{}
 )
