@@ -22,7 +22,7 @@ func TestExitStatus(t *testing.T) {
 		"rejected":            {"webhook verify --scheme craneops --secret k --headers " + headers, 1, ""},
 		"unknown option":      {"webhook verify --bogus", 2, "Error: unknown option --bogus\nRun 'caddy webhook verify --help' for usage.\n"},
 		"missing option":      {"webhook sign", 2, "Error: missing option; add --scheme S --secret K\nRun 'caddy webhook sign --help' for usage.\n"},
-		"unknown sub-command": {"webhook forge", 2, "Error: unknown sub-command; write one of demo, forget, health, inbox, inspect, list, proxy, schemes, send, show, sign, tail, verify\nRun 'caddy webhook --help' for usage.\n"},
+		"unknown sub-command": {"webhook forge", 2, "Error: unknown sub-command; write one of deliver, demo, forget, health, inbox, inspect, list, proxy, rejudge, schemes, send, show, sign, tail, test, verify\nRun 'caddy webhook --help' for usage.\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
