@@ -346,7 +346,7 @@ func (f *forwarding) settle(status int) int32 {
 // deliver records the delivery in the history.
 func (f *forwarding) deliver() {
 	h := f.handler
-	ctx, cancel := storeContext(f.sender)
+	ctx, cancel := f.delivery.storeContext(f.sender)
 	defer cancel()
 	began := h.now()
 	err := f.reservation.Deliver(ctx)
@@ -373,6 +373,15 @@ func (h *Handler) release(ctx context.Context, reservation replay.Reservation) {
 // deadline of its own.
 func storeContext(values context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(values), storeWithin)
+}
+
+// storeContext is one for the history of the delivery, with a deadline if that can
+// keep the sender waiting.
+func (d *delivery) storeContext(values context.Context) (context.Context, context.CancelFunc) {
+	if d.immediate {
+		return context.WithoutCancel(values), func() {}
+	}
+	return storeContext(values)
 }
 
 // unanswered is the error of a delivery that was forwarded to nobody's answer.

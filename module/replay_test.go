@@ -6,11 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/hooklatch/hooklatch/module/replay"
 )
@@ -264,6 +267,82 @@ func TestStoreThatFails(t *testing.T) {
 			}
 			if got := g.metrics(t); got[`replay_errors_total{store="test_broken"}`] != 1 {
 				t.Errorf("metrics %v", got)
+			}
+		})
+	}
+}
+
+// contextStore notes the contexts that it is called with.
+type contextStore struct {
+	replay.Options
+	AtOnce bool
+}
+
+func init() { caddy.RegisterModule(contextStore{}) }
+
+func (contextStore) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: replay.Namespace + ".test_contexts", New: func() caddy.Module { return new(contextStore) }}
+}
+
+func (s *contextStore) Open(replay.OpenOptions) (replay.History, error) {
+	seen.deadlines = nil
+	if s.AtOnce {
+		return atOnceHistory{}, nil
+	}
+	return contextHistory{}, nil
+}
+
+// seen has, for each call of the history, whether its context has a deadline, and
+// whether it has ended with the sender.
+var seen struct {
+	deadlines []bool
+	ended     bool
+}
+
+func noteContext(ctx context.Context) error {
+	_, has := ctx.Deadline()
+	seen.deadlines = append(seen.deadlines, has)
+	seen.ended = seen.ended || ctx.Err() != nil
+	return nil
+}
+
+type contextHistory struct{}
+
+func (h contextHistory) Reserve(ctx context.Context, _ replay.Event) (replay.Reservation, replay.Status, error) {
+	return h, replay.Reserved, noteContext(ctx)
+}
+
+func (contextHistory) Forget(context.Context, replay.Key) (replay.Status, error) {
+	return replay.Unknown, nil
+}
+
+func (contextHistory) Close() error                      { return nil }
+func (contextHistory) Deliver(ctx context.Context) error { return noteContext(ctx) }
+func (contextHistory) Release(ctx context.Context) error { return noteContext(ctx) }
+
+type atOnceHistory struct{ contextHistory }
+
+func (atOnceHistory) AnswersAtOnce() {}
+
+// TestDeadlineOfTheHistory: a history that may wait gets a deadline, one that
+// answers at once none, and neither ends with the sender.
+func TestDeadlineOfTheHistory(t *testing.T) {
+	for _, atOnce := range []bool{false, true} {
+		t.Run(fmt.Sprint(atOnce), func(t *testing.T) {
+			g := newGateway(t, map[string]any{"replay": map[string]any{"store": "test_contexts", "AtOnce": atOnce}}, nil)
+			ctx, leave := context.WithCancel(t.Context())
+			r := requestOf(g.request(t, craneops(body), strings.NewReader(body)).WithContext(ctx))
+			w := httptest.NewRecorder()
+			err := g.handler.ServeHTTP(w, r, caddyhttp.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) error {
+				leave()
+				w.WriteHeader(http.StatusNoContent)
+				return nil
+			}))
+			if err != nil || w.Code != http.StatusNoContent {
+				t.Fatalf("status %d, %v", w.Code, err)
+			}
+			if want := []bool{!atOnce, !atOnce}; !slices.Equal(seen.deadlines, want) || seen.ended {
+				t.Errorf("deadlines %v, want %v; ended with the sender: %v", seen.deadlines, want, seen.ended)
 			}
 		})
 	}

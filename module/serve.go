@@ -52,6 +52,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.H
 		return h.reject(w, r, d, refuseFor(storeUnavailable, err.Error()))
 	}
 	d.inbox = h.history.kept
+	_, d.immediate = history.(replay.Immediate)
 	reservation, status, err := h.reserve(r.Context(), history, d)
 	d.judged = h.now()
 	h.storeRecorder.used(d.judged.Sub(d.now), err)
@@ -115,9 +116,10 @@ type delivery struct {
 	unsigned   schemes.Unsigned
 	idText     string // the signed one; else of event.Content, once it is final
 
-	inbox   *labelInbox // nil if there is none
-	attempt int         // of a delivery from the inbox, from 1
-	left    bool        // the sender is answered and the handlers still run
+	inbox     *labelInbox // nil if there is none
+	immediate bool        // the history answers at once
+	attempt   int         // of a delivery from the inbox, from 1
+	left      bool        // the sender is answered and the handlers still run
 
 	again *inbox.Entry // set if an operator has it judged or delivered again: the sender was answered long ago
 
@@ -216,7 +218,7 @@ func (d *delivery) age() time.Duration { return d.now.Sub(d.sentAt) }
 // too, unless it is another cut of a delivered text: that is an
 // OccurrenceConflict whatever the option says.
 func (h *Handler) reserve(ctx context.Context, history replay.History, d *delivery) (replay.Reservation, replay.Status, error) {
-	ctx, cancel := storeContext(ctx)
+	ctx, cancel := d.storeContext(ctx)
 	defer cancel()
 	reservation, status, err := history.Reserve(ctx, d.event)
 	sameText := status == replay.ContentConflict && h.keyer.cuts

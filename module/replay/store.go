@@ -50,6 +50,13 @@ type EntryCounter interface {
 	Entries() (n int, known bool)
 }
 
+// Immediate is implemented by histories that answer at once, without waiting for
+// anything. The contexts of their calls have no deadline, which costs two timers
+// for each delivery. An end of the sender's context does not end them either.
+type Immediate interface {
+	AnswersAtOnce()
+}
+
 // OpenOptions are what a history is opened with.
 type OpenOptions struct {
 	// Label names the history.

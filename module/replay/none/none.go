@@ -42,6 +42,9 @@ func (history) Forget(context.Context, replay.Key) (replay.Status, error) {
 	return replay.Unknown, nil
 }
 
+// AnswersAtOnce says that nothing here waits.
+func (history) AnswersAtOnce() {}
+
 func (history) Close() error { return nil }
 
 type reservation struct{}
@@ -54,5 +57,6 @@ var (
 	_ replay.Store           = (*Store)(nil)
 	_ replay.InsecureOptions = (*Store)(nil)
 	_ replay.History         = history{}
+	_ replay.Immediate       = history{}
 	_ replay.Reservation     = reservation{}
 )
