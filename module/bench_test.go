@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -19,43 +20,84 @@ func (n *nothing) Header() http.Header         { return n.header }
 func (n *nothing) Write(p []byte) (int, error) { return len(p), nil }
 func (n *nothing) WriteHeader(int)             {}
 
+var benchBody = `{"event":"bench","x":"` + strings.Repeat("x", 2000) + `"}`
+
 // BenchmarkServe is the handler's own work, without a connection and an
 // application: with a history of which no delivery is new, or without one.
 func BenchmarkServe(b *testing.B) {
-	body := `{"event":"bench","x":"` + strings.Repeat("x", 2000) + `"}`
+	for name, c := range map[string]struct {
+		store  string
+		header http.Header
+	}{
+		"accepted":   {`{"store":"none"}`, craneops(benchBody)},
+		"duplicate":  {`{"store":"memory"}`, craneops(benchBody)},
+		"mismatch":   {`{"store":"none"}`, craneops("other")},
+		"no headers": {`{"store":"none"}`, http.Header{}},
+	} {
+		b.Run(name, func(b *testing.B) {
+			serve := serving(b, c.store, c.header)
+			b.ReportAllocs()
+			for b.Loop() {
+				serve()
+			}
+		})
+	}
+}
+
+// BenchmarkRecent serves accepted deliveries with `recent 1000` and with `recent
+// 0` by turns, so that what else the machine does concerns both, and reports what
+// one delivery takes with each.
+func BenchmarkRecent(b *testing.B) {
+	const block = 1000
+	serve := serving(b, `{"store":"none"}`, craneops(benchBody))
+	defer recent.Forget(b)
+	rooms := []int{0, defaultRecent}
+	took := make([]time.Duration, len(rooms))
+	for b.Loop() {
+		for i, room := range rooms {
+			recent.Resize(b, room)
+			if recent.On() != (room > 0) {
+				b.Fatal("another configuration decides how much is remembered")
+			}
+			for range max(block, room) { // the list is full when it counts
+				serve()
+			}
+			began := time.Now()
+			for range block {
+				serve()
+			}
+			took[i] += time.Since(began)
+		}
+	}
+	each := func(i int) float64 { return float64(took[i].Nanoseconds()) / float64(b.N*block) }
+	b.ReportMetric(each(0), "ns-recent-0")
+	b.ReportMetric(each(1), "ns-recent-1000")
+	b.ReportMetric(each(1)-each(0), "ns-difference")
+}
+
+// serving returns a function that sends a delivery through a handler.
+func serving(b *testing.B, store string, header http.Header) func() {
+	b.Helper()
+	ctx, err := caddy.ProvisionContext(&caddy.Config{Admin: &caddy.AdminConfig{Disabled: true}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	h := &Handler{Scheme: "craneops", Secrets: []string{testSecret}, Provider: "bench", ReplayRaw: []byte(store)}
+	if err := h.Provision(ctx); err != nil {
+		b.Fatal(err)
+	}
+	h.logger = zap.NewNop()
 	next := caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
 		_, err := io.Copy(io.Discard, r.Body)
 		w.WriteHeader(http.StatusNoContent)
 		return err
 	})
-	for name, c := range map[string]struct {
-		store  string
-		header http.Header
-	}{
-		"accepted":   {`{"store":"none"}`, craneops(body)},
-		"duplicate":  {`{"store":"memory"}`, craneops(body)},
-		"mismatch":   {`{"store":"none"}`, craneops("other")},
-		"no headers": {`{"store":"none"}`, http.Header{}},
-	} {
-		b.Run(name, func(b *testing.B) {
-			ctx, err := caddy.ProvisionContext(&caddy.Config{Admin: &caddy.AdminConfig{Disabled: true}})
-			if err != nil {
-				b.Fatal(err)
-			}
-			h := &Handler{Scheme: "craneops", Secrets: []string{testSecret}, Provider: "bench", ReplayRaw: []byte(c.store)}
-			if err := h.Provision(ctx); err != nil {
-				b.Fatal(err)
-			}
-			h.logger = zap.NewNop()
-			b.ReportAllocs()
-			for b.Loop() {
-				r, err := http.NewRequest(http.MethodPost, "http://bench/", strings.NewReader(body))
-				if err != nil {
-					b.Fatal(err)
-				}
-				maps.Copy(r.Header, c.header)
-				_ = h.ServeHTTP(&nothing{http.Header{}}, requestOf(r), next)
-			}
-		})
+	return func() {
+		r, err := http.NewRequest(http.MethodPost, "http://bench/", strings.NewReader(benchBody))
+		if err != nil {
+			b.Fatal(err)
+		}
+		maps.Copy(r.Header, header)
+		_ = h.ServeHTTP(&nothing{http.Header{}}, requestOf(r), next)
 	}
 }
