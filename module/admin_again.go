@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
@@ -33,7 +32,7 @@ func (a *adminAPI) deliver(w http.ResponseWriter, r *http.Request, number uint64
 	if !ok {
 		return apiError(http.StatusConflict, "headers and body of this delivery were not captured, or are erased")
 	}
-	ctx, cancel := operatorContext(w, r)
+	ctx, cancel := operatorContext(r)
 	defer cancel()
 	status, id, err := deliverAgain(ctx, captured)
 	if err != nil {
@@ -88,7 +87,7 @@ func (a *adminAPI) rejudge(w http.ResponseWriter, r *http.Request) error {
 	defer shared.release()
 	rejudging.Lock()
 	defer rejudging.Unlock()
-	ctx, cancel := operatorContext(w, r)
+	ctx, cancel := operatorContext(r)
 	defer cancel()
 	var done rejudged
 	for _, c := range recent.Rejected(parts[0], query.Get("tenant")) {
@@ -125,10 +124,8 @@ func (done *rejudged) add(result judgedAgain, err error) {
 }
 
 // operatorContext is the context of what an operator asks for. It ends when the
-// operator goes away, and has no values of the admin endpoint. Caddy gives that
-// ten seconds for reading a request, which would end the waiting too.
-func operatorContext(w http.ResponseWriter, r *http.Request) (context.Context, context.CancelFunc) {
-	_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // within the process there is none
+// operator goes away, and has no values of the admin endpoint.
+func operatorContext(r *http.Request) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(context.Background())
 	stop := context.AfterFunc(r.Context(), cancel)
 	return ctx, func() { stop(); cancel() }

@@ -366,28 +366,12 @@ func TestRejudgeRequests(t *testing.T) {
 	}
 }
 
-// deadlines is a response writer that takes down what reads are given.
-type deadlines struct {
-	*httptest.ResponseRecorder
-	set []time.Time
-}
-
-func (d *deadlines) SetReadDeadline(at time.Time) error {
-	d.set = append(d.set, at)
-	return nil
-}
-
-// TestOperatorContext ends with the operator, and not when Caddy's time for
-// reading a request of the admin endpoint is over.
+// TestOperatorContext ends with the operator, and has nothing of the request.
 func TestOperatorContext(t *testing.T) {
-	w := &deadlines{ResponseRecorder: httptest.NewRecorder()}
 	type key struct{}
 	outer, leave := context.WithCancel(context.WithValue(t.Context(), key{}, 1))
-	ctx, cancel := operatorContext(w, httptest.NewRequest(http.MethodPost, "/", nil).WithContext(outer))
+	ctx, cancel := operatorContext(httptest.NewRequest(http.MethodPost, "/", nil).WithContext(outer))
 	defer cancel()
-	if len(w.set) != 1 || !w.set[0].IsZero() {
-		t.Errorf("read deadlines %v", w.set)
-	}
 	if ctx.Value(key{}) != nil {
 		t.Error("it has a value of the admin endpoint's request")
 	}
