@@ -214,7 +214,7 @@ func (b *labelInbox) again(ctx context.Context, hold inbox.Hold, attempts int, o
 	if err := hold.Later(ctx, result, max(wait, o.retryAfter)); err != nil {
 		b.failed("storing what became of an attempt", err)
 	}
-	b.trying.failed()
+	b.trying.failed(time.Duration(b.options.Retry.First))
 	b.look()
 }
 

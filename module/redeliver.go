@@ -22,10 +22,16 @@ type redeliveries struct {
 	cancel context.CancelFunc // nil before it has begun
 	ended  chan struct{}
 
-	mu      sync.Mutex
-	running int
-	failing bool // the last attempt failed: one at a time is enough to find out more
+	mu       sync.Mutex
+	running  int
+	failures int       // attempts in a row: one at a time is enough to find out more
+	resume   time.Time // when the next one may begin after them
 }
+
+// unhurried is how many attempts fail in a row before the pause between them is
+// the first one of an entry. Until then it doubles, so that a few deliveries that
+// fail by themselves hold up the others little.
+const unhurried = 7
 
 // longestAttempt is how long the end of the process waits for attempts.
 const longestAttempt = 2 * time.Minute
@@ -83,6 +89,9 @@ func (b *labelInbox) round(ctx context.Context) time.Duration {
 		return lookForActive
 	}
 	b.expire(ctx)
+	if pause := b.trying.pause(); pause > 0 {
+		return pause
+	}
 	for b.trying.begin(b.options.Concurrency) {
 		hold, ok, err := b.opened.Take()
 		if err != nil || !ok {
@@ -117,10 +126,21 @@ func (t *redeliveries) begin(most int) bool {
 }
 
 func (t *redeliveries) places(most int) int {
-	if t.failing {
+	if t.failures > 0 {
 		return 1
 	}
 	return most
+}
+
+// pause returns how long to wait before the next attempt. However many deliveries
+// are due, an application that is down is not asked without a break.
+func (t *redeliveries) pause() time.Duration {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.failures == 0 {
+		return 0
+	}
+	return time.Until(t.resume)
 }
 
 func (t *redeliveries) free(most int) bool {
@@ -135,19 +155,21 @@ func (t *redeliveries) end() {
 	t.running--
 }
 
-// failed notes that the application does not take deliveries.
-func (t *redeliveries) failed() {
+// failed notes that the application does not take deliveries. first is how long an
+// entry waits after its first attempt.
+func (t *redeliveries) failed(first time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.failing = true
+	t.failures = min(t.failures+1, unhurried)
+	t.resume = time.Now().Add(first >> (unhurried - t.failures))
 }
 
 // worked notes that the application has taken one. If it had not before, all
 // that waits for it is due.
 func (t *redeliveries) worked(b *labelInbox) {
 	t.mu.Lock()
-	recovered := t.failing
-	t.failing = false
+	recovered := t.failures > 0
+	t.failures = 0
 	t.mu.Unlock()
 	if recovered {
 		b.opened.Hurry()

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -545,11 +546,38 @@ func TestSenderGoesAway(t *testing.T) {
 	g.waitForEntries(t, 1)
 }
 
+// TestPauseBetweenProbes: it grows with each failure in a row up to the first wait of
+// an entry, and a success ends it.
+func TestPauseBetweenProbes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &labelInbox{opened: new(memoryInbox)}
+		tries := &b.trying
+		for _, want := range []time.Duration{time.Second / 64, time.Second / 32, time.Second / 16, time.Second / 8, time.Second / 4, time.Second / 2, time.Second, time.Second} {
+			if got := tries.pause(); got > 0 {
+				t.Fatalf("before the next failure the pause is %v", got)
+			}
+			tries.failed(time.Second)
+			if got := tries.pause(); got != want {
+				t.Errorf("the pause is %v, want %v", got, want)
+			}
+			if tries.places(4) != 1 {
+				t.Error("more than one at a time")
+			}
+			time.Sleep(want)
+		}
+		tries.failed(time.Second)
+		tries.worked(b)
+		if got := tries.pause(); got != 0 || tries.places(4) != 4 {
+			t.Errorf("after a success the pause is %v", got)
+		}
+	})
+}
+
 // TestOneProbeWhileItFails, and all that waits once it works.
 func TestOneProbeWhileItFails(t *testing.T) {
 	var running, most atomic.Int32
 	var app switchable
-	g := newKeeper(t, nil, nil, func(w http.ResponseWriter, r *http.Request) error {
+	g := newKeeper(t, map[string]any{"retry": map[string]any{"first": 100 * time.Millisecond, "most": time.Hour}}, nil, func(w http.ResponseWriter, r *http.Request) error {
 		most.Store(max(most.Load(), running.Add(1)))
 		defer running.Add(-1)
 		return app.serve(w, r)
