@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/hooklatch/hooklatch/schemes/internal/engine"
 )
 
 // compileJSON reads a definition as a configuration does.
@@ -187,7 +189,7 @@ func TestDefinedHeaders(t *testing.T) {
 		single = `{"signature":{"header":"X-S","prefix":"sha256="}}`
 		list   = `{"signature":{"header":"X-S","separator":";","names":["h1","h2"]}}`
 	)
-	many := strings.Repeat("h1="+other+";", MaxSignatures-1)
+	many := strings.Repeat("h1="+other+";", engine.MaxSignatures-1)
 	for _, c := range []struct {
 		name, definition string
 		values           []string

@@ -25,9 +25,9 @@
 //
 // Stable are NewVerifier, Verifier.Verify, the options, Event, the errors and the
 // first word of their texts, Definition with its JSON, Define, Get, All, Names and
-// the methods of Scheme. Whatever verifies in pieces, or is a scheme in Go, may
-// change between minor versions: Verification, SignedHeaders, Key, Implementation
-// and Register.
+// the methods of Scheme. The rest may change between minor versions: it is for
+// programs that verify a body while it arrives, as Hooklatch's own handler does,
+// and for schemes in Go. The groups below say so.
 package schemes
 
 import (
@@ -49,16 +49,19 @@ type (
 	Event = engine.Event
 	// Unsigned is the value of a header that is not signed.
 	Unsigned = engine.Unsigned
-	// Window is the range of signed times that are fresh.
-	Window = engine.Window
+)
+
+// Verifying a body while it arrives. These may change between minor versions, but
+// for Request, which a Delivery has too.
+type (
 	// Verification is one delivery being verified while its body arrives.
 	Verification = engine.Verification
-	// Body is where a program keeps a body that it reads itself.
-	Body = engine.Body
-	// Request is what a scheme sees of a delivery before its body.
+	// Request is the part of a delivery that a scheme sees before its body.
 	Request = engine.Request
 	// PublicURL is where senders reach a program, as they write it.
 	PublicURL = engine.PublicURL
+	// Window is the range of signed times that are fresh.
+	Window = engine.Window
 )
 
 // Errors.
@@ -107,14 +110,12 @@ type (
 	EventPlace = engine.EventPlace
 )
 
-// What a scheme in Go is made of.
+// Schemes in Go. These may change between minor versions.
 type (
 	// Implementation is a scheme in Go, for what a Definition cannot describe.
 	Implementation = engine.Implementation
 	// SignedHeaders is what the headers of a delivery say before its body is known.
 	SignedHeaders = engine.SignedHeaders
-	// Signature is one that was sent, decoded.
-	Signature = engine.Signature
 	// Key is what a secret stands for. It decides the algorithm.
 	Key = engine.Key
 	// Algorithm is how a delivery is signed.
@@ -198,14 +199,6 @@ func Refuse(reason Reason, detail string) error { return engine.Refuse(reason, d
 // DefaultTolerance is how far a signed send time may be from the clock, in
 // either direction, where nobody says otherwise.
 const DefaultTolerance = engine.DefaultTolerance
-
-// MaxSignatures is how many signatures of one delivery are looked at, so that a
-// sender cannot buy work with a long list; more of them are refused. Those that
-// are verified with a public key are at most MaxPublicSignatures.
-const (
-	MaxSignatures       = engine.MaxSignatures
-	MaxPublicSignatures = engine.MaxPublicSignatures
-)
 
 // The reasons that a scheme can give. NoSignedTime, Stale and Future are those
 // of a delivery that is authentic.
