@@ -185,7 +185,7 @@ Hooklatch accepts, and a library refuses:
 
 `
 
-// stricter and laxer name the differences as e2e/differential_reasons.go does.
+// stricter and laxer name the differences as e2e/differential_reasons_test.go does.
 var stricter = []struct{ what, libraries, because string }{
 	{"a signed header twice", "all", "Libraries take the first one, or both joined. The application could read the other one."},
 	{"a signed header absent or empty", "sendgrid, discord", "The text `undefined` or nothing is then signed. No provider does that."},
