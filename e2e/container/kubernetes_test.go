@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 	apps "k8s.io/api/apps/v1"
 	core "k8s.io/api/core/v1"
 )
@@ -72,7 +73,7 @@ func TestKubernetes(t *testing.T) {
 // TestPod runs the manifest's containers as a pod has them, on one network of
 // their own, without Kubernetes.
 func TestPod(t *testing.T) {
-	s := &sidecar{image: image(t), dir: t.TempDir(), port: freePort(t)}
+	s := &sidecar{image: image(t), dir: t.TempDir(), port: harness.FreePort(t)}
 	s.client.Timeout = soon
 	m := readManifest(t)
 	for name, text := range m.config.Data {

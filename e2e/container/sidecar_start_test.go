@@ -8,12 +8,11 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/hooklatch/hooklatch/e2e/internal/ports"
+	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
 const example = "../../examples/sidecar"
@@ -51,7 +50,7 @@ func copied(t *testing.T, secret string) *sidecar {
 func start(t *testing.T, secret string) *sidecar {
 	t.Helper()
 	s := copied(t, secret)
-	s.port = freePort(t)
+	s.port = harness.FreePort(t)
 	s.env = []string{"HOOKLATCH_PORT=" + s.port}
 	s.up(t)
 	return s
@@ -61,16 +60,6 @@ func (s *sidecar) up(t *testing.T) {
 	t.Helper()
 	t.Cleanup(func() { s.takeDown(t) })
 	s.compose(t, "up", "--detach", "--no-build")
-}
-
-// freePort returns a port for the gateway.
-func freePort(t *testing.T) string {
-	t.Helper()
-	port, err := ports.Take(1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return strconv.Itoa(port)
 }
 
 // writeSecret exchanges the file by renaming, as editors and secret managers do.
