@@ -67,7 +67,7 @@ func (r Refusal) Unwrap() error { return r.reason }
 // may hold what the sender wrote, so their text is not passed on.
 func refusalOf(err error) error {
 	refused, ok := err.(Refusal) //nolint:errorlint // the usual one, returned as it is so that refusing costs no memory
-	if _, pointer := err.(*Refusal); !ok && !pointer {
+	if _, pointer := err.(*Refusal); !ok && !pointer { //nolint:errorlint // a pointer may be nil, and nothing makes one
 		if refused, ok = errors.AsType[Refusal](err); ok {
 			err = refused
 		}
