@@ -207,7 +207,7 @@ func (errorRouteGuard) ServeHTTP(w http.ResponseWriter, r *http.Request, next ca
 	if err, _ := r.Context().Value(caddyhttp.ErrorCtxKey).(error); errors.As(err, &failed) && failed.StatusCode != 0 {
 		status = failed.StatusCode
 	}
-	e.failed.Store(int32(status)) //nolint:gosec // statuses are small
+	e.failed.Store(int32(status))
 	w.WriteHeader(status)
 	return nil
 }
