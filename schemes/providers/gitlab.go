@@ -10,7 +10,7 @@ import (
 // older secret token, which it sends as it is in X-Gitlab-Token, is no signature.
 // The id is GitLab's Idempotency-Key, which retries repeat.
 func init() {
-	engine.Define("gitlab", engine.Definition{
+	engine.Define("gitlab", engine.Definition{ //nolint:gosec // TokenHeader is a name
 		Source: "gitlab.com/gitlab-org/gitlab, merge requests 230944 and 231325: webhook signing token",
 		Witness: engine.Witness{
 			Published: "Standard Webhooks, specification 1.0.0, which GitLab names",

@@ -66,7 +66,7 @@ func (r Refusal) Unwrap() error { return r.reason }
 // refusalOf returns the Refusal that a scheme's error is or wraps. Other errors
 // may hold what the sender wrote, so their text is not passed on.
 func refusalOf(err error) error {
-	refused, ok := err.(Refusal) //nolint:errorlint // the usual one, returned as it is so that refusing costs no memory
+	refused, ok := err.(Refusal)                       //nolint:errorlint // the usual one, returned as it is so that refusing costs no memory
 	if _, pointer := err.(*Refusal); !ok && !pointer { //nolint:errorlint // a pointer may be nil, and nothing makes one
 		if refused, ok = errors.AsType[Refusal](err); ok {
 			err = refused
