@@ -59,7 +59,7 @@ func TestVerifyVectors(t *testing.T) {
 			t.Errorf("%s: status %d, want %d:\n%s%s", v.ID(), o.status, status, o.out, o.errOut)
 		}
 		for _, secret := range v.Secrets {
-			signed := bytes.Contains(v.Body, []byte(secret)) // a published one is in a telephone number
+			signed := bytes.Contains(v.Body, []byte(secret)) || strings.Contains(v.URL, secret) // a published one is in a telephone number
 			if !isPublic(v.Scheme, secret) && !signed && strings.Contains(o.out, secret) {
 				t.Errorf("%s: the secret is in the output:\n%s", v.ID(), o.out)
 			}
