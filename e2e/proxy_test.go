@@ -210,13 +210,13 @@ func TestProxyKeeps(t *testing.T) {
 	l.interrupt(t)
 
 	app.Answers(harness.Status(http.StatusOK))
-	app.AwaitArrivals(t, 1)
-	before := app.Arrivals()
+	before := len(app.All())
 	l = startProxy(t, app, options...)
-	app.AwaitArrivals(t, before+1)
-	app.All()[before].Carries(t, d)
+	app.AwaitBodies(t, before+1).Carries(t, d)
 	l.interrupt(t)
-	app.Saw(t, before+1)
+	if n := len(app.All()); n != before+1 {
+		t.Errorf("the application received %d requests once it was up, not one", n-before)
+	}
 }
 
 // page is the address of the page, as the command prints it.
