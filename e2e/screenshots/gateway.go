@@ -12,7 +12,7 @@ import (
 const (
 	deliveries    = 240
 	firstNumber   = 483201
-	refusedNumber = firstNumber + deliveries - 3
+	refusedNumber = firstNumber + deliveries - 2
 )
 
 // newGateway answers as the admin endpoint of a gateway whose Stripe secret was
