@@ -157,7 +157,8 @@ const witnesses = `
 
 No real delivery of any provider was at hand. Each scheme follows the provider's
 own documentation, and is compared with what else could be had: a signature that
-the provider has published, and the provider's own libraries, in these versions.
+the provider has published, and the provider's own libraries. The versions below
+are those of ` + "`e2e/official`" + ` and ` + "`e2e/go.mod`" + `, last run on 2026-11-28.
 A test lets the libraries that sign make deliveries, which must be accepted, and
 altered ones, which must be refused. The libraries that verify must say the same
 of every one of them. Where no library signs, a test signs as the documentation
