@@ -140,7 +140,7 @@ func (e *entry) unpack() Delivery {
 		Observed: e.observed,
 	}
 	if e.hasAge {
-		d.Age = &e.age
+		d.Age = new(e.age) // not the entry's own, which would then be on the heap
 	}
 	return d
 }
