@@ -3,6 +3,7 @@ package e2e
 import (
 	"fmt"
 	"net/http"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -37,7 +38,7 @@ func TestDeliverAgain(t *testing.T) {
 	g.Send(t, sent).Duplicate(t)
 
 	app.Answers(harness.Status(http.StatusTeapot))
-	if said, code := deliver(); code != 1 || !strings.HasSuffix(said, "the application answered 418\n") {
+	if said, code := deliver(); code != 1 || !strings.HasSuffix(said, "the answer was 418\n") {
 		t.Errorf("exit status %d: %s", code, said)
 	}
 	g.Send(t, sent).Duplicate(t) // it has been delivered, whatever was answered since
@@ -121,4 +122,97 @@ func TestRejudge(t *testing.T) {
 	if len(delivered) != 4 {
 		t.Errorf("listed %+v", delivered)
 	}
+}
+
+// twoLabels is a site with two labels, which have their secrets from the given
+// variables, and their own applications.
+func twoLabels(atOne, atTwo, one, two string, options string) string {
+	route := func(path, label, secret, app string) string {
+		return harness.Route(path, harness.Verify("craneops", secret, "provider "+label, options), "reverse_proxy "+app)
+	}
+	return harness.OpenSite(route("/one", atOne, "CRANEOPS_SECRET", one), route("/two", atTwo, "OTHER_SECRET", two))
+}
+
+// TestRejudgeAfterLabelsWereSwapped: what was rejected comes to a handler of another
+// label now. That has not verified it, so it goes no further.
+func TestRejudgeAfterLabelsWereSwapped(t *testing.T) {
+	t.Parallel()
+	one, two := harness.NewApplication(t), harness.NewApplication(t)
+	const capture = "capture {\nof all\n}"
+	g := harness.Start(t, twoLabels("live", "test", one.Addr, two.Addr, capture), append(harness.Secrets(), "OTHER_SECRET=e2e-canary-other-2Kf8")...)
+	authentic := harness.CraneOps(`{"n":1}`).To("/one")
+	g.Send(t, authentic).Accepted(t)
+	forged := authentic.Saying([]byte("forged")).Plus("Webhook-Verdict", "accepted").Plus("Webhook-Id", "forged")
+	g.Send(t, forged).Rejected(t, "signature_mismatch")
+	number := jsonNumber(listed(t, g)[0].Number)
+	for _, swapped := range []string{
+		twoLabels("test", "live", one.Addr, two.Addr, capture),
+		harness.OpenSite( // another scheme has the path now
+			harness.Route("/one", harness.Verify("github", "CRANEOPS_SECRET", "provider third"), "reverse_proxy "+one.Addr),
+			harness.Route("/two", harness.Verify("craneops", "OTHER_SECRET", "provider live", capture), "reverse_proxy "+two.Addr),
+		),
+	} {
+		g.MustReload(t, swapped)
+		if said, code := webhook(t, "", "rejudge", "--provider", "live", "--address", g.Admin); code != 0 || said != "judged again: 0, delivered: 0\n" {
+			t.Errorf("rejudge: exit status %d: %s", code, said)
+		}
+		if said, code := webhook(t, "", "deliver", number, "--address", g.Admin); code != 1 || !strings.Contains(said, "another label or scheme") {
+			t.Errorf("deliver: exit status %d: %s", code, said)
+		}
+	}
+	one.Saw(t, 1)
+	two.Saw(t, 0)
+}
+
+// TestInboxAfterLabelsWereSwapped: a kept delivery waits until its handler is there
+// again, and reaches no other application meanwhile.
+func TestInboxAfterLabelsWereSwapped(t *testing.T) {
+	t.Parallel()
+	one, two := harness.NewApplication(t), harness.NewApplication(t)
+	one.Answers(harness.Status(http.StatusServiceUnavailable))
+	inbox := inboxFile(filepath.Join(t.TempDir(), "inbox.db"))
+	right := twoLabels("live", "test", one.Addr, two.Addr, inbox)
+	g := harness.Start(t, right, append(harness.Secrets(), "OTHER_SECRET=e2e-canary-other-2Kf8")...)
+	d := harness.CraneOps(`{"n":1}`).To("/one")
+	g.Send(t, d).Accepted(t)
+	g.MustReload(t, twoLabels("test", "live", one.Addr, two.Addr, inbox))
+	one.Answers(harness.Status(http.StatusOK))
+	harness.Poll(t, "an attempt that ends at the other label", func() bool {
+		list := inboxOf(t, g, "")
+		return len(list) == 1 && list[0].State == "waiting" && strings.Contains(list[0].LastError, "another label or scheme")
+	})
+	before := len(one.All())
+	g.MustReload(t, right)
+	one.AwaitBodies(t, before+1).Carries(t, d)
+	awaitInbox(t, g, 0)
+	two.Saw(t, 0)
+}
+
+// TestRejudgeEndsWithItsConfiguration: a secret that is withdrawn while deliveries
+// are judged again verifies none of the rest.
+func TestRejudgeEndsWithItsConfiguration(t *testing.T) {
+	t.Parallel()
+	app := harness.NewApplication(t)
+	site := func(secret string) string {
+		return harness.OpenSite(harness.Route("/craneops", harness.Verify("craneops", secret, "capture"), "reverse_proxy "+app.Addr))
+	}
+	g := harness.Start(t, site("OTHER_SECRET"), append(harness.Secrets(), "OTHER_SECRET=e2e-canary-other-2Kf8")...)
+	for n := range 3 {
+		g.Send(t, harness.CraneOps(fmt.Sprintf(`{"n":%d}`, n)).To("/craneops")).Rejected(t, "signature_mismatch")
+	}
+	g.MustReload(t, site("CRANEOPS_SECRET"))
+	release := make(chan struct{})
+	app.Answers(harness.Until(release, http.StatusOK))
+	ended := make(chan string, 1)
+	go func() {
+		said, _ := harness.Read(http.Post("http://"+g.Admin+"/verify_webhook/rejudge/craneops", "", http.NoBody))
+		ended <- string(said.Body)
+	}()
+	app.AwaitArrivals(t, 1)
+	g.MustReload(t, site("OTHER_SECRET"))
+	close(release)
+	if said := <-ended; !strings.Contains(said, `"judged":1`) || !strings.Contains(said, "another configuration runs now") {
+		t.Errorf("it says %s", said)
+	}
+	app.Saw(t, 1)
 }

@@ -38,6 +38,7 @@ type reentry struct {
 	arrive func(h *Handler, w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error
 
 	arrived atomic.Bool
+	astray  atomic.Bool  // it came to a handler of another label
 	failed  atomic.Int32 // the status of an error that would have gone to an error route
 	early   earlyBody
 }
@@ -47,6 +48,7 @@ type reentry struct {
 var (
 	errNoHandler  = errors.New("the configuration has no handler of this label and scheme")
 	errNotReached = errors.New("the request did not come to the handler of its label; compare the routes of the site with its host and path")
+	errAstray     = fmt.Errorf("%w: it came to a handler of another label or scheme first", errNotReached)
 	errPanickedBy = errors.New("a handler panicked")
 )
 
@@ -83,6 +85,8 @@ func (a *App) enter(ctx context.Context, e *reentry) error {
 		return nil
 	case err != nil:
 		return err
+	case e.astray.Load():
+		return errAstray
 	}
 	if status := e.failed.Load(); status != 0 {
 		return fmt.Errorf("%w: a handler before it returned an error with status %d", errNotReached, status)
@@ -109,34 +113,41 @@ func (a *App) run(server *caddyhttp.Server, r *http.Request) (err error) {
 }
 
 // serverOf finds the server of a handler of the label: the one that listens
-// where the request arrived, or else the first one. Servers are not found by
-// name, because adding a site can change the name of another one.
-func (a *App) serverOf(e *reentry) *caddyhttp.Server {
-	var first *caddyhttp.Server
+// nearest to where the request arrived, or else the first one. Servers are not
+// found by name, because adding a site can change the name of another one.
+func (a *App) serverOf(e *reentry) (found *caddyhttp.Server) {
+	best := -1
 	for _, h := range a.handlers[e.label] {
 		if h.Scheme != e.scheme || h.server == nil {
 			continue
 		}
-		if first == nil {
-			first = h.server
-		}
+		near := 0
 		for _, listener := range h.server.Listeners() {
-			if samePort(listener.Addr(), e.stored.LocalAddr) {
-				return h.server
-			}
+			near = max(near, nearness(listener.Addr().String(), e.stored.LocalAddr))
+		}
+		if near > best {
+			found, best = h.server, near
 		}
 	}
-	return first
+	return found
 }
 
-// samePort compares the ports of two addresses, or the paths of two sockets.
-func samePort(addr net.Addr, stored string) bool {
-	_, port, err := net.SplitHostPort(addr.String())
-	_, want, errStored := net.SplitHostPort(stored)
-	if err != nil || errStored != nil {
-		return addr.String() == stored
+// nearness ranks where a server listens by where a request has arrived: the same
+// address or socket, all addresses with that port, another one with that port,
+// nothing of it.
+func nearness(listener, arrived string) int {
+	const nothing, port, everywhere, same = 0, 1, 2, 3
+	host, own, err := net.SplitHostPort(listener)
+	_, want, errArrived := net.SplitHostPort(arrived)
+	switch {
+	case listener == arrived:
+		return same
+	case err != nil || errArrived != nil || own != want:
+		return nothing
+	case host == "" || net.ParseIP(host).IsUnspecified():
+		return everywhere
 	}
-	return port == want
+	return port
 }
 
 // reentryKey finds a reentry in the context of a request. No other package can
@@ -161,11 +172,14 @@ func reentryOf(r *http.Request) *reentry {
 	return e
 }
 
-// pass lets the request pass a handler of another label, and arrive at the first
-// one of its own.
+// pass lets the request arrive at the first handler of its label. It ends at one of
+// another label: that has never verified it, and what comes after that handler
+// believes that everything is verified.
 func (e *reentry) pass(h *Handler, w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	if h.Provider != e.label || h.Scheme != e.scheme {
-		return next.ServeHTTP(w, r)
+		e.astray.Store(true)
+		w.WriteHeader(http.StatusMisdirectedRequest)
+		return nil
 	}
 	if e.arrived.Swap(true) {
 		return h.serve(w, r, next)

@@ -92,11 +92,27 @@ func TestStoredRequestIsWhatItWas(t *testing.T) {
 	}
 }
 
-// TestStoredRequestPassesOtherHandlers of other labels, and is spent when it has
-// arrived: what comes after is verified as ever.
-func TestStoredRequestPassesOtherHandlers(t *testing.T) {
-	other := map[string]any{"handler": "verify_webhook", "scheme": "cryptr", "secrets": []string{testSecret}, "provider": "other"}
-	g := newGateway(t, map[string]any{"before": []any{other}}, nil)
+// TestStoredRequestEndsAtOtherLabels: a handler of another label has never verified
+// it, and what comes after that handler believes that everything is verified.
+func TestStoredRequestEndsAtOtherLabels(t *testing.T) {
+	for name, other := range map[string]map[string]any{
+		"label":  {"handler": "verify_webhook", "scheme": "craneops", "secrets": []string{testSecret}, "provider": "other"},
+		"scheme": {"handler": "verify_webhook", "scheme": "cryptr", "secrets": []string{testSecret}, "provider": "other"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := newGateway(t, map[string]any{"before": []any{other}}, nil)
+			err := g.enter(t, storedHook(), func(*http.Request) { t.Error("it arrived") })
+			if !errors.Is(err, errNotReached) || !errors.Is(err, errAstray) {
+				t.Error(err)
+			}
+			g.expectDelivered(t)
+		})
+	}
+}
+
+// TestStoredRequestIsSpent when it has arrived: what comes after is verified as ever.
+func TestStoredRequestIsSpent(t *testing.T) {
+	g := newGateway(t, nil, nil)
 	var after error
 	err := g.app.enter(t.Context(), &reentry{
 		label: g.handler.Provider, scheme: g.handler.Scheme, stored: storedHook(),
