@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/http"
 	"strings"
-	"sync"
 
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
@@ -61,8 +60,8 @@ func againStatus(err error) int {
 	return http.StatusServiceUnavailable // the history, or no room for the body
 }
 
-// rejudging has one operator at a time.
-var rejudging sync.Mutex
+// rejudging has room for one operator at a time.
+var rejudging = make(chan struct{}, 1)
 
 // rejudge verifies the captured rejected deliveries of a label again, the oldest
 // first, and delivers those that are authentic now. It stops at a 503, which
@@ -79,20 +78,34 @@ func (a *adminAPI) rejudge(w http.ResponseWriter, r *http.Request) error {
 	if err != nil || len(parts) != 1 {
 		return apiError(http.StatusBadRequest, "the path is "+rejudgePath+"<provider>")
 	}
+	ctx, cancel := operatorContext(r)
+	defer cancel()
+	select {
+	case rejudging <- struct{}{}:
+		defer func() { <-rejudging }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 	shared := historiesByLabel.active(parts[0])
 	if shared == nil {
 		return apiError(http.StatusNotFound, "no handler has this label")
 	}
 	shared.acquire()
 	defer shared.release()
-	rejudging.Lock()
-	defer rejudging.Unlock()
-	ctx, cancel := operatorContext(r)
-	defer cancel()
 	var done rejudged
 	for _, c := range recent.Rejected(parts[0], query.Get("tenant")) {
 		if ctx.Err() != nil || done.Stopped != "" {
 			break
+		}
+		if historiesByLabel.active(parts[0]) != shared { // its secrets may have been withdrawn
+			done.Stopped = "another configuration runs now"
+			break
+		}
+		if _, kept := recent.Captured(c.Number); !kept {
+			continue // it was erased meanwhile
+		}
+		if c.Reason == string(inFlight) || c.Reason == string(conflict) {
+			continue // it was authentic: another one of its event was handled then
 		}
 		result, err := shared.judgeAgain(ctx, c)
 		done.add(result, err)

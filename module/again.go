@@ -131,7 +131,10 @@ func (d *delivery) handOver(w http.ResponseWriter, r *http.Request, reservation 
 	if seen.status != 0 {
 		return seen.status
 	}
-	return statusOfError(err)
+	if status := statusOfError(err); err == nil || status < 200 || status > 299 {
+		return status
+	}
+	return http.StatusInternalServerError // an error is never taken
 }
 
 // judgedAgain is what became of a rejected delivery that was verified again.
