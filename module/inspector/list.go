@@ -30,6 +30,7 @@ type listPage struct {
 	All    []delivery
 	Rows   []delivery
 	More   string // the address that lists more
+	Events int    // deliveries, but the attempts of the inbox with one event as one
 	Totals []total
 	Lost   int
 	Chart  chart
@@ -104,17 +105,19 @@ func (page *listPage) fill(all []delivery, shown int) {
 	if len(all) > 0 {
 		page.Newest, page.Since = all[0].Number, all[len(all)-1].Time.Time
 	}
+	events := eventsOf(all)
+	page.Events = len(events)
 	for _, o := range outcomes {
 		n := 0
-		for i := range all {
-			if all[i].Outcome() == o {
+		for i := range events {
+			if events[i].Outcome() == o {
 				n++
 			}
 		}
 		page.Totals = append(page.Totals, total{o, n})
 	}
-	page.Chart = newChart(all, page.Now)
-	page.group(all)
+	page.Chart = newChart(events, page.Now)
+	page.group(events)
 	for i := range all {
 		page.Providers = append(page.Providers, all[i].Provider)
 		if all[i].Reason != "" {
@@ -123,6 +126,19 @@ func (page *listPage) fill(all []delivery, shown int) {
 	}
 	page.Providers = choices(page.Providers, page.Filters.Get("provider"))
 	page.Reasons = choices(page.Reasons, page.Filters.Get("reason"))
+}
+
+// eventsOf leaves, of the attempts of the inbox with one event, the newest: it says
+// what has become of the event. The newest of the list come first.
+func eventsOf(all []delivery) []delivery {
+	type event struct{ provider, tenant, id string }
+	seen := map[event]bool{}
+	return slices.DeleteFunc(slices.Clone(all), func(d delivery) bool {
+		e := event{d.Provider, d.Tenant, d.ID}
+		older := d.Inbox != "" && d.ID != "" && seen[e]
+		seen[e] = seen[e] || d.Inbox != ""
+		return older
+	})
 }
 
 // choices are the values of a field to choose from, the chosen one among them.
@@ -160,7 +176,10 @@ func (page *listPage) group(all []delivery) {
 		page.Lost++
 		reason := d.Reason
 		if reason == "" {
-			reason = strconv.Itoa(cmp.Or(d.Application, d.Status))
+			reason = "no answer"
+			if d.Application != 0 {
+				reason = strconv.Itoa(d.Application)
+			}
 		}
 		k := key{d.Outcome(), d.Provider, d.Tenant, reason}
 		g := groups[k]
@@ -217,7 +236,7 @@ func (page *listPage) listOf(d *delivery) string {
 
 // Headline answers the question that the page is opened with.
 func (page *listPage) Headline() string {
-	n := len(page.All)
+	n := page.Events
 	switch {
 	case page.Trouble != "":
 		return "The gateway did not answer"

@@ -39,6 +39,17 @@ func TestAnswer(t *testing.T) {
 		"a wrong filter":      {&gateway{}, "?since=yesterday", 400, []string{"Since: write a duration."}, nil},
 		"everything arrived":  {&gateway{deliveries: some(1200, func(int, *delivery) {})}, "", 200, []string{"All 1,200 deliveries arrived", "answer calm", "100 of 1,200 are listed", `href="./?limit=500"`}, []string{"to change</h2>\n<details"}},
 		"duplicates are fine": {&gateway{deliveries: some(2, func(_ int, d *delivery) { d.Verdict, d.Reason = "duplicate", "duplicate" })}, "", 200, []string{"All 2 deliveries arrived", "<b>2</b> came again"}, nil},
+		"an event that the inbox handed over": {&gateway{deliveries: some(4, func(i int, d *delivery) {
+			if i < 3 { // the newest first: the third attempt, the second, and the one that was kept
+				d.ID, d.Inbox, d.Attempt = "evt_kept", []string{"redelivered", "again", "kept"}[i], 3-i
+				d.Application = []int{200, 503, 0}[i]
+			}
+		})}, "", 200, []string{"All 2 deliveries arrived", "answer calm"}, []string{"did not arrive"}},
+		"an event that still waits": {&gateway{deliveries: some(3, func(i int, d *delivery) {
+			if i < 2 {
+				d.ID, d.Inbox, d.Application = "evt_kept", []string{"again", "kept"}[i], 0
+			}
+		})}, "", 200, []string{"1 of 2 deliveries did not arrive", "<b>1</b> kept in the inbox", "no answer"}, nil},
 		"a wrong secret": {&gateway{deliveries: some(5, func(i int, d *delivery) {
 			if i < 3 {
 				mismatch(d)
