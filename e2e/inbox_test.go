@@ -121,7 +121,8 @@ func TestInboxUnreachableApplication(t *testing.T) {
 	g.Send(t, harness.CraneOps(`{}`)).Accepted(t)
 	harness.Poll(t, "attempts that reach nobody", func() bool {
 		list := inboxOf(t, g, "")
-		return len(list) == 1 && list[0].Attempts > 1 && list[0].LastStatus == 0 && list[0].State == "waiting"
+		return len(list) == 1 && list[0].Attempts > 1 && list[0].LastStatus == 0 && list[0].State == "waiting" &&
+			strings.HasSuffix(list[0].LastError, "connection refused")
 	})
 	listener, err := net.Listen("tcp", addr)
 	if err != nil {

@@ -2,8 +2,10 @@ package module
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
+	"net"
 	"net/http"
 	"runtime"
 	"strconv"
@@ -13,6 +15,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 
 	"github.com/hooklatch/hooklatch/module/inbox"
 )
@@ -182,10 +185,16 @@ func (k *keeping) keep() bool {
 }
 
 // reason says why there was no answer, as the list of the inbox shows it. What a
-// handler says in its error may hold a payload.
+// handler says in its error may hold a payload; what the network says does not.
 func (m missing) reason() string {
+	if failed, ok := errors.AsType[*net.OpError](m.err); ok {
+		return failed.Error()
+	}
+	if failed, ok := errors.AsType[reverseproxy.DialError](m.err); ok {
+		return failed.Error()
+	}
 	if m.err != nil {
-		return fmt.Sprintf("a handler returned an error with status %d; the log has it", m.status)
+		return fmt.Sprintf("a handler returned an error with status %d", m.status)
 	}
 	return m.detail
 }
