@@ -197,7 +197,7 @@ func TestProxyKeeps(t *testing.T) {
 	l := startProxy(t, app, options...)
 	d := harness.CraneOps(`{"event":"supplier.approved"}`).To("/any")
 	statusIs(t, l.Send(t, d), http.StatusOK)
-	l.says(t, `accepted   craneops  supplier\.approved`)
+	l.says(t, `accepted   craneops  supplier\.approved .*  kept in the inbox$`)
 
 	page := l.page(t)
 	if list := pageText(t, page); !strings.Contains(list, "supplier.approved") {
@@ -213,6 +213,7 @@ func TestProxyKeeps(t *testing.T) {
 	before := len(app.All())
 	l = startProxy(t, app, options...)
 	app.AwaitBodies(t, before+1).Carries(t, d)
+	l.says(t, `accepted   craneops  supplier\.approved .*  attempt \d+ of the inbox delivered it$`)
 	l.interrupt(t)
 	if n := len(app.All()); n != before+1 {
 		t.Errorf("the application received %d requests once it was up, not one", n-before)

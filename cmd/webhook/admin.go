@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -103,6 +104,9 @@ func (a *adminClient) do(ctx context.Context, method, path string) (*http.Respon
 		r.Header.Set("Origin", a.origin)
 	}
 	res, err := a.client.Do(r)
+	if failed, ok := errors.AsType[*net.OpError](err); ok && failed.Op == "dial" {
+		return nil, fmt.Errorf("the gateway cannot be reached: %w; give its admin endpoint with --address (webhook proxy and demo have one with --admin)", failed)
+	}
 	if err != nil {
 		return nil, err
 	}

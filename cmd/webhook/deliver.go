@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -65,13 +66,10 @@ func (a *adminClient) deliver(cmd *cobra.Command, number uint64) error {
 	if err := a.ask(cmd.Context(), http.MethodPost, path, &result); err != nil {
 		return unreached(cmd, err)
 	}
-	if err := write(cmd, fmt.Sprintf("delivered again: %s; the application answered %d\n", inLine(result.ID), result.Status)); err != nil {
-		return err
-	}
 	if result.Status < 200 || result.Status > 299 {
-		return errUnsuccessful
+		return unreached(cmd, fmt.Errorf("not delivered: %s; the answer was %d", inLine(result.ID), result.Status))
 	}
-	return nil
+	return write(cmd, fmt.Sprintf("delivered again: %s; the application answered %d\n", inLine(result.ID), result.Status))
 }
 
 // deliverTo sends a delivery to a URL and prints the answer.
@@ -84,7 +82,12 @@ func (a *adminClient) deliverTo(cmd *cobra.Command, number uint64, to string) er
 		return unreached(cmd, errors.New("nothing was captured of this delivery, so there is nothing to send"))
 	}
 	header := http.Header(d.Headers).Clone()
-	for _, name := range []string{"Host", "Content-Length", "Connection", "Keep-Alive", "Te", "Trailer", "Transfer-Encoding", "Upgrade", "Expect"} {
+	for _, names := range header["Connection"] {
+		for name := range strings.SplitSeq(names, ",") {
+			header.Del(strings.TrimSpace(name))
+		}
+	}
+	for _, name := range []string{"Host", "Content-Length", "Connection", "Proxy-Authorization", "Proxy-Connection", "Keep-Alive", "Te", "Trailer", "Transfer-Encoding", "Upgrade", "Expect"} {
 		header.Del(name) // of the connection that it came on
 	}
 	client := newSender()

@@ -22,7 +22,7 @@ func TestDeliver(t *testing.T) {
 		out    string
 	}{
 		{"1", 0, "delivered again: evt_1; the application answered 204\n"},
-		{"2", 1, "delivered again: a\\x1b[2J; the application answered 500\n"},
+		{"2", 1, "Error: not delivered: a\\x1b[2J; the answer was 500\n"},
 		{"5", 1, "404: no such"},
 		{"4 --to http://127.0.0.1:9", 1, "nothing was captured"},
 		{"3 --to ftp://x", 2, "--to is not a URL"},

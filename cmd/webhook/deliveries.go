@@ -290,7 +290,7 @@ func deliveryLine(d *deliveries.Delivery) string {
 		{d.ID, 8},
 		{status, 3},
 		{fmt.Sprintf("%dms", time.Duration(d.Duration*float64(time.Second)).Milliseconds()), 0},
-		{d.Hint, 0},
+		{remark(d), 0},
 	} {
 		if line.Len() > 0 {
 			line.WriteString("  ")
@@ -298,6 +298,20 @@ func deliveryLine(d *deliveries.Delivery) string {
 		fmt.Fprintf(&line, "%-*s", column.width, inLine(column.text))
 	}
 	return strings.TrimSuffix(strings.TrimRight(line.String(), " "), "  -") + "\n"
+}
+
+// remark is the last column: what the inbox has done, and the hint.
+func remark(d *deliveries.Delivery) string {
+	state := map[string]string{
+		"kept":        "kept in the inbox",
+		"again":       fmt.Sprintf("attempt %d failed; the inbox keeps it", d.Attempt),
+		"redelivered": fmt.Sprintf("attempt %d of the inbox delivered it", d.Attempt),
+		"dead":        "the inbox has given up",
+	}[d.Inbox]
+	if state != "" && d.Hint != "" {
+		return state + "; " + d.Hint
+	}
+	return state + d.Hint
 }
 
 // inLine shows a text of a sender's as one word or sentence of a line.

@@ -47,6 +47,14 @@ func TestDeliveryLine(t *testing.T) {
 			"483202  12:00:00  rejected   stripe  stale               -         401  0ms  old\n",
 		},
 		{
+			deliveries.Delivery{Number: 2, Time: at, Verdict: "accepted", Provider: "p", ID: "i", Attempt: 3, Inbox: "redelivered"},
+			"2  12:00:00  accepted   p       -                   i         -    0ms  attempt 3 of the inbox delivered it\n",
+		},
+		{
+			deliveries.Delivery{Number: 3, Time: at, Verdict: "accepted", Provider: "p", ID: "i", Status: 200, Inbox: "kept", Hint: "h"},
+			"3  12:00:00  accepted   p       -                   i         200  0ms  kept in the inbox; h\n",
+		},
+		{
 			deliveries.Delivery{Number: 1, Time: at, Verdict: "accepted", Provider: "p", Event: "a\x1b[2J\u202e\n\tb"},
 			"1  12:00:00  accepted   p       a\\x1b[2J\\u202e\\n\\tb  -         -    0ms\n",
 		},

@@ -118,7 +118,9 @@ func (k *keptHeaders) readLines(text string) error {
 			if name == "" {
 				return &lineError{number, whole, "continues no header; write Name: value"}
 			}
-			value = joined(value, strings.TrimSpace(line))
+			if value = joined(value, strings.TrimSpace(line)); len(value) > maxFolded {
+				return &lineError{number, whole, "makes the header too long"}
+			}
 			continue
 		}
 		if _, _, isHeader := cutHeader(line); name != "" && value == "" && !isHeader {
@@ -140,6 +142,10 @@ func (k *keptHeaders) readLines(text string) error {
 	}
 	return end()
 }
+
+// maxFolded is the longest value on several lines, in bytes: each line copies what
+// stands before it.
+const maxFolded = 64 << 10
 
 // cutArrow takes off what curl -v writes before a line of the request or of the
 // answer.

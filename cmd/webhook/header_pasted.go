@@ -119,7 +119,15 @@ func shellWords(text string) (words []string, ok bool) {
 
 // fromNested takes the headers out of the JSON of a platform's event, of a log or
 // of an archive of requests, which have them in a member.
-func fromNested(text string) (string, bool) {
+func fromNested(text string) (string, bool) { return fromNestedWithin(text, maxNesting) }
+
+// maxNesting is how deep the headers may be: each step reads the rest again.
+const maxNesting = 8
+
+func fromNestedWithin(text string, depth int) (string, bool) {
+	if depth == 0 {
+		return "", false
+	}
 	var members map[string]json.RawMessage
 	if json.Unmarshal([]byte(text), &members) != nil {
 		return "", false
@@ -131,7 +139,7 @@ func fromNested(text string) (string, bool) {
 		}
 	}
 	for _, name := range []string{"request", "req", "event", "Request"} {
-		if found, ok := fromNested(string(members[name])); ok {
+		if found, ok := fromNestedWithin(string(members[name]), depth-1); ok {
 			return found, true
 		}
 	}

@@ -78,3 +78,16 @@ func TestPastedInVain(t *testing.T) {
 		}
 	}
 }
+
+// TestPastedIsBounded: what would be read again for each of its steps ends early.
+// Without the bounds, these take minutes and gigabytes.
+func TestPastedIsBounded(t *testing.T) {
+	for name, text := range map[string]string{
+		"members in members": strings.Repeat(`{"request":`, 9000) + `"` + strings.Repeat("x", 250_000) + `"` + strings.Repeat("}", 9000),
+		"many lines":         "A: b\n" + strings.Repeat(" a\n", 330_000),
+	} {
+		if _, err := readHeaders([]byte(text)); err == nil || len(err.Error()) > 4<<10 {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

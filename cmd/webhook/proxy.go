@@ -37,8 +37,8 @@ over later. --page shows the deliveries in a browser on this machine, --capture
 with their headers and bodies.
 
 --print-caddyfile prints the same configuration for 'hooklatch run' and ends.
-Write secrets as env:NAME or file:PATH for it. In place of the page it has an
-admin endpoint, for 'hooklatch webhook inspect'.
+Write secrets as env:NAME or file:PATH for it. With --page it has an admin
+endpoint in place of the page, for 'hooklatch webhook inspect'.
 
 Exit status: 0 after Ctrl-C; 1 an address is taken; 2 wrong usage.`,
 		Example: `  hooklatch webhook proxy --to 3000 --scheme stripe --secret env:STRIPE_SECRET
@@ -176,8 +176,12 @@ func (p proxyConfig) banner(page string) string {
 	if host == "" || host == loopback {
 		host = "localhost"
 	}
-	text := fmt.Sprintf("Listening on http://%s%s for %s; the application is %s. Ctrl-C ends it.\n",
-		net.JoinHostPort(host, port), strings.TrimSuffix(p.path, "*"), strings.Join(names, ", "), p.to)
+	where := ""
+	if host == "localhost" {
+		where = " (this machine only)"
+	}
+	text := fmt.Sprintf("Listening on http://%s%s%s for %s; the application is %s. Ctrl-C ends it.\n",
+		net.JoinHostPort(host, port), strings.TrimSuffix(p.path, "*"), where, strings.Join(names, ", "), p.to)
 	if page != "" {
 		text = "The page: " + page + "\n" + text
 	}
@@ -206,6 +210,8 @@ func parseFrom(text string) (string, error) {
 		return "", errFrom
 	}
 	switch {
+	case port == "443":
+		return "", errors.New("--from: Caddy keeps 443 for HTTPS; write another port, or a public name into the Caddyfile that --print-caddyfile prints")
 	case host == "" || host == "localhost":
 		host = loopback
 	case net.ParseIP(host) == nil:
@@ -240,8 +246,10 @@ func parseTo(text string) (string, error) {
 		}
 	}
 	u, err := url.Parse(text)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.User != nil ||
-		strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
+	if err == nil && strings.Trim(u.Path, "/") != "" {
+		return "", errors.New("--to has a path; leave it out: the application gets each delivery at the path that it came to")
+	}
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 		return "", errTo
 	}
 	if host := u.Hostname(); !hostName.MatchString(host) && net.ParseIP(host) == nil {

@@ -80,6 +80,7 @@ func (p proxyConfig) caddyfile() string {
 		w.line(option)
 	}
 	w.open("log")
+	w.line("# INFO logs each rejection too")
 	w.line("level ERROR")
 	w.open("format filter")
 	for _, s := range p.verified {

@@ -41,6 +41,8 @@ func TestProxyUsage(t *testing.T) {
 		{stripe + "--from example.com:80", errFrom.Error()},
 		{stripe + "--from :0", errFrom.Error()},
 		{stripe + "--from :65536", errFrom.Error()},
+		{stripe + "--from 443", "--from: Caddy keeps 443 for HTTPS; write another port, or a public name into the Caddyfile that --print-caddyfile prints"},
+		{"proxy --to http://localhost:3000/" + canary + " --scheme stripe --secret k", "--to has a path; leave it out: the application gets each delivery at the path that it came to"},
 		{stripe + "--from :3000", "--from and --to are the same address; write the application's own port behind --to"},
 		{stripe + "--from 0.0.0.0:3000", "--from and --to are the same address; write the application's own port behind --to"},
 		{stripe + "--path webhook", "--path: this is not a path; write one such as /webhook, of letters, digits, - _ . ~ and /, with /* at its end for everything below it"},

@@ -124,7 +124,7 @@ func (d *shownDelivery) report() string {
 	row("client", d.Client)
 	row("size", inBytes(int(d.Size)))
 	if !d.Captured {
-		row("captured", "no; write capture in the handler's block to keep deliveries whole")
+		row("captured", "no; write capture in the handler's block, or --capture for webhook proxy, to keep deliveries whole; attempts of the inbox are not captured")
 		return out.String()
 	}
 	row("uri", d.URI)
