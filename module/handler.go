@@ -181,6 +181,7 @@ type Handler struct {
 
 	publicURL    schemes.PublicURL // PublicURL, if there is one
 	verifyTokens tokenSums         // Handshake's
+	asked        schemes.Handshake // empty unless Handshake is set
 
 	budget        bodies.Budget
 	window        schemes.Window

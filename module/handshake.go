@@ -71,11 +71,12 @@ func withHandshake() []string {
 	return names
 }
 
-// compileHandshake resolves the tokens.
+// compileHandshake looks up what is asked, and resolves the tokens.
 func (h *Handler) compileHandshake() error {
 	if h.Handshake == nil {
 		return nil
 	}
+	h.asked = *h.scheme.Handshake()
 	resolved, err := resolveSecrets(caddy.NewReplacer(), h.Handshake.VerifyTokens)
 	if err != nil {
 		return fmt.Errorf("handshake: %w", err)
@@ -93,16 +94,16 @@ func (h *Handler) takesMethod(method string) bool {
 }
 
 func (h *Handler) signedHandshake() bool {
-	return h.Handshake != nil && h.scheme.Handshake().Signed != nil
+	return h.asked.Signed != nil
 }
 
 // meetQuery answers a handshake in the query. It reports whether it has dealt
 // with the request.
 func (h *Handler) meetQuery(w http.ResponseWriter, r *http.Request, d *delivery) (done bool, err error) {
-	if h.Handshake == nil || h.scheme.Handshake().Query == nil || r.Method != http.MethodGet {
+	if h.asked.Query == nil || r.Method != http.MethodGet {
 		return false, nil
 	}
-	reply, err := h.scheme.Handshake().Query(originalRequest(r).URL.Query(), h.verifyTokens.known)
+	reply, err := h.asked.Query(originalRequest(r).URL.Query(), h.verifyTokens.known)
 	switch {
 	case err != nil:
 		refused := refusalOf(err)
@@ -135,7 +136,7 @@ func (h *Handler) meetSigned(w http.ResponseWriter, r *http.Request, d *delivery
 // It reports whether it has. Another request stays refused: what has been read of
 // its body is kept for the application where everything is let through.
 func (h *Handler) meetUnsigned(w http.ResponseWriter, r *http.Request, d *delivery, refused *refusal) (done bool) {
-	if h.Handshake == nil || h.scheme.Handshake().Unsigned == nil || refused.reason != schemes.MissingSignature ||
+	if h.asked.Unsigned == nil || refused.reason != schemes.MissingSignature ||
 		r.Method != http.MethodPost || r.ContentLength <= 0 || r.ContentLength > schemes.MaxUnsignedHandshake {
 		return false
 	}
@@ -145,7 +146,7 @@ func (h *Handler) meetUnsigned(w http.ResponseWriter, r *http.Request, d *delive
 	}
 	refused.unread = false
 	body := d.body.Buffer.Bytes()
-	if reply := h.scheme.Handshake().Unsigned(body); reply != nil {
+	if reply := h.asked.Unsigned(body); reply != nil {
 		h.reply(w, r, d, reply)
 		return true
 	}
