@@ -91,7 +91,7 @@ func setEnvironment(lines string) error {
 // demoCaddyfile is the quickstart on other ports, with the global options of a
 // process that leaves nothing, and without an access log: each delivery is a line.
 func demoCaddyfile(gateway, application, admin string) string {
-	capturing := demoDirective.ReplaceAllString(quickstart.Caddyfile, "$0 {\n"+strings.Join(indent(indent(indent(captureAll))), "")+"\t\t}")
+	capturing := demoDirective.ReplaceAllString(quickstart.Caddyfile, "$0 {\n\t\t\tcapture {\n\t\t\t\tof all\n\t\t\t}\n\t\t}")
 	return strings.NewReplacer(
 		"{\n\t# Both sites", "{\n"+strings.Join(indent(globalOptions(admin)), "")+"\n\t# Both sites",
 		"\tlog {\n", "\tlog {\n\t\tlevel ERROR\n",
@@ -104,7 +104,7 @@ func demoCaddyfile(gateway, application, admin string) string {
 func indent(lines []string) []string {
 	indented := make([]string, len(lines))
 	for i, line := range lines {
-		indented[i] = "\t" + strings.TrimSuffix(line, "\n") + "\n"
+		indented[i] = "\t" + line + "\n"
 	}
 	return indented
 }

@@ -32,15 +32,6 @@ func (s served) serve(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	return s.serveJSON(cmd, config)
-}
-
-func adapt(caddyfile string) ([]byte, error) {
-	config, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(caddyfile), nil)
-	return config, err
-}
-
-func (s served) serveJSON(cmd *cobra.Command, config []byte) error {
 	caddy.TrapSignals()
 	limitMemory()
 	var parsed caddy.Config
@@ -68,6 +59,11 @@ func (s served) serveJSON(cmd *cobra.Command, config []byte) error {
 		return err
 	}
 	return printLines(cmd, lines)
+}
+
+func adapt(caddyfile string) ([]byte, error) {
+	config, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(caddyfile), nil)
+	return config, err
 }
 
 // page takes the port of the page. The page is served once the gateway runs, and
