@@ -1,14 +1,12 @@
 package container
 
 import (
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	apps "k8s.io/api/apps/v1"
 	core "k8s.io/api/core/v1"
-	"sigs.k8s.io/yaml"
 )
 
 // TestKubernetesInbox: the manifests of examples/inbox are of Kubernetes' form,
@@ -17,28 +15,15 @@ import (
 func TestKubernetesInbox(t *testing.T) {
 	t.Parallel()
 	const folder = "../../examples/inbox"
-	text := func(name string) string {
-		content, err := os.ReadFile(filepath.Join(folder, name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return string(content)
-	}
 	var (
 		config  core.ConfigMap
 		set     apps.StatefulSet
 		service core.Service
 	)
-	documents, objects := strings.Split(text("kubernetes.yaml"), "\n---\n"), []any{&config, &set, &service}
-	if len(documents) != len(objects) {
-		t.Fatalf("%d documents", len(documents))
-	}
-	for i, document := range documents {
-		if err := yaml.UnmarshalStrict([]byte(document+"\n"), objects[i]); err != nil {
-			t.Errorf("document %d: %v", i+1, err)
-		}
-	}
-	if config.Data["Caddyfile"] != text("Caddyfile") {
+	decodeObjects(t, textOf(t, folder, "kubernetes.yaml"), map[string]any{
+		"v1 ConfigMap": &config, "apps/v1 StatefulSet": &set, "v1 Service": &service,
+	})
+	if config.Data["Caddyfile"] != textOf(t, folder, "Caddyfile") {
 		t.Error("the ConfigMap has another Caddyfile")
 	}
 	spec := set.Spec

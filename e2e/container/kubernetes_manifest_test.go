@@ -18,17 +18,32 @@ type manifest struct {
 	service    core.Service
 }
 
-// readManifest decodes into Kubernetes' own types: a field that does not exist,
+// readManifest decodes examples/sidecar into Kubernetes' own types: a field that does not exist,
 // stands in the wrong place, is there twice or is of another type ends the test.
 func readManifest(t *testing.T) *manifest {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(example, "kubernetes.yaml"))
+	m := new(manifest)
+	decodeObjects(t, textOf(t, example, "kubernetes.yaml"), map[string]any{
+		"v1 ConfigMap": &m.config, "apps/v1 Deployment": &m.deployment, "v1 Service": &m.service,
+	})
+	return m
+}
+
+// textOf reads a file of an example.
+func textOf(t *testing.T, folder, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(folder, name))
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := new(manifest)
-	into := map[string]any{"v1 ConfigMap": &m.config, "apps/v1 Deployment": &m.deployment, "v1 Service": &m.service}
-	for document := range strings.SplitSeq(string(text), "\n---\n") {
+	return string(text)
+}
+
+// decodeObjects decodes the documents of a manifest, each into the object of its
+// version and kind. There must be one for each, and no other.
+func decodeObjects(t *testing.T, text string, into map[string]any) {
+	t.Helper()
+	for document := range strings.SplitSeq(text, "\n---\n") {
 		document += "\n"
 		var is struct{ APIVersion, Kind string }
 		if err := yaml.Unmarshal([]byte(document), &is); err != nil {
@@ -47,7 +62,6 @@ func readManifest(t *testing.T) *manifest {
 	if len(into) > 0 {
 		t.Errorf("missing: %v", into)
 	}
-	return m
 }
 
 // pod is what runs.

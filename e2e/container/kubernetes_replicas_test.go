@@ -1,15 +1,11 @@
 package container
 
 import (
-	"os"
-	"path/filepath"
-	"strings"
 	"testing"
 
 	apps "k8s.io/api/apps/v1"
 	core "k8s.io/api/core/v1"
 	policy "k8s.io/api/policy/v1"
-	"sigs.k8s.io/yaml"
 )
 
 // podMonitor is what podmonitor.yaml has. The Prometheus Operator's own types would
@@ -36,13 +32,6 @@ type podMonitor struct {
 func TestKubernetesReplicas(t *testing.T) {
 	t.Parallel()
 	const folder = "../../examples/kubernetes"
-	text := func(name string) string {
-		content, err := os.ReadFile(filepath.Join(folder, name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return string(content)
-	}
 	var (
 		config     core.ConfigMap
 		deployment apps.Deployment
@@ -50,17 +39,11 @@ func TestKubernetesReplicas(t *testing.T) {
 		service    core.Service
 		monitor    podMonitor
 	)
-	documents := append(strings.Split(text("kubernetes.yaml"), "\n---\n"), text("podmonitor.yaml"))
-	objects := []any{&config, &deployment, &budget, &service, &monitor}
-	if len(documents) != len(objects) {
-		t.Fatalf("%d documents", len(documents))
-	}
-	for i, document := range documents {
-		if err := yaml.UnmarshalStrict([]byte(document+"\n"), objects[i]); err != nil {
-			t.Errorf("document %d: %v", i+1, err)
-		}
-	}
-	if config.Data["Caddyfile"] != text("Caddyfile") {
+	decodeObjects(t, textOf(t, folder, "kubernetes.yaml")+"\n---\n"+textOf(t, folder, "podmonitor.yaml"), map[string]any{
+		"v1 ConfigMap": &config, "apps/v1 Deployment": &deployment, "policy/v1 PodDisruptionBudget": &budget, "v1 Service": &service,
+		"monitoring.coreos.com/v1 PodMonitor": &monitor,
+	})
+	if config.Data["Caddyfile"] != textOf(t, folder, "Caddyfile") {
 		t.Error("the ConfigMap has another Caddyfile")
 	}
 	spec := deployment.Spec
