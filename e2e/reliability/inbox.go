@@ -158,11 +158,27 @@ func (b boxed) file() string { return filepath.Join(b.dir, "inbox.db") }
 
 // options are those of a verify_webhook with this inbox, and a history that
 // survives with it. A mode of rescue needs nothing else.
-func (b boxed) options(more ...string) []string {
-	return []string{
-		"replay file " + filepath.Join(b.dir, "history.db"),
-		fmt.Sprintf("inbox file %s {\n\t\t\t\tretry 50ms 500ms\n\t\t\t\t%s\n\t\t\t}", b.file(), strings.Join(more, "\n\t\t\t\t")),
+func (b boxed) options(more ...string) []string { return []string{b.history(), b.inbox(more...)} }
+
+func (b boxed) history() string { return "replay file " + filepath.Join(b.dir, "history.db") }
+
+func (b boxed) inbox(more ...string) string {
+	return fmt.Sprintf("inbox file %s {\n\t\t\t\tretry 50ms 500ms\n\t\t\t\t%s\n\t\t\t}", b.file(), strings.Join(more, "\n\t\t\t\t"))
+}
+
+// startBoxed makes an inbox and starts an application for it. Call end after both.
+func startBoxed() (box boxed, app *taker, end func(), err error) {
+	if box, err = newBoxed(); err != nil {
+		return box, nil, nil, err
 	}
+	if app, err = startTaker("/hook"); err != nil {
+		box.remove()
+		return box, nil, nil, err
+	}
+	return box, app, func() {
+		app.stop()
+		box.remove()
+	}, nil
 }
 
 func rescuing(more ...string) []string { return append(more, "after "+after.String()) }

@@ -12,16 +12,11 @@ import (
 // inboxBacklog has many deliveries wait while the application is down, starts the
 // gateway with them, and lets the application take them as fast as it can.
 func inboxBacklog(ctx context.Context, t *trial) error {
-	box, err := newBoxed()
+	box, app, end, err := startBoxed()
 	if err != nil {
 		return err
 	}
-	defer box.remove()
-	app, err := startTaker("/hook")
-	if err != nil {
-		return err
-	}
-	defer app.stop()
+	defer end()
 	const places = 4
 	var busy atomic.Int64
 	app.work = func() { // as an application that has something to do
@@ -109,16 +104,11 @@ func (t *taker) latest() int {
 // inboxChurn fills the inbox up to max_size and empties it, again and again. It
 // must take as little room and time in the last turn as in the first.
 func inboxChurn(ctx context.Context, t *trial) error {
-	box, err := newBoxed()
+	box, app, end, err := startBoxed()
 	if err != nil {
 		return err
 	}
-	defer box.remove()
-	app, err := startTaker("/hook")
-	if err != nil {
-		return err
-	}
-	defer app.stop()
+	defer end()
 	app.set(down)
 	size := t.extent.churn
 	g, err := startGateway(ctx, t, site{

@@ -62,16 +62,11 @@ func changeBody(b boxed, change func([]byte) []byte) error {
 // inboxDamage spoils a copy of an inbox in one way after the other and starts a
 // gateway with it, each time with an application that is up.
 func inboxDamage(ctx context.Context, t *trial) error {
-	box, err := newBoxed()
+	box, app, end, err := startBoxed()
 	if err != nil {
 		return err
 	}
-	defer box.remove()
-	app, err := startTaker("/hook")
-	if err != nil {
-		return err
-	}
-	defer app.stop()
+	defer end()
 	app.set(down)
 	g, err := startGateway(ctx, t, site{application: app.application, options: box.options(rescuing("concurrency 16")...), proxy: namesProcess})
 	if err != nil {

@@ -36,7 +36,7 @@ func inboxDisk(ctx context.Context, t *trial) error {
 	}
 	defer history.remove()
 	options := func(more ...string) []string {
-		return append([]string{"replay file " + filepath.Join(history.dir, "history.db")}, box.options(more...)[1:]...)
+		return []string{history.history(), box.inbox(more...)}
 	}
 	g, err := startGateway(ctx, t, site{
 		application: rescued.application, options: options(rescuing()...),

@@ -25,16 +25,11 @@ var wrapped = site{
 // handlers before and after verify_webhook that change answers. The next request
 // on the connection must not see anything of the late answer.
 func inboxEarly(ctx context.Context, t *trial) error {
-	box, err := newBoxed()
+	box, app, end, err := startBoxed()
 	if err != nil {
 		return err
 	}
-	defer box.remove()
-	app, err := startTaker("/hook")
-	if err != nil {
-		return err
-	}
-	defer app.stop()
+	defer end()
 	late := &lateApplication{taker: app}
 	behave := late.serve
 	app.behave.Store(&behave)

@@ -11,34 +11,17 @@ import (
 // application is up, down, resets connections or is too slow, each for a while.
 // One label rescues and the other keeps all; they share a file.
 func inboxKill(ctx context.Context, t *trial) error {
-	box, err := newBoxed()
+	p, err := startPair(ctx, t)
 	if err != nil {
 		return err
 	}
-	defer box.remove()
-	rescued, kept, err := twoTakers()
-	if err != nil {
-		return err
-	}
-	defer rescued.stop()
-	defer kept.stop()
-	g, err := startGateway(ctx, t, site{
-		application: rescued.application, options: box.options(rescuing()...),
-		beside: []hook{{kept.application, box.options(always()...)}},
-		proxy:  namesProcess, env: []string{process(0)},
-	})
-	if err != nil {
-		return err
-	}
-	defer g.Stop()
+	defer p.stop()
+	g, rescued, kept := p.gateway, p.rescued, p.kept
 	const senders = 4
-	streams := []*traffic{
-		{gateway: g, application: rescued.application, protocol: h1, senders: senders, size: 2 * kib, pause: 5 * time.Millisecond, retry: 5 * time.Millisecond},
-		{gateway: g, application: kept.application, protocol: h2, senders: senders, size: 2 * kib, pause: 5 * time.Millisecond, retry: 5 * time.Millisecond},
-	}
-	for _, s := range streams {
-		s.start(ctx)
-	}
+	p.send(ctx,
+		&traffic{gateway: g, application: rescued.application, protocol: h1, senders: senders, size: 2 * kib, pause: 5 * time.Millisecond, retry: 5 * time.Millisecond},
+		&traffic{gateway: g, application: kept.application, protocol: h2, senders: senders, size: 2 * kib, pause: 5 * time.Millisecond, retry: 5 * time.Millisecond},
+	)
 	waited := 0
 	for n := range t.extent.rounds {
 		for range 2 {
@@ -61,13 +44,7 @@ func inboxKill(ctx context.Context, t *trial) error {
 			break
 		}
 	}
-	rescued.set(up)
-	kept.set(up)
-	cut, gaveUp := 0, 0
-	for _, s := range streams {
-		served := s.end()
-		cut, gaveUp = cut+served.cut, gaveUp+served.gaveUp
-	}
+	cut, gaveUp := p.end()
 	if err != nil {
 		return err
 	}
@@ -90,15 +67,4 @@ func inboxKill(ctx context.Context, t *trial) error {
 		fmt.Sprintf("nothing lost or changed, nothing repeated by one process; of each process at most what was in flight when it was killed, %d and %d; none left", most, places),
 	)
 	return nil
-}
-
-// twoTakers are two applications.
-func twoTakers() (one, other *taker, err error) {
-	if one, err = startTaker("/rescue"); err != nil {
-		return nil, nil, err
-	}
-	if other, err = startTaker("/always"); err != nil {
-		one.stop()
-	}
-	return one, other, err
 }

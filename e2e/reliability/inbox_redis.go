@@ -83,7 +83,7 @@ func inboxRedis(ctx context.Context, t *trial) error {
 	for i, box := range boxes {
 		history := fmt.Sprintf("replay redis redis://%s {\n\t\t\t\ttimeout 100ms\n\t\t\t\tlease 1s\n\t\t\t\tttl 73h\n\t\t\t}", redis.addr)
 		gateways[i], err = startGateway(ctx, t, site{
-			application: app.application, options: append([]string{history}, box.options(rescuing()...)[1:]...),
+			application: app.application, options: []string{history, box.inbox(rescuing()...)},
 			proxy: namesProcess, env: []string{process(-i - 1)},
 		})
 		if err != nil {

@@ -10,33 +10,16 @@ import (
 // inboxReload loads another configuration every second under load, by turns one
 // that fails to start, while the application goes down and comes up.
 func inboxReload(ctx context.Context, t *trial) error {
-	box, err := newBoxed()
+	p, err := startPair(ctx, t)
 	if err != nil {
 		return err
 	}
-	defer box.remove()
-	rescued, kept, err := twoTakers()
-	if err != nil {
-		return err
-	}
-	defer rescued.stop()
-	defer kept.stop()
-	g, err := startGateway(ctx, t, site{
-		application: rescued.application, options: box.options(rescuing()...),
-		beside: []hook{{kept.application, box.options(always()...)}},
-		proxy:  namesProcess,
-	})
-	if err != nil {
-		return err
-	}
-	defer g.Stop()
-	streams := []*traffic{paced(g, rescued.application, t.protocol), paced(g, kept.application, t.protocol)}
-	for _, s := range streams {
-		s.start(ctx)
-	}
+	defer p.stop()
+	g, rescued, kept := p.gateway, p.rescued, p.kept
+	p.send(ctx, paced(g, rescued.application, t.protocol), paced(g, kept.application, t.protocol))
 	// It claims that it can take what waits, and then cannot open its history.
 	broken := g.site
-	broken.more = []string{fmt.Sprintf(brokenRoute, filepath.Join(box.dir, "no such folder", "history.db"))}
+	broken.more = []string{fmt.Sprintf(brokenRoute, filepath.Join(p.box.dir, "no such folder", "history.db"))}
 	reloads, failed := 0, 0
 	for end := time.Now().Add(t.extent.reloading); err == nil && time.Now().Before(end); {
 		rescued.set(condition(reloads % int(conditions)))
@@ -50,12 +33,7 @@ func inboxReload(ctx context.Context, t *trial) error {
 		}
 		err = g.reload(ctx, fmt.Sprint(reloads))
 	}
-	rescued.set(up)
-	kept.set(up)
-	gaveUp := 0
-	for _, s := range streams {
-		gaveUp += s.end().gaveUp
-	}
+	_, gaveUp := p.end()
 	if err != nil {
 		return err
 	}
@@ -84,16 +62,11 @@ const brokenRoute = `
 // inboxLong keeps and delivers many, with many reloads between, and looks at what
 // the gateway holds afterwards.
 func inboxLong(ctx context.Context, t *trial) error {
-	box, err := newBoxed()
+	box, app, end, err := startBoxed()
 	if err != nil {
 		return err
 	}
-	defer box.remove()
-	app, err := startTaker("/hook")
-	if err != nil {
-		return err
-	}
-	defer app.stop()
+	defer end()
 	app.server.SetKeepAlivesEnabled(false) // or the gateway would keep connections to it
 	g, err := startGateway(ctx, t, site{application: app.application, options: box.options(rescuing()...), proxy: namesProcess})
 	if err != nil {
