@@ -4,8 +4,8 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/hooklatch/hooklatch/module"
 	"github.com/hooklatch/hooklatch/module/args"
-	"github.com/hooklatch/hooklatch/module/inspector"
 )
 
 func init() {
@@ -25,12 +25,12 @@ func parseInspector(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 	if err := args.None(d); err != nil {
 		return nil, err
 	}
-	handler := new(inspector.Handler)
+	handler := new(module.Inspector)
 	err := args.Block(d, func(option string) (known bool, err error) {
 		if option != "access" {
 			return false, args.Unknown(d, "access")
 		}
-		handler.Access, err = args.OneOf(d, inspector.AccessRoute)
+		handler.Access, err = args.OneOf(d, module.AccessRoute)
 		return true, err
 	})
 	if err != nil {

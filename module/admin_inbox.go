@@ -83,30 +83,9 @@ func filters(r *http.Request, names ...string) (url.Values, error) {
 	return query, nil
 }
 
-// InboxEntry is a delivery in the inbox, as the admin endpoint lists it.
-type InboxEntry struct {
-	Provider      string     `json:"provider"`
-	Scheme        string     `json:"scheme"`
-	Tenant        string     `json:"tenant,omitempty"`
-	ID            string     `json:"id"`
-	State         string     `json:"state"`
-	Attempts      int        `json:"attempts"`
-	ReceivedAt    time.Time  `json:"received_at"`
-	KeptAt        time.Time  `json:"kept_at"`
-	NextAttemptAt *time.Time `json:"next_attempt_at,omitempty"`
-	LastStatus    int        `json:"last_status,omitempty"`
-	LastError     string     `json:"last_error,omitempty"`
-	Key           int        `json:"key,omitempty"`
-	Event         string     `json:"event,omitempty"`
-	Method        string     `json:"method"`
-	Path          string     `json:"path"`
-	Size          int64      `json:"size"`
-	ClientIP      string     `json:"client_ip,omitempty"`
-}
-
-func listed(l label, e inbox.Entry, now time.Time) InboxEntry {
+func listed(l label, e inbox.Entry, now time.Time) inbox.Listed {
 	path, _, _ := strings.Cut(e.Request.URI, "?")
-	entry := InboxEntry{
+	entry := inbox.Listed{
 		Provider: l.provider, Scheme: l.scheme, Tenant: e.Facts.Tenant, ID: e.Facts.ID, State: string(e.State),
 		Attempts: e.Last.Attempts, ReceivedAt: e.ReceivedAt.UTC(), KeptAt: e.KeptAt.UTC(),
 		LastStatus: e.Last.Status, LastError: e.Last.Error, Key: e.Facts.Secret, Event: e.Facts.Event,

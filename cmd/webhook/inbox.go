@@ -15,7 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/hooklatch/hooklatch/module"
+	"github.com/hooklatch/hooklatch/module/inbox"
 )
 
 func (c *command) inboxCommand() *cobra.Command {
@@ -121,7 +121,7 @@ func (a *adminClient) changeKept(ctx context.Context, do, provider, id string) e
 	return a.ask(ctx, method, uri, nil)
 }
 
-func (a *adminClient) listKept(ctx context.Context, provider, state string) (list []module.InboxEntry, err error) {
+func (a *adminClient) listKept(ctx context.Context, provider, state string) (list []inbox.Listed, err error) {
 	query := url.Values{}
 	for name, value := range map[string]string{"provider": provider, "state": state} {
 		if value != "" {
@@ -134,7 +134,7 @@ func (a *adminClient) listKept(ctx context.Context, provider, state string) (lis
 
 // keptLines writes a line for each delivery: when it came, state, label, event,
 // id, attempts, when it is due, and what the last one ended with.
-func (c *command) keptLines(list []module.InboxEntry) string {
+func (c *command) keptLines(list []inbox.Listed) string {
 	var text strings.Builder
 	table := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
 	for _, k := range list {

@@ -61,10 +61,6 @@ func generate(root string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	inspector, err := s.load("module/inspector")
-	if err != nil {
-		return "", err
-	}
 	w := &writer{source: s}
 	w.line("## The handler")
 	w.line(prose(handler.types["Handler"].doc))
@@ -86,10 +82,10 @@ func generate(root string) (string, error) {
 		return "", err
 	}
 	w.line("## The page")
-	w.line(prose(inspector.types["Handler"].doc))
+	w.line(prose(handler.types["Inspector"].doc))
 	w.line(prose(directives.syntaxes["parseInspector"]))
 	w.line("JSON: the module `http.handlers.webhook_inspector`.")
-	if err := w.fields(inspector, "Handler", ""); err != nil {
+	if err := w.fields(handler, "Inspector", ""); err != nil {
 		return "", err
 	}
 	for _, kind := range kindsOfStores {

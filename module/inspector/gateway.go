@@ -11,8 +11,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/hooklatch/hooklatch/module"
 	"github.com/hooklatch/hooklatch/module/deliveries"
+	"github.com/hooklatch/hooklatch/module/inbox"
 )
 
 const (
@@ -190,7 +190,7 @@ func (p *Page) one(ctx context.Context, number uint64) (d delivery, err error) {
 }
 
 // entry is an entry of the inbox.
-type entry = module.InboxEntry
+type entry = inbox.Listed
 
 // inbox reads the inbox's entries.
 func (p *Page) inbox(ctx context.Context, filters url.Values) (found []entry, err error) {

@@ -119,3 +119,9 @@ func answer(w http.ResponseWriter, status int, text string) {
 	w.WriteHeader(status)
 	_, _ = w.Write([]byte(text + "\n"))
 }
+
+// Forbid answers a request of someone who may not see the page, and says why.
+func Forbid(w http.ResponseWriter, why string) {
+	secure(w.Header())
+	answer(w, http.StatusForbidden, why)
+}

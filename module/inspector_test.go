@@ -1,4 +1,4 @@
-package inspector
+package module
 
 import (
 	"context"
@@ -14,13 +14,13 @@ import (
 )
 
 // provision makes a handler of its JSON, in a configuration of its own.
-func provision(t *testing.T, config string) (*Handler, error) {
+func provision(t *testing.T, config string) (*Inspector, error) {
 	t.Helper()
 	ctx, err := caddy.ProvisionContext(&caddy.Config{Admin: &caddy.AdminConfig{Disabled: true}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := new(Handler)
+	h := new(Inspector)
 	if err := json.Unmarshal([]byte(config), h); err != nil {
 		t.Fatal(err)
 	}
@@ -44,7 +44,7 @@ func request(user string) *http.Request {
 // request comes from this machine, or says who it is, does not.
 func TestAccess(t *testing.T) {
 	next := caddyhttp.HandlerFunc(func(http.ResponseWriter, *http.Request) error { return errors.New("passed on") })
-	serve := func(h *Handler, r *http.Request) *httptest.ResponseRecorder {
+	serve := func(h *Inspector, r *http.Request) *httptest.ResponseRecorder {
 		w := httptest.NewRecorder()
 		if err := h.ServeHTTP(w, r, next); err != nil {
 			t.Error(err)

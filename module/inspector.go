@@ -1,4 +1,4 @@
-package inspector
+package module
 
 import (
 	"errors"
@@ -8,15 +8,15 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
-	"github.com/hooklatch/hooklatch/module"
+	"github.com/hooklatch/hooklatch/module/inspector"
 )
 
-func init() { caddy.RegisterModule(Handler{}) }
+func init() { caddy.RegisterModule(Inspector{}) }
 
-// AccessRoute is the Access that leaves it to the route.
+// AccessRoute is the Access of an Inspector that leaves it to the route.
 const AccessRoute = "route"
 
-// Handler serves the page that shows which webhook deliveries came, which were
+// Inspector serves the page that shows which webhook deliveries came, which were
 // refused, why, and what to change. It shows what this process has seen.
 //
 // It answers where `{http.auth.user.id}` is set, as `basic_auth` and other
@@ -24,35 +24,35 @@ const AccessRoute = "route"
 // machine proves nothing: so does each one that a proxy on it passes on.
 //
 // Write it with a path that ends in a slash, such as `/inspect/`.
-type Handler struct {
+type Inspector struct {
 	// Who may see the page. `route` leaves that to the handlers before this one,
 	// for authentication that sets no user, such as `forward_auth` or client
 	// certificates: whoever gets past them sees everything, and may press every
 	// button. Default: requests with an authenticated user.
 	Access string `json:"access,omitempty"`
 
-	page Page
+	page inspector.Page
 }
 
 // CaddyModule returns the Caddy module information.
-func (Handler) CaddyModule() caddy.ModuleInfo {
+func (Inspector) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{
 		ID:  "http.handlers.webhook_inspector",
-		New: func() caddy.Module { return new(Handler) },
+		New: func() caddy.Module { return new(Inspector) },
 	}
 }
 
 // Provision sets up the page.
-func (h *Handler) Provision(ctx caddy.Context) error {
+func (h *Inspector) Provision(ctx caddy.Context) error {
 	guest, err := ctx.App("verify_webhook")
 	if err != nil {
 		return err
 	}
 	if h.Access == AccessRoute {
-		guest.(*module.App).NameWeaker("webhook_inspector access route")
+		guest.(*App).NameWeaker("webhook_inspector access route")
 	}
 	closing := make(chan struct{})
-	h.page = Page{Gateway: module.Admin(ctx.Logger()), Name: "this gateway", Closing: closing}
+	h.page = inspector.Page{Gateway: Admin(ctx.Logger()), Name: "this gateway", Closing: closing}
 	// A server that shuts down waits for its requests.
 	if server, ok := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server); ok {
 		server.RegisterOnShutdown(sync.OnceFunc(func() { close(closing) }))
@@ -61,7 +61,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 }
 
 // Validate checks the options.
-func (h *Handler) Validate() error {
+func (h *Inspector) Validate() error {
 	if h.Access != "" && h.Access != AccessRoute {
 		return errors.New("access: write route, or leave it out")
 	}
@@ -69,18 +69,17 @@ func (h *Handler) Validate() error {
 }
 
 // ServeHTTP serves the page to those who may see it.
-func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.Handler) error {
-	if h.Access != AccessRoute && !isAuthenticated(r) {
-		secure(w.Header())
-		answer(w, http.StatusForbidden, "Nobody is authenticated here. Write basic_auth before webhook_inspector; or, if the handlers before it decide without naming a user, access route in its block.")
+func (h *Inspector) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.Handler) error {
+	if h.Access != AccessRoute && !isByUser(r) {
+		inspector.Forbid(w, "Nobody is authenticated here. Write basic_auth before webhook_inspector; or, if the handlers before it decide without naming a user, access route in its block.")
 		return nil
 	}
 	h.page.ServeHTTP(w, r)
 	return nil
 }
 
-// isAuthenticated reports whether a handler before this one knows the user.
-func isAuthenticated(r *http.Request) bool {
+// isByUser reports whether a handler before this one knows the user.
+func isByUser(r *http.Request) bool {
 	repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
 	if !ok {
 		return false
@@ -91,7 +90,7 @@ func isAuthenticated(r *http.Request) bool {
 
 // Interface guards
 var (
-	_ caddy.Provisioner           = (*Handler)(nil)
-	_ caddy.Validator             = (*Handler)(nil)
-	_ caddyhttp.MiddlewareHandler = (*Handler)(nil)
+	_ caddy.Provisioner           = (*Inspector)(nil)
+	_ caddy.Validator             = (*Inspector)(nil)
+	_ caddyhttp.MiddlewareHandler = (*Inspector)(nil)
 )
