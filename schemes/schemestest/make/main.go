@@ -26,6 +26,7 @@ import (
 	"io"
 	"log"
 	"os"
+	"regexp"
 
 	"github.com/hooklatch/hooklatch/schemes/schemestest"
 )
@@ -99,10 +100,24 @@ func vectorsOf(s *signer, text []byte) ([]schemestest.Vector, error) {
 	return m.vectors, nil
 }
 
-// write writes the vectors as the others are written.
+// write writes the vectors as the others are written: a header in one line.
 func write(w io.Writer, vectors []schemestest.Vector) error {
-	enc := json.NewEncoder(w)
+	var text bytes.Buffer
+	enc := json.NewEncoder(&text)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", " ")
-	return enc.Encode(vectors)
+	if err := enc.Encode(vectors); err != nil {
+		return err
+	}
+	_, err := w.Write(short.ReplaceAllFunc(text.Bytes(), func(list []byte) []byte {
+		return lineBreak.ReplaceAll(bytes.ReplaceAll(list, []byte("\",\n"), []byte("\", \n")), nil)
+	}))
+	return err
 }
+
+// A list of one or two texts, as encoding/json indents it. No text in JSON has a
+// line break.
+var (
+	short     = regexp.MustCompile(`\[\n\s+".*"(,\n\s+".*")?\n\s+\]`)
+	lineBreak = regexp.MustCompile(`\n\s+`)
+)
