@@ -3,6 +3,7 @@ package e2e
 import (
 	"fmt"
 	"net/http"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -62,13 +63,26 @@ func TestDeliverAgain(t *testing.T) {
 	}
 	app.Saw(t, 3)
 
-	// To a developer's machine, with the signature.
+	// To a developer's machine, with the signature, and without what the sender
+	// forged.
 	developer := harness.NewApplication(t)
 	if said, code := webhook(t, "", "deliver", number, "--to", "http://"+developer.Addr+"/hooks", "--address", g.Admin); code != 0 {
 		t.Errorf("exit status %d: %s", code, said)
 	}
-	developer.All()[0].Carries(t, sent.To("/hooks"))
+	developer.All()[0].Carries(t, sent.To("/hooks").Without("Webhook-Verdict"))
+	if forged := developer.All()[0].Header.Values("Webhook-Verdict"); len(forged) != 0 {
+		t.Errorf("the developer's machine received Webhook-Verdict %q", forged)
+	}
 	app.Saw(t, 3)
+
+	// Not through a proxy, which would have a live signature then.
+	proxy := harness.NewApplication(t)
+	cmd := exec.Command(harness.Binary(t), "webhook", "deliver", number, "--to", "http://developer.invalid/hooks", "--address", g.Admin)
+	cmd.Env = append(harness.BareEnv(t.TempDir()), "HTTP_PROXY=http://"+proxy.Addr)
+	if said, err := cmd.CombinedOutput(); err == nil || !strings.Contains(string(said), "no answer") {
+		t.Errorf("a host that does not exist: %v %s", err, said)
+	}
+	proxy.Saw(t, 0)
 }
 
 // TestRejudge: a wrong secret in the configuration, deliveries rejected and
@@ -107,7 +121,7 @@ func TestRejudge(t *testing.T) {
 	if len(got) != len(sent) {
 		t.Fatalf("%d reached the application", len(got))
 	}
-	for i, d := range sent {
+	for i, d := range []harness.Delivery{sent[1], sent[2], sent[0]} { // where it stopped comes last
 		got[i].Carries(t, d)
 		g.Send(t, d).Duplicate(t)
 	}

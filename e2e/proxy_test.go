@@ -29,11 +29,17 @@ type line struct {
 // the secrets of all providers.
 func startLine(t *testing.T, addr string, args ...string) *line {
 	t.Helper()
+	return startLineWith(t, addr, nil, args...)
+}
+
+// startLineWith has more variables in its environment.
+func startLineWith(t *testing.T, addr string, env []string, args ...string) *line {
+	t.Helper()
 	home := t.TempDir()
 	g := &harness.Gateway{Addr: addr, Log: new(harness.LogBook), Exited: make(chan struct{})}
 	g.Cmd = exec.Command(harness.Binary(t), append([]string{"webhook"}, args...)...)
 	g.Cmd.Dir = home
-	g.Cmd.Env = append(append(harness.BareEnv(home), "TMPDIR="+home), harness.Secrets()...)
+	g.Cmd.Env = append(append(harness.BareEnv(home), "TMPDIR="+home), append(harness.Secrets(), env...)...)
 	g.Cmd.Stdout, g.Cmd.Stderr = g.Log, g.Log
 	if err := g.Cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -103,6 +109,19 @@ func statusIs(t *testing.T, a harness.Answer, want int) {
 	if a.Status != want {
 		t.Errorf("status %d, not %d", a.Status, want)
 	}
+}
+
+// TestProxyAsksNoOtherProxy: HTTP_PROXY does not get deliveries that are verified.
+func TestProxyAsksNoOtherProxy(t *testing.T) {
+	t.Parallel()
+	other := harness.NewApplication(t)
+	port := harness.FreePort(t)
+	l := startLineWith(t, "127.0.0.1:"+port, []string{"HTTP_PROXY=http://" + other.Addr},
+		"proxy", "--from", port, "--to", "app.invalid:3000", "--path", "/hook", "--pass-rest", "--scheme", "craneops", "--secret", "env:CRANEOPS_SECRET")
+	for _, path := range []string{"/hook", "/rest"} {
+		statusIs(t, l.Send(t, harness.CraneOps(`{"event":"supplier.approved"}`).To(path)), http.StatusBadGateway)
+	}
+	other.Saw(t, 0)
 }
 
 // TestProxy: two providers on one URL before an application, each delivery byte

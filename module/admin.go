@@ -95,6 +95,9 @@ func (a *adminAPI) forget(r *http.Request, label, id string) (replay.Status, err
 		if status, err = history.Forget(r.Context(), key); err != nil {
 			return 0, fmt.Errorf("forgetting: %w", err)
 		}
+		if known := outlived.forget(key); status == replay.Unknown && known {
+			status = replay.Forgotten
+		}
 		if status != replay.Unknown {
 			break
 		}

@@ -47,7 +47,7 @@ func (a *adminAPI) deliver(w http.ResponseWriter, r *http.Request, number uint64
 
 // againStatus is the answer to what cannot be delivered again.
 func againStatus(err error) int {
-	for _, refused := range []error{errNotAuthentic, errBeingHandled, errWaitsInInbox, errNoHandler} {
+	for _, refused := range []error{errNotAuthentic, errBeingHandled, errWaitsInInbox, errNoHandler, errAnsweredBefore} {
 		if errors.Is(err, refused) {
 			return http.StatusConflict
 		}
@@ -64,8 +64,9 @@ func againStatus(err error) int {
 var rejudging = make(chan struct{}, 1)
 
 // rejudge verifies the captured rejected deliveries of a label again, the oldest
-// first, and delivers those that are authentic now. It stops at a 503, which
-// means that the next one would fare no better.
+// first, and delivers those that are authentic now. It stops at a 503, after which
+// the next one would most likely fare no better. The one that it stopped at comes
+// last the next time, so that it does not keep the others back for ever.
 func (a *adminAPI) rejudge(w http.ResponseWriter, r *http.Request) error {
 	if err := onlyMethod(w, r, http.MethodPost); err != nil {
 		return err
@@ -108,7 +109,9 @@ func (a *adminAPI) rejudge(w http.ResponseWriter, r *http.Request) error {
 			continue // it was authentic: another one of its event was handled then
 		}
 		result, err := shared.judgeAgain(ctx, c)
-		done.add(result, err)
+		if done.add(result, err); done.Stopped != "" {
+			recent.Postpone(c.Number)
+		}
 		a.logger.Info("a rejected delivery was judged again", zap.Uint64("number", c.Number), zap.String("provider", c.Provider),
 			zap.Bool("delivered", result.delivered), zap.String("detail", result.detail), zap.Error(err))
 	}

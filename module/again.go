@@ -26,6 +26,10 @@ var (
 	errConnectionCut = errors.New("the handlers after verify_webhook cut the connection")
 )
 
+// errAnsweredBefore is for a site where a second verify_webhook comes after the
+// first one: what it answers, with a 200 too, is not the application's answer.
+var errAnsweredBefore = errors.New("another verify_webhook after it answered, so the application did not get it")
+
 // deliveringAgain has the events that operators have delivered again right now.
 // The history tells only those apart that it has not recorded.
 var deliveringAgain sync.Map // of replay.Key
@@ -62,7 +66,7 @@ func deliverAgain(ctx context.Context, c deliveries.Capture) (status int, id str
 	if err != nil {
 		return 0, "", err
 	}
-	err = shared.app.enter(ctx, &reentry{
+	again := &reentry{
 		label: c.Provider, scheme: c.Scheme, stored: kept.entry.Request, body: c.Body,
 		arrive: func(h *Handler, w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 			d.handler, d.next, d.request, d.began, d.size = h, next, r, h.now(), d.body.Size()
@@ -70,11 +74,14 @@ func deliverAgain(ctx context.Context, c deliveries.Capture) (status int, id str
 			status = d.handOver(w, r, reservation)
 			return nil
 		},
-	})
-	if err != nil {
+	}
+	if err := shared.app.enter(ctx, again); err != nil {
 		ctx, cancel := storeContext(ctx)
 		defer cancel()
 		return 0, "", errors.Join(err, reservation.Release(ctx))
+	}
+	if reason := again.answeredBefore(); reason != "" {
+		return 0, "", fmt.Errorf("%w: %s", errAnsweredBefore, string(reason))
 	}
 	return status, d.id(), nil
 }
@@ -92,6 +99,12 @@ func (s *sharedHistory) reserveAgain(ctx context.Context, d *delivery) (replay.R
 		return nil, errWaitsInInbox
 	}
 	reservation, status, err := history.Reserve(ctx, d.event)
+	if err == nil && status == replay.OccurrenceConflict {
+		// The content is new, and is to be recorded. The occurrence stays that of
+		// the content that was delivered under it.
+		d.event.Occurrence = replay.Key{}
+		reservation, status, err = history.Reserve(ctx, d.event)
+	}
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("asking the history: %w", err)
@@ -150,7 +163,7 @@ type judgedAgain struct {
 func (s *sharedHistory) judgeAgain(ctx context.Context, c deliveries.Capture) (result judgedAgain, err error) {
 	kept := c.Request.(*capturedRequest)
 	again := &inbox.Entry{ReceivedAt: kept.entry.ReceivedAt}
-	err = s.app.enter(ctx, &reentry{
+	e := &reentry{
 		label: c.Provider, scheme: s.scheme, stored: kept.entry.Request, body: c.Body,
 		arrive: func(h *Handler, w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 			d := &delivery{handler: h, next: next, request: r, began: h.now(), again: again}
@@ -158,7 +171,11 @@ func (s *sharedHistory) judgeAgain(ctx context.Context, c deliveries.Capture) (r
 			result = h.judgeAgain(w, r, d)
 			return nil
 		},
-	})
+	}
+	err = s.app.enter(ctx, e)
+	if reason := e.answeredBefore(); reason != "" {
+		result.delivered, result.detail = false, errAnsweredBefore.Error()+": "+string(reason)
+	}
 	if result.delivered {
 		recent.Settle(c.Number)
 	}
@@ -188,6 +205,9 @@ func (h *Handler) judgeAgain(w http.ResponseWriter, r *http.Request, d *delivery
 	if err != nil {
 		return refuse(refuseFor(storeUnavailable, err.Error()))
 	}
+	if h.wasDelivered(d) {
+		return judgedAgain{status: http.StatusOK, detail: "it was delivered, which the history has forgotten meanwhile"}
+	}
 	d.inbox = h.history.kept
 	reservation, status, err := h.reserve(r.Context(), history, d)
 	switch {
@@ -196,6 +216,9 @@ func (h *Handler) judgeAgain(w http.ResponseWriter, r *http.Request, d *delivery
 	case status == replay.InFlight:
 		return refuse(refuseFor(inFlight, "the event is being handled right now"))
 	case status != replay.Reserved:
+		if status != replay.OccurrenceConflict {
+			h.history.noteDelivered(d.event)
+		}
 		return judgedAgain{status: http.StatusOK, detail: "the history has it: " + status.String()}
 	}
 	answer := d.handOver(w, r, reservation)

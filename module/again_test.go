@@ -321,7 +321,7 @@ func TestRejudgeStops(t *testing.T) {
 	app.set(204)
 	right.rejudge(t, rejudged{Judged: 2, Delivered: 2})
 	right.rejudge(t, rejudged{})
-	right.expectDelivered(t, "1", "1", "2", "1", "2")
+	right.expectDelivered(t, "1", "2", "1", "2", "1")
 }
 
 // TestRejudgeWithoutHistory delivers nothing twice either.

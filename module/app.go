@@ -169,7 +169,11 @@ func (a *App) Stop() error {
 }
 
 // capture has a label captured once the configuration starts.
-func (a *App) capture(settings deliveries.Capturing) { a.capturing[settings] = true }
+func (a *App) capture(settings deliveries.Capturing) {
+	a.capturing[settings] = true
+	shared := a.histories[settings.Provider]
+	shared.outlived = shared.outlived || shared.outlives(settings)
+}
 
 func (a *App) beginCapturing() {
 	for settings := range a.capturing {

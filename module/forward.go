@@ -350,6 +350,7 @@ func (f *forwarding) deliver() {
 	defer cancel()
 	began := h.now()
 	err := f.reservation.Deliver(ctx)
+	h.history.noteDelivered(f.delivery.event)
 	h.storeRecorder.used(h.now().Sub(began), err)
 	if err != nil {
 		h.logger.Error("recording a delivery; a retry of it may be forwarded again",

@@ -278,9 +278,6 @@ func (h *Handler) provision(ctx caddy.Context) error {
 	if err := h.fitBudget(app.budget); err != nil {
 		return err
 	}
-	if h.Capture != nil {
-		app.capture(h.Capture.settings(h.Provider))
-	}
 	h.history, err = app.register(h, registration{
 		label:    h.Provider,
 		explicit: explicit,
@@ -296,6 +293,9 @@ func (h *Handler) provision(ctx caddy.Context) error {
 		weaker:   h.weakerChoices(),
 		handler:  h,
 	})
+	if err == nil && h.Capture != nil {
+		app.capture(h.Capture.settings(h.Provider))
+	}
 	return err
 }
 

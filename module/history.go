@@ -26,6 +26,8 @@ type sharedHistory struct {
 	ctx caddy.Context
 	now func() time.Time // replaced by tests
 
+	outlived bool // captures are kept for longer than this history remembers
+
 	// opening is held while the store opens the history, so that requests that
 	// come meanwhile wait for one attempt and share its outcome.
 	opening  sync.Mutex

@@ -248,6 +248,7 @@ func (b *labelInbox) tell(name string, e *inbox.Entry, attempts, status int) {
 
 // forget has the history forget a dead event.
 func (b *labelInbox) forget(ctx context.Context, content replay.Key) {
+	outlived.forget(content)
 	if _, err := b.history.Forget(ctx, content); err != nil {
 		b.failed("forgetting a dead delivery; sent again, it is a duplicate until the history forgets it", err)
 	}

@@ -38,8 +38,9 @@ type reentry struct {
 	arrive func(h *Handler, w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error
 
 	arrived atomic.Bool
-	astray  atomic.Bool  // it came to a handler of another label
-	failed  atomic.Int32 // the status of an error that would have gone to an error route
+	astray  atomic.Bool            // it came to a handler of another label
+	refused atomic.Pointer[Reason] // by a handler after the one where it arrived
+	failed  atomic.Int32           // the status of an error that would have gone to an error route
 	early   earlyBody
 }
 
@@ -185,6 +186,26 @@ func (e *reentry) pass(h *Handler, w http.ResponseWriter, r *http.Request, next 
 		return h.serve(w, r, next)
 	}
 	return e.arrive(h, w, r, next)
+}
+
+// answeredBefore returns why a verify_webhook after the one where the request
+// arrived did not pass it on; empty: none did so.
+func (e *reentry) answeredBefore() Reason {
+	if reason := e.refused.Load(); reason != nil {
+		return *reason
+	}
+	return ""
+}
+
+// noteRefusal has the one who sent a stored request learn that a handler after the
+// one where it arrived did not pass it on.
+func noteRefusal(r *http.Request, reason Reason) {
+	if reentries.Load() == 0 {
+		return
+	}
+	if e, _ := r.Context().Value(reentryKey{}).(*reentry); e != nil {
+		e.refused.Store(&reason)
+	}
 }
 
 // errorRouteGuard ends stored requests before the error routes of a server: nobody

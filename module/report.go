@@ -36,6 +36,9 @@ func (h *Handler) recordVerdict(r *http.Request, d *delivery, v verdict, refused
 	if refused != nil {
 		h.log(r, d, v, refused)
 	}
+	if v != accepted && !h.Observe {
+		noteRefusal(r, d.reason)
+	}
 }
 
 // setPlaceholders has the values worked out only when somebody asks. Of two

@@ -61,6 +61,17 @@ func (o headerOptions) ownNames(s schemes.Scheme) (read, stay []string) {
 	return read, stay
 }
 
+// RemoveForged removes the headers of a captured delivery that only this handler
+// may write, and leaves those that its scheme signs. For a scheme that is not built
+// in, these may be those of Standard Webhooks.
+func RemoveForged(header http.Header, scheme string) {
+	o, kept := headerOptionsOf(nil), standardHeaders
+	if known, ok := schemes.Get(scheme); ok {
+		_, kept = o.ownNames(known)
+	}
+	o.removeOursBut(header, kept)
+}
+
 // isOurs recognises this handler's prefixes. Names of CloudEvents are anybody's
 // as long as it does not write them.
 func (o headerOptions) isOurs(name string) bool {

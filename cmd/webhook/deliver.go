@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/hooklatch/hooklatch/module"
 	"github.com/hooklatch/hooklatch/module/deliveries"
 )
 
@@ -24,8 +25,9 @@ Webhook-Id.
 
 With --to, this command sends the delivery to a URL instead, such as a developer's
 machine: method, headers and body as the provider sent them, also if it was
-rejected. Redirects are not followed. The signature is a live one: whoever gets it
-can send it to the gateway.
+rejected. Only Webhook-… headers that the provider does not sign are left out. It
+follows no redirects and uses no HTTP_PROXY. The signature is a live one: anyone who
+gets it can send it to the gateway.
 
 Exit status: 0 the answer was 2xx; 1 another answer, unknown, not captured, not
 authentic, being handled right now, or the gateway cannot be reached; 2 wrong
@@ -90,7 +92,9 @@ func (a *adminClient) deliverTo(cmd *cobra.Command, number uint64, to string) er
 	for _, name := range []string{"Host", "Content-Length", "Connection", "Proxy-Authorization", "Proxy-Connection", "Keep-Alive", "Te", "Trailer", "Transfer-Encoding", "Upgrade", "Expect"} {
 		header.Del(name) // of the connection that it came on
 	}
+	module.RemoveForged(header, d.Scheme)
 	client := newSender()
+	client.Transport = &http.Transport{} // without a proxy, which would see a live signature
 	defer client.CloseIdleConnections()
 	status, answer, err := exchange(cmd.Context(), client, d.Method, to, header, d.Body)
 	if err != nil {
@@ -113,8 +117,8 @@ func rejudgeCommand() *cobra.Command {
 under the configuration that it has now: for example after a wrong secret was
 corrected. The oldest comes first. The time that a delivery was signed at is judged
 by when it arrived. What is authentic goes to the application and into the history,
-so that the provider's retry is a duplicate. It stops where the answer is 503; what
-is left can be judged later.
+so that the provider's retry is a duplicate. It stops where the answer is 503. Run it
+again for the rest: the one that it stopped at then comes last.
 
 Exit status: 0 all were judged; 1 it stopped, unknown label, or the gateway cannot
 be reached; 2 wrong usage.`,
@@ -149,7 +153,7 @@ be reached; 2 wrong usage.`,
 			return err
 		}
 		if result.Stopped != "" {
-			return unreached(cmd, fmt.Errorf("stopped at one that was not taken now: %s", inLine(result.Stopped)))
+			return unreached(cmd, fmt.Errorf("stopped at one that was not taken now: %s; run it again for the rest, which then comes first", inLine(result.Stopped)))
 		}
 		return nil
 	})

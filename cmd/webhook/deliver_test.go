@@ -13,7 +13,9 @@ func TestDeliver(t *testing.T) {
 	address := newAdmin(t, map[string]string{
 		path + "1/deliver": `{"status":204,"id":"evt_1"}`,
 		path + "2/deliver": `{"status":500,"id":"a\u001b[2J"}`,
-		path + "3":         `{"number":3,"captured":true,"method":"PUT","uri":"/x","headers":{"Host":["hooks.example.com"],"X-Own":["a","b"],"Content-Length":["9"]},"body":"e30K"}`,
+		path + "3":         `{"number":3,"captured":true,"method":"PUT","uri":"/x","headers":{"Host":["hooks.example.com"],"X-Own":["a","b"],"Webhook-Verdict":["accepted"],"Webhook_Id":["x"],"Webhook-Id":["x"],"Content-Length":["9"]},"body":"e30K","scheme":"craneops"}`,
+		path + "6":         `{"number":6,"captured":true,"method":"POST","headers":{"Webhook-Verdict":["accepted"],"Webhook-Id":["live"]},"body":"e30K","scheme":"standard"}`,
+		path + "7":         `{"number":7,"captured":true,"method":"POST","headers":{"Webhook-Verdict":["accepted"],"Webhook-Id":["live"]},"body":"e30K","scheme":"of my own"}`,
 		path + "4":         `{"number":4}`,
 	})
 	for _, c := range []struct {
@@ -39,15 +41,27 @@ func TestDeliver(t *testing.T) {
 	developer := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		got = r.Method + " " + r.RequestURI + " " + strings.Join(r.Header["X-Own"], ",") + " " + string(body)
+		for name := range r.Header {
+			if strings.HasPrefix(strings.ToLower(name), "webhook") {
+				got += " and " + name
+			}
+		}
 		if r.Host == "hooks.example.com" {
 			got += " for the gateway's host"
 		}
 		http.Redirect(w, r, "/elsewhere", http.StatusSeeOther)
 	}))
 	defer developer.Close()
-	o := run(t, nil, "deliver", "3", "--address", address, "--to", developer.URL+"/hooks")
-	if o.status != 1 || !strings.Contains(o.out, "303") || got != "PUT /hooks a,b {}\n" {
-		t.Errorf("%d %s%s, sent %q", o.status, o.out, o.errOut, got)
+	// Of the headers Webhook-… only what the scheme signs is sent.
+	for number, want := range map[string]string{
+		"3": "PUT /hooks a,b {}\n",
+		"6": "POST /hooks  {}\n and Webhook-Id",
+		"7": "POST /hooks  {}\n and Webhook-Id",
+	} {
+		o := run(t, nil, "deliver", number, "--address", address, "--to", developer.URL+"/hooks")
+		if o.status != 1 || !strings.Contains(o.out, "303") || got != want {
+			t.Errorf("%d %s%s, sent %q", o.status, o.out, o.errOut, got)
+		}
 	}
 }
 

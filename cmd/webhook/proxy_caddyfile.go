@@ -1,7 +1,9 @@
 package webhook
 
 import (
+	"net"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -180,7 +182,29 @@ func (p proxyConfig) writeHandler(w *caddyfileWriter, s verifiedScheme) {
 		}
 		w.close()
 	}
-	w.line("reverse_proxy " + quoted(p.to))
+	p.writeProxy(w)
+}
+
+// writeProxy passes requests on to the application, without HTTP_PROXY. Go never
+// uses that for loopback.
+func (p proxyConfig) writeProxy(w *caddyfileWriter) {
+	directive := "reverse_proxy " + quoted(p.to)
+	if onLoopback(p.to) {
+		w.line(directive)
+		return
+	}
+	w.open(directive)
+	w.open("transport http")
+	w.line("network_proxy none")
+	w.close()
+	w.close()
+}
+
+// onLoopback reports whether a URL is one of this machine, by its address or by
+// the name localhost.
+func onLoopback(to string) bool {
+	u, err := url.Parse(to)
+	return err == nil && (u.Hostname() == "localhost" || net.ParseIP(u.Hostname()).IsLoopback())
 }
 
 // writeRest writes what becomes of all other requests.
@@ -192,7 +216,7 @@ func (p proxyConfig) writeRest(w *caddyfileWriter) {
 	w.open("route")
 	w.line("unverified")
 	if p.passRest {
-		w.line("reverse_proxy " + quoted(p.to))
+		p.writeProxy(w)
 	} else {
 		w.line("respond 404")
 	}

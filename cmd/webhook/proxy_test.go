@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -122,10 +123,21 @@ func TestProxyCaddyfile(t *testing.T) {
 			[]string{"# The page: hooklatch webhook inspect --address localhost:2019\n\tadmin localhost:2019\n"},
 			[]string{"capture", "inbox"},
 		},
+		{
+			"--to https://app.example --scheme stripe --secret env:A --path /hooks --pass-rest",
+			[]string{
+				"\t\treverse_proxy https://app.example {\n\t\t\ttransport http {\n\t\t\t\tnetwork_proxy none\n\t\t\t}\n\t\t}\n",
+				"unverified\n\t\treverse_proxy https://app.example {\n\t\t\ttransport http {\n\t\t\t\tnetwork_proxy none\n",
+			},
+			nil,
+		},
 		{"--from 0.0.0.0:80 --scheme stripe --secret file:a\x00b", []string{"http://:80 {", `"{file.a b}"`}, []string{"bind"}},
 	} {
 		t.Run(test.args, func(t *testing.T) {
-			args := strings.Fields("proxy --print-caddyfile --to 3000 " + test.args)
+			args := strings.Fields("proxy --print-caddyfile " + test.args)
+			if !slices.Contains(args, "--to") {
+				args = append(args, "--to", "3000")
+			}
 			for i := range args {
 				args[i] = strings.ReplaceAll(args[i], "\x00", " ")
 			}

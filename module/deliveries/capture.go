@@ -1,6 +1,7 @@
 package deliveries
 
 import (
+	"cmp"
 	"maps"
 	"net/netip"
 	"slices"
@@ -22,9 +23,10 @@ type Capture struct {
 	// Request is what the handler needs to judge or to deliver it again.
 	Request Request `json:"-"`
 
-	expires  time.Time
-	captures *captures
-	settled  bool
+	expires   time.Time
+	captures  *captures
+	settled   bool
+	postponed uint64 // the higher, the later it is judged again; 0 at first
 }
 
 // Request is a captured request as the handler keeps it.
@@ -303,8 +305,8 @@ func (l *List) Captured(number uint64) (Capture, bool) {
 }
 
 // Rejected returns the captured deliveries of a label, and of a tenant unless
-// that is empty, that were rejected and not passed on, the oldest first. What is
-// settled is left out.
+// that is empty, that were rejected and not passed on: the oldest first, and last
+// those that were postponed. What is settled is left out.
 func (l *List) Rejected(provider, tenant string) []Capture {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -315,7 +317,18 @@ func (l *List) Rejected(provider, tenant string) []Capture {
 			found = append(found, *c)
 		}
 	}
+	slices.SortStableFunc(found, func(a, b Capture) int { return cmp.Compare(a.postponed, b.postponed) })
 	return found
+}
+
+// Postpone puts a rejected delivery after all others that are to judge again.
+func (l *List) Postpone(number uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if c, ok := l.captured[number]; ok {
+		l.postponed++
+		c.postponed = l.postponed
+	}
 }
 
 // Settle takes a rejected delivery out of those to judge again.

@@ -223,3 +223,22 @@ func TestHeadersText(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+// TestPostponed comes after all others, the one postponed last at the end.
+func TestPostponed(t *testing.T) {
+	l := newList(100)
+	defer l.Capture(forever, newMemory(1<<20))()
+	first := l.capture(forever, "rejected", "192.0.2.1", "")
+	l.capture(forever, "rejected", "192.0.2.1", "")
+	third := l.capture(forever, "rejected", "192.0.2.1", "")
+	l.Postpone(third)
+	l.Postpone(first)
+	l.Postpone(third + 1) // there is none
+	var order []uint64
+	for _, c := range l.Rejected("p", "") {
+		order = append(order, c.Number-first)
+	}
+	if !slices.Equal(order, []uint64{1, 2, 0}) {
+		t.Errorf("order %v", order)
+	}
+}

@@ -23,10 +23,11 @@ type List struct {
 	bytes           int
 	followers       map[*Follower]bool
 
-	captures map[Capturing]*captures
-	captured map[uint64]*Capture
-	expiry   *time.Timer // nil while nothing is captured
-	expires  time.Time   // when it fires
+	captures  map[Capturing]*captures
+	captured  map[uint64]*Capture
+	postponed uint64      // how often one was
+	expiry    *time.Timer // nil while nothing is captured
+	expires   time.Time   // when it fires
 }
 
 // NewList returns an empty list without room. Its numbers begin at a random
