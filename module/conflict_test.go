@@ -328,7 +328,7 @@ func TestTwilioConflicts(t *testing.T) {
 // TestSchemesAnswerConflicts compares with what the contract says: a default
 // that is weaker than reject is a decision for each scheme.
 func TestSchemesAnswerConflicts(t *testing.T) {
-	weaker := map[string]string{"github": "ack", "shopify": "forward", "twilio": "forward"}
+	weaker := map[string]string{"github": "ack", "shopify": "forward", "twilio": "forward", "woocommerce": "forward"}
 	for _, scheme := range schemes.All() {
 		want := weaker[scheme.Name()]
 		if want == "" {

@@ -136,8 +136,8 @@ type Handler struct {
 	// its own). Where occurrence IDs are unique, reject and ack answer 409 to new
 	// content under a delivered ID. If the fields of a signed text are split
 	// differently (Twilio), the answer is always 409. Default: the scheme's, which
-	// is ack for github, forward for shopify and twilio, and reject for all
-	// others.
+	// is ack for github, forward for shopify, twilio and woocommerce, and reject
+	// for all others.
 	OnConflict string `json:"on_conflict,omitempty"`
 
 	// The Retry-After of every 503 that this handler answers. Default: 30s.

@@ -147,8 +147,9 @@ const contacts = `
 
 Before its first delivery a provider may make sure that an endpoint is its user's.
 Hooklatch answers that only with [` + "`handshake`" + `](handshakes.md); without it, what is
-not signed is refused as any forgery is. No documentation of the other providers
-that was at hand has anything of the kind, nor a request with HEAD or GET.
+not signed is refused as any forgery is. Answer what these send yourself, before
+` + "`verify_webhook`" + `: Intercom a HEAD request, WooCommerce a form with nothing but
+` + "`webhook_id`" + `. Both want a 200.
 
 `
 

@@ -1,0 +1,17 @@
+package providers
+
+import "github.com/hooklatch/hooklatch/schemes/internal/engine"
+
+// buildkite signs the time of dispatch and the body, if the webhook is set up to
+// send a signature. In its other mode it sends a token as it is.
+func init() {
+	engine.Define("buildkite", engine.Definition{
+		Source:      "buildkite.com/docs/apis/webhooks: Webhook signature",
+		Signature:   engine.SignatureForm{Header: "X-Buildkite-Signature", Separator: ",", Names: []string{"signature"}},
+		TokenHeader: "X-Buildkite-Token",
+
+		Timestamp: engine.TimePlace{Place: engine.Place{Field: "timestamp"}},
+		Signed:    "{timestamp}.{body}",
+		Event:     engine.EventPlace{Header: "X-Buildkite-Event", Body: "event"},
+	})
+}
