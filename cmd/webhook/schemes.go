@@ -69,5 +69,5 @@ func table(list []schemes.Scheme) string {
 var whereTimeIs = map[schemes.TimeSource]string{
 	schemes.NoTime:        "none",
 	schemes.TimeInHeaders: "headers",
-	schemes.TimeInBody:    "body, if a tolerance is set",
+	schemes.TimeInBody:    "body, with tolerance",
 }

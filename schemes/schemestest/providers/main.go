@@ -148,8 +148,9 @@ const contacts = `
 Before its first delivery a provider may make sure that an endpoint is its user's.
 Hooklatch answers that only with [` + "`handshake`" + `](handshakes.md); without it, what is
 not signed is refused as any forgery is. Answer what these send yourself, before
-` + "`verify_webhook`" + `: Intercom a HEAD request, WooCommerce a form with nothing but
-` + "`webhook_id`" + `. Both want a 200.
+` + "`verify_webhook`" + `: Intercom sends a HEAD request, WooCommerce a form with nothing but
+` + "`webhook_id`" + `, Notion a JSON object with the ` + "`verification_token`" + ` that then is
+the secret. All of them want a 200.
 
 `
 

@@ -1,0 +1,14 @@
+package providers
+
+import "github.com/hooklatch/hooklatch/schemes/internal/engine"
+
+// calcom is Cal.com. It signs the body alone, which a template of the user's may
+// change.
+func init() {
+	engine.Define("calcom", engine.Definition{
+		Source:     "cal.com/docs: Webhooks, Verifying the authenticity of the received payload",
+		Signature:  engine.SignatureForm{Header: "X-Cal-Signature-256"},
+		Event:      engine.EventPlace{Body: "triggerEvent"},
+		OccurredAt: engine.BodyTime{Body: "createdAt", Unit: "rfc3339"},
+	})
+}

@@ -1,0 +1,15 @@
+package providers
+
+import "github.com/hooklatch/hooklatch/schemes/internal/engine"
+
+// checkout_com signs the body alone. The text of the user's that it may send in
+// the header Authorization signs nothing.
+func init() {
+	engine.Define("checkout_com", engine.Definition{
+		Source:     "checkout.com/docs: Workflows, Webhooks, Verify the signature",
+		Signature:  engine.SignatureForm{Header: "Cko-Signature"},
+		ID:         engine.Place{Body: "id"},
+		Event:      engine.EventPlace{Body: "type"},
+		OccurredAt: engine.BodyTime{Body: "created_on", Unit: "rfc3339"},
+	})
+}

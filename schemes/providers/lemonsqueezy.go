@@ -1,0 +1,12 @@
+package providers
+
+import "github.com/hooklatch/hooklatch/schemes/internal/engine"
+
+// lemonsqueezy signs the body alone. Nothing that is sent identifies the event.
+func init() {
+	engine.Define("lemonsqueezy", engine.Definition{
+		Source:    "docs.lemonsqueezy.com: Webhooks, Signing requests",
+		Signature: engine.SignatureForm{Header: "X-Signature"},
+		Event:     engine.EventPlace{Header: "X-Event-Name", Body: "meta.event_name"},
+	})
+}

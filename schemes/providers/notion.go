@@ -1,0 +1,16 @@
+package providers
+
+import "github.com/hooklatch/hooklatch/schemes/internal/engine"
+
+// notion signs the body alone, with the verification token that it sends in its
+// first request. A retry's body counts the attempts, and has the same id.
+func init() {
+	engine.Define("notion", engine.Definition{
+		Source:     "developers.notion.com/reference/webhooks: Validating event payloads",
+		Signature:  engine.SignatureForm{Header: "X-Notion-Signature", Prefix: "sha256="},
+		ID:         engine.Place{Body: "id"},
+		Event:      engine.EventPlace{Body: "type"},
+		OccurredAt: engine.BodyTime{Body: "timestamp", Unit: "rfc3339"},
+		Tenant:     "workspace_id",
+	})
+}
