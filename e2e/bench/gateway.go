@@ -69,12 +69,19 @@ func start(binary, handlers string) (*measure.Gateway, error) {
 `, handlers), "BENCH_SECRET="+secret)
 }
 
-// profile takes a CPU profile of each at the same time.
+// profile takes a CPU profile of each at the same time. The files are named after
+// the gateways.
 func (g gateways) profile(beginning string) error {
-	failed := make(chan error, 1)
-	go func() { failed <- profile(g.plain, beginning+".plain") }()
-	err := profile(g.verifying, beginning+".verifying")
-	return errors.Join(err, <-failed)
+	files := map[string]*measure.Gateway{".plain": g.plain, ".verifying": g.verifying, ".inbox": g.inbox}
+	failed := make(chan error, len(files))
+	for ending, gateway := range files {
+		go func() { failed <- profile(gateway, beginning+ending) }()
+	}
+	var err error
+	for range files {
+		err = errors.Join(err, <-failed)
+	}
+	return err
 }
 
 // profile takes ten seconds of CPU profile from Caddy's admin endpoint.

@@ -18,7 +18,7 @@ func main() {
 	rounds := flag.Int("rounds", 5, "how often everything is measured; the median counts")
 	scale := flag.Float64("scale", 1, "how many requests, as a factor")
 	only := flag.String("only", "", "measure only the loads whose name contains this")
-	profileTo := flag.String("profile", "", "write CPU profiles of both gateways, ten seconds of the run, to files with this beginning")
+	profileTo := flag.String("profile", "", "write CPU profiles of all gateways, ten seconds of the run, to files with this beginning")
 	flag.Parse()
 	log.SetFlags(0)
 	if err := run(*binary, *rounds, *scale, *only, *profileTo); err != nil {
