@@ -1,14 +1,17 @@
 package module
 
 import (
+	"fmt"
 	"io"
 	"maps"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 )
@@ -100,4 +103,52 @@ func serving(b *testing.B, store string, header http.Header) func() {
 		maps.Copy(r.Header, header)
 		_ = h.ServeHTTP(&nothing{http.Header{}}, requestOf(r), next)
 	}
+}
+
+// BenchmarkServeNew is a new delivery on its way through a server of Caddy to an
+// application that takes it, without an inbox and with one.
+func BenchmarkServeNew(b *testing.B) {
+	for _, with := range []string{"no inbox", "an inbox"} {
+		b.Run(with, func(b *testing.B) {
+			server := benchServer(b, with == "an inbox")
+			b.ReportAllocs()
+			for b.Loop() {
+				text := fmt.Sprint(labels.Add(1)) + benchBody
+				r := httptest.NewRequest(http.MethodPost, "http://bench/", strings.NewReader(text))
+				maps.Copy(r.Header, craneops(text))
+				server.ServeHTTP(&nothing{http.Header{}}, r)
+			}
+		})
+	}
+}
+
+// benchServer is a server whose only route has a handler and an application.
+func benchServer(b *testing.B, withInbox bool) *caddyhttp.Server {
+	b.Helper()
+	handler := map[string]any{"handler": "verify_webhook", "scheme": "craneops", "secrets": []string{testSecret}, "provider": "bench"}
+	if withInbox {
+		handler["inbox"] = map[string]any{"inbox": "test_memory", "Name": b.Name()}
+	}
+	applications.Store(b.Name(), func(w http.ResponseWriter, r *http.Request, _ caddyhttp.Handler) error {
+		_, err := io.Copy(io.Discard, r.Body)
+		w.WriteHeader(http.StatusNoContent)
+		return err
+	})
+	b.Cleanup(func() { applications.Delete(b.Name()) })
+	config := caddyconfig.JSON(map[string]any{"servers": map[string]any{"bench": map[string]any{
+		"listen": []string{"127.0.0.1:0"},
+		"routes": []any{map[string]any{"handle": []any{
+			handler,
+			map[string]any{"handler": "verify_webhook_test_application", "name": b.Name()},
+		}}},
+	}}}, nil)
+	ctx, err := caddy.ProvisionContext(&caddy.Config{Admin: &caddy.AdminConfig{Disabled: true}, AppsRaw: caddy.ModuleMap{"http": config}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	app, err := ctx.App("http")
+	if err != nil {
+		b.Fatal(err)
+	}
+	return app.(*caddyhttp.App).Servers["bench"]
 }

@@ -178,9 +178,11 @@ func proxiesOf(r *http.Request) func() any {
 }
 
 // restoreHeaders undoes what handlers did to the headers of an answer that
-// none of them gave.
+// none of them gave. With an inbox, they had headers of their own.
 func (f *forwarding) restoreHeaders(w http.ResponseWriter) {
-	replaceHeaders(w.Header(), f.before)
+	if f.answer.own == nil {
+		replaceHeaders(w.Header(), f.before)
+	}
 }
 
 // expire ends the time for an answer, and for the rest of one that nobody waits

@@ -80,6 +80,16 @@ type inboxFirst struct {
 	inbox *labelInbox
 }
 
+// atOnce reports whether a history answers at once. The inbox before it is no
+// reason for a deadline: it takes none.
+func atOnce(history replay.History) bool {
+	if f, ok := history.(inboxFirst); ok {
+		history = f.History
+	}
+	_, ok := history.(replay.Immediate)
+	return ok
+}
+
 // Reserve claims an event that does not wait in the inbox.
 func (f inboxFirst) Reserve(ctx context.Context, e replay.Event) (replay.Reservation, replay.Status, error) {
 	if status := f.inbox.judge(e); status != replay.Reserved {
@@ -193,12 +203,15 @@ func (b *labelInbox) finish(ctx context.Context, hold inbox.Hold, attempts int, 
 // delivered removes the dead entry of an event that the application has taken
 // after all.
 func (b *labelInbox) delivered(ctx context.Context, content replay.Key) {
+	defer b.trying.worked(b)
+	if b.opened.Counts().Dead == 0 {
+		return // without the timer of a context
+	}
 	ctx, cancel := storeContext(ctx)
 	defer cancel()
 	if err := b.opened.Delivered(ctx, content); err != nil {
 		b.failed("removing a dead delivery that was taken; it stays until it is too old", err)
 	}
-	b.trying.worked(b)
 }
 
 // again stores that the application has not taken a delivery: it is attempted

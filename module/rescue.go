@@ -64,7 +64,7 @@ func (h *Handler) rescue(w http.ResponseWriter, r *http.Request, next caddyhttp.
 	f.keeping = k
 	f.delivery.id() // while nothing else reads it
 	f.begin(w, r)
-	f.answer.detach(&k.gate, maps.Clone(f.before))
+	f.answer.detach(&k.gate, f.before) // those of the sender's answer stay as they are
 	own, join := ownRequest(f.ctx, r, &f.answer)
 	h.setUpstreamHeaders(own.Header, f.delivery, make([]string, 0, maxHeaders))
 	*own = *f.lend(own.Context(), own) // in place: the placeholders are those of this pointer
@@ -80,7 +80,7 @@ func (h *Handler) rescue(w http.ResponseWriter, r *http.Request, next caddyhttp.
 	if after := f.delivery.inbox.after; after < time.Duration(h.AnswerWithin) {
 		timer := time.AfterFunc(after-h.now().Sub(f.delivery.began), k.rescue)
 		defer timer.Stop()
-		go ask()
+		rescuers.start(ask)
 		select {
 		case <-over:
 		case <-k.kept:
@@ -244,7 +244,6 @@ func (k *keeping) end() {
 func (k *keeping) acknowledge(w http.ResponseWriter, r *http.Request) error {
 	emptyBody(r)
 	k.f.handler.headerOptions.removeOurs(r.Header)
-	k.f.restoreHeaders(w)
 	k.gate.Lock()
 	k.f.delivery.taken = k.outcome.status // zero while it is still asked
 	k.gate.Unlock()
@@ -295,7 +294,7 @@ func ownRequest(ctx context.Context, r *http.Request, w http.ResponseWriter) (ow
 	if groups, ok := r.Context().Value(routeGroups).(map[string]struct{}); ok {
 		ctx = context.WithValue(ctx, routeGroups, maps.Clone(groups))
 	}
-	if original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok {
+	if original := r.Context().Value(caddyhttp.OriginalRequestCtxKey); original != nil {
 		ctx = context.WithValue(ctx, caddyhttp.OriginalRequestCtxKey, original)
 	}
 	*own = *own.WithContext(caddyhttp.ContextWithIdleTimeouts(ctx, nil, nil))

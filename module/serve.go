@@ -52,7 +52,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.H
 		return h.reject(w, r, d, refuseFor(storeUnavailable, err.Error()))
 	}
 	d.inbox = h.history.kept
-	_, d.immediate = history.(replay.Immediate)
+	d.immediate = atOnce(history)
 	reservation, status, err := h.reserve(r.Context(), history, d)
 	d.judged = h.now()
 	h.storeRecorder.used(d.judged.Sub(d.now), err)

@@ -1,0 +1,62 @@
+package module
+
+import (
+	"sync/atomic"
+	"time"
+)
+
+// workers run functions in goroutines of their own, as the go statement does. A
+// goroutine that is done waits for the next function, because the handlers after
+// verify_webhook need a large stack: to grow it anew for each delivery costs as
+// much as all the rest of a rescue.
+type workers struct {
+	next    chan func() // without a buffer: only one that waits receives
+	waiting atomic.Int32
+}
+
+// A worker ends when it has waited for long, and when enough others wait.
+const (
+	longestWait = 10 * time.Second
+	mostWaiting = 64
+)
+
+// rescuers ask the application for the senders of deliveries that can be kept. They
+// belong to no configuration.
+var rescuers = workers{next: make(chan func())}
+
+// start calls a function in another goroutine.
+func (w *workers) start(do func()) {
+	select {
+	case w.next <- do:
+	default:
+		go w.work(do)
+	}
+}
+
+func (w *workers) work(do func()) {
+	timer := time.NewTimer(longestWait)
+	defer timer.Stop()
+	for {
+		do() // it may end the goroutine
+		if !w.wait() {
+			return
+		}
+		timer.Reset(longestWait)
+		select {
+		case do = <-w.next:
+			w.waiting.Add(-1)
+		case <-timer.C:
+			w.waiting.Add(-1)
+			return
+		}
+	}
+}
+
+// wait reports whether one more worker may wait.
+func (w *workers) wait() bool {
+	if w.waiting.Add(1) > mostWaiting {
+		w.waiting.Add(-1)
+		return false
+	}
+	return true
+}
