@@ -34,6 +34,9 @@ func TestKeptOtherwise(t *testing.T) {
 		object  = "X-Hub-Signature-256: sha256=c3a92ff9e274cdcce27a58c15a78ec6dcbbdbd0038a87e7a11baef2028fd8bff"
 		accents = "X-Hub-Signature-256: sha256=5513ca244ff554f0070faefee7a771a6e09b85b511cabcfbc47c42e4e8c4b374"
 	)
+	github := func(signed string) string {
+		return fmt.Sprintf("X-Hub-Signature-256: sha256=%x", mac([]byte("k"), signed))
+	}
 	for _, c := range []struct{ source, headers, kept, explained string }{
 		{
 			"nodejs/help#535, jenkinsci/github-plugin#134, stackit#1328", "X-Hub-Signature-256: sha256=17d0b13a3a1e4fd55632f6a6cbb3303464f982b09bfdd893ae1ecae1657af4e1",
@@ -57,6 +60,20 @@ func TestKeptOtherwise(t *testing.T) {
 			"GetStream/stream-chat-php#168", "Content-Encoding: gzip\nX-Hub-Signature-256: sha256=49ae507dcf418ac2d0f37dfccd5bb52b824f234d873c71f62a8d060ecd8e8549",
 			gzipped(`{"type":"message.new"}`), "the body is compressed with gzip, and was signed before it was compressed",
 		},
+		{"console.log of a Buffer", object, "<Buffer 7b 22 61 22 3a 31 7d>", "the body was kept as a program prints its bytes"},
+		{"Array.from of a Buffer", object, "[123,34,97,34,58,49,125]", "the body was kept as a program prints its bytes"},
+		{"Brotli", "Content-Encoding: br\n" + object, "\x0b\x03\x80{\"a\":1}\x03", "the body is compressed with Brotli, and was signed before"},
+		{"Amazon SQS", object, `{"Records":[{"body":"{\"a\":1}"}]}`, "what was kept is JSON around the body, such as a platform's event, whose body is what was sent"},
+		{"Google Pub/Sub", object, `{"message":{"data":"eyJhIjoxfQ=="}}`, "what was kept is JSON around the body, such as a platform's event, whose data is what was sent"},
+		{"readAsDataURL", object, "data:application/json;base64,eyJhIjoxfQ==", "the body was kept as a data: URL"},
+		{"encodeURIComponent twice", object, "%257B%2522a%2522%253A1%257D", "the body is percent-encoded, and was signed decoded"},
+		{"a word processor", object, "{“a”:1}", "the body has characters of a word processor"},
+		{
+			"slackapi/bolt-python#731, in another order", github("c=3&a=1&b=2"), "a=1&b=2&c=3", "the form was written anew: the signature is the one of the same fields",
+		},
+		{"an event that was signed whole", github(`{"body":"{\"a\":1}","isBase64Encoded":false}`), `{"a":1}`, "the JSON around the body was signed, such as a platform's event, whose body was kept"},
+		{"str(request.data) in Python", github(`b'{"a":1}'`), `{"a":1}`, "the body was signed as Python prints bytes"},
+		{"decompressed by a proxy", "Content-Encoding: gzip\n" + github("gzip of another encoder"), `{"a":1}`, "not proven, but seen: the body was sent compressed with gzip"},
 		{"another secret", fmt.Sprintf("X-Hub-Signature-256: sha256=%x", mac([]byte("another"), `{"a":1}`)), `{"a":1}`, "no common mistake"},
 	} {
 		t.Run(c.source, func(t *testing.T) {

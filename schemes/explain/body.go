@@ -10,23 +10,33 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"html"
 	"io"
+	"maps"
+	"mime/multipart"
 	"net/http/httputil"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"github.com/andybalholm/brotli"
 )
 
 // tryBody takes a body with the words of its variant. It reports whether to go
-// on.
+// on, for those that make many.
 type tryBody func(b []byte, words string) bool
 
+// changeBody makes the bodies from which, or to which, one was changed.
+type changeBody func(body []byte, try tryBody)
+
 // onBody makes a row's function of one that changes bodies.
-func onBody(change func(body []byte, try tryBody)) func(*search, candidate, func(candidate, string) bool) {
+func onBody(change changeBody) func(*search, candidate, func(candidate, string) bool) {
 	return func(s *search, c candidate, yield func(candidate, string) bool) {
 		s.spend(len(c.body))
 		going := true
@@ -50,45 +60,96 @@ func emptyBody(_ *search, c candidate, yield func(candidate, string) bool) {
 	}
 }
 
+// toOne is a change that can have been made in one way only.
+func toOne(change func(body []byte) []byte) changeBody {
+	return func(body []byte, try tryBody) { try(change(body), "") }
+}
+
+// toText is the same for texts.
+func toText(change func(text string) string) changeBody {
+	return func(body []byte, try tryBody) { try([]byte(change(string(body))), "") }
+}
+
+// replacing has one text of some written as another, all wherever they are.
+func replacing(pairs ...string) changeBody {
+	return func(body []byte, try tryBody) {
+		for i := 0; i < len(pairs); i += 2 {
+			try(bytes.ReplaceAll(body, []byte(pairs[i]), []byte(pairs[i+1])), "")
+		}
+	}
+}
+
 const byteOrderMark = "\ufeff"
 
 var lineEnds = []string{"\r\n", "\n", "\r"}
 
 func cutLineEnd(body []byte, try tryBody) {
 	for _, end := range lineEnds {
-		if bare, ok := bytes.CutSuffix(body, []byte(end)); ok && !try(bare, "") {
-			return
-		}
+		try(bytes.TrimSuffix(body, []byte(end)), "")
 	}
 }
 
 func addLineEnd(body []byte, try tryBody) {
 	for _, end := range lineEnds {
-		if !try(slices.Concat(body, []byte(end)), "") {
-			return
-		}
+		try(slices.Concat(body, []byte(end)), "")
 	}
 }
 
-func trimSpace(body []byte, try tryBody) { try(bytes.TrimSpace(body), "") }
+// trimSpace cuts off NUL too, with which C fills a buffer.
+func trimSpace(body []byte) []byte { return bytes.Trim(body, "\x00\t\n\v\f\r ") }
 
-func lf(body []byte) []byte { return bytes.ReplaceAll(body, []byte("\r\n"), []byte("\n")) }
+func toLF(body []byte) []byte { return bytes.ReplaceAll(body, []byte("\r\n"), []byte("\n")) }
 
-func toLF(body []byte, try tryBody) { try(lf(body), "") }
+func toCRLF(body []byte) []byte { return bytes.ReplaceAll(toLF(body), []byte("\n"), []byte("\r\n")) }
 
-func toCRLF(body []byte, try tryBody) {
-	try(bytes.ReplaceAll(lf(body), []byte("\n"), []byte("\r\n")), "")
+func withoutLineEnds(body []byte) []byte {
+	return bytes.ReplaceAll(bytes.ReplaceAll(body, []byte("\r"), nil), []byte("\n"), nil)
 }
 
-func withoutLineEnds(body []byte, try tryBody) {
-	try(bytes.ReplaceAll(bytes.ReplaceAll(body, []byte("\r"), nil), []byte("\n"), nil), "")
+func cutMark(body []byte) []byte { return bytes.TrimPrefix(body, []byte(byteOrderMark)) }
+
+func addMark(body []byte) []byte { return slices.Concat([]byte(byteOrderMark), cutMark(body)) }
+
+// typography has what word processors make of what is typed, and what is typed,
+// by the kinds that a text can have by itself.
+var typography = []struct{ typed, written *strings.Replacer }{
+	{strings.NewReplacer("“", `"`, "”", `"`, "„", `"`, "‘", "'", "’", "'"), nil},
+	{strings.NewReplacer("\u00a0", " ", "\u202f", " "), strings.NewReplacer(" ", "\u00a0")},
+	{strings.NewReplacer("–", "-", "—", "--"), strings.NewReplacer("--", "—", "-", "–")},
+	{strings.NewReplacer("—", "-"), strings.NewReplacer("--", "–")},
+	{strings.NewReplacer("…", "..."), strings.NewReplacer("...", "…")},
+	{strings.NewReplacer("\u200b", "", "\u2060", ""), strings.NewReplacer()},
 }
 
-func cutMark(body []byte, try tryBody) { try(bytes.TrimPrefix(body, []byte(byteOrderMark)), "") }
+var openingQuote = regexp.MustCompile(`(^|[\s([{:,])(["'])`)
 
-func addMark(body []byte, try tryBody) {
-	if !bytes.HasPrefix(body, []byte(byteOrderMark)) {
-		try(slices.Concat([]byte(byteOrderMark), body), "")
+func smartQuotes(text string) string {
+	open, closed := strings.NewReplacer(`"`, "“", "'", "‘"), strings.NewReplacer(`"`, "”", "'", "’")
+	return closed.Replace(openingQuote.ReplaceAllStringFunc(text, open.Replace))
+}
+
+func asTyped(body []byte, try tryBody)   { inTypography(body, true, try) }
+func asWritten(body []byte, try tryBody) { inTypography(body, false, try) }
+
+// inTypography changes some of the kinds, in every combination.
+func inTypography(body []byte, typed bool, try tryBody) {
+	all := []string{string(body)}
+	for _, kind := range typography {
+		for _, text := range all {
+			switch {
+			case typed:
+				text = kind.typed.Replace(text)
+			case kind.written == nil:
+				text = smartQuotes(text)
+			default:
+				text = kind.written.Replace(text)
+			}
+			all = append(all, text)
+		}
+		all = unique(all)
+	}
+	for _, text := range all {
+		try([]byte(text), "")
 	}
 }
 
@@ -102,7 +163,7 @@ type escaper struct {
 
 // escapers has those of Go, JavaScript, Java, PHP, Python and .NET.
 var escapers = func() (all []escaper) {
-	for _, kept := range []string{"-_.~", "-_.*", "-_.!~*'()", "-_.", "-_.!*()", "-_.~$&+,/:;=@"} {
+	for _, kept := range []string{"-_.~", "-_.*", "-_.!~*'()", "-_.", "-_.!*()", "-_.~$&+,/:;=@", "-_.!~*'();,/?:@&=+$#"} {
 		all = append(all, escaper{kept, true, false}, escaper{kept, false, false}, escaper{kept, true, true}, escaper{kept, false, true})
 	}
 	return all
@@ -112,10 +173,8 @@ var escapers = func() (all []escaper) {
 func escapersOf(all ...field) (different []escaper) {
 	var there [256]bool
 	for _, f := range all {
-		for _, text := range []string{f.name, f.value} {
-			for i := range len(text) {
-				there[text[i]] = true
-			}
+		for _, ch := range []byte(f.name + f.value) {
+			there[ch] = true
 		}
 	}
 	seen := map[string]bool{}
@@ -157,16 +216,14 @@ func (e escaper) escape(text string) string {
 
 func percentEncoded(body []byte, try tryBody) {
 	for _, e := range escapersOf(field{"", string(body)}) {
-		if !try([]byte(e.escape(string(body))), "") {
-			return
-		}
+		try([]byte(e.escape(string(body))), "")
 	}
 }
 
 func percentDecoded(body []byte, try tryBody) {
 	for _, decode := range []func(string) (string, error){url.QueryUnescape, url.PathUnescape} {
-		if plain, err := decode(string(body)); err == nil && !try([]byte(plain), "") {
-			return
+		if plain, err := decode(string(body)); err == nil {
+			try([]byte(plain), "")
 		}
 	}
 }
@@ -213,21 +270,61 @@ func writeForm(all []field, try tryBody) bool {
 	return true
 }
 
-func byName(a, b field) int { return strings.Compare(a.name, b.name) }
+// writeForms tries the fields in their order and in others.
+func writeForms(all []field, try tryBody) {
+	if all == nil || !writeForm(all, try) {
+		return
+	}
+	for _, other := range otherOrders(all, func(a, b field) int { return strings.Compare(a.name, b.name) }) {
+		if !writeForm(other, try) {
+			return
+		}
+	}
+}
 
+const (
+	maxOrdered = 6  // parts that are put in every order
+	maxMoved   = 24 // parts of which one is moved
+)
+
+// otherOrders are those in which parts are put: sorted, backwards, one of them
+// elsewhere, and of a few parts all.
+func otherOrders[T any](parts []T, compare func(a, b T) int) (all [][]T) {
+	backwards := slices.Clone(parts)
+	slices.Reverse(backwards)
+	all = append(all, slices.SortedStableFunc(slices.Values(parts), compare), backwards)
+	switch {
+	case len(parts) <= maxOrdered:
+		return append(all, orders(parts)...)
+	case len(parts) > maxMoved:
+		return all
+	}
+	for from, part := range parts {
+		rest := slices.Delete(slices.Clone(parts), from, from+1)
+		for to := range parts {
+			all = append(all, slices.Insert(slices.Clone(rest), to, part))
+		}
+	}
+	return all
+}
+
+// formAnew keeps the escapes as they are, or writes them anew.
 func formAnew(body []byte, try tryBody) {
 	all := fields(body)
-	if all != nil && writeForm(all, try) {
-		slices.SortStableFunc(all, byName)
-		writeForm(all, try)
+	if all == nil {
+		return
 	}
+	for _, parts := range otherOrders(strings.Split(string(body), "&"), strings.Compare) {
+		if !try([]byte(strings.Join(parts, "&")), "") {
+			return
+		}
+	}
+	writeForms(all, try)
 }
 
 func fieldValue(body []byte, try tryBody) {
 	for _, f := range fields(body) {
-		if !try([]byte(f.value), "") {
-			return
-		}
+		try([]byte(f.value), "")
 	}
 }
 
@@ -236,8 +333,25 @@ var fieldNames = []string{"payload", "data", "json", "body", "message", "event",
 
 func intoField(body []byte, try tryBody) {
 	for _, name := range fieldNames {
-		if !writeForm([]field{{name, string(body)}}, func(b []byte, _ string) bool { return try(b, name) }) {
+		writeForm([]field{{name, string(body)}}, func(b []byte, _ string) bool { return try(b, name) })
+	}
+}
+
+// formPart takes the body out of multipart/form-data.
+func formPart(body []byte, try tryBody) {
+	first, _, _ := strings.Cut(string(body[:min(len(body), 1<<10)]), "\n")
+	boundary, ok := strings.CutPrefix(strings.TrimRight(first, "\r"), "--")
+	if !ok || boundary == "" {
+		return
+	}
+	parts := multipart.NewReader(bytes.NewReader(body), boundary)
+	for range maxFields {
+		part, err := parts.NextRawPart()
+		if err != nil {
 			return
+		}
+		if text, err := io.ReadAll(part); err == nil {
+			try(text, "")
 		}
 	}
 }
@@ -262,10 +376,7 @@ func jsonToForm(body []byte, try tryBody) {
 			all = append(all, field{m.name, v.value.text + v.value.literal})
 		}
 	}
-	if all != nil && writeForm(all, try) {
-		slices.SortStableFunc(all, byName)
-		writeForm(all, try)
-	}
+	writeForms(all, try)
 }
 
 func formToJSON(body []byte, try tryBody) {
@@ -279,57 +390,139 @@ func formToJSON(body []byte, try tryBody) {
 }
 
 // memberNames are those in which platforms, queues and logs put a body.
-var memberNames = []string{"body", "rawBody", "raw_body", "payload", "data", "content", "text", "request_body"}
+var memberNames = []string{
+	"body", "Body", "rawBody", "raw_body", "payload", "data", "content", "text", "message", "Message", "detail", "event",
+	"request_body", "requestBody", "raw", "jsonPayload", "textPayload",
+}
 
-// envelope takes the body out of the JSON that a platform or a log makes of it.
-func envelope(body []byte, try tryBody) {
+const (
+	maxMembers     = 200
+	maxMemberDepth = 8
+)
+
+// fromEvent takes the body out of the JSON that a platform or a log makes of it:
+// a member of a known name, wherever it is, or any other.
+func fromEvent(known bool) changeBody {
+	return func(body []byte, try tryBody) {
+		left := maxMembers
+		membersOf(body, "", 0, func(name string, raw []byte) bool {
+			words := name
+			if known != slices.Contains(memberNames, name) {
+				words = ""
+			} else if !known {
+				words = "one of the members" // its name is a piece of the body
+			}
+			if left--; words == "" || len(raw) < 2 {
+				return left > 0
+			}
+			value := raw
+			var text string
+			if json.Unmarshal(raw, &text) == nil {
+				value = []byte(text)
+				fromBase64(value, func(b []byte, _ string) bool { return try(b, words) })
+			}
+			fromBytes(value, func(b []byte, _ string) bool { return try(b, words) })
+			return try(value, words) && left > 0
+		})
+	}
+}
+
+// membersOf visits what is in an object or array, as it is written, outer ones
+// first.
+func membersOf(body []byte, name string, depth int, visit func(name string, raw []byte) bool) bool {
 	var object map[string]json.RawMessage
-	if json.Unmarshal(body, &object) != nil {
+	var array []json.RawMessage
+	if depth == maxMemberDepth || json.Unmarshal(body, &object) != nil && json.Unmarshal(body, &array) != nil {
+		return true
+	}
+	type raw struct {
+		name string
+		text []byte
+	}
+	var inside []raw
+	for _, name := range slices.Sorted(maps.Keys(object)) {
+		inside = append(inside, raw{name, object[name]})
+	}
+	for _, text := range array {
+		inside = append(inside, raw{name, text})
+	}
+	for _, r := range inside {
+		if !visit(r.name, r.text) {
+			return false
+		}
+	}
+	for _, r := range inside {
+		if !membersOf(r.text, r.name, depth+1, visit) {
+			return false
+		}
+	}
+	return true
+}
+
+// intoEvent makes the smallest events that platforms have, which have nothing
+// but the body in them.
+func intoEvent(body []byte, try tryBody) {
+	texts := []string{jsonText(string(body)), `"` + base64.StdEncoding.EncodeToString(body) + `"`}
+	if json.Valid(body) {
+		texts = append(texts, string(body))
+		try(slices.Concat([]byte("["), body, []byte("]")), "an array")
+	}
+	for i, text := range texts {
+		for _, blank := range []string{"", " "} {
+			for _, name := range memberNames {
+				try(fmt.Appendf(nil, `{"%s":%s%s}`, name, blank, text), name)
+			}
+			encoded := fmt.Sprintf(`"isBase64Encoded":%s%t`, blank, i == 1)
+			try(fmt.Appendf(nil, `{"body":%s%s,%s%s}`, blank, text, blank, encoded), "body")
+			try(fmt.Appendf(nil, `{%s,%s"body":%s%s}`, encoded, blank, blank, text), "body")
+		}
+	}
+}
+
+// printedBytes is what programs write around the numbers of bytes.
+var printedBytes = regexp.MustCompile(`^\s*(?:\{\s*"type"\s*:\s*"Buffer"\s*,\s*"data"\s*:|<Buffer|Uint8Array\(\d+\)|Buffer\(\d+\)|\[\](?:byte|uint8)|byte\[\]|byte(?:array|s)\(|array\('B',)|"\d+"\s*:|[\[\]{}()<>]|\.\.\. \d+ more bytes`)
+
+// fromBytes reads numbers of bytes, with a sign as Java has them or without one.
+func fromBytes(body []byte, try tryBody) {
+	if !bytes.ContainsAny(body, ", \n") {
 		return
 	}
-	for _, name := range memberNames {
-		raw, ok := object[name]
-		if !ok {
-			continue
+	numbers := strings.FieldsFunc(printedBytes.ReplaceAllString(string(body), " "), func(r rune) bool { return strings.ContainsRune(" ,;\r\n\t", r) })
+	for _, base := range []int{0, 16} {
+		var plain []byte
+		for _, number := range numbers {
+			n, err := strconv.ParseInt(number, base, 16)
+			if err != nil || n < -128 || n > 255 {
+				plain = nil
+				break
+			}
+			plain = append(plain, byte(n))
 		}
-		var text string
-		if json.Unmarshal(raw, &text) != nil {
-			text = string(raw)
-		}
-		if !try([]byte(text), name) {
-			return
-		}
-		if plain, err := base64.StdEncoding.DecodeString(text); err == nil && !try(plain, name) {
-			return
-		}
+		try(plain, "")
 	}
 }
 
-// buffer is what Node makes of a Buffer in JSON.
-type buffer struct {
-	Type string `json:"type"`
-	Data []int  `json:"data"`
-}
-
-func fromBuffer(body []byte, try tryBody) {
-	var b buffer
-	if json.Unmarshal(body, &b) != nil || b.Type != "Buffer" {
-		return
-	}
-	plain := make([]byte, len(b.Data))
-	for i, n := range b.Data {
-		plain[i] = byte(n)
-	}
-	try(plain, "")
-}
-
-func intoBuffer(body []byte, try tryBody) {
-	b := buffer{"Buffer", make([]int, len(body))}
+// intoBytes prints bytes as Node, JavaScript, Python, Go and Java do.
+func intoBytes(body []byte, try tryBody) {
+	const shown = 50 // of a Buffer, by console.log
+	var byIndex, signed []string
 	for i, ch := range body {
-		b.Data[i] = int(ch)
+		byIndex = append(byIndex, fmt.Sprintf(`"%d":%d`, i, ch))
+		signed = append(signed, strconv.Itoa(int(int8(ch)))) //nolint:gosec // as Java has it
 	}
-	if text, err := json.Marshal(b); err == nil {
-		try(text, "")
+	numbers := strings.Trim(fmt.Sprint(body), "[]")
+	listed := strings.ReplaceAll(numbers, " ", ",")
+	more := ""
+	if len(body) > shown {
+		more = fmt.Sprintf(" ... %d more bytes", len(body)-shown)
+	}
+	for _, text := range []string{
+		`{"type":"Buffer","data":[` + listed + "]}",
+		fmt.Sprintf("<Buffer % x%s>", body[:min(len(body), shown)], more),
+		"[" + listed + "]", listed, "[" + strings.ReplaceAll(listed, ",", ", ") + "]", "[" + numbers + "]",
+		"{" + strings.Join(byIndex, ",") + "}", "[" + strings.Join(signed, ", ") + "]",
+	} {
+		try([]byte(text), "")
 	}
 }
 
@@ -337,24 +530,28 @@ func intoBuffer(body []byte, try tryBody) {
 func unquoted(body []byte, try tryBody) {
 	for _, text := range [][]byte{body, slices.Concat([]byte{'"'}, bytes.TrimSpace(body), []byte{'"'})} {
 		var plain string
-		if json.Unmarshal(text, &plain) == nil && !try([]byte(plain), "") {
-			return
+		if json.Unmarshal(text, &plain) == nil {
+			try([]byte(plain), "")
 		}
 	}
 }
 
-func quotedJSON(body []byte, try tryBody) {
-	if quoted, err := json.Marshal(string(body)); err == nil && !try(quoted, "") {
-		return
-	}
-	// As all others write it, with nothing escaped that need not be.
-	w := writer{most: maxGrowth*len(body) + 4<<10}
-	w.text(string(body))
-	try(w.out, "")
+// jsonText writes a string with nothing escaped that need not be.
+func jsonText(text string) string {
+	w := writer{most: maxGrowth*len(text) + 4<<10}
+	w.text(text)
+	return string(w.out)
 }
 
-// pythonBytes reads what print writes of bytes.
-func pythonBytes(body []byte, try tryBody) {
+func quotedJSON(body []byte, try tryBody) {
+	if quoted, err := json.Marshal(string(body)); err == nil { // as Go writes it
+		try(quoted, "")
+	}
+	try([]byte(jsonText(string(body))), "")
+}
+
+// fromPython reads what print writes of bytes.
+func fromPython(body []byte, try tryBody) {
 	text := strings.TrimSpace(string(body))
 	if len(text) < 3 || text[0] != 'b' || text[1] != '\'' && text[1] != '"' || text[len(text)-1] != text[1] {
 		return
@@ -378,6 +575,27 @@ func pythonBytes(body []byte, try tryBody) {
 	try(out, "")
 }
 
+func intoPython(body []byte) []byte {
+	quote := byte('\'')
+	if bytes.IndexByte(body, '\'') >= 0 && bytes.IndexByte(body, '"') < 0 {
+		quote = '"'
+	}
+	out := []byte{'b', quote}
+	for _, ch := range body {
+		switch at := strings.IndexByte("\\\n\r\t", ch); {
+		case at >= 0:
+			out = append(out, '\\', `\nrt`[at])
+		case ch == quote:
+			out = append(out, '\\', ch)
+		case ch < ' ' || ch > '~':
+			out = fmt.Appendf(out, `\x%02x`, ch)
+		default:
+			out = append(out, ch)
+		}
+	}
+	return append(out, quote)
+}
+
 // afterHead takes the body out of a request that was kept whole.
 func afterHead(body []byte, try tryBody) {
 	first, _, _ := bytes.Cut(body, []byte("\n"))
@@ -385,8 +603,8 @@ func afterHead(body []byte, try tryBody) {
 		return
 	}
 	for _, blank := range []string{"\r\n\r\n", "\n\n"} {
-		if _, rest, ok := bytes.Cut(body, []byte(blank)); ok && !try(rest, "") {
-			return
+		if _, rest, ok := bytes.Cut(body, []byte(blank)); ok {
+			try(rest, "")
 		}
 	}
 }
@@ -398,12 +616,38 @@ func dechunked(body []byte, try tryBody) {
 	}
 }
 
-func unescapedHTML(body []byte, try tryBody) { try([]byte(html.UnescapeString(string(body))), "") }
-
 func escapedHTML(body []byte, try tryBody) {
 	text := html.EscapeString(string(body))
-	if try([]byte(text), "") {
-		try([]byte(strings.NewReplacer("&#34;", "&quot;", "&#39;", "&#039;").Replace(text)), "")
+	try([]byte(text), "")
+	try([]byte(strings.NewReplacer("&#34;", "&quot;", "&#39;", "&#039;").Replace(text)), "")
+	try([]byte(strings.NewReplacer("&#34;", `"`, "&#39;", "'").Replace(text)), "")
+}
+
+// dataURL is the beginning of such a URL, or what is left of one.
+var dataURL = regexp.MustCompile(`^\s*(?:data:)?([\w.+-]+/[\w.+-]+)?(;[\w-]+=[^;,]+)*(;base64)?,`)
+
+func fromDataURL(body []byte, try tryBody) {
+	at := dataURL.FindSubmatchIndex(body)
+	if at == nil || at[1] < 2 { // a comma alone
+		return
+	}
+	if at[6] >= 0 {
+		fromBase64(body[at[1]:], try)
+		return
+	}
+	percentDecoded(body[at[1]:], try)
+}
+
+func intoDataURL(body []byte, try tryBody) {
+	for _, kind := range []string{"application/json", "application/octet-stream", "text/plain", "application/x-www-form-urlencoded", ""} {
+		for _, charset := range []string{"", ";charset=utf-8", ";charset=UTF-8"} {
+			try([]byte("data:"+kind+charset+";base64,"+base64.StdEncoding.EncodeToString(body)), "")
+			for _, e := range escapers[1:] {
+				if !e.plus && !e.lower {
+					try([]byte("data:"+kind+charset+","+e.escape(string(body))), "")
+				}
+			}
+		}
 	}
 }
 
@@ -412,77 +656,103 @@ var base64s = []*base64.Encoding{base64.StdEncoding, base64.RawStdEncoding, base
 
 func fromBase64(body []byte, try tryBody) {
 	text := strings.TrimSpace(string(body))
-	if _, data, ok := strings.Cut(text, ";base64,"); ok {
-		text = data
-	}
 	for _, enc := range base64s {
-		if plain, err := enc.DecodeString(text); err == nil && !try(plain, "") {
-			return
+		if plain, err := enc.DecodeString(text); err == nil {
+			try(plain, "")
 		}
 	}
 }
 
 func intoBase64(body []byte, try tryBody) {
 	for _, enc := range base64s {
-		if !try([]byte(enc.EncodeToString(body)), "") {
-			return
+		try([]byte(enc.EncodeToString(body)), "")
+	}
+	const width = 76 // of the lines that the command base64 and Python's encodebytes write
+	var lines []byte
+	for line := range slices.Chunk([]byte(base64.StdEncoding.EncodeToString(body)), width) {
+		lines = append(append(lines, line...), '\n')
+	}
+	try(lines, "")
+}
+
+// dumped is a line of hexdump or xxd: where it is, its bytes, and what they are
+// as text.
+var dumped = regexp.MustCompile(`(?m)^[0-9A-Fa-f]{6,8}:? +((?:[0-9A-Fa-f]{2,8} {1,2}){1,16}).*$`)
+
+func fromHex(body []byte, try tryBody) {
+	const perLine = 16
+	var dump []byte
+	for _, line := range dumped.FindAllSubmatch(body, -1) {
+		digits := bytes.ReplaceAll(line[1], []byte(" "), nil)
+		dump = append(dump, digits[:min(len(digits), 2*perLine)]...)
+	}
+	text := []byte(strings.NewReplacer("0x", "", `\x`, "", " ", "", "\n", "", "\r", "", ":", "", "-", "", ",", "").Replace(string(body)))
+	for _, digits := range [][]byte{text, dump} {
+		if plain, err := hex.DecodeString(string(digits)); err == nil {
+			try(plain, "")
 		}
 	}
 }
 
-func fromHex(body []byte, try tryBody) {
-	text := strings.TrimPrefix(strings.TrimPrefix(strings.TrimSpace(string(body)), "0x"), `\x`)
-	if plain, err := hex.DecodeString(text); err == nil {
-		try(plain, "")
-	}
-}
-
 func intoHex(body []byte, try tryBody) {
-	text := hex.AppendEncode(nil, body)
-	if try(text, "") {
-		try(bytes.ToUpper(text), "")
-	}
+	try(fmt.Appendf(nil, "%x", body), "")
+	try(fmt.Appendf(nil, "%X", body), "")
+	try(bytes.ReplaceAll(fmt.Appendf(nil, "% X", body), []byte(" "), []byte("-")), "") // .NET's BitConverter
 }
 
 // maxDecompressed bounds what a body is decompressed to. A larger one is left
 // alone.
 const maxDecompressed = 8 << 20
 
+// codings are the ways to compress. What Brotli's own encoder writes can be made
+// again; of the others only what Go's write can.
+var codings = []struct {
+	words string
+	read  func(io.Reader) (io.Reader, error)
+	write func(io.Writer, int) (io.WriteCloser, error)
+}{
+	{
+		"gzip", func(r io.Reader) (io.Reader, error) { return gzip.NewReader(r) },
+		func(w io.Writer, level int) (io.WriteCloser, error) { return gzip.NewWriterLevel(w, level) },
+	},
+	{"deflate (zlib)", zlibReader, func(w io.Writer, level int) (io.WriteCloser, error) { return zlib.NewWriterLevel(w, level) }},
+	{
+		"deflate", func(r io.Reader) (io.Reader, error) { return flate.NewReader(r), nil },
+		func(w io.Writer, level int) (io.WriteCloser, error) { return flate.NewWriter(w, level) },
+	},
+	{
+		"Brotli", func(r io.Reader) (io.Reader, error) { return brotli.NewReader(r), nil },
+		func(w io.Writer, level int) (io.WriteCloser, error) { return brotli.NewWriterLevel(w, level), nil },
+	},
+}
+
+func zlibReader(r io.Reader) (io.Reader, error) { return zlib.NewReader(r) }
+
 func decompressed(body []byte, try tryBody) {
-	for _, c := range []struct {
-		words string
-		open  func(io.Reader) (io.Reader, error)
-	}{
-		{"gzip", func(r io.Reader) (io.Reader, error) { return gzip.NewReader(r) }},
-		{"deflate (zlib)", func(r io.Reader) (io.Reader, error) { return zlib.NewReader(r) }},
-		{"deflate", func(r io.Reader) (io.Reader, error) { return flate.NewReader(r), nil }},
-	} {
-		r, err := c.open(bytes.NewReader(body))
+	for _, c := range codings {
+		r, err := c.read(bytes.NewReader(body))
 		if err != nil {
 			continue
 		}
 		plain, err := io.ReadAll(io.LimitReader(r, maxDecompressed+1))
-		if err == nil && len(plain) <= maxDecompressed && !try(plain, c.words) {
-			return
+		if err == nil && len(plain) <= maxDecompressed {
+			try(plain, c.words)
 		}
 	}
 }
 
-// compressed writes what Go's compressors make of a body. What others make of it
-// differs, and cannot be found again.
 func compressed(body []byte, try tryBody) {
-	for _, c := range []struct {
-		words string
-		open  func(io.Writer) io.WriteCloser
-	}{
-		{"gzip", func(w io.Writer) io.WriteCloser { return gzip.NewWriter(w) }},
-		{"deflate (zlib)", func(w io.Writer) io.WriteCloser { return zlib.NewWriter(w) }},
-	} {
-		var out bytes.Buffer
-		w := c.open(&out)
-		_, err := w.Write(body)
-		if err == nil && w.Close() == nil && !try(out.Bytes(), c.words) {
-			return
+	for _, c := range codings {
+		for _, level := range []int{4, 5, 6, 9, 11, 1} { // those of servers and the defaults of libraries
+			var out bytes.Buffer
+			w, err := c.write(&out, level)
+			if err != nil {
+				continue
+			}
+			_, err = w.Write(body)
+			if errors.Join(err, w.Close()) == nil && !try(out.Bytes(), c.words) {
+				return
+			}
 		}
 	}
 }
@@ -537,41 +807,26 @@ func hasLetters(body []byte) bool {
 	return utf8.Valid(body) && bytes.ContainsFunc(body, func(r rune) bool { return r >= utf8.RuneSelf })
 }
 
-func fromByteSet(body []byte, try tryBody) {
-	if !utf8.Valid(body) {
-		decodedBySet(body, try)
-	}
-}
-
-func encodedTwice(body []byte, try tryBody) {
-	if hasLetters(body) {
-		decodedBySet(body, try)
-	}
-}
-
-func decodedBySet(body []byte, try tryBody) {
-	for _, set := range byteSets {
-		if !try(set.decode(body), set.words) {
+// decodedAs reads bodies that are UTF-8, or those that are not, in every set.
+func decodedAs(isUTF8 bool) changeBody {
+	return func(body []byte, try tryBody) {
+		if utf8.Valid(body) != isUTF8 || isUTF8 && !hasLetters(body) {
 			return
+		}
+		for _, set := range byteSets {
+			try(set.decode(body), set.words)
 		}
 	}
 }
 
-func intoByteSet(body []byte, try tryBody) {
-	encodedBySet(body, func(b []byte, words string) bool { return utf8.Valid(b) || try(b, words) })
-}
-
-func decodedTwice(body []byte, try tryBody) {
-	encodedBySet(body, func(b []byte, words string) bool { return !utf8.Valid(b) || try(b, words) })
-}
-
-func encodedBySet(body []byte, try tryBody) {
-	if !hasLetters(body) {
-		return
-	}
-	for _, set := range byteSets {
-		if b, ok := set.encode(string(body)); ok && !try(b, set.words) {
-			return
+// encodedAs writes bodies in every set, and tries what is UTF-8 then, or what is
+// not.
+func encodedAs(isUTF8 bool) changeBody {
+	return func(body []byte, try tryBody) {
+		for _, set := range byteSets {
+			if b, ok := set.encode(string(body)); ok && hasLetters(body) && utf8.Valid(b) == isUTF8 {
+				try(b, set.words)
+			}
 		}
 	}
 }
@@ -581,52 +836,35 @@ func fromUTF16(body []byte, try tryBody) {
 	if len(body) < 2 || len(body)%2 != 0 || !bytes.Contains(body, []byte{0}) {
 		return
 	}
-	for _, big := range []bool{false, true} {
-		text := decodeUTF16(body, big)
-		if plain := strings.TrimPrefix(text, byteOrderMark); utf8.ValidString(plain) && !try([]byte(plain), "") {
-			return
+	for _, order := range byteOrders {
+		units := make([]uint16, len(body)/2)
+		for i := range units {
+			units[i] = order.Uint16(body[2*i:])
 		}
+		try(cutMark([]byte(string(utf16.Decode(units)))), "")
 	}
 }
 
 func intoUTF16(body []byte, try tryBody) {
-	if !utf8.Valid(body) {
-		return
-	}
 	for _, mark := range []string{byteOrderMark, ""} {
-		for _, big := range []bool{false, true} {
-			if !try(encodeUTF16(mark+string(body), big), "") {
-				return
+		for _, order := range byteOrders {
+			if utf8.Valid(body) {
+				try(encodeUTF16(mark+string(body), order), "")
 			}
 		}
 	}
 }
 
-func decodeUTF16(text []byte, big bool) string {
-	order := byteOrder(big)
-	units := make([]uint16, len(text)/2)
-	for i := range units {
-		units[i] = order.Uint16(text[2*i:])
-	}
-	return string(utf16.Decode(units))
-}
-
-func encodeUTF16(text string, big bool) (out []byte) {
-	order := byteOrder(big)
+func encodeUTF16(text string, order byteOrder) (out []byte) {
 	for _, unit := range utf16.Encode([]rune(text)) {
 		out = order.AppendUint16(out, unit)
 	}
 	return out
 }
 
-type anyOrder interface {
+type byteOrder interface {
 	binary.ByteOrder
 	binary.AppendByteOrder
 }
 
-func byteOrder(big bool) anyOrder {
-	if big {
-		return binary.BigEndian
-	}
-	return binary.LittleEndian
-}
+var byteOrders = []byteOrder{binary.LittleEndian, binary.BigEndian}

@@ -126,7 +126,7 @@ func TestBounded(t *testing.T) {
 		}
 		return n
 	}
-	if n := count(jsonStringify); n > 400 {
+	if n := count(jsonStringify); n > 500 {
 		t.Errorf("%d bodies are tried", n)
 	}
 	d := specimenOf(t, craneops).delivery(t)

@@ -268,14 +268,14 @@ func unique(all []string) (once []string) {
 }
 
 // orders are all orders of some parts, the given one first.
-func orders(parts []string) [][]string {
+func orders[T any](parts []T) [][]T {
 	if len(parts) < 2 {
-		return [][]string{parts}
+		return [][]T{parts}
 	}
-	var all [][]string
+	var all [][]T
 	for i, first := range parts {
 		for _, rest := range orders(slices.Concat(parts[:i], parts[i+1:])) {
-			all = append(all, append([]string{first}, rest...))
+			all = append(all, append([]T{first}, rest...))
 		}
 	}
 	return all

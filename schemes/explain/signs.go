@@ -35,6 +35,16 @@ var signTable = []sign{
 		do:   "keep, and pass on, the body as it was sent, with its Content-Encoding",
 	},
 	{
+		seen: func(d *Delivery) (string, bool) { return "", bytes.HasPrefix(d.Body, []byte(magics["zstd"])) },
+		what: "the body is compressed with zstd, which is not undone here",
+		do:   "decompress it with `zstd -d` and verify that: some senders sign before they compress",
+	},
+	{
+		seen: hasSortedFields,
+		what: "the fields of the form are in alphabetical order; if something sorted them, the order that was signed cannot be made again",
+		do:   "keep the bytes of the request, before anything parses the form",
+	},
+	{
 		seen: func(d *Delivery) (string, bool) { return "", isBroken(d.Body) },
 		what: "the body is JSON that was cut off",
 		do:   "keep the body whole: some logs and databases shorten long texts",
@@ -45,7 +55,7 @@ var signTable = []sign{
 		do:   "keep the bytes of the request, before anything parses them",
 	},
 	{
-		seen: func(d *Delivery) (string, bool) { return "", bytes.ContainsRune(d.Body, utf8.RuneError) },
+		seen: func(d *Delivery) (string, bool) { return "", bytes.Contains(d.Body, []byte("\ufffd")) },
 		what: "the body has U+FFFD, which decoders write for bytes that they cannot read",
 		do:   "keep the body as bytes, and not as text: what stood there is lost",
 	},
@@ -96,6 +106,15 @@ func wasCompressed(d *Delivery) (string, bool) {
 	return coding, !bytes.HasPrefix(d.Body, []byte(magic))
 }
 
+// hasSortedFields looks at forms that are too large for all orders to be tried.
+func hasSortedFields(d *Delivery) (string, bool) {
+	all := fields(d.Body)
+	return "", len(all) > maxOrdered && slices.IsSortedFunc(all, func(a, b field) int { return strings.Compare(a.name, b.name) })
+}
+
+// moreBytes is the end of a Buffer that is printed in part.
+var moreBytes = regexp.MustCompile(`\.\.\. \d+ more bytes>?$`)
+
 // isBroken reports whether a body begins as JSON and ends too early.
 func isBroken(body []byte) bool {
 	text := bytes.TrimSpace(body)
@@ -115,6 +134,8 @@ func isPrinted(d *Delivery) (string, bool) {
 	switch {
 	case bytes.HasPrefix(text, []byte("[object ")):
 		return "what JavaScript writes for an object that is no text", true
+	case moreBytes.Match(text):
+		return "the beginning of a Buffer as Node prints it", true
 	case bytes.HasPrefix(text, []byte("{'")), bytes.HasPrefix(text, []byte("[{'")):
 		return "an object as Python or Node prints it", true
 	case bytes.HasPrefix(text, []byte("map[")):

@@ -1,5 +1,10 @@
 package explain
 
+import (
+	"html"
+	"slices"
+)
+
 // row is a kind of mistake: where it is made, how it is undone, what to say of
 // it. In both sentences {} stands for the words of a variant.
 type row struct {
@@ -21,6 +26,8 @@ type row struct {
 	most  int  // the largest body, in bytes; default: maxChanged
 	many  bool // it has too many variants to go before another row of its part
 	alone bool // it is not tried together with another row
+
+	signed bool // of a change to the body: the form after it was signed
 }
 
 // maxChanged is the largest body that is encoded, decoded or written anew.
@@ -41,13 +48,14 @@ func (r *row) largest() int {
 // goesWith reports whether the second row is tried on what the first one makes.
 // Headers come first, since nothing can be tried until the scheme can read them.
 // Two mistakes in one body are undone in one order only if the first one has
-// many variants.
+// many variants; what was done before the signature comes after what was done to
+// the body since.
 func (r *row) goesWith(second *row) bool {
 	switch {
 	case second.alone:
 		return false
 	case r.part == second.part:
-		return r.part == inBody && !r.many
+		return r.part == inBody && !r.many && (second.signed || !r.signed)
 	case r.part == inHeaders || second.part == inSecret:
 		return true
 	}
@@ -68,171 +76,194 @@ const (
 	triedSecret = "the secret encoded, decoded, trimmed and quoted"
 )
 
-// table has the mistakes in the order in which they are tried. Where two rows can
-// explain one delivery, the first one does.
-var table = []row{
+// change is what can be done to a body, with how it is undone. What was kept may
+// be the form before it, or the form after it.
+type change struct {
+	name string
+	// undone makes of the body that was kept the one from which it was changed, and
+	// done the one to which it was.
+	undone, done changeBody
+	// kept and signed say so, and the others what to do then.
+	kept, keptDo     string
+	signed, signedDo string
+
+	tried    string
+	most     int
+	many     bool // of both ways
+	manyDone bool
+}
+
+// rows are those of the two ways.
+func (c *change) rows() (all []row) {
+	if c.undone != nil {
+		all = append(all, row{
+			name: c.name, part: inBody, what: c.kept, do: c.keptDo, tried: c.tried, try: onBody(c.undone), most: c.most, many: c.many,
+		})
+	}
+	if c.done != nil {
+		all = append(all, row{
+			name: "signed: " + c.name, part: inBody, what: c.signed, do: c.signedDo, try: onBody(c.done), most: c.most, many: c.many || c.manyDone,
+			signed: true,
+		})
+	}
+	return all
+}
+
+// changes are those of bodies, in the order in which they are tried.
+var changes = []change{
 	// The ends of a body and of its lines.
 	{
-		name: "line end added", part: inBody, try: onBody(cutLineEnd), most: maxCut, tried: triedBody,
-		what: "the body has a line end at its end that is not signed", do: surplusDo,
+		name: "line end", undone: cutLineEnd, done: addLineEnd, most: maxCut, tried: triedBody,
+		kept: "the body has a line end at its end that is not signed", keptDo: surplusDo,
+		signed: "the body lacks a line end at its end that is signed", signedDo: lackingDo,
 	},
 	{
-		name: "line end lost", part: inBody, try: onBody(addLineEnd), most: maxCut,
-		what: "the body lacks a line end at its end that is signed", do: lackingDo,
+		name: "white space", undone: toOne(trimSpace), most: maxCut,
+		kept: "the body has blanks or line ends around it that are not signed", keptDo: surplusDo,
 	},
 	{
-		name: "white space around it", part: inBody, try: onBody(trimSpace), most: maxCut,
-		what: "the body has blanks or line ends around it that are not signed", do: surplusDo,
+		name: "CR LF", undone: toOne(toLF), done: toOne(toCRLF), most: maxCut,
+		kept: "the lines of the body end in CR LF, and in LF where it was signed", keptDo: "the line ends were converted: " + asSent,
+		signed: "the lines of the body end in LF, and in CR LF where it was signed", signedDo: "the line ends were converted: " + asSent,
 	},
 	{
-		name: "CR LF in place of LF", part: inBody, try: onBody(toLF), most: maxCut,
-		what: "the lines of the body end in CR LF, and in LF where it was signed", do: "the line ends were converted: " + asSent,
+		name: "no line ends", done: toOne(withoutLineEnds), most: maxCut,
+		signed: "the body was signed without its line ends", signedDo: "curl -d @FILE drops line ends: sign and send with --data-binary @FILE",
 	},
 	{
-		name: "LF in place of CR LF", part: inBody, try: onBody(toCRLF), most: maxCut,
-		what: "the lines of the body end in LF, and in CR LF where it was signed", do: "the line ends were converted: " + asSent,
-	},
-	{
-		name: "signed without line ends", part: inBody, try: onBody(withoutLineEnds), most: maxCut,
-		what: "the body was signed without its line ends", do: "curl -d @FILE drops line ends: sign and send with --data-binary @FILE",
-	},
-	{
-		name: "byte order mark added", part: inBody, try: onBody(cutMark), most: maxCut,
-		what: "the body has a byte order mark in front that is not signed", do: "keep or write the body as UTF-8 without a byte order mark",
-	},
-	{
-		name: "byte order mark lost", part: inBody, try: onBody(addMark), most: maxCut,
-		what: "the body lacks a byte order mark that is signed", do: asSent,
+		name: "byte order mark", undone: toOne(cutMark), done: toOne(addMark), most: maxCut,
+		kept: "the body has a byte order mark in front that is not signed", keptDo: "keep or write the body as UTF-8 without a byte order mark",
+		signed: "the body lacks a byte order mark that is signed", signedDo: asSent,
 	},
 
-	// The same JSON, written otherwise.
+	// The same text, written otherwise.
 	{
-		name: "JSON written anew", part: inBody, try: onBody(rewritten), many: true, tried: "its JSON written otherwise",
-		what: "the signature is the one of the same JSON, {}", do: parsed,
-	},
-
-	// Character sets.
-	{
-		name: "other character set", part: inBody, try: onBody(fromByteSet),
-		what: "the body is in another character set, {}, and was signed in UTF-8", do: asText,
+		name: "JSON written anew", undone: rewritten, many: true, tried: "its JSON written otherwise",
+		kept: "the signature is the one of the same JSON, {}", keptDo: parsed,
 	},
 	{
-		name: "signed in another character set", part: inBody, try: onBody(intoByteSet),
-		what: "the body is in UTF-8, and was signed in another character set, {}", do: asText,
+		name: "character set", undone: decodedAs(false), done: encodedAs(false),
+		kept: "the body is in another character set, {}, and was signed in UTF-8", keptDo: asText,
+		signed: "the body is in UTF-8, and was signed in another character set, {}", signedDo: asText,
 	},
 	{
-		name: "UTF-8 encoded twice", part: inBody, try: onBody(decodedTwice),
-		what: "the body is UTF-8 that was read as {} and encoded once more", do: asText,
+		name: "UTF-8 twice", undone: encodedAs(true), done: decodedAs(true),
+		kept: "the body is UTF-8 that was read as {} and encoded once more", keptDo: asText,
+		signed: "the sender read its UTF-8 as {} and encoded it once more before it signed", signedDo: "have the sender sign the bytes that it sends",
 	},
 	{
-		name: "signed as UTF-8 encoded twice", part: inBody, try: onBody(encodedTwice),
-		what: "the sender read its UTF-8 as {} and encoded it once more before it signed", do: "have the sender sign the bytes that it sends",
+		name: "UTF-16", undone: fromUTF16, done: intoUTF16,
+		kept: "the body is in UTF-16, and was signed in UTF-8", keptDo: asText + "; Windows PowerShell writes UTF-16 with >",
+		signed: "the body is in UTF-8, and was signed in UTF-16", signedDo: asText,
 	},
 	{
-		name: "UTF-16", part: inBody, try: onBody(fromUTF16),
-		what: "the body is in UTF-16, and was signed in UTF-8", do: asText + "; Windows PowerShell writes UTF-16 with >",
-	},
-	{
-		name: "signed in UTF-16", part: inBody, try: onBody(intoUTF16),
-		what: "the body is in UTF-8, and was signed in UTF-16", do: asText,
+		name: "word processor", undone: asTyped, done: asWritten,
+		kept:   "the body has characters of a word processor, such as curly quotes or non-breaking spaces, in place of those that were signed",
+		keptDo: "copy it with an editor for plain text: " + asSent,
+		signed: "the body lacks characters of a word processor, such as curly quotes or non-breaking spaces, that are signed", signedDo: asSent,
 	},
 
 	// What carries a body.
 	{
-		name: "form's field kept", part: inBody, try: onBody(intoField), many: true, most: maxPaired,
-		what: "the body was decoded from the form's field {}, and the form was signed", do: "keep the whole body of the request, and not the field's value: " + asSent,
+		name: "form's field", undone: fieldValue, done: intoField, manyDone: true,
+		kept: "the body is a form, and only the value of its field was signed", keptDo: sameForm,
+		signed: "the body was decoded from the form's field {}, and the form was signed", signedDo: "keep the whole body of the request, and not the field's value: " + asSent,
 	},
 	{
-		name: "form's field signed", part: inBody, try: onBody(fieldValue),
-		what: "the body is a form, and only the value of its field was signed", do: sameForm,
+		name: "form's part", undone: formPart,
+		kept: "the body is multipart/form-data, and only one part of it was signed", keptDo: sameForm,
 	},
 	{
-		name: "form written anew", part: inBody, try: onBody(formAnew),
-		what: "the form was written anew: the signature is the one of the same fields, escaped or sorted otherwise", do: "something parses the form and writes it anew, such as a framework or a proxy: " + asSent,
+		name: "form written anew", undone: formAnew, many: true,
+		kept: "the form was written anew: the signature is the one of the same fields, escaped or sorted otherwise", keptDo: "something parses the form and writes it anew, such as a framework or a proxy: " + asSent,
 	},
 	{
-		name: "form kept as JSON", part: inBody, try: onBody(jsonToForm),
-		what: "the body is JSON, and the same fields were signed as a form", do: "something parses the form and keeps its fields as JSON: " + asSent,
+		name: "form as JSON", undone: jsonToForm, done: formToJSON, many: true,
+		kept: "the body is JSON, and the same fields were signed as a form", keptDo: "something parses the form and keeps its fields as JSON: " + asSent,
+		signed: "the body is a form, and the same fields were signed as JSON", signedDo: sameForm,
 	},
 	{
-		name: "JSON sent as a form", part: inBody, try: onBody(formToJSON),
-		what: "the body is a form, and the same fields were signed as JSON", do: sameForm,
+		name: "bytes as numbers", undone: fromBytes, done: intoBytes,
+		kept: "the body was kept as a program prints its bytes, such as a Node Buffer or an array of numbers, and its bytes were signed", keptDo: "write the bytes themselves, and not JSON.stringify or a log of them",
+		signed: "the sender signed the bytes as a program prints them, such as JSON of a Node Buffer, in place of the bytes", signedDo: "have the sender sign the bytes themselves, and not JSON.stringify or a log of them",
 	},
 	{
-		name: "platform's event", part: inBody, try: onBody(envelope),
-		what: "what was kept is JSON around the body, such as a platform's event, whose {} is what was sent", do: "take that member as the body; where isBase64Encoded is true, decode it from base64",
+		name: "platform's event", undone: fromEvent(true), done: intoEvent, manyDone: true,
+		kept: "what was kept is JSON around the body, such as a platform's event, whose {} is what was sent", keptDo: "take that member as the body; where isBase64Encoded is true, decode it from base64",
+		signed: "the JSON around the body was signed, such as a platform's event, whose {} was kept", signedDo: "keep the whole event, and not a member of it: " + asSent,
 	},
 	{
-		name: "Node Buffer", part: inBody, try: onBody(fromBuffer),
-		what: "the body was kept as JSON of a Node Buffer, and its bytes were signed", do: "write the buffer itself, and not JSON.stringify of it",
+		name: "member", undone: fromEvent(false), many: true,
+		kept: "what was kept is JSON around the body: {} is what was sent", keptDo: "take that member as the body",
 	},
 	{
-		name: "signed as a Node Buffer", part: inBody, try: onBody(intoBuffer),
-		what: "the sender signed the JSON of a Node Buffer in place of its bytes", do: "have the sender sign the buffer itself, and not JSON.stringify of it",
+		name: "JSON string", undone: unquoted, done: quotedJSON,
+		kept: "the body was kept as a JSON string, in quotes or with escapes", keptDo: "keep the text itself, not JSON that is encoded once more",
+		signed: "the body was signed as a JSON string, in quotes and with escapes", signedDo: "have the sender sign the body itself, not JSON that is encoded once more",
 	},
 	{
-		name: "JSON string kept", part: inBody, try: onBody(unquoted),
-		what: "the body was kept as a JSON string, in quotes or with escapes", do: "keep the text itself, not JSON that is encoded once more",
+		name: "Python bytes", undone: fromPython, done: toOne(intoPython),
+		kept: "the body was kept as Python prints bytes, in b'…'", keptDo: "write the bytes themselves to the file: sys.stdout.buffer.write, or a file opened with wb",
+		signed: "the body was signed as Python prints bytes, in b'…'", signedDo: "have the sender sign the bytes themselves, and not str(body)",
 	},
 	{
-		name: "JSON string signed", part: inBody, try: onBody(quotedJSON),
-		what: "the body was signed as a JSON string, in quotes and with escapes", do: "have the sender sign the body itself, not JSON that is encoded once more",
+		name: "whole request", undone: afterHead,
+		kept: "what was kept is a whole request, with its headers before the body", keptDo: "keep the headers in one file and the body in another",
 	},
 	{
-		name: "Python bytes", part: inBody, try: onBody(pythonBytes),
-		what: "the body was kept as Python prints bytes, in b'…'", do: "write the bytes themselves to the file: sys.stdout.buffer.write, or a file opened with wb",
+		name: "chunks", undone: dechunked,
+		kept: "what was kept has the sizes of the chunks of a transfer in it", keptDo: "keep the body as an HTTP server reads it, and not the bytes of the connection",
 	},
 	{
-		name: "whole request kept", part: inBody, try: onBody(afterHead),
-		what: "what was kept is a whole request, with its headers before the body", do: "keep the headers in one file and the body in another",
-	},
-	{
-		name: "chunks kept", part: inBody, try: onBody(dechunked),
-		what: "what was kept has the sizes of the chunks of a transfer in it", do: "keep the body as an HTTP server reads it, and not the bytes of the connection",
-	},
-	{
-		name: "HTML kept", part: inBody, try: onBody(unescapedHTML),
-		what: "the body was kept with the escapes of HTML, such as &quot;", do: "copy the text of the page, and not its source: " + asSent,
-	},
-	{
-		name: "HTML signed", part: inBody, try: onBody(escapedHTML),
-		what: "the body was signed with the escapes of HTML, such as &quot;", do: sameForm,
+		name: "HTML", undone: toText(html.UnescapeString), done: escapedHTML,
+		kept: "the body was kept with the escapes of HTML, such as &quot;", keptDo: "copy the text of the page, and not its source: " + asSent,
+		signed: "the body was signed with the escapes of HTML, such as &quot;", signedDo: sameForm,
 	},
 
 	// Encodings of a whole body.
 	{
-		name: "percent-encoded", part: inBody, try: onBody(percentDecoded),
-		what: "the body is percent-encoded, and was signed decoded", do: sameForm,
+		name: "percent-encoding", undone: percentDecoded, done: percentEncoded,
+		kept: "the body is percent-encoded, and was signed decoded", keptDo: sameForm,
+		signed: "the body was signed percent-encoded", signedDo: sameForm,
 	},
 	{
-		name: "signed percent-encoded", part: inBody, try: onBody(percentEncoded),
-		what: "the body was signed percent-encoded", do: sameForm,
+		name: "blanks as + or %20", undone: replacing("+", " ", "%20", " ", "%20", "+", "+", "%20", " ", "+", " ", "%20"),
+		kept: "the body has +, %20 or blanks where another of them was signed", keptDo: "something decodes a part of the body as part of a URL: " + asSent,
 	},
 	{
-		name: "base64", part: inBody, try: onBody(fromBase64),
-		what: "the body is base64, and was signed decoded", do: "decode it: some gateways and logs keep bodies in base64",
+		name: "data: URL", undone: fromDataURL, done: intoDataURL, manyDone: true,
+		kept: "the body was kept as a data: URL, and what it stands for was signed", keptDo: "keep the bytes themselves, and not a data: URL of them, as readAsDataURL makes it",
+		signed: "a data: URL of the body was signed", signedDo: sameForm,
 	},
 	{
-		name: "signed in base64", part: inBody, try: onBody(intoBase64),
-		what: "the body was signed in base64", do: sameForm,
+		name: "base64", undone: fromBase64, done: intoBase64,
+		kept: "the body is base64, and was signed decoded", keptDo: "decode it: some gateways and logs keep bodies in base64",
+		signed: "the body was signed in base64", signedDo: sameForm,
 	},
 	{
-		name: "hex", part: inBody, try: onBody(fromHex),
-		what: "the body is hex, and was signed decoded", do: "decode it: some logs and databases keep bodies in hex",
+		name: "hex", undone: fromHex, done: intoHex,
+		kept: "the body is hex, and was signed decoded", keptDo: "decode it: some logs and databases keep bodies in hex",
+		signed: "the body was signed in hex", signedDo: sameForm,
 	},
 	{
-		name: "signed in hex", part: inBody, try: onBody(intoHex),
-		what: "the body was signed in hex", do: sameForm,
+		name: "compression", undone: decompressed,
+		kept: "the body is compressed with {}, and was signed before it was compressed", keptDo: "have the sender sign what it sends, or decompress the body before it is verified",
 	},
-	{
-		name: "compressed", part: inBody, try: onBody(decompressed),
-		what: "the body is compressed with {}, and was signed before it was compressed", do: "have the sender sign what it sends, or decompress the body before it is verified",
-	},
-	{
-		name: "signed compressed", part: inBody, try: onBody(compressed), alone: true,
-		what: "the body was signed compressed with {}, and is decompressed here", do: "something decompresses bodies on the way: " + asSent,
-	},
+}
 
+// table has the mistakes in the order in which they are tried. Where two rows can
+// explain one delivery, the first one does.
+var table = slices.Concat(bodyRows(), otherRows)
+
+func bodyRows() (all []row) {
+	for i := range changes {
+		all = append(all, changes[i].rows()...)
+	}
+	return all
+}
+
+// otherRows are those of all but the body.
+var otherRows = []row{
 	// The URL, before the empty body: a digest in a URL stands for a body.
 	{
 		name: "digest not last", part: inURL, try: digestNotLast, alone: true,
@@ -395,5 +426,9 @@ var table = []row{
 		name: "headers of another scheme", part: inScheme, try: headersOfAnother, alone: true,
 		what: "the headers are those of another provider: {}",
 		do:   "write the scheme {} with its secret, or point the sender at the endpoint that has it",
+	},
+	{
+		name: "compressed", part: inBody, try: onBody(compressed), alone: true, most: maxPaired, // last, because it takes long
+		what: "the body was signed compressed with {}, and is decompressed here", do: "something decompresses bodies on the way: " + asSent,
 	},
 }

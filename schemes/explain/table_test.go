@@ -3,12 +3,14 @@ package explain
 import (
 	"bytes"
 	"compress/gzip"
+	"compress/zlib"
 	"context"
 	"crypto/hmac"
 	"crypto/sha1"
 	"crypto/sha256"
 	"crypto/sha512"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"io"
@@ -16,6 +18,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/andybalholm/brotli"
 
 	"github.com/hooklatch/hooklatch/schemes"
 )
@@ -76,6 +80,22 @@ func gzipped(text string) string {
 	return out.String()
 }
 
+func zlibbed(text string) string {
+	var out bytes.Buffer
+	w := zlib.NewWriter(&out)
+	_, _ = io.WriteString(w, text)
+	_ = w.Close()
+	return out.String()
+}
+
+func brotlied(text string, level int) string {
+	var out bytes.Buffer
+	w := brotli.NewWriterLevel(&out, level)
+	_, _ = io.WriteString(w, text)
+	_ = w.Close()
+	return out.String()
+}
+
 // mistakes has deliveries for every row of the table.
 func mistakes() map[string][]*Delivery {
 	const (
@@ -108,50 +128,91 @@ func mistakes() map[string][]*Delivery {
 	rawHex, raw64 := hex.EncodeToString(rawKey), base64.StdEncoding.EncodeToString(rawKey)
 
 	return map[string][]*Delivery{
-		"line end added":                  {keptAs("{}", "{}\n"), keptAs("{}", "{}\r\n")},
-		"line end lost":                   {keptAs("{}\n", "{}"), keptAs("{}\r\n", "{}")},
-		"white space around it":           {keptAs("{}", " {}\n\n")},
-		"CR LF in place of LF":            {keptAs("a\nb", "a\r\nb")},
-		"LF in place of CR LF":            {keptAs(crlf, "{\n}")},
-		"signed without line ends":        {keptAs("ab", "a\r\nb")},
-		"byte order mark added":           {keptAs("{}", "\ufeff{}")},
-		"byte order mark lost":            {keptAs("\ufeff{}", "{}")},
-		"JSON written anew":               {keptAs(`{"a":1}`, `{ "a": 1 }`), keptAs("{\n\t\"a\": 1\n}", `{"a":1}`)},
-		"other character set":             {keptAs(accents, latin1), keptAs("{\"t\":\"a€\"}", "{\"t\":\"a\x80\"}")},
-		"signed in another character set": {keptAs(latin1, accents), keptAs("{\"t\":\"\x80\"}", `{"t":"€"}`)},
-		"UTF-8 encoded twice":             {keptAs(accents, twice), keptAs(`{"t":"€"}`, `{"t":"â‚¬"}`)},
-		"signed as UTF-8 encoded twice":   {keptAs(twice, accents)},
+		"line end":                {keptAs("{}", "{}\n"), keptAs("{}", "{}\r\n")},
+		"signed: line end":        {keptAs("{}\n", "{}"), keptAs("{}\r\n", "{}")},
+		"white space":             {keptAs("{}", " {}\n\n")},
+		"CR LF":                   {keptAs("a\nb", "a\r\nb")},
+		"signed: CR LF":           {keptAs(crlf, "{\n}")},
+		"signed: no line ends":    {keptAs("ab", "a\r\nb")},
+		"byte order mark":         {keptAs("{}", "\ufeff{}")},
+		"signed: byte order mark": {keptAs("\ufeff{}", "{}")},
+		"JSON written anew":       {keptAs(`{"a":1}`, `{ "a": 1 }`), keptAs("{\n\t\"a\": 1\n}", `{"a":1}`)},
+		"character set":           {keptAs(accents, latin1), keptAs("{\"t\":\"a€\"}", "{\"t\":\"a\x80\"}")},
+		"signed: character set":   {keptAs(latin1, accents), keptAs("{\"t\":\"\x80\"}", `{"t":"€"}`)},
+		"UTF-8 twice":             {keptAs(accents, twice), keptAs(`{"t":"€"}`, `{"t":"â‚¬"}`)},
+		"signed: UTF-8 twice":     {keptAs(twice, accents)},
 		"UTF-16": {
-			keptAs(`{"t":1}`, string(encodeUTF16(byteOrderMark+`{"t":1}`, false))), keptAs(accents, string(encodeUTF16(byteOrderMark+accents, true))),
-			keptAs(`{"t":1}`, string(encodeUTF16(`{"t":1}`, false))), keptAs(accents, string(encodeUTF16(accents, true))),
+			keptAs(`{"t":1}`, string(encodeUTF16(byteOrderMark+`{"t":1}`, binary.LittleEndian))), keptAs(accents, string(encodeUTF16(byteOrderMark+accents, binary.BigEndian))),
+			keptAs(`{"t":1}`, string(encodeUTF16(`{"t":1}`, binary.LittleEndian))), keptAs(accents, string(encodeUTF16(accents, binary.BigEndian))),
 		},
-		"signed in UTF-16": {
-			keptAs(string(encodeUTF16(byteOrderMark+accents, false)), accents), keptAs(string(encodeUTF16(accents, true)), accents),
+		"signed: UTF-16": {
+			keptAs(string(encodeUTF16(byteOrderMark+accents, binary.LittleEndian)), accents), keptAs(string(encodeUTF16(accents, binary.BigEndian)), accents),
 		},
-		"form's field kept":       {keptAs("payload=%7B%22a%22%3A1%7D", `{"a":1}`), keptAs("mandrill_events=%5b1%2c+2%5d", `[1, 2]`)},
-		"form's field signed":     {keptAs(`{"a": 1}`, "payload=%7B%22a%22%3A+1%7D"), keptAs(`{"a":1}`, "x=y&payload=%7B%22a%22%3A1%7D")},
-		"form written anew":       {keptAs("text=a+b", "text=a%20b"), keptAs("a=1&b=%2f", "b=%2F&a=1")},
-		"form kept as JSON":       {keptAs("text=a+b&n=1&n=2", `{"text":"a b","n":["1",2]}`)},
-		"JSON sent as a form":     {keptAs(`{"text":"a b","n":"1"}`, "text=a+b&n=1")},
-		"platform's event":        {keptAs(`{"a":1}`, `{"body":"{\"a\":1}","isBase64Encoded":false}`), keptAs(`{"a":1}`, `{"body":"eyJhIjoxfQ==","isBase64Encoded":true}`), keptAs(`{"a": 1}`, `{"rawBody":{"a": 1}}`)},
-		"Node Buffer":             {keptAs("{}", `{"type":"Buffer","data":[123,125]}`)},
-		"signed as a Node Buffer": {keptAs(`{"type":"Buffer","data":[123,125]}`, "{}")},
-		"JSON string kept":        {keptAs(`{"a":1}`, `"{\"a\":1}"`), keptAs(`{"a":1}`, `{\"a\":1}`)},
-		"JSON string signed":      {keptAs(`"{\"a\":\"<\"}"`, `{"a":"<"}`), keptAs(`"{\"a\":\"\u003c\"}"`, `{"a":"<"}`)},
-		"Python bytes":            {keptAs("{\"a\":\"'\xc3\xa9\\n\"}", `b'{"a":"\'\xc3\xa9\\n"}'`)},
-		"whole request kept":      {keptAs("{}", "POST /x HTTP/1.1\r\nHost: h\r\n\r\n{}"), keptAs("{}", "Host: h\nA: b\n\n{}")},
-		"chunks kept":             {keptAs(`{"a":1}`, "3\r\n{\"a\r\n4\r\n\":1}\r\n0\r\n\r\n")},
-		"HTML kept":               {keptAs(`{"a":"<"}`, `{&quot;a&quot;:&quot;&lt;&quot;}`)},
-		"HTML signed":             {keptAs(`{&quot;a&quot;:1}`, `{"a":1}`), keptAs(`{&#34;a&#34;:1}`, `{"a":1}`)},
-		"percent-encoded":         {keptAs(`{"a": 1}`, "%7B%22a%22%3A+1%7D"), keptAs(`{"a":"+"}`, "%7B%22a%22%3A%22+%22%7D")},
-		"signed percent-encoded":  {keptAs("%7B%22a%22%3A+1%7D", `{"a": 1}`), keptAs("%7b%22a%22%3a%201%7d", `{"a": 1}`)},
-		"base64":                  {keptAs(`{"a":1}`, "eyJhIjoxfQ=="), keptAs(`{"a":1}`, "eyJhIjoxfQ"), keptAs(`{"a":1}`, "data:application/json;base64,eyJhIjoxfQ==")},
-		"signed in base64":        {keptAs("eyJhIjoxfQ==", `{"a":1}`), keptAs("eyJhIjoxfQ", `{"a":1}`)},
-		"hex":                     {keptAs(`{"a":1}`, "7b2261223a317d"), keptAs(`{"a":1}`, "0x7B2261223A317D")},
-		"signed in hex":           {keptAs("7b2261223a317d", `{"a":1}`), keptAs("7B2261223A317D", `{"a":1}`)},
-		"compressed":              {keptAs(`{"a":1}`, gzipped(`{"a":1}`))},
-		"signed compressed":       {keptAs(gzipped(`{"a":1}`), `{"a":1}`)},
-		"empty body signed":       {keptAs("", "{}")},
+		"signed: form's field":     {keptAs("payload=%7B%22a%22%3A1%7D", `{"a":1}`), keptAs("mandrill_events=%5b1%2c+2%5d", `[1, 2]`)},
+		"form's field":             {keptAs(`{"a": 1}`, "payload=%7B%22a%22%3A+1%7D"), keptAs(`{"a":1}`, "x=y&payload=%7B%22a%22%3A1%7D")},
+		"form written anew":        {keptAs("text=a+b", "text=a%20b"), keptAs("a=1&b=%2f", "b=%2F&a=1"), keptAs("b=%2f&d=1&a=2&c=3&e=~", "a=2&b=%2f&c=3&d=1&e=~"), keptAs("b=1&a=2&a=1", "a=1&a=2&b=1"), keptAs("z=0&a=1&b=2&c=3&d=4&e=5&f=6&g=7", "a=1&b=2&c=3&d=4&e=5&f=6&g=7&z=0")},
+		"form as JSON":             {keptAs("text=a+b&n=1&n=2", `{"text":"a b","n":["1",2]}`)},
+		"signed: form as JSON":     {keptAs(`{"text":"a b","n":"1"}`, "text=a+b&n=1")},
+		"platform's event":         {keptAs(`{"a":1}`, `{"body":"{\"a\":1}","isBase64Encoded":false}`), keptAs(`{"a":1}`, `{"body":"eyJhIjoxfQ==","isBase64Encoded":true}`), keptAs(`{"a": 1}`, `{"rawBody":{"a": 1}}`), keptAs(`{"a":1}`, `{"Records":[{"messageId":"1","body":"{\"a\":1}"}]}`), keptAs(`{"a":1}`, `{"message":{"data":"eyJhIjoxfQ==","messageId":"1"}}`), keptAs(`{"a":1}`, `{"method":"POST","rawBody":{"type":"Buffer","data":[123,34,97,34,58,49,125]}}`)},
+		"bytes as numbers":         {keptAs("{}", `{"type":"Buffer","data":[123,125]}`), keptAs(`{"a":1}`, "<Buffer 7b 22 61 22 3a 31 7d>"), keptAs(`{"a":1}`, "[123,34,97,34,58,49,125]"), keptAs(`{"a":1}`, "[123 34 97 34 58 49 125]"), keptAs(`{"a":1}`, "Uint8Array(7) [\n  123, 34, 97, 34,\n  58, 49, 125\n]"), keptAs(`{"a":1}`, `{"0":123,"1":34,"2":97,"3":34,"4":58,"5":49,"6":125}`), keptAs("{\"\xc3\xa9\":1}", "[123, 34, -61, -87, 34, 58, 49, 125]"), keptAs(`{"a":1}`, "[]byte{0x7b, 0x22, 0x61, 0x22, 0x3a, 0x31, 0x7d}")},
+		"signed: bytes as numbers": {keptAs(`{"type":"Buffer","data":[123,125]}`, "{}"), keptAs("<Buffer 7b 22 61 22 3a 31 7d>", `{"a":1}`), keptAs("[123,34,97,34,58,49,125]", `{"a":1}`), keptAs("123,34,97,34,58,49,125", `{"a":1}`), keptAs("[123, 34, 97, 34, 58, 49, 125]", `{"a":1}`), keptAs("[123 34 97 34 58 49 125]", `{"a":1}`), keptAs(`{"0":123,"1":125}`, "{}")},
+		"JSON string":              {keptAs(`{"a":1}`, `"{\"a\":1}"`), keptAs(`{"a":1}`, `{\"a\":1}`)},
+		"signed: JSON string":      {keptAs(`"{\"a\":\"<\"}"`, `{"a":"<"}`), keptAs(`"{\"a\":\"\u003c\"}"`, `{"a":"<"}`)},
+		"Python bytes":             {keptAs("{\"a\":\"'\xc3\xa9\\n\"}", `b'{"a":"\'\xc3\xa9\\n"}'`)},
+		"whole request":            {keptAs("{}", "POST /x HTTP/1.1\r\nHost: h\r\n\r\n{}"), keptAs("{}", "Host: h\nA: b\n\n{}")},
+		"chunks":                   {keptAs(`{"a":1}`, "3\r\n{\"a\r\n4\r\n\":1}\r\n0\r\n\r\n")},
+		"HTML":                     {keptAs(`{"a":"<"}`, `{&quot;a&quot;:&quot;&lt;&quot;}`)},
+		"signed: HTML":             {keptAs(`{&quot;a&quot;:1}`, `{"a":1}`), keptAs(`{&#34;a&#34;:1}`, `{"a":1}`), keptAs(`&lt;a b="c"&gt;`, `<a b="c">`)},
+		"percent-encoding":         {keptAs(`{"a": 1}`, "%7B%22a%22%3A+1%7D"), keptAs(`{"a":"+"}`, "%7B%22a%22%3A%22+%22%7D"), keptAs(`{"a":1}`, "%7b%22a%22%3a1%7d")},
+		"signed: percent-encoding": {keptAs("%7B%22a%22%3A+1%7D", `{"a": 1}`), keptAs("%7b%22a%22%3a%201%7d", `{"a": 1}`)},
+		"base64":                   {keptAs(`{"a":1}`, "eyJhIjoxfQ=="), keptAs(`{"a":1}`, "eyJhIjoxfQ")},
+		"signed: base64":           {keptAs("eyJhIjoxfQ==", `{"a":1}`), keptAs("eyJhIjoxfQ", `{"a":1}`), keptAs("eyJhIjoxfQ==\n", `{"a":1}`)},
+		"hex":                      {keptAs(`{"a":1}`, "7b2261223a317d"), keptAs(`{"a":1}`, "0x7B2261223A317D"), keptAs(`{"a":1}`, "7B-22-61-22-3A-31-7D"), keptAs(`{"a":1}`, `\x7b\x22\x61\x22\x3a\x31\x7d`), keptAs("{\"a\":123456789}", "00000000: 7b22 6122 3a31 3233 3435 3637 3839 7d    {\"a\":123456789}\n"), keptAs("{\"a\":1234567890}", "00000000  7b 22 61 22 3a 31 32 33  34 35 36 37 38 39 30 7d  |{\"a\":1234567890}|\n00000010\n")},
+		"signed: hex":              {keptAs("7b2261223a317d", `{"a":1}`), keptAs("7B2261223A317D", `{"a":1}`)},
+		"compression":              {keptAs(`{"a":1}`, gzipped(`{"a":1}`)), keptAs(`{"a":1}`, zlibbed(`{"a":1}`)), keptAs(`{"a":1}`, brotlied(`{"a":1}`, 5)), keptAs(gzipped(`{"a":1}`), gzipped(gzipped(`{"a":1}`)))},
+		"compressed":               {keptAs(gzipped(`{"a":1}`), `{"a":1}`), keptAs(zlibbed(`{"a":1}`), `{"a":1}`), keptAs(brotlied(`{"a":1}`, 11), `{"a":1}`), keptAs(brotlied(`{"a":1}`, 4), `{"a":1}`)},
+		"empty body signed":        {keptAs("", "{}")},
+		"signed: Python bytes": {
+			keptAs(`b'{"a":1}'`, `{"a":1}`),
+			keptAs(`b'{"a":"\'\xc3\xa9\n"}'`, "{\"a\":\"'\xc3\xa9\n\"}"),
+		},
+		"word processor": {
+			keptAs(`{"a": "it's"}`, "{“a”:\u00a0“it’s”}"),
+			keptAs(`{"a":"x - y..."}`, "{“a”:“x – y…”}"),
+			keptAs(`{"a": "é"}`, "{\"a\":\u00a0\"é\"}"),
+		},
+		"signed: word processor": {
+			keptAs("{“a”: “it’s”}", `{"a": "it's"}`),
+			keptAs("{\"a\":\u00a01}", `{"a": 1}`),
+		},
+		"signed: platform's event": {
+			keptAs(`{"body":"{\"a\":1}","isBase64Encoded":false}`, `{"a":1}`),
+			keptAs(`{"body":"eyJhIjoxfQ==","isBase64Encoded":true}`, `{"a":1}`),
+			keptAs(`{"body": {"a":1}}`, `{"a":1}`),
+			keptAs(`[{"a":1}]`, `{"a":1}`),
+		},
+		"member": {
+			keptAs(`{"a":1}`, `{"own":{"name":"{\"a\":1}"}}`),
+			keptAs(`{"a":1}`, `[{"a":1}]`),
+		},
+		"form's part": {
+			keptAs(`{"a":1}`, "--x\r\nContent-Disposition: form-data; name=\"payload\"\r\n\r\n{\"a\":1}\r\n--x--\r\n"),
+		},
+		"blanks as + or %20": {
+			keptAs(`{"a":"x+y"}`, `{"a":"x y"}`),
+			keptAs(`{"a":"x%20y"}`, `{"a":"x y"}`),
+		},
+		"data: URL": {
+			keptAs(`{"a":1}`, "data:application/json;base64,eyJhIjoxfQ=="),
+			keptAs(`{"a":1}`, "data:application/json;charset=utf-8;base64,eyJhIjoxfQ=="),
+			keptAs(`{"a":1}`, "data:application/json,%7B%22a%22%3A1%7D"),
+			keptAs(`{"a":1}`, "data:;base64,eyJhIjoxfQ"),
+			keptAs(`{"a":1}`, "application/json;base64,eyJhIjoxfQ=="),
+		},
+		"signed: data: URL": {
+			keptAs("data:application/json;base64,eyJhIjoxfQ==", `{"a":1}`),
+			keptAs("data:text/plain;charset=utf-8,%7B%22a%22%3A1%7D", `{"a":1}`),
+		},
 
 		"digest not last":    {notLast},
 		"other URL":          {requested("POST", "http://h/x?a=1&b=2"), requested("POST", "https://h/x/")},
@@ -261,7 +322,7 @@ func TestTwoAtOnce(t *testing.T) {
 			[]string{"what was kept is JSON around the body", "the same JSON, with a blank behind"},
 		},
 		"UTF-16 with a line end": {
-			keptAs(`{"a":1}`, string(encodeUTF16("{\"a\":1}\r\n", false))),
+			keptAs(`{"a":1}`, string(encodeUTF16("{\"a\":1}\r\n", binary.LittleEndian))),
 			[]string{"the body is in UTF-16", "the body has a line end at its end"},
 		},
 		"a JSON string twice": {
@@ -304,6 +365,10 @@ func TestSigns(t *testing.T) {
 		{`{"a":1.2345678901234568e+22}`, "", "", "a number that may have been rounded"},
 		{`{"a":12345678901234567000}`, "", "", "a number that may have been rounded"},
 		{`{"a":12345678901234567}`, "", "", ""},
+		{"<Buffer 7b 22 ... 48 more bytes>", "", "", "the body is the beginning of a Buffer as Node prints it"},
+		{"\x28\xb5\x2f\xfd\x00", "Content-Encoding", "zstd", "the body is compressed with zstd"},
+		{"a=1&b=2&c=3&d=4&e=5&f=6&g=7&h=8", "", "", "the fields of the form are in alphabetical order"},
+		{"a=1&c=2&b=3&d=4&e=5&f=6&g=7&h=8", "", "", ""},
 	} {
 		d := configuredAs("another key", "k")
 		d.Body = []byte(c.body)
