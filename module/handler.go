@@ -337,7 +337,7 @@ func (h *Handler) compileSecrets() error {
 	for i, secret := range secrets {
 		if hasMargin(secret) {
 			h.logger.Warn("a secret has white space, a line end or a byte order mark around it; if the provider's own has none, write it without",
-				zap.Int("secret", i+1))
+				zap.String("provider", h.Provider), zap.Int("secret", i+1))
 		}
 	}
 	if err := h.compileHandshake(); err != nil {

@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"compress/gzip"
 	"crypto/ed25519"
+	"crypto/hmac"
+	"crypto/sha1"
+	"encoding/base64"
 	"encoding/hex"
 	"fmt"
 	"strings"
@@ -123,6 +126,51 @@ func TestSignedOtherwise(t *testing.T) {
 			}
 			o := run(t, []byte(c.body), args...)
 			if o.status != 1 || !strings.HasPrefix(o.row("explained by"), c.explained) || strings.Contains(o.out, "empty body") || strings.Contains(o.out, "cut off") {
+				t.Errorf("status %d\n%s%swant %s", o.status, o.out, o.errOut, c.explained)
+			}
+		})
+	}
+}
+
+// TestExplainedKinds has the mistakes that are explained since long, by their row.
+func TestExplainedKinds(t *testing.T) {
+	const body = `{"a":"b/c"}`
+	hub := func(secret, signed string) string {
+		return fmt.Sprintf("X-Hub-Signature-256: sha256=%x", mac([]byte(secret), signed))
+	}
+	hexed := fmt.Sprintf("%x", mac([]byte("k"), body))
+	sha1MAC := hmac.New(sha1.New, []byte("k"))
+	sha1MAC.Write([]byte(body))
+	standard := func(key []byte) string {
+		return "webhook-id: msg_1\nwebhook-timestamp: 1700000000\nwebhook-signature: v1," + base64.StdEncoding.EncodeToString(mac(key, "msg_1.1700000000."+body))
+	}
+	for row, c := range map[string]struct{ scheme, secret, headers, kept, explained string }{
+		"secret with a line end": {"github", "k\n", hub("k", body), body, "the secret has blanks or line ends around it"},
+		"secret decoded":         {"github", "a2V5", hub("key", body), body, "the sender decodes the secret from base64 before it signs"},
+		"secret as text":         {"standard", standardSecret, standard([]byte(standardSecret)), body, "the sender signs with the text of the secret"},
+		"without its whsec_":     {"stripe", "whsec_k", fmt.Sprintf("Stripe-Signature: t=1700000000,v1=%x", mac([]byte("k"), "1700000000."+body)), body, "the sender's key is the secret without the whsec_"},
+		"json.dumps":             {"github", "k", hub("k", `{"a": "b/c"}`), body, "the signature is the one of the same JSON, with a blank behind commas"},
+		"indented":               {"github", "k", hub("k", body), "{\n  \"a\": \"b/c\"\n}", "the signature is the one of the same JSON, compact"},
+		`\/ lost`:                {"github", "k", hub("k", `{"a":"b\/c"}`), body, `the signature is the one of the same JSON, compact, with \/ for /`},
+		"base64 kept":            {"github", "k", hub("k", body), "eyJhIjoiYi9jIn0=", "the body is base64"},
+		"byte order mark":        {"github", "k", hub("k", body), "\ufeff" + body, "the body has a byte order mark in front"},
+		"empty body":             {"github", "k", hub("k", ""), body, "the signature is the one of an empty body"},
+		"body not kept":          {"github", "k", hub("k", body), "", "no common mistake"},
+		"hex for base64":         {"shopify", "k", "X-Shopify-Hmac-Sha256: " + hexed, body, "the signature is right, but not written as this scheme has it; it is hex"},
+		"prefix missing":         {"github", "k", "X-Hub-Signature-256: " + hexed, body, "the signature is right, but not written as this scheme has it"},
+		"prefix in capitals":     {"github", "k", "X-Hub-Signature-256: SHA256=" + hexed, body, "the signature is right, but not written as this scheme has it"},
+		"older header alone":     {"github", "k", fmt.Sprintf("X-Hub-Signature: sha1=%x", sha1MAC.Sum(nil)), body, "the delivery has the older signature alone: X-Hub-Signature"},
+		"a slash, for Square": {
+			"square", "k", "x-square-hmacsha256-signature: " + base64.StdEncoding.EncodeToString(mac([]byte("k"), "https://example.com/in"+body)), body,
+			"the sender signed another URL: without the slash at the end of the path",
+		},
+	} {
+		t.Run(row, func(t *testing.T) {
+			args := []string{"verify", "--at", "1700000000", "--scheme", c.scheme, "--secret", c.secret, "--headers", tempFile(t, []byte(c.headers))}
+			if c.scheme == "square" {
+				args = append(args, "--url", "https://example.com/in/")
+			}
+			if o := run(t, []byte(c.kept), args...); o.status != 1 || !strings.HasPrefix(o.row("explained by"), c.explained) {
 				t.Errorf("status %d\n%s%swant %s", o.status, o.out, o.errOut, c.explained)
 			}
 		})

@@ -488,6 +488,23 @@ func tokenAlone(s *search, c candidate, yield func(candidate, string) bool) {
 	}
 }
 
+// olderHeader looks for a signature of the provider's with SHA-1 where the one that
+// the scheme reads is missing.
+func olderHeader(s *search, c candidate, yield func(candidate, string) bool) {
+	own := s.Scheme.SignatureHeader()
+	vendor := strings.Join(strings.SplitAfter(own, "-")[:min(2, strings.Count(own, "-"))], "") // X-Hub-
+	for _, name := range slices.Sorted(maps.Keys(c.request.Header)) {
+		for _, text := range signatureText.FindAllString(c.request.Header.Get(name), maxEntries) {
+			_, size := encodingOf(text)
+			c.proven = size == sha1.Size && vendor != "" && strings.HasPrefix(name, vendor) && strings.Contains(name, "Signature") &&
+				name != own && c.request.Header.Get(own) == ""
+			if c.proven && !yield(c, name) {
+				return
+			}
+		}
+	}
+}
+
 // headersOfAnother looks for the schemes whose signature header is there while
 // this scheme's is not there.
 func headersOfAnother(s *search, c candidate, yield func(candidate, string) bool) {

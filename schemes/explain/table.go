@@ -423,6 +423,10 @@ var otherRows = []row{
 		do:   "give the provider's webhook a secret that signs, and write that one here: who has seen one delivery knows a token",
 	},
 	{
+		name: "older header", part: inScheme, try: olderHeader, alone: true,
+		what: "the delivery has the older signature alone: {}", do: "keep, and pass on, all headers: the provider sends the newer signature, which this scheme reads, beside it",
+	},
+	{
 		name: "headers of another scheme", part: inScheme, try: headersOfAnother, alone: true,
 		what: "the headers are those of another provider: {}",
 		do:   "write the scheme {} with its secret, or point the sender at the endpoint that has it",

@@ -249,7 +249,11 @@ func mistakes() map[string][]*Delivery {
 		"other hash":                    {headerOf("craneops", tableSecret, "{}", "X-Craneops-Signature", hex.EncodeToString(sha512OfBody.Sum(nil)))},
 		"signature in another form":     {headerOf("craneops", tableSecret, "{}", "X-Craneops-Signature", base64.StdEncoding.EncodeToString(macOf(tableSecret, "{}")))},
 		"token in place of a signature": {headerOf("gitlab", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "{}", "X-Gitlab-Token", "sometoken")},
-		"headers of another scheme":     {headerOf("stripe", tableSecret, "{}", "X-Craneops-Signature", strings.Repeat("0", 64))},
+		"older header": {
+			headerOf("github", tableSecret, "{}", "X-Hub-Signature", "sha1="+strings.Repeat("0", 40)),
+			headerOf("square", tableSecret, "{}", "X-Square-Signature", "5KMaQtzAFVFmvmEoLDlwLn0X5y4="),
+		},
+		"headers of another scheme": {headerOf("stripe", tableSecret, "{}", "X-Craneops-Signature", strings.Repeat("0", 64))},
 	}
 }
 
