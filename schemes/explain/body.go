@@ -505,13 +505,11 @@ func fromBytes(body []byte, try tryBody) {
 // intoBytes prints bytes as Node, JavaScript, Python, Go and Java do.
 func intoBytes(body []byte, try tryBody) {
 	const shown = 50 // of a Buffer, by console.log
-	var byIndex, signed []string
+	numbers, byIndex, signed := make([]string, len(body)), make([]string, len(body)), make([]string, len(body))
 	for i, ch := range body {
-		byIndex = append(byIndex, fmt.Sprintf(`"%d":%d`, i, ch))
-		signed = append(signed, strconv.Itoa(int(int8(ch)))) //nolint:gosec // as Java has it
+		numbers[i], byIndex[i], signed[i] = strconv.Itoa(int(ch)), fmt.Sprintf(`"%d":%d`, i, ch), strconv.Itoa(int(int8(ch)))
 	}
-	numbers := strings.Trim(fmt.Sprint(body), "[]")
-	listed := strings.ReplaceAll(numbers, " ", ",")
+	listed := strings.Join(numbers, ",")
 	more := ""
 	if len(body) > shown {
 		more = fmt.Sprintf(" ... %d more bytes", len(body)-shown)
@@ -519,7 +517,7 @@ func intoBytes(body []byte, try tryBody) {
 	for _, text := range []string{
 		`{"type":"Buffer","data":[` + listed + "]}",
 		fmt.Sprintf("<Buffer % x%s>", body[:min(len(body), shown)], more),
-		"[" + listed + "]", listed, "[" + strings.ReplaceAll(listed, ",", ", ") + "]", "[" + numbers + "]",
+		"[" + listed + "]", listed, "[" + strings.Join(numbers, ", ") + "]", "[" + strings.Join(numbers, " ") + "]",
 		"{" + strings.Join(byIndex, ",") + "}", "[" + strings.Join(signed, ", ") + "]",
 	} {
 		try([]byte(text), "")
