@@ -29,7 +29,6 @@ var stores = []string{"module/replay/memory", "module/replay/file", "module/repl
 var importRules = []importRule{
 	{folder: "schemes/internal/engine", foreign: []string{"github.com/tidwall/gjson"}},
 	{folder: "schemes/providers", own: []string{"schemes/internal/engine"}, foreign: []string{}},
-	{folder: "schemes/explain", own: []string{"schemes"}, foreign: []string{"github.com/andybalholm/brotli"}},
 	{folder: "schemes", own: []string{"schemes"}, foreign: []string{"github.com/tidwall/gjson"}},
 	{folder: "module/internal/boltfile", own: []string{"module/internal/boltfile"}},
 	{folder: "module/internal", own: []string{"module/internal"}, foreign: []string{}},

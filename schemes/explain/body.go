@@ -24,8 +24,6 @@ import (
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
-
-	"github.com/andybalholm/brotli"
 )
 
 // tryBody takes a body with the words of its variant. It reports whether to go
@@ -702,8 +700,8 @@ func intoHex(body []byte, try tryBody) {
 // alone.
 const maxDecompressed = 8 << 20
 
-// codings are the ways to compress. What Brotli's own encoder writes can be made
-// again; of the others only what Go's write can.
+// codings are the ways to compress, which every library can undo. Of what they
+// write, only what Go's encoders write can be made again.
 var codings = []struct {
 	words string
 	read  func(io.Reader) (io.Reader, error)
@@ -717,10 +715,6 @@ var codings = []struct {
 	{
 		"deflate", func(r io.Reader) (io.Reader, error) { return flate.NewReader(r), nil },
 		func(w io.Writer, level int) (io.WriteCloser, error) { return flate.NewWriter(w, level) },
-	},
-	{
-		"Brotli", func(r io.Reader) (io.Reader, error) { return brotli.NewReader(r), nil },
-		func(w io.Writer, level int) (io.WriteCloser, error) { return brotli.NewWriterLevel(w, level), nil },
 	},
 }
 
@@ -741,7 +735,7 @@ func decompressed(body []byte, try tryBody) {
 
 func compressed(body []byte, try tryBody) {
 	for _, c := range codings {
-		for _, level := range []int{4, 5, 6, 9, 11, 1} { // those of servers and the defaults of libraries
+		for _, level := range []int{4, 5, 6, 9, 1} { // those of servers and the defaults of libraries
 			var out bytes.Buffer
 			w, err := c.write(&out, level)
 			if err != nil {
