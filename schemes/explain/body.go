@@ -735,7 +735,7 @@ func decompressed(body []byte, try tryBody) {
 
 func compressed(body []byte, try tryBody) {
 	for _, c := range codings {
-		for _, level := range []int{4, 5, 6, 9, 1} { // those of servers and the defaults of libraries
+		for _, level := range []int{6, 1, 9} { // the default, the fastest and the best
 			var out bytes.Buffer
 			w, err := c.write(&out, level)
 			if err != nil {
