@@ -21,7 +21,7 @@ import (
 // Tolerance is how far a signed send time may be from the clock.
 type Tolerance struct {
 	// How old a delivery may be. -1 is off: the time is not judged.
-	// Default: 5m.
+	// Default: 5m, unless the scheme has another.
 	Past caddy.Duration `json:"past,omitempty"`
 
 	// How far ahead of the clock it may be. Default: as past, at most 5m.
@@ -223,6 +223,22 @@ func (h *Handler) setDefaults(scheme schemes.Scheme) {
 	}
 	h.Capture.setDefaults()
 	h.onConflict = cmp.Or(h.OnConflict, scheme.OnConflict())
+	if h.defaultReplay = h.ReplayRaw == nil; h.defaultReplay {
+		h.ReplayRaw = json.RawMessage(`{"store":"` + defaultStore(scheme) + `"}`)
+	}
+}
+
+// defaultStore is the store of a history that nothing is written about.
+func defaultStore(scheme schemes.Scheme) string {
+	if scheme.Defaults().Replay == schemes.ReplayOff {
+		return storeNone
+	}
+	return "memory"
+}
+
+// keyWithTime reports whether the send time is part of a delivery's identity.
+func keyWithTime(scheme schemes.Scheme, o replay.Options) bool {
+	return cmp.Or(o.Key, scheme.Defaults().Replay) == replay.KeyDelivery
 }
 
 // fitBudget holds max_body against what the process may hold at once.
@@ -266,8 +282,20 @@ func settingsOf(raw json.RawMessage) map[string]any {
 // default of the scheme's that does.
 func (h *Handler) weakerChoices() []string {
 	var weaker []string
+	byDefault := " (the default of " + h.scheme.Name() + ")"
 	if store, ok := h.store.(replay.InsecureOptions); ok {
-		weaker = store.WeakerChoices()
+		weaker = slices.Clone(store.WeakerChoices())
+		for i := range weaker {
+			if h.defaultReplay {
+				weaker[i] += byDefault
+			}
+		}
+	}
+	if h.store.Settings().Key == "" && h.scheme.Defaults().Replay == schemes.ReplayDelivery {
+		weaker = append(weaker, "replay key delivery"+byDefault)
+	}
+	if h.Tolerance == nil && h.window.Past > schemes.DefaultTolerance {
+		weaker = append(weaker, "tolerance "+schemes.Short(h.window.Past)+byDefault)
 	}
 	if h.Tolerance != nil && h.Tolerance.Past == ToleranceOff && h.scheme.Time() == schemes.TimeInHeaders {
 		weaker = append(weaker, "tolerance off")
@@ -275,7 +303,7 @@ func (h *Handler) weakerChoices() []string {
 	if h.onConflict != ConflictReject {
 		choice := "on_conflict " + h.onConflict
 		if h.OnConflict == "" {
-			choice += " (the default of " + h.scheme.Name() + ")"
+			choice += byDefault
 		}
 		weaker = append(weaker, choice)
 	}
@@ -320,12 +348,10 @@ func definitionText(d *schemes.Definition) string {
 // body need not be the time of sending, so it is judged only if asked for.
 func windowOf(scheme schemes.Scheme, t *Tolerance) schemes.Window {
 	switch {
-	case scheme.Time() == schemes.NoTime,
-		scheme.Time() == schemes.TimeInBody && t == nil,
-		t != nil && t.Past == ToleranceOff:
-		return schemes.Window{}
 	case t == nil:
-		return schemes.NewWindow(0, 0)
+		return scheme.Window()
+	case scheme.Time() == schemes.NoTime, t.Past == ToleranceOff:
+		return schemes.Window{}
 	}
 	return schemes.NewWindow(time.Duration(t.Past), time.Duration(t.Future))
 }

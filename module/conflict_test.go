@@ -361,6 +361,9 @@ func TestWeakerDefaultsAreNamed(t *testing.T) {
 		{"github", "forward", "[on_conflict forward]"},
 		{"github", "reject", ""},
 		{"craneops", "", ""},
+		{"dropbox", "", "[replay off (the default of dropbox)]"},
+		{"elevenlabs", "", "[tolerance 30m (the default of elevenlabs)]"},
+		{"revolut", "", "[replay key delivery (the default of revolut)]"},
 		{"craneops", "ack", "[on_conflict ack]"},
 	} {
 		t.Run(c.scheme+" "+c.option, func(t *testing.T) {

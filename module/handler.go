@@ -124,7 +124,8 @@ type Handler struct {
 	// The time within which the application must begin its answer. Default: 30s.
 	AnswerWithin caddy.Duration `json:"answer_within,omitempty"`
 
-	// The history of deliveries. Default: memory.
+	// The history of deliveries. Default: memory, unless the scheme has
+	// another.
 	ReplayRaw json.RawMessage `json:"replay,omitempty" caddy:"namespace=http.verify_webhook.replay_stores inline_key=store"`
 
 	// The answer to an event that was already delivered: ack (200) or reject
@@ -178,6 +179,8 @@ type Handler struct {
 	keyer    *keyer
 
 	onConflict string // OnConflict, or the scheme's default
+
+	defaultReplay bool // nothing is written about the history
 
 	publicURL    schemes.PublicURL // PublicURL, if there is one
 	verifyTokens tokenSums         // Handshake's
@@ -233,13 +236,13 @@ func (h *Handler) provision(ctx caddy.Context) error {
 		}
 	}
 	explicit := h.Provider != ""
-	settings := replaySettings(h.ReplayRaw)
 	boxed := settingsOf(h.InboxRaw)
 	if err := h.Check(); err != nil {
 		return err
 	}
 	h.scheme, _ = h.findScheme() // Check knows it
 	h.setDefaults(h.scheme)
+	settings := replaySettings(h.ReplayRaw)
 	if h.now == nil {
 		h.now = systemClock
 	}
@@ -260,7 +263,7 @@ func (h *Handler) provision(ctx caddy.Context) error {
 	if err := h.compileSecrets(); err != nil {
 		return err
 	}
-	h.keyer = newKeyer(h.Provider, h.scheme, h.store.Settings().Key == replay.KeyDelivery)
+	h.keyer = newKeyer(h.Provider, h.scheme, keyWithTime(h.scheme, h.store.Settings()))
 
 	var err error
 	if h.events, err = newEventEmitter(ctx, h.logger); err != nil {
@@ -313,11 +316,8 @@ func (h *Handler) name() string {
 // label returns the labels of the handler's metrics.
 func (h *Handler) label() label { return label{provider: h.Provider, scheme: h.Scheme} }
 
-// loadStore loads the store of the history. The default is memory.
+// loadStore loads the store of the history.
 func (h *Handler) loadStore(ctx caddy.Context) error {
-	if h.ReplayRaw == nil {
-		h.ReplayRaw = json.RawMessage(`{"store":"memory"}`)
-	}
 	guest, err := ctx.LoadModule(h, "ReplayRaw")
 	if err != nil {
 		return fmt.Errorf("loading replay store: %w", err)

@@ -338,6 +338,8 @@ func (h *Handler) checkInboxHistory(scheme schemes.Scheme, o inbox.Options) erro
 	}
 	if h.ReplayRaw != nil {
 		_ = json.Unmarshal(h.ReplayRaw, &history) // checkReplay reports what is not JSON
+	} else if defaultStore(scheme) == storeNone {
+		return fmt.Errorf("inbox: it needs a history to tell what the application has taken, and %s has none unless you write replay: it sends the same bytes for different events; take inbox out", scheme.Name())
 	}
 	if history.Store == storeNone {
 		return errors.New("inbox: it needs a history to tell what the application has taken, and replay off has none; take replay off out, or inbox")

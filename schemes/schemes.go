@@ -88,6 +88,8 @@ type (
 	Description = engine.Description
 	// Witness is what has shown that a scheme is right.
 	Witness = engine.Witness
+	// Defaults are where a provider's deliveries need other defaults.
+	Defaults = engine.Defaults
 	// Sending is what a provider's sender does with an answer.
 	Sending = engine.Sending
 )
@@ -254,6 +256,16 @@ const (
 	// TimeInBody means only the signed body holds a time, and it need not be the
 	// send time, so it is judged only if the user asks for it.
 	TimeInBody = engine.TimeInBody
+)
+
+// The values of Defaults.Replay.
+const (
+	// ReplayDelivery takes equal bodies with different send times for different
+	// events.
+	ReplayDelivery = engine.ReplayDelivery
+	// ReplayOff keeps no history: equal bodies are different events, and nothing
+	// else that is sent tells them apart.
+	ReplayOff = engine.ReplayOff
 )
 
 // The values of OnConflict.

@@ -61,6 +61,9 @@ func table(list []schemes.Scheme) string {
 			deadline, retries, largestBody := s.Sending().Words()
 			fmt.Fprintf(&out, "    witness: %s\n    deadline: %s\n    retries: %s\n    largest body: %s\n",
 				s.Witness(), deadline, plain(retries), largestBody)
+			if options := s.Defaults().Words(); len(options) > 0 {
+				fmt.Fprintf(&out, "    default: %s\n", strings.Join(options, ", "))
+			}
 		}
 	}
 	return out.String()

@@ -23,6 +23,7 @@ func TestSchemes(t *testing.T) {
 		"SCHEME SIGNATURE HEADER SECRET SIGNED TIME " + schemes.Names()[0],
 		"craneops X-Craneops-Signature text none signs body CraneOps dashboard, API & Webhooks: Webhook Security witness: documentation only deadline: not documented retries: not documented largest body: not documented",
 		"deadline: 10s retries: none; redelivery by hand or through the API, within 3 days largest body: 25 MiB",
+		"witness: documentation only deadline: 10s retries: not documented largest body: not documented default: replay off",
 		"cryptr Cryptr-Signature text headers signs t . body Cryptr documentation, Deploy your first Webhook: Webhook Security",
 		"easytools X-Webhook-Signature text body, with tolerance signs body Easytools help, Generate webhook signing key; easy.tools/docs/list-of-webhook-events",
 		"mceasy X-Mceasywebhook-Signature base64 headers signs time |> event id |> body McEasy documentation, Webhook: Security; docs.mceasy.com/guide/webhook",

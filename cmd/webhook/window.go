@@ -13,10 +13,7 @@ import (
 func windowOf(scheme schemes.Scheme, o *option) (schemes.Window, error) {
 	switch {
 	case o.text == "":
-		if scheme.Time() != schemes.TimeInHeaders {
-			return schemes.Window{}, nil
-		}
-		return schemes.NewWindow(0, 0), nil
+		return scheme.Window(), nil
 	case scheme.Time() == schemes.NoTime:
 		return schemes.Window{}, fmt.Errorf("--tolerance: %s has no signed time to judge; leave --tolerance out", scheme.Name())
 	case o.text == "off":

@@ -19,7 +19,8 @@ type Options struct {
 	// What makes two deliveries the same event: `content`, what the signature
 	// covers but for the send time, so that a retry that is signed anew is
 	// recognised; or `delivery`, the send time too, for providers whose
-	// distinct events can have equal bodies. Default: content.
+	// distinct events can have equal bodies. Default: content,
+	// unless the scheme has another.
 	Key string `json:"key,omitempty"`
 }
 

@@ -5,7 +5,7 @@ import "github.com/hooklatch/hooklatch/schemes/internal/engine"
 // buildkite signs the time of dispatch and the body, if the webhook is set up to
 // send a signature. In its other mode it sends a token as it is.
 func init() {
-	engine.Define("buildkite", engine.Definition{
+	engine.Define("buildkite", engine.Definition{ //nolint:gosec // TokenHeader is a name
 		Source:      "buildkite.com/docs/apis/webhooks: Webhook signature",
 		Signature:   engine.SignatureForm{Header: "X-Buildkite-Signature", Separator: ",", Names: []string{"signature"}},
 		TokenHeader: "X-Buildkite-Token",

@@ -78,6 +78,7 @@ func (c *defined) implementation(name string) Implementation {
 		TokenHeader:      c.TokenHeader,
 		UniqueOccurrence: c.OccurrenceIDUnique,
 		OnConflict:       c.OnConflict,
+		Defaults:         c.Defaults,
 
 		SignsID:      !c.ID.isZero(),
 		SignsRequest: c.template.has(urlVar) || c.template.has(methodVar),

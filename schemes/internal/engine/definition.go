@@ -91,6 +91,9 @@ type Definition struct {
 	// ConflictReason says why. It is only shown.
 	ConflictReason string `json:"-"`
 
+	// Defaults are other defaults of a built-in scheme than the general ones.
+	Defaults Defaults `json:"-"`
+
 	// TokenHeader is the header in which the provider of a built-in scheme sends a
 	// secret as it is. It is only named where a signature is missing.
 	TokenHeader string `json:"-"`

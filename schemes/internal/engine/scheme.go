@@ -62,6 +62,9 @@ type Implementation struct {
 	// content that comes again with other unsigned values. Empty: ConflictReject.
 	OnConflict string
 
+	// Defaults are other defaults than the general ones.
+	Defaults Defaults
+
 	// SignedBytes says in a few words what the signature covers.
 	SignedBytes string
 
@@ -141,6 +144,44 @@ const (
 	// values is then forwarded too.
 	ConflictForward = "forward"
 )
+
+// Defaults are where a provider's deliveries need other defaults than those that
+// hold for all others. The zero value is none.
+type Defaults struct {
+	// Tolerance is how old a signed send time may be. Default: DefaultTolerance.
+	Tolerance time.Duration
+
+	// Replay is ReplayDelivery, ReplayOff or empty, which is neither.
+	Replay string
+
+	// Reason says why, for people. It is only shown.
+	Reason string
+}
+
+// The values of Defaults.Replay.
+const (
+	// ReplayDelivery takes equal bodies with different send times for different
+	// events.
+	ReplayDelivery = "delivery"
+	// ReplayOff keeps no history: equal bodies are different events, and nothing
+	// else that is sent tells them apart.
+	ReplayOff = "off"
+)
+
+// Words returns the options that a user would write for the same, for people.
+func (d Defaults) Words() []string {
+	var options []string
+	if d.Tolerance > 0 {
+		options = append(options, "tolerance "+Short(d.Tolerance))
+	}
+	switch d.Replay {
+	case ReplayDelivery:
+		options = append(options, "replay key delivery")
+	case ReplayOff:
+		options = append(options, "replay off")
+	}
+	return options
+}
 
 // TimeSource says where a scheme's signed time comes from.
 type TimeSource int
@@ -240,6 +281,19 @@ func (s Scheme) UniqueOccurrence() bool { return s.show().UniqueOccurrence }
 // content that comes again with other unsigned values: ConflictReject,
 // ConflictAck or ConflictForward.
 func (s Scheme) OnConflict() string { return cmp.Or(s.show().OnConflict, ConflictReject) }
+
+// Defaults are what applies to the deliveries of a scheme unless the user says
+// otherwise.
+func (s Scheme) Defaults() Defaults { return s.show().Defaults }
+
+// Window is the range of signed times that are fresh unless the user says
+// otherwise. A time that only the body has is not judged then.
+func (s Scheme) Window() Window {
+	if s.Time() != TimeInHeaders {
+		return Window{}
+	}
+	return NewWindow(s.Defaults().Tolerance, 0)
+}
 
 // SignedBytes says in a few words what the signature covers.
 func (s Scheme) SignedBytes() string { return s.show().SignedBytes }

@@ -70,9 +70,7 @@ func (s Scheme) NewVerifier(secrets []string, options ...Option) (*Verifier, err
 	v := &Verifier{scheme: i, now: time.Now, bodyBegins: []byte(i.BodyBegins), begins: Refuse(
 		SignatureMismatch, "the body does not begin with "+i.BodyBegins+", so it cannot be told from what is signed in front of it",
 	)}
-	if i.Time == TimeInHeaders {
-		v.window = NewWindow(0, 0)
-	}
+	v.window = s.Window()
 	for _, option := range options {
 		if err := option(v); err != nil {
 			return nil, err

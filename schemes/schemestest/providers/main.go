@@ -100,10 +100,11 @@ const secrets = `
 ## Their secrets
 
 The secret of a scheme with a public key is that key: ` + "`discord`" + `'s is the
-application's public key, ` + "`sendgrid`" + `'s the verification key that it shows.
+application's public key, ` + "`sendgrid`" + `'s the verification key that it shows,
+` + "`telnyx`" + `'s the public key in base64.
 ` + "`standard`" + ` ([Standard Webhooks](https://www.standardwebhooks.com)) uses Ed25519
-if the secret is a public key, ` + "`whpk_…`" + `. Write McEasy's secret in base64, as
-McEasy shows it. Write all other secrets as they are.
+if the secret is a public key, ` + "`whpk_…`" + `. Write the secrets of McEasy and Airtable
+in base64, as they show them. Write all other secrets as they are.
 
 The rules come from the providers' own pages. Where a page contradicts itself
 (McEasy's key as bytes or as text, Cryptr's hex or base64url), Hooklatch accepts
@@ -132,6 +133,13 @@ Only an occurrence ID that the provider documents as unique for each event decid
 about new content; the others are information. Where delivered content comes again
 under another ID or event type, [` + "`on_conflict`" + `](reference.md#conflicts) decides. Its
 default is ` + "`reject`" + `, unless the provider sends such deliveries itself.
+`
+
+const defaults = `
+## Other defaults
+
+Deliveries of these schemes need another default than those of all others. The
+start-up log names them; your own [options](reference.md#options) override them.
 `
 
 const sending = `
@@ -232,6 +240,7 @@ func providersPage(all []schemes.Scheme) string {
 	signing := newTable("scheme", "signature header", "algorithm", "secret", "signed", "encoding", "send time", "id")
 	telling := newTable("scheme", "event", "event's own time", "tenant", "environment", "event, not signed", "occurrence ID, not signed")
 	conflict := newTable("scheme", "occurrence ID", "default of `on_conflict`", "because")
+	other := newTable("scheme", "default", "because")
 	answers := newTable("scheme", "deadline for the answer", "retries after a failure", "largest body", "reads the answer of")
 	first := newTable("scheme", "what it sends first")
 	known := newTable("scheme", "witness", "published signature", "library that signs", "library that verifies", "source", "note")
@@ -241,6 +250,9 @@ func providersPage(all []schemes.Scheme) string {
 		telling.row(name(s), orNone(d.Event), d.OccurredAt, d.Tenant, d.Environment, d.UnsignedEvent, d.OccurrenceID)
 		if s.UniqueOccurrence() || s.OnConflict() != schemes.ConflictReject {
 			conflict.row(name(s), uniqueness(s), "`"+s.OnConflict()+"`", d.Conflict)
+		}
+		if options := s.Defaults().Words(); len(options) > 0 {
+			other.row(name(s), "`"+strings.Join(options, "`, `")+"`", s.Defaults().Reason)
 		}
 		if h := s.Handshake(); h != nil {
 			first.row(name(s), h.Asks)
@@ -257,7 +269,7 @@ func providersPage(all []schemes.Scheme) string {
 		accepted.row(d.what, d.libraries, d.because)
 	}
 	for _, part := range []string{
-		introduction, signing.String(), secrets, facts, telling.String(), linear, conflicts, conflict.String(), sending, answers.String(), contacts, first.String(), witnesses, known.String(),
+		introduction, signing.String(), secrets, facts, telling.String(), linear, conflicts, conflict.String(), defaults, other.String(), sending, answers.String(), contacts, first.String(), witnesses, known.String(),
 		compared, refused.String(), comparedToo, accepted.String(),
 	} {
 		page.WriteString(part)
