@@ -28,9 +28,17 @@ func TestWebhookPath(t *testing.T) {
 		`/\webhook`, `/x\..\webhook`, "/%5cwebhook", "/x%255c..%255cwebhook", "/webhook%00", "/webhook%00.html", "/webhook%2500x",
 		"/webhook.json", "/webhook.", "/webhook%2ejson", "/webhook.tar.gz", "/webhook%20", "/webhook%0a", "/web%09hook", "/webhook%3fx", "/webhook%23x",
 		"/%zz/../webhook",
+
+		// What Caddy passes on of these is read as a URL, whose path is the webhook's.
+		"x:http://app/webhook", "x:webhook", "x:/webhook", "http:webhook",
+		"//y/webhook", "///y/webhook", "//u:p@y:80/webhook", "//y/x/../webhook", `/\y/webhook`, "//y%2fwebhook",
+		// Programs that get the rest of the path after their own name.
+		"/index.php/webhook", "/a/index.php/webhook", "/app.fcgi/webhook", "/INDEX.PHP/webhook", "/index.php7/webhook",
+		// Blanks that some applications trim, and an extension that is all of a name.
+		"/webhook%c2%a0", "/webhook%e3%80%80", "/webhook+", "/webhook%2b", "/webhook/.php",
 	}
 	other := []string{
-		"/", "/other", "/webhooks", "/web/hook", "/webhook/x", "/webhook-x", "/x/webhook", "/x.webhook", "/.webhook", "/webhook/../x", "/webhook%2fx",
+		"/", "/other", "/webhooks", "/web/hook", "/webhook/x", "/webhook-x", "/x/webhook", "/x.webhook", "/.webhook", "/webhook/../x", "/webhook%2fx", "//y/z/webhook", "/v1.2/webhook", "/webhook+x", "/y.phpx/webhook",
 	}
 	for _, target := range same {
 		u, err := url.ParseRequestURI(target)

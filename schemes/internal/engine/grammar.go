@@ -70,8 +70,8 @@ const (
 
 func isID(g grammar, s string) bool { return len(s) <= maxIDLen && isAll(g, s) }
 
-// signedTime reads the send time of a header. Fixed times have the full number
-// of digits, because nothing else tells where they end.
+// signedTime reads the send time of a header. Fixed times have the full number of
+// digits, and a zone, because nothing else shows where they end.
 func signedTime(text, unit string, fixed bool) (time.Time, bool) {
 	switch unit {
 	case unitMillis:
@@ -80,6 +80,9 @@ func signedTime(text, unit string, fixed bool) (time.Time, bool) {
 	case unitRFC3339:
 		if at, ok := strictRFC3339(text); ok {
 			return at, true
+		}
+		if fixed {
+			return time.Time{}, false
 		}
 		return strictRFC3339(text + "Z") // some providers leave out the zone, and mean UTC
 	}

@@ -74,13 +74,20 @@ func valuesFor(p *part, begins string) []string {
 	case p.kind == literal:
 		return []string{p.text}
 	case p.kind == timestampVar && p.holds('T'):
-		return []string{"2026-01-02T03:04:05Z", "2026-01-02T03:04:05.5Z", "2026-01-02T03:04:05.51+00:01", "2026-01-02T03:04:05-11:11"}
+		times := []string{
+			"2026-01-02T03:04:05Z", "2026-01-02T03:04:05.5Z", "2026-01-02T03:04:05.51+00:01", "2026-01-02T03:04:05-11:11",
+			"2026-01-02T03:04:05", "2026-01-02T03:04:05.5", "2026-01-02T03:04:05.51",
+		}
+		return slices.DeleteFunc(times, func(text string) bool {
+			_, ok := signedTime(text, unitRFC3339, p.fixed)
+			return !ok
+		})
 	case p.kind == timestampVar && p.delimited:
 		return []string{"1111111111", "1111111112"}
 	case p.kind == timestampVar:
 		return []string{"1", "11", "112"}
 	case p.kind == idVar:
-		return []string{"a", "1", "a1", "-", "a-a", "A"}
+		return []string{"a", "1", "a1", "-", "a-a", "A", "Za", "11-a"}
 	case p.kind == methodVar:
 		return []string{"A", "AA", "AB"}
 	case p.kind == urlVar:
@@ -90,7 +97,7 @@ func valuesFor(p *part, begins string) []string {
 	case begins != "":
 		return []string{"{", "{}", "{.a", "{{}", "{\n", "{}1111111111"}
 	}
-	return []string{"", ".", "a", "1.a", "{}", ":1", "1", "1111111111", "\n", "\na", "11111111111", "-a", "A", " A", "{{}"}
+	return []string{"", ".", "a", "1.a", "{}", ":1", "1", "1111111111", "\n", "\na", "11111111111", "-a", "A", " A", "{{}", "5Z.", "Z", "00:01", "11:11:"}
 }
 
 // TestTakenTemplatesNeverMeet puts templates together from all parts and shows
