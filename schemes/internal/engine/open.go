@@ -94,6 +94,7 @@ func (c *defined) fill(r *Request, set *headerSet, claim *SignedHeaders) error {
 				return malformedURL
 			}
 			claim.KeepURL(r)
+			claim.urlAt, claim.urlInSuffix = start, text == &claim.Suffix
 		case methodVar:
 			if len(r.Method) > maxMethodLen || !isAll(p.grammar, r.Method) {
 				return malformedMethod

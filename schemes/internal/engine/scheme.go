@@ -362,6 +362,8 @@ type SignedHeaders struct {
 
 	// url is the URL that is signed, for schemes that try other spellings of it.
 	url           spelledURL
+	urlAt         int  // where it begins
+	urlInSuffix   bool // in Suffix, not in Prefix
 	spellings     [URLSpellings - 1][]byte
 	spellingsMade int
 

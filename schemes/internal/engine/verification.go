@@ -214,18 +214,23 @@ func (d *Verification) matchesBareHost(body []byte) *verifierKey {
 	if d.verifier.scheme.SignedText != nil || !ok {
 		return nil
 	}
-	received := c.url.text()
-	prefix, suffix := c.Prefix, c.Suffix
-	if before, after, found := bytes.Cut(prefix, received); found {
-		c.Prefix = slices.Concat(before, bare, after)
-	} else if before, after, found := bytes.Cut(suffix, received); found {
-		c.Suffix = slices.Concat(before, bare, after)
+	text := &c.Prefix
+	if c.urlInSuffix {
+		text = &c.Suffix
 	}
+	// Where the URL is, and not where its text is first: a header may hold it too.
+	received := *text
+	before, rest := received[:c.urlAt], received[c.urlAt:]
+	after, found := bytes.CutPrefix(rest, c.url.text())
+	if !found {
+		return nil // a scheme in Go puts it elsewhere
+	}
+	*text = slices.Concat(before, bare, after)
 	d.read(0)
 	d.anew = true
 	k := d.matchesAny(body)
 	if k == nil {
-		c.Prefix, c.Suffix = prefix, suffix
+		*text = received
 	}
 	return k
 }
