@@ -178,6 +178,7 @@ func TestProxyPassRest(t *testing.T) {
 		"/webhook", "/webhook/", "//webhook", "/WEBHOOK", "/%77ebhook", "/%2577ebhook", "/webhook;v=1", "/;v/webhook", `/\webhook`, `/x\..\webhook`,
 		"/webhook%00", "/webhook.", "/webhook.json", "/./webhook", "/x/../webhook", "/x/%2e%2e/webhook", "/x/..;a%2fb/webhook", "/webhook%0a", "/webhook%5c",
 		"http://other.example/webhook", "/webhook?x=%00", "/webhook%3fx", "/%252e%252e%255cwebhook",
+		"x:http://app/webhook", "x:webhook", "//y/webhook", "///y/webhook", "//u:p@y:80/webhook", "/index.php/webhook", "/webhook%c2%a0", "/webhook+",
 	} {
 		d := harness.Delivery{Method: "POST", Path: path, Body: []byte("forged")}
 		if a := l.Exchange(t, d.Whole()); a.Status != http.StatusUnauthorized && a.Status != http.StatusBadRequest {

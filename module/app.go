@@ -46,6 +46,8 @@ type App struct {
 	historyPlaces []string              // of histories in files
 	orphans       []*openInbox          // inboxes of labels that no handler has any more
 
+	emitsCloudEvents bool // some handler does
+
 	weaker []string // choices that belong to no label
 
 	isActive func() bool // replaced by tests
@@ -102,6 +104,7 @@ func (a *App) register(h *Handler, r registration) (*sharedHistory, error) {
 	if err := a.claimPlace(h); err != nil {
 		return nil, err
 	}
+	a.emitsCloudEvents = a.emitsCloudEvents || h.headerOptions.cloudEvents
 	known, taken := a.histories[r.label]
 	if !taken {
 		known = &sharedHistory{registration: r, app: a, ctx: a.ctx, now: time.Now, closed: make(chan struct{})}

@@ -17,7 +17,8 @@ func init() { caddy.RegisterModule(Unverified{}) }
 // it was.
 //
 // It removes every header whose name begins with `Webhook-`, in any spelling,
-// also among the trailers, and the headers `X-Original-URL` and `X-Rewrite-URL`,
+// also among the trailers. Where a verify_webhook of the configuration has `emit
+// cloudevents`, it removes those with `Ce-` too. It also removes the headers `X-Original-URL` and `X-Rewrite-URL`,
 // with which some applications replace the path. It passes no `Upgrade` on but
 // `websocket`, because a tunnel could reach any path of the application. Put it
 // before the handler of the requests that are no deliveries:
@@ -31,7 +32,9 @@ func init() { caddy.RegisterModule(Unverified{}) }
 //		unverified
 //		reverse_proxy 127.0.0.1:3000
 //	}
-type Unverified struct{}
+type Unverified struct {
+	app *App
+}
 
 // CaddyModule returns the Caddy module information.
 func (Unverified) CaddyModule() caddy.ModuleInfo {
@@ -39,6 +42,16 @@ func (Unverified) CaddyModule() caddy.ModuleInfo {
 		ID:  "http.handlers.unverified",
 		New: func() caddy.Module { return new(Unverified) },
 	}
+}
+
+// Provision finds what the handlers of the configuration share.
+func (u *Unverified) Provision(ctx caddy.Context) error {
+	guest, err := ctx.App(appName)
+	if err != nil {
+		return err
+	}
+	u.app = guest.(*App)
+	return nil
 }
 
 // UnverifiedRequest is a request that was no delivery, and its answer.
@@ -57,8 +70,8 @@ var unverifiedObserver atomic.Pointer[func(UnverifiedRequest)]
 func ObserveUnverified(observer func(UnverifiedRequest)) { unverifiedObserver.Store(&observer) }
 
 // ServeHTTP removes the headers and calls the next handlers.
-func (Unverified) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	removeVerdicts(r)
+func (u *Unverified) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	headerOptions{cloudEvents: u.app.emitsCloudEvents}.removeVerdicts(r)
 	observer := unverifiedObserver.Load()
 	if observer == nil {
 		return next.ServeHTTP(w, r)
@@ -74,8 +87,8 @@ func (Unverified) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 
 // removeVerdicts removes what only this module may say, and what reaches another
 // path than the request's.
-func removeVerdicts(r *http.Request) {
-	headerOptions{}.removeOurs(r.Header)
+func (o headerOptions) removeVerdicts(r *http.Request) {
+	o.removeOurs(r.Header)
 	delete(r.Header, "X-Original-Url")
 	delete(r.Header, "X-Rewrite-Url")
 	if upgrade := r.Header["Upgrade"]; len(upgrade) != 1 || !strings.EqualFold(strings.TrimSpace(upgrade[0]), "websocket") {
@@ -85,16 +98,16 @@ func removeVerdicts(r *http.Request) {
 	if r.Header.Get(":protocol") != "websocket" {
 		delete(r.Header, ":protocol")
 	}
-	removeVerdictTrailers(r)
+	o.removeVerdictTrailers(r)
 	if r.Body != nil && r.Body != http.NoBody {
-		r.Body = &trailerBody{r.Body, r}
+		r.Body = &trailerBody{r.Body, r, o}
 	}
 }
 
 // removeVerdictTrailers also removes the announcement of trailers: a proxy makes
 // its own from the map.
-func removeVerdictTrailers(r *http.Request) {
-	headerOptions{}.removeOurs(r.Trailer)
+func (o headerOptions) removeVerdictTrailers(r *http.Request) {
+	o.removeOurs(r.Trailer)
 	delete(r.Header, "Trailer")
 }
 
@@ -102,16 +115,20 @@ func removeVerdictTrailers(r *http.Request) {
 type trailerBody struct {
 	io.ReadCloser
 	request *http.Request
+	ours    headerOptions
 }
 
 // Read reads from the body.
 func (b *trailerBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	if err != nil {
-		removeVerdictTrailers(b.request)
+		b.ours.removeVerdictTrailers(b.request)
 	}
 	return n, err
 }
 
-// Interface guard
-var _ caddyhttp.MiddlewareHandler = (*Unverified)(nil)
+// Interface guards
+var (
+	_ caddy.Provisioner           = (*Unverified)(nil)
+	_ caddyhttp.MiddlewareHandler = (*Unverified)(nil)
+)

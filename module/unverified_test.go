@@ -24,8 +24,9 @@ func TestUnverifiedRemovesVerdicts(t *testing.T) {
 		w.WriteHeader(http.StatusTeapot)
 		return err
 	})
+	gateway := new(App)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if err := (Unverified{}).ServeHTTP(w, r, app); err != nil {
+		if err := (&Unverified{app: gateway}).ServeHTTP(w, r, app); err != nil {
 			t.Error(err)
 		}
 	}))
@@ -70,6 +71,32 @@ func TestUnverifiedRemovesVerdicts(t *testing.T) {
 	if header.Get("Upgrade") != "" {
 		t.Error("a tunnel beside a websocket is passed on")
 	}
+
+	const event = "POST /events HTTP/1.1\r\nHost: a\r\nce_type: supplier.approved\r\nCe-Source: urn:webhook:craneops\r\nTransfer-Encoding: chunked\r\nTrailer: Ce-Id\r\n\r\n0\r\nCe-Id: 1\r\n\r\n"
+	exchange(event)
+	if header.Get("Ce-Source") == "" || trailer.Get("Ce-Id") == "" {
+		t.Errorf("an event is not passed on: %v %v", header, trailer)
+	}
+	gateway.emitsCloudEvents = true
+	exchange(event)
+	for name := range header {
+		if begins(name, "ce") {
+			t.Errorf("%s reached the application", name)
+		}
+	}
+	if len(trailer) != 0 {
+		t.Errorf("trailers: %v", trailer)
+	}
+}
+
+// TestUnverifiedBesideCloudEvents: the handlers of one configuration know of each
+// other's headers.
+func TestUnverifiedBesideCloudEvents(t *testing.T) {
+	for emit, want := range map[string]bool{"cloudevents": true, "webhook": false} {
+		if g := newGateway(t, map[string]any{"emit": []string{emit}}, nil); g.app.emitsCloudEvents != want {
+			t.Errorf("%s: %v", emit, g.app.emitsCloudEvents)
+		}
+	}
 }
 
 func TestObserveUnverified(t *testing.T) {
@@ -77,7 +104,7 @@ func TestObserveUnverified(t *testing.T) {
 	ObserveUnverified(func(r UnverifiedRequest) { seen = append(seen, r) })
 	defer unverifiedObserver.Store(nil)
 	r := httptest.NewRequest(http.MethodPost, "/a%20b?token=secret", strings.NewReader("x"))
-	err := Unverified{}.ServeHTTP(httptest.NewRecorder(), r, caddyhttp.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) error {
+	err := (&Unverified{app: new(App)}).ServeHTTP(httptest.NewRecorder(), r, caddyhttp.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) error {
 		w.WriteHeader(http.StatusNotFound)
 		return nil
 	}))

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
+	"unicode"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -19,9 +21,11 @@ func init() { caddy.RegisterModule(MatchWebhookPath{}) }
 //
 // Use it where an application receives webhooks on one path and serves other
 // requests too. A path matches if any order of these steps makes it equal: fold
-// case, decode percent-encoding, read `\` as `/`, remove empty and dot segments,
-// control characters, and what follows `;`, `?`, `#`, NUL or the dot of the last
-// segment. A path that ends in `/*` also matches everything below it.
+// case, decode percent-encoding, read `\` as `/` and `+` as a space, remove empty and
+// dot segments, a host after two slashes at the beginning, everything up to a
+// program such as `index.php`, control characters, and what follows `;`, `?`, `#`,
+// NUL or the dot of the last segment. A request target such as `x:webhook` always
+// matches. A path that ends in `/*` also matches everything below it.
 type MatchWebhookPath []string
 
 // CaddyModule returns the Caddy module information.
@@ -113,6 +117,9 @@ const (
 // Applications, frameworks and proxies decode, cut and clean paths in orders of
 // their own, so every order is tried.
 func mayBe(u *url.URL, pattern string) bool {
+	if u.Opaque != "" {
+		return true // such as x:webhook, which Caddy passes on as it is
+	}
 	path, below := strings.CutSuffix(pattern, everythingBelow)
 	want := bare(path)
 	seen := map[string]bool{}
@@ -156,15 +163,42 @@ var pathSteps = []func(string) string{
 	func(p string) string { return before(p, ";") },
 	func(p string) string { return before(p, "?#\x00") },
 	withoutControls,
+	withoutAuthority,
+	withoutScript,
+	func(p string) string { return strings.ReplaceAll(p, "+", " ") },
 }
 
 // bare is a path in the form in which it is compared: without empty segments and
-// without what follows the last segment's dot.
+// without the last segment's dot and what follows it.
 func bare(path string) string {
 	path = cleaned(path, false)
 	last := strings.LastIndexByte(path, '/') + 1
-	if dot := strings.IndexByte(path[last:], '.'); dot > 0 {
-		path = path[:last+dot]
+	if dot := strings.IndexByte(path[last:], '.'); dot >= 0 {
+		path = cleaned(path[:last+dot], false)
+	}
+	return path
+}
+
+// withoutAuthority drops the host of a path that begins with two slashes: a program
+// that reads the path as a URL takes it for one without a scheme.
+func withoutAuthority(path string) string {
+	rest := strings.TrimLeft(path, "/")
+	if len(path)-len(rest) < 2 {
+		return path
+	}
+	if i := strings.IndexByte(rest, '/'); i >= 0 {
+		return rest[i:]
+	}
+	return "/"
+}
+
+// scripts is a segment that names a program which gets the rest of the path.
+var scripts = regexp.MustCompile(`(?i)^.*?\.(php[0-9]?|phtml|f?cgi|pl|py|rb|aspx?|ashx|jspx?|cfm)/`)
+
+// withoutScript drops a path up to the first such segment.
+func withoutScript(path string) string {
+	if found := scripts.FindString(path); found != "" {
+		return path[len(found)-1:]
 	}
 	return path
 }
@@ -204,14 +238,14 @@ func before(path, chars string) string {
 	return path
 }
 
-// withoutControls drops control characters, and spaces at the end.
+// withoutControls drops control characters, and blanks of any kind at the end.
 func withoutControls(path string) string {
-	return strings.TrimRight(strings.Map(func(r rune) rune {
+	return strings.TrimRightFunc(strings.Map(func(r rune) rune {
 		if r < ' ' || r == 0x7f {
 			return -1
 		}
 		return r
-	}, path), " ")
+	}, path), unicode.IsSpace)
 }
 
 // decoded decodes percent-encoding once and leaves what is none, as lenient
