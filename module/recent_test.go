@@ -72,7 +72,7 @@ func TestRecent(t *testing.T) {
 		hint                     string
 	}
 	want := []row{
-		{"rejected", "missing_signature", "", 401, 0, 0, 0, "this looks like gitlab or gocardless or standard: Webhook-Signature is present"},
+		{"rejected", "missing_signature", "", 401, 0, 0, 0, "this looks like " + strings.Join(signatureHeaders()["Webhook-Signature"], " or ") + ": Webhook-Signature is present"},
 		{"rejected", "missing_signature", "", 401, 0, 0, 0, "this looks like stripe: Stripe-Signature is present"},
 		{"rejected", "signature_mismatch", "", 401, 0, 0, 5, "none of the secrets produces this signature"},
 		{"duplicate", "duplicate", "booking.created", 200, 0, 1, 27, ""},

@@ -1,7 +1,9 @@
 package webhook
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -11,17 +13,28 @@ import (
 
 func schemesCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "schemes [--definition FILE]",
+		Use:   "schemes [WORD] [--definition FILE]",
 		Short: "Lists the schemes: how each provider signs",
 		Long: `Lists the schemes: the header of the signature, how the secret is written, where
-the signed time is, what is signed, and where that is documented. With
---definition it shows how yours is understood.`,
-		Args:                  noArgs,
+the signed time is, what is signed, and where that is documented. With a word, it
+lists those that have it in their name, header or documentation. With --definition
+it shows how yours is understood.`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return end(cmd, errors.New("more than one word to look for; write one, such as a part of a name"))
+			}
+			return nil
+		},
 		DisableFlagsInUseLine: true,
 	}
 	own := newChoice(cmd)
-	cmd.RunE = ending(func(cmd *cobra.Command, _ []string) error {
+	cmd.RunE = ending(func(cmd *cobra.Command, args []string) error {
 		list := schemes.All()
+		if len(args) == 1 {
+			if list = having(list, args[0]); len(list) == 0 {
+				return errors.New("no scheme has this word in its name, header or documentation; webhook schemes lists them all, and --definition takes one of your own")
+			}
+		}
 		if own.definition.text != "" || own.scheme.text != "" {
 			scheme, _, err := own.find()
 			if err != nil {
@@ -32,6 +45,15 @@ the signed time is, what is signed, and where that is documented. With
 		return write(cmd, table(list))
 	})
 	return cmd
+}
+
+// having are the schemes that have a word in their name, the header of their
+// signature or their source, in upper or lower case.
+func having(list []schemes.Scheme, word string) []schemes.Scheme {
+	word = strings.ToLower(word)
+	return slices.DeleteFunc(list, func(s schemes.Scheme) bool {
+		return !strings.Contains(strings.ToLower(s.Name()+"\n"+s.SignatureHeader()+"\n"+s.Source()), word)
+	})
 }
 
 // table has a line for each scheme in columns, and what is longer below it, so

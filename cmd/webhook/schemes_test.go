@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -37,5 +38,32 @@ func TestSchemes(t *testing.T) {
 		if s.SecretForm() == "" || s.SignedBytes() == "" || !strings.Contains(said, s.Name()+" "+s.SignatureHeader()+" "+s.SecretForm()+" ") {
 			t.Errorf("%s is not described", s.Name())
 		}
+	}
+}
+
+// TestSchemesWithAWord: it is looked for in the name, the header and the source.
+func TestSchemesWithAWord(t *testing.T) {
+	for word, want := range map[string][]string{
+		"shop":                {"shopify"},
+		"Heroku-Webhook":      {"heroku"},
+		"developer.atlassian": {"jira"},
+		"SVIX":                {"clerk", "resend"},
+	} {
+		o := run(t, nil, "schemes", word)
+		var got []string
+		for line := range strings.Lines(o.out) {
+			if name, _, _ := strings.Cut(line, " "); name != "" && name != "SCHEME" {
+				got = append(got, name)
+			}
+		}
+		if o.status != 0 || !slices.Equal(got, want) {
+			t.Errorf("%s: status %d, %v, want %v", word, o.status, got, want)
+		}
+	}
+	if o := run(t, nil, "schemes", "no-such-provider"); o.status != 2 || o.out != "" || strings.Contains(o.errOut, "no-such-provider") {
+		t.Errorf("status %d: %s%s", o.status, o.out, o.errOut)
+	}
+	if o := run(t, nil, "schemes", "a", "b"); o.status != 2 {
+		t.Errorf("two words: status %d", o.status)
 	}
 }

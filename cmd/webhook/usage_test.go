@@ -37,7 +37,8 @@ func TestWrongUsage(t *testing.T) {
 
 	for _, test := range []struct{ args, want string }{
 		{"--bogus", "unknown option --bogus"},
-		{"schemes more", "words that no option takes; write --name value"},
+		{"schemes " + canary + " more", "more than one word to look for; write one, such as a part of a name"},
+		{"schemes " + canary, "no scheme has this word in its name, header or documentation; webhook schemes lists them all, and --definition takes one of your own"},
 
 		{"sign", "missing option; add --scheme S --secret K"},
 		{"sign --secret " + canary, "missing option; add --scheme S"},
