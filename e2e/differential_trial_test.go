@@ -32,6 +32,7 @@ type trial struct {
 	body    []byte
 	changes []string // what is unusual about it
 	signer  string   // the key that its sender signed with
+	sent    draft    // what its sender signed
 	now     time.Time
 }
 
@@ -97,7 +98,7 @@ func (s specimen) trialOf(r rng, now time.Time) trial {
 		received = withPath(received) // as a server has it
 		s.twilioTrial(r, &c, &d, &received)
 	}
-	c.signer = d.key
+	c.signer, c.sent = d.key, d
 	c.headers = s.signed(d)
 	c.body, c.url = []byte(d.body), received
 	for r.oneIn(2) && len(c.changes) < 4 {

@@ -62,6 +62,14 @@ type said struct {
 	Accepted  bool        `json:"accepted"`
 	Refused   string      `json:"refused"`
 	Error     string      `json:"error"`
+	Read      *eventRead  `json:"read"`
+}
+
+// eventRead is what is read of a verified delivery.
+type eventRead struct {
+	ID         string `json:"id"`
+	Event      string `json:"event"`
+	OccurredMS int64  `json:"occurred_at_ms"`
 }
 
 func ask(t *testing.T, command []string, q question) said {

@@ -90,6 +90,10 @@ export const libraries = [
     verify({ Stripe }, { secret, headers, body }) {
       return Stripe.webhooks.constructEvent(body, headers['stripe-signature'], secret) !== undefined;
     },
+    read({ Stripe }, { secret, headers, body }) {
+      const event = Stripe.webhooks.constructEvent(body, headers['stripe-signature'], secret);
+      return { id: event.id, event: event.type, occurred_at_ms: 1000 * event.created };
+    },
   },
   {
     scheme: 'slack',
@@ -170,6 +174,10 @@ export const libraries = [
     load: () => import('@paddle/paddle-node-sdk'),
     verify({ Paddle }, { secret, headers, text }) {
       return new Paddle('key').webhooks.isSignatureValid(text, secret, headers['paddle-signature']);
+    },
+    async read({ Paddle }, { secret, headers, text }) {
+      const event = await new Paddle('key').webhooks.unmarshal(text, secret, headers['paddle-signature']);
+      return { id: event.eventId, event: event.eventType, occurred_at_ms: Date.parse(event.occurredAt) };
     },
   },
   {

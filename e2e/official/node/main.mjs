@@ -7,7 +7,8 @@
 //            "headers":[["Name","value"],...]}
 // Answer:   {"headers":[["Name","value"],...]} to a request without headers, which
 //           is to be signed; {"accepted":true} or {"refused":"why"} to one with
-//           headers, which is to be verified; or {"error":"..."}
+//           headers, which is to be verified; or {"error":"..."}. Where the library
+//           reads the event too, "read" has its id, its type and when it occurred.
 // {"list":true} is answered with {"libraries":[...]}: what each of them can do.
 
 import { readFileSync } from 'node:fs';
@@ -60,7 +61,8 @@ async function answer(request) {
   const loaded = await library.load();
   if (request.headers === undefined) return { headers: await library.sign(loaded, delivery) };
   try {
-    return await library.verify(loaded, delivery) ? { accepted: true } : { refused: 'it said no' };
+    if (!await library.verify(loaded, delivery)) return { refused: 'it said no' };
+    return { accepted: true, read: await library.read?.(loaded, delivery) };
   } catch (error) {
     return { refused: String(error.message) };
   }

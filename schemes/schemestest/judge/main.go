@@ -3,7 +3,7 @@
 // and answers with one:
 //
 //	{"scheme","secret","method","url","headers":[["Name","value"],...],"body_base64","now_ms","judge_time":true}
-//	{"accepted":true} or {"refused":"why"}
+//	{"accepted":true,"read":{"id","event","occurred_at_ms"}} or {"refused":"why"}
 //
 // The URL is the one that the sender was given: as HTTP does, it is sent with a
 // slash where it has no path. With judge_time a time in the body is judged too.
@@ -39,6 +39,14 @@ type question struct {
 type answer struct {
 	Accepted bool   `json:"accepted,omitempty"`
 	Refused  string `json:"refused,omitempty"`
+	Read     *read  `json:"read,omitempty"`
+}
+
+// read is what the verified delivery says of its event.
+type read struct {
+	ID         string `json:"id"`
+	Event      string `json:"event"`
+	OccurredMS int64  `json:"occurred_at_ms"`
 }
 
 func main() {
@@ -56,9 +64,14 @@ func run(in io.Reader, out io.Writer) error {
 		} else if err != nil {
 			return fmt.Errorf("reading a question: %w", err)
 		}
-		a := answer{Accepted: true}
-		if err := q.verify(); err != nil {
-			a = answer{Refused: err.Error()}
+		var a answer
+		if event, err := q.verify(); err != nil {
+			a.Refused = err.Error()
+		} else {
+			a.Accepted, a.Read = true, &read{ID: event.ID, Event: event.Type}
+			if !event.OccurredAt.IsZero() {
+				a.Read.OccurredMS = event.OccurredAt.UnixMilli()
+			}
 		}
 		if err := answers.Encode(a); err != nil {
 			return fmt.Errorf("answering: %w", err)
@@ -67,17 +80,16 @@ func run(in io.Reader, out io.Writer) error {
 }
 
 // verify judges a delivery as a gateway does that its sender reaches at the URL.
-func (q *question) verify() error {
+func (q *question) verify() (schemes.Event, error) {
 	options := []schemes.Option{schemes.Clock(func() time.Time { return time.UnixMilli(q.NowMS) })}
 	if q.JudgeTime {
 		options = append(options, schemes.Tolerance(0, 0))
 	}
 	v, err := schemes.NewVerifier(q.Scheme, []string{q.Secret}, options...)
 	if err != nil {
-		return err
+		return schemes.Event{}, err
 	}
-	_, err = v.Verify(q.request(), q.Body)
-	return err
+	return v.Verify(q.request(), q.Body)
 }
 
 // request is the delivery as net/http reads it.
