@@ -2,7 +2,9 @@ package module
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -120,22 +122,35 @@ func (a *adminAPI) follow(w http.ResponseWriter, r *http.Request) error {
 	setHeaders(w, "application/x-ndjson")
 	w.WriteHeader(http.StatusOK)
 	if err := writer.write(shown.Backlog...); err != nil {
-		return nil //nolint:nilerr // the reader has gone
+		a.dropped(err)
+		return nil
 	}
 	for {
 		select {
 		case d, more := <-shown.Coming():
 			if !more {
+				if shown.TooSlow() {
+					a.dropped(os.ErrDeadlineExceeded)
+				}
 				return nil
 			}
 			if err := writer.write(d); err != nil {
-				return nil //nolint:nilerr // the reader has gone
+				a.dropped(err)
+				return nil
 			}
 		case <-over:
 			return nil
 		case <-r.Context().Done():
 			return nil
 		}
+	}
+}
+
+// dropped logs that a reader has not read what it was shown. One that has gone is
+// no news.
+func (a *adminAPI) dropped(err error) {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		a.logger.Warn("a reader of " + deliveriesPath + "/follow was too slow and is shown nothing more; with after= it can go on")
 	}
 }
 

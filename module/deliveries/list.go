@@ -236,14 +236,22 @@ type Follower struct {
 	// Backlog is what the list had, the oldest first.
 	Backlog []Delivery
 
-	list   *List
-	filter Filter
-	coming chan Delivery
+	list    *List
+	filter  Filter
+	coming  chan Delivery
+	tooSlow bool
 }
 
 // Coming has the deliveries. It is closed when the follower
 // was too slow or a configuration has ended.
 func (f *Follower) Coming() <-chan Delivery { return f.coming }
+
+// TooSlow reports whether the follower was dropped because it was too far behind.
+func (f *Follower) TooSlow() bool {
+	f.list.mu.Lock()
+	defer f.list.mu.Unlock()
+	return f.tooSlow
+}
 
 // End ends the showing.
 func (f *Follower) End() {
@@ -260,6 +268,7 @@ func (f *Follower) offer(d Delivery) {
 	select {
 	case f.coming <- d:
 	default:
+		f.tooSlow = true
 		f.list.dismiss(f)
 	}
 }

@@ -244,8 +244,8 @@ func TestSlowFollower(t *testing.T) {
 	for range slow.Coming() {
 		n++
 	}
-	if n != followerRoom {
-		t.Errorf("%d shown", n)
+	if n != followerRoom || !slow.TooSlow() {
+		t.Errorf("%d shown, too slow: %v", n, slow.TooSlow())
 	}
 	slow.End()
 	l.of(Accepted, "last")
@@ -255,6 +255,9 @@ func TestSlowFollower(t *testing.T) {
 	l.EndFollowers()
 	if _, more := <-quick.Coming(); more {
 		t.Error("goes on after the configuration's end")
+	}
+	if quick.TooSlow() {
+		t.Error("too slow where its configuration ended")
 	}
 }
 
