@@ -144,7 +144,7 @@ screenshots: build ## makes the pictures of the page in docs/images, with Chromi
 
 bench: build ## measures what a delivery costs beside a plain proxy, and then its parts
 	cd e2e && go run ./bench -binary ../$(BIN) -rounds $(ROUNDS)
-	go test -run '^$$' -bench 'Verify|Body|Headers|Serve|Recent|Pairs' ./schemes ./module ./module/internal/bodies ./module/replay/memory
+	go test -run '^$$' -bench 'Verify|Body|Headers|Serve|Pairs' ./schemes ./module ./module/internal/bodies ./module/replay/memory
 
 # Verbose, because it prints what it measures.
 container: ## tests the container image and examples/sidecar

@@ -8,7 +8,6 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
@@ -45,37 +44,6 @@ func BenchmarkServe(b *testing.B) {
 			}
 		})
 	}
-}
-
-// BenchmarkRecent serves accepted deliveries with `recent 1000` and with `recent
-// 0` by turns, so that what else the machine does concerns both, and reports what
-// one delivery takes with each.
-func BenchmarkRecent(b *testing.B) {
-	const block = 1000
-	serve := serving(b, `{"store":"none"}`, craneops(benchBody))
-	defer recent.Forget(b)
-	rooms := []int{0, defaultRecent}
-	took := make([]time.Duration, len(rooms))
-	for b.Loop() {
-		for i, room := range rooms {
-			recent.Resize(b, room)
-			if recent.On() != (room > 0) {
-				b.Fatal("another configuration decides how much is remembered")
-			}
-			for range max(block, room) { // the list is full when it counts
-				serve()
-			}
-			began := time.Now()
-			for range block {
-				serve()
-			}
-			took[i] += time.Since(began)
-		}
-	}
-	each := func(i int) float64 { return float64(took[i].Nanoseconds()) / float64(b.N*block) }
-	b.ReportMetric(each(0), "ns-recent-0")
-	b.ReportMetric(each(1), "ns-recent-1000")
-	b.ReportMetric(each(1)-each(0), "ns-difference")
 }
 
 // serving returns a function that sends a delivery through a handler.

@@ -70,6 +70,11 @@ func run(binary string, rounds int, scale float64, only, profileTo string) error
 	if len(results) > 0 {
 		report(results)
 	}
+	if strings.Contains(recentName, only) {
+		if err := measureRecent(g.verifying, rounds, scale); err != nil {
+			return fmt.Errorf("%s: %w", recentName, err)
+		}
+	}
 	if !strings.Contains(alwaysName, only) {
 		return nil
 	}
