@@ -23,6 +23,7 @@ func init() {
 			Deadline:    10 * time.Second,
 			Retries:     "none; redelivery by hand or through the API, within 3 days",
 			LargestBody: 25 << 20,
+			First:       "POST with the event `ping`, signed if the webhook has a secret: a delivery like any other, which your application gets",
 		},
 		Signature:      engine.SignatureForm{Header: "X-Hub-Signature-256", Prefix: "sha256="},
 		Event:          engine.EventPlace{Header: "X-GitHub-Event"},

@@ -19,6 +19,10 @@ type Sending struct {
 	// LargestBody is the size in bytes up to which the provider sends a body.
 	LargestBody int64
 
+	// First says in words what the provider sends when its webhook is made, if that
+	// is a delivery like any other. It is only shown.
+	First string
+
 	// ReadsAnswer says in words which deliveries have an answer that the provider
 	// reads for more than its status. It is only shown.
 	ReadsAnswer string

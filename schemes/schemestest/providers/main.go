@@ -155,7 +155,8 @@ const contacts = `
 
 Before its first delivery a provider may make sure that an endpoint is its user's.
 Hooklatch answers that only with [` + "`handshake`" + `](handshakes.md); without it, what is
-not signed is refused as any forgery is. Answer what these send yourself, before
+not signed is refused as any forgery is: GitHub's ` + "`ping`" + ` too, if no secret is
+set there. Answer what these send yourself, before
 ` + "`verify_webhook`" + `: Intercom sends a HEAD request, WooCommerce a form with nothing but
 ` + "`webhook_id`" + `, Notion a JSON object with the ` + "`verification_token`" + ` that then is
 the secret. All of them want a 200.
@@ -256,6 +257,8 @@ func providersPage(all []schemes.Scheme) string {
 		}
 		if h := s.Handshake(); h != nil {
 			first.row(name(s), h.Asks)
+		} else if sent := s.Sending().First; sent != "" {
+			first.row(name(s), sent)
 		}
 		deadline, retries, largestBody := s.Sending().Words()
 		answers.row(name(s), deadline, retries, largestBody, orNone(s.Sending().ReadsAnswer))
