@@ -111,6 +111,73 @@ func statusIs(t *testing.T, a harness.Answer, want int) {
 	}
 }
 
+// TestProxyEnds: after Ctrl-C it says what is still being handled and what waits in
+// the inbox, and waits for the former.
+func TestProxyEnds(t *testing.T) {
+	t.Parallel()
+	app := harness.NewApplication(t)
+	inbox := filepath.Join(t.TempDir(), "in box")
+	l := startProxy(t, app, "--inbox", inbox)
+	app.Answers(harness.Status(http.StatusServiceUnavailable))
+	for _, text := range []string{`{"n":1}`, `{"n":2}`} {
+		statusIs(t, l.Send(t, harness.CraneOps(text)), http.StatusOK)
+	}
+	l.says(t, "kept")
+	release := make(chan struct{})
+	app.Answers(harness.Until(release, http.StatusOK))
+	answered := make(chan int, 1)
+	before := app.Arrivals()
+	go func() {
+		a, err := harness.SendGo(t, l.Gateway, harness.CraneOps(`{"n":3}`))
+		if err != nil {
+			t.Error(err)
+		}
+		answered <- a.Status
+	}()
+	app.AwaitArrivals(t, before+1)
+	if err := l.Cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	l.says(t, `^Ending: [1-9] requests? (is|are) being handled, for at most 10 more seconds; 2 events wait in the inbox .*in box for the next start with it\.$`)
+	close(release)
+	if status := <-answered; status != http.StatusOK {
+		t.Errorf("the one that was being handled: status %d", status)
+	}
+	harness.Await(t, &l.Log.Notice, "the end", l.Gone)
+
+	idle := startProxy(t, app)
+	idle.interrupt(t)
+	if !strings.Contains(idle.Log.String(), "Ending: nothing waits.\n") {
+		t.Error(idle.Log)
+	}
+}
+
+// TestProxyThatCannotStart says which option is wrong and what to write.
+func TestProxyThatCannotStart(t *testing.T) {
+	t.Parallel()
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	_, port, _ := net.SplitHostPort(taken.Addr().String())
+	folder := t.TempDir()
+	for option, want := range map[string]string{
+		"--admin " + port:               "Error: --admin: cannot listen on port " + port,
+		"--inbox " + folder:             "Error: --inbox: " + folder + " is a folder; write the name of a file in it",
+		"--inbox " + folder + "/no/box": "Error: --inbox: there is no folder " + folder + "/no; make it first",
+		"--inbox /proc/hooklatch":       "Error: --inbox: nothing can be written in the folder /proc",
+	} {
+		args := append([]string{"proxy", "--from", harness.FreePort(t), "--to", "1", "--scheme", "craneops", "--secret", "env:CRANEOPS_SECRET"}, strings.Fields(option)...)
+		if said, code := webhook(t, "", args...); code != 1 || !strings.HasPrefix(said, want) || strings.Count(said, "\n") != 1 {
+			t.Errorf("%s: exit status %d: %s", option, code, said)
+		}
+	}
+	if said, code := webhook(t, "", "demo", "--admin", port); code != 1 || !strings.HasPrefix(said, "Error: --admin: cannot listen on port "+port) {
+		t.Errorf("demo: exit status %d: %s", code, said)
+	}
+}
+
 // TestProxyAsksNoOtherProxy: HTTP_PROXY does not get deliveries that are verified.
 func TestProxyAsksNoOtherProxy(t *testing.T) {
 	t.Parallel()
@@ -319,6 +386,9 @@ func TestProxyRunsWhatItPrints(t *testing.T) {
 	if err := errors.Join(json.Unmarshal(adapted, &one), json.Unmarshal(running.Body, &other)); err != nil {
 		t.Fatal(err)
 	}
+	for _, config := range []any{one, other} {
+		withoutLogs(config.(map[string]any))
+	}
 	if !reflect.DeepEqual(one, other) {
 		t.Errorf("it prints\n%s\nand runs\n%s", adapted, running.Body)
 	}
@@ -327,6 +397,55 @@ func TestProxyRunsWhatItPrints(t *testing.T) {
 		t.Errorf("the limit of memory is %s, that of run %s", limit, memoryLimit(t, g.Admin))
 	}
 	l.interrupt(t)
+}
+
+// withoutLogs removes what a configuration says of logs: what runs as a command
+// prints lines instead.
+func withoutLogs(config map[string]any) {
+	delete(config, "logging")
+	servers := config["apps"].(map[string]any)["http"].(map[string]any)["servers"].(map[string]any)
+	for _, server := range servers {
+		delete(server.(map[string]any), "logs")
+	}
+}
+
+// TestPrintedConfigurationLogs: what the command prints as lines is in the log of
+// the configuration that it prints, without signatures and queries.
+func TestPrintedConfigurationLogs(t *testing.T) {
+	t.Parallel()
+	app := harness.NewApplication(t)
+	port := harness.FreePort(t)
+	printed, code := webhook(t, "", "proxy", "--from", port, "--to", app.Addr, "--scheme", "craneops", "--secret", "env:CRANEOPS_SECRET",
+		"--path", "/hook", "--print-caddyfile")
+	if code != 0 {
+		t.Fatal(printed)
+	}
+	dir := t.TempDir()
+	g := &harness.Gateway{
+		Addr: "127.0.0.1:" + port, Log: new(harness.LogBook), Binary: harness.Binary(t),
+		Env: append(harness.BareEnv(dir), harness.Secrets()...), Config: filepath.Join(dir, "Caddyfile"), Exited: make(chan struct{}),
+	}
+	if err := os.WriteFile(g.Config, []byte(printed), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	g.Run(t)
+	entry := func(what, key, value string) {
+		t.Helper()
+		g.Log.Await(t, what, func(e harness.Entry) bool { return e.Text(key) == value })
+	}
+	entry("the start", "msg", "serving initial configuration")
+	d := harness.CraneOps(`{"event":"supplier.approved"}`).To("/hook?q=e2e-canary-query-9Wx3")
+	statusIs(t, g.Send(t, d), http.StatusOK)
+	entry("the accepted one", "webhook_verdict", "accepted")
+	statusIs(t, g.Send(t, d.Saying([]byte("forged"))), http.StatusUnauthorized)
+	entry("the rejection", "msg", "delivery rejected: signature_mismatch")
+	entry("the rejected request", "webhook_reason", "signature_mismatch")
+	statusIs(t, g.Send(t, d.To("/other")), http.StatusNotFound)
+	for _, secret := range []string{d.Get("X-CraneOps-Signature"), "e2e-canary-query-9Wx3"} {
+		if strings.Contains(g.Log.String(), secret) {
+			t.Errorf("the log has %s", secret)
+		}
+	}
 }
 
 func memoryLimit(t *testing.T, admin string) string {

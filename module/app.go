@@ -77,6 +77,9 @@ func (a *App) Provision(ctx caddy.Context) error {
 	a.handlers = map[string][]*Handler{}
 	a.places = map[string]*Handler{}
 	a.isActive = func() bool { return activeApp() == a }
+	if err := a.observeEnd(); err != nil {
+		return err
+	}
 	return series.register(ctx.GetMetricsRegistry())
 }
 

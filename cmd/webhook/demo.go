@@ -29,10 +29,14 @@ Ctrl-C ends it; it leaves no files.`,
 		Args:                  noArgs,
 		DisableFlagsInUseLine: true,
 	}
-	admin := newOption(cmd, "admin", "ADDR", "an admin endpoint, such as localhost:2019; default: none")
+	admin := newOption(cmd, "admin", "ADDR", "an admin endpoint on this machine: a port such as 2019, a host and port, or unix//path; default: none")
 	cmd.RunE = ending(func(cmd *cobra.Command, _ []string) error {
-		if err := checkAdmin(admin.text); err != nil {
+		address, err := parseAdmin(admin.text)
+		if err != nil {
 			return err
+		}
+		if err := named("--admin", freeAdmin(address)); err != nil {
+			return unreached(cmd, err)
 		}
 		gateway, err := portOr(demoPort)
 		if err != nil {
@@ -46,7 +50,7 @@ Ctrl-C ends it; it leaves no files.`,
 			return err
 		}
 		return served{
-			caddyfile: demoCaddyfile(gateway, application, admin.text),
+			caddyfile: demoCaddyfile(gateway, application, address),
 			pageAt:    anyLocalPort,
 			banner:    func(page string) string { return demoBanner(gateway, application, page) },
 		}.serve(cmd)
@@ -161,12 +165,37 @@ func shellWord(text string) string {
 	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }
 
-var errAdmin = errors.New("--admin is no address; write one such as localhost:2019, or unix//path")
+var errAdmin = errors.New("--admin is no address; write a port such as 2020, a host and port such as localhost:2020, or unix//path for a socket")
 
-// checkAdmin refuses what would not be one word of a Caddyfile.
-func checkAdmin(address string) error {
-	if address == "off" || strings.ContainsAny(address, " \t\r\n{}\"`#") {
-		return errAdmin
+// parseAdmin reads where the admin endpoint is to be. Without a host that is this
+// machine only: whoever reaches the endpoint can do everything.
+func parseAdmin(text string) (string, error) {
+	switch {
+	case text == "":
+		return "", nil
+	case text == "off" || strings.ContainsAny(text, " \t\r\n{}\"`#"):
+		return "", errAdmin
+	case isPort(text):
+		text = ":" + text
 	}
-	return nil
+	if strings.HasPrefix(text, "unix/") {
+		return text, nil
+	}
+	host, port, err := net.SplitHostPort(text)
+	if err != nil || !isPort(port) {
+		return "", errAdmin
+	}
+	if host == "" {
+		host = "localhost"
+	}
+	return net.JoinHostPort(host, port), nil
+}
+
+// freeAdmin reports an error if something listens where the admin endpoint is to
+// be.
+func freeAdmin(address string) error {
+	if address == "" || strings.HasPrefix(address, "unix/") {
+		return nil
+	}
+	return free(address)
 }

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -57,7 +58,7 @@ Exit status: 0 after Ctrl-C; 1 an address is taken; 2 wrong usage.`,
 	p.inbox = newOption(cmd, "inbox", "FILE", "keep what the application does not take in this file, and hand it over later")
 	cmd.Flags().BoolVar(&p.capture, "capture", false, "keep headers and bodies of deliveries in memory, for the page and for show and deliver")
 	p.page = newOption(cmd, "page", "ADDR", "serve a page that shows the deliveries, on loopback, such as 127.0.0.1:9000; port 0 is a free one")
-	p.admin = newOption(cmd, "admin", "ADDR", "an admin endpoint, such as localhost:2019; default: none")
+	p.admin = newOption(cmd, "admin", "ADDR", "an admin endpoint on this machine: a port such as 2019, a host and port, or unix//path; default: none")
 	cmd.Flags().BoolVar(&p.passRest, "pass-rest", false, "pass requests on other paths on to the application")
 	cmd.Flags().BoolVar(&p.observe, "observe", false, "verify and report, but let everything through")
 	cmd.Flags().BoolVar(&p.print, "print-caddyfile", false, "print the configuration and end")
@@ -82,11 +83,12 @@ func (p *proxy) run(cmd *cobra.Command, _ []string) error {
 	if p.print {
 		return write(cmd, config.caddyfile())
 	}
-	if err := free(config.from); err != nil {
-		cmd.PrintErrf("Error: --from: %v\n", err)
-		return errUnsuccessful
+	for _, err := range []error{named("--from", free(config.from)), named("--admin", freeAdmin(config.admin)), named("--inbox", canHold(config.inbox))} {
+		if err != nil {
+			return unreached(cmd, err)
+		}
 	}
-	return served{config.caddyfile(), config.page, config.banner}.serve(cmd)
+	return served{caddyfile: config.caddyfile(), pageAt: config.page, banner: config.banner, inbox: config.inbox}.serve(cmd)
 }
 
 // config reads the options.
@@ -96,8 +98,11 @@ func (p *proxy) config() (config proxyConfig, err error) {
 	}
 	config = proxyConfig{
 		path: p.path.text, passRest: p.passRest, observe: p.observe,
-		publicURL: p.publicURL.text, admin: p.admin.text,
-		inbox: p.inbox.text, capture: p.capture,
+		publicURL: p.publicURL.text,
+		inbox:     p.inbox.text, capture: p.capture, printed: p.print,
+	}
+	if config.admin, err = parseAdmin(p.admin.text); err != nil {
+		return config, err
 	}
 	if p.page.text != "" {
 		if config.page, err = localOnly(p.page); err != nil {
@@ -146,10 +151,7 @@ func (p proxyConfig) check() error {
 			return errors.New("--public-url: none of the schemes signs the URL, so nothing depends on it; leave it out")
 		}
 	}
-	if err := p.checkInbox(); err != nil {
-		return err
-	}
-	return checkAdmin(p.admin)
+	return p.checkInbox()
 }
 
 // checkInbox reports a file that cannot stand in a Caddyfile, and an inbox that
@@ -292,6 +294,50 @@ func free(address string) error {
 		return fmt.Errorf("cannot listen on port %s: %w; end what uses it, or write another one", port, err)
 	}
 	return l.Close()
+}
+
+// named puts the name of an option before an error, if there is one.
+func named(option string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", option, err)
+}
+
+// canHold reports why a file cannot be an inbox: Caddy's own error for that is hard
+// to find and to read. Nothing is left where nothing was.
+func canHold(path string) error {
+	if path == "" {
+		return nil
+	}
+	info, err := os.Stat(path)
+	switch {
+	case err == nil && info.IsDir():
+		return fmt.Errorf("%s is a folder; write the name of a file in it, such as %s", path, filepath.Join(path, "inbox"))
+	case err == nil:
+		file, err := os.OpenFile(path, os.O_RDWR, 0) //nolint:gosec // the user names it
+		if err != nil {
+			return fmt.Errorf("%s cannot be written (%w); write another path, or allow this user to write it", path, reasonOf(err))
+		}
+		return file.Close()
+	}
+	folder := filepath.Dir(path)
+	if info, err := os.Stat(folder); err != nil || !info.IsDir() {
+		return fmt.Errorf("there is no folder %s; make it first, or write another path", folder)
+	}
+	probe, err := os.CreateTemp(folder, ".hooklatch-*")
+	if err != nil {
+		return fmt.Errorf("nothing can be written in the folder %s (%w); write another path, or allow this user to write there", folder, reasonOf(err))
+	}
+	return errors.Join(probe.Close(), os.Remove(probe.Name()))
+}
+
+// reasonOf returns why a file could not be opened, without its path.
+func reasonOf(err error) error {
+	if in, ok := errors.AsType[*os.PathError](err); ok {
+		return in.Err
+	}
+	return err
 }
 
 // schemeSecrets are the schemes and their secrets as the command line has them.

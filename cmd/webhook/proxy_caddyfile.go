@@ -22,6 +22,7 @@ type proxyConfig struct {
 	capture   bool
 	page      string // where the page is served, on loopback; empty: none
 	admin     string // empty: off
+	printed   bool   // for hooklatch run, where nothing else says what arrived
 }
 
 // verifiedScheme is a scheme with its secrets as placeholders.
@@ -68,8 +69,11 @@ func globalOptions(admin string) []string {
 	if admin == "" {
 		admin = "off"
 	}
-	return []string{"admin " + admin, "persist_config off", "storage_check off", "storage_clean_interval off", "grace_period 10s"}
+	return []string{"admin " + admin, "persist_config off", "storage_check off", "storage_clean_interval off", "grace_period " + graceSeconds + "s"}
 }
+
+// graceSeconds is how long a process that ends waits for the application.
+const graceSeconds = "10"
 
 // caddyfile writes the configuration as a user would who goes on from there.
 func (p proxyConfig) caddyfile() string {
@@ -82,8 +86,9 @@ func (p proxyConfig) caddyfile() string {
 		w.line(option)
 	}
 	w.open("log")
-	w.line("# INFO logs each rejection too")
-	w.line("level ERROR")
+	if !p.printed { // each delivery is a line of the command
+		w.line("level ERROR")
+	}
 	w.open("format filter")
 	for _, s := range p.verified {
 		for _, name := range s.signatureHeaders() {
@@ -100,6 +105,11 @@ func (p proxyConfig) caddyfile() string {
 	w.open("http://:" + port)
 	if host != "" {
 		w.line("bind " + quoted(host))
+	}
+	if p.printed {
+		w.line("log # each request, with webhook_verdict, webhook_reason, webhook_id")
+	}
+	if host != "" || p.printed {
 		w.blank()
 	}
 	p.writeVerified(w)

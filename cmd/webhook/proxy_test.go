@@ -89,6 +89,18 @@ func TestProxyAddresses(t *testing.T) {
 			t.Errorf("--to %q: %q %v", text, got, err)
 		}
 	}
+	for text, want := range map[string]string{
+		"": "", "2020": "localhost:2020", ":2020": "localhost:2020", "0.0.0.0:1": "0.0.0.0:1", "[::1]:2": "[::1]:2", "unix//run/a.sock": "unix//run/a.sock",
+	} {
+		if got, err := parseAdmin(text); err != nil || got != want {
+			t.Errorf("--admin %q: %q %v", text, got, err)
+		}
+	}
+	for _, text := range []string{"off", "localhost", "localhost:0", "a b:1", "{env.A}:1", "http://localhost:2019"} {
+		if got, err := parseAdmin(text); err == nil {
+			t.Errorf("--admin %q: %q", text, got)
+		}
+	}
 	for _, text := range []string{"app", "0", "70000", "http://", "http://a/b", "http://a?b", "http://u:p@a", "ftp://a", "http://{env.A}", "http://a b", "http://a:0", "unix//x"} {
 		if got, err := parseTo(text); err == nil {
 			t.Errorf("--to %q: %q", text, got)
@@ -106,8 +118,8 @@ func TestProxyCaddyfile(t *testing.T) {
 	}{
 		{
 			"--scheme stripe --secret env:A",
-			[]string{"admin off", "http://:8080 {", "bind 127.0.0.1", "verify_webhook stripe {env.A}\n", "reverse_proxy http://127.0.0.1:3000"},
-			[]string{"webhook_path", "unverified", "observe", "404"},
+			[]string{"admin off", "http://:8080 {", "bind 127.0.0.1\n\tlog ", "verify_webhook stripe {env.A}\n", "reverse_proxy http://127.0.0.1:3000"},
+			[]string{"webhook_path", "unverified", "observe", "404", "ERROR"},
 		},
 		{two, []string{"verify_webhook stripe {env.A} {file./run/secrets/b}", "not header Stripe-Signature *", "Shopify-Hmac"}, []string{"public_url"}},
 		{two + " --path /webhook", []string{"webhook_path /webhook", "unverified", "respond 404"}, nil},
@@ -131,7 +143,7 @@ func TestProxyCaddyfile(t *testing.T) {
 			},
 			nil,
 		},
-		{"--from 0.0.0.0:80 --scheme stripe --secret file:a\x00b", []string{"http://:80 {", `"{file.a b}"`}, []string{"bind"}},
+		{"--from 0.0.0.0:80 --scheme stripe --secret file:a\x00b", []string{"http://:80 {\n\tlog ", `"{file.a b}"`}, []string{"bind"}},
 	} {
 		t.Run(test.args, func(t *testing.T) {
 			args := strings.Fields("proxy --print-caddyfile " + test.args)
@@ -180,6 +192,9 @@ func TestProxyLiteralSecret(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := proxyConfig{from: "127.0.0.1:1", to: "http://127.0.0.1:2", verified: verified}.caddyfile()
+	if !strings.Contains(text, "level ERROR") || strings.Contains(text, "\tlog #") {
+		t.Errorf("it logs what is a line already:\n%s", text)
+	}
 	if strings.Contains(text, canary) || !strings.Contains(text, "{env.HOOKLATCH_PROXY_SECRET_1}") || os.Getenv("HOOKLATCH_PROXY_SECRET_1") != canary {
 		t.Error(text)
 	}

@@ -24,6 +24,8 @@ type served struct {
 	pageAt string
 	// banner says what runs. It gets the page's URL, which may be empty.
 	banner func(page string) string
+	// inbox is the file that keeps what the application does not take; empty: none.
+	inbox string
 }
 
 // serve runs the gateway until Ctrl-C and prints a line for each request.
@@ -45,6 +47,7 @@ func (s served) serve(cmd *cobra.Command) error {
 		default: // a terminal that does not read must hold up nobody
 		}
 	})
+	module.ObserveEnd(func(e module.Ending) { cmd.Print(s.ending(e)) })
 	url, servePage, err := s.page()
 	if err != nil {
 		cmd.PrintErrf("Error: %v\n", err)
@@ -59,6 +62,31 @@ func (s served) serve(cmd *cobra.Command) error {
 		return err
 	}
 	return printLines(cmd, lines)
+}
+
+// ending says after Ctrl-C what is not over yet.
+func (s served) ending(e module.Ending) string {
+	text := "\nEnding: "
+	switch {
+	case e.Handled > 0:
+		text += count(e.Handled, "request is", "requests are") + " being handled, for at most " + graceSeconds + " more seconds"
+	case e.Kept == 0:
+		return text + "nothing waits.\n"
+	default:
+		text += "no request is being handled"
+	}
+	if e.Kept > 0 {
+		text += "; " + count(e.Kept, "event waits", "events wait") + " in the inbox " + inLine(s.inbox) + " for the next start with it"
+	}
+	return text + ".\n"
+}
+
+// count writes a number with its noun and verb.
+func count(n int, one, more string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return strconv.Itoa(n) + " " + more
 }
 
 func adapt(caddyfile string) ([]byte, error) {
