@@ -496,7 +496,7 @@ func olderHeader(s *search, c candidate, yield func(candidate, string) bool) {
 	for _, name := range slices.Sorted(maps.Keys(c.request.Header)) {
 		for _, text := range signatureText.FindAllString(c.request.Header.Get(name), maxEntries) {
 			_, size := encodingOf(text)
-			c.proven = size == sha1.Size && vendor != "" && strings.HasPrefix(name, vendor) && strings.Contains(name, "Signature") &&
+			c.proven = size == sha1.Size && vendor != "" && vendor != "X-" && strings.HasPrefix(name, vendor) && strings.Contains(name, "Signature") &&
 				name != own && c.request.Header.Get(own) == ""
 			if c.proven && !yield(c, name) {
 				return

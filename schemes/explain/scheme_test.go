@@ -22,6 +22,13 @@ func TestOtherScheme(t *testing.T) {
 			}
 			tested++
 			found := d.refused(d.reason())
+			if s.scheme.SignatureHeader() == "X-Hub-Signature" && strings.HasPrefix(other.SignatureHeader(), "X-Hub-Signature-") {
+				// As likely as another provider's is the older one of the two that this one sends.
+				if len(found) != 1 || !strings.HasPrefix(found[0].What, "the delivery has the older signature alone") {
+					t.Errorf("%s: %+v", other.Name(), found)
+				}
+				continue
+			}
 			if len(found) != 1 || !strings.HasPrefix(found[0].What, "it is a delivery of another provider: as ") || !strings.Contains(found[0].Do, s.scheme.Name()) {
 				t.Errorf("%s: %+v", other.Name(), found)
 			}

@@ -359,6 +359,10 @@ var otherRows = []row{
 
 	// Another scheme.
 	{
+		name: "older header", part: inScheme, try: olderHeader, alone: true,
+		what: "the delivery has the older signature alone: {}", do: "keep, and pass on, all headers: the provider sends the newer signature, which this scheme reads, beside it",
+	},
+	{
 		name: "other scheme", part: inScheme, try: otherSchemes, alone: true, tried: "all other schemes",
 		what: "it is a delivery of another provider: as {} it is authentic",
 		do:   "write the scheme {}, or point the sender at the endpoint that has it",
@@ -421,10 +425,6 @@ var otherRows = []row{
 		name: "token in place of a signature", part: inScheme, try: tokenAlone, alone: true,
 		what: "the delivery has no signature, but {}: a secret that is sent as it is and signs nothing",
 		do:   "give the provider's webhook a secret that signs, and write that one here: who has seen one delivery knows a token",
-	},
-	{
-		name: "older header", part: inScheme, try: olderHeader, alone: true,
-		what: "the delivery has the older signature alone: {}", do: "keep, and pass on, all headers: the provider sends the newer signature, which this scheme reads, beside it",
 	},
 	{
 		name: "headers of another scheme", part: inScheme, try: headersOfAnother, alone: true,

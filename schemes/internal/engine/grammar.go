@@ -90,6 +90,12 @@ func signedTime(text, unit string, fixed bool) (time.Time, bool) {
 	return time.Unix(n, 0), ok && (!fixed || len(text) == MaxSecondsDigits)
 }
 
+// mayFollowSeconds reports whether a time can go on with a character after its
+// seconds or a part of their fraction.
+func mayFollowSeconds(ch byte) bool {
+	return isDigit(ch) || ch == '.' || ch == 'Z' || ch == '+' || ch == '-'
+}
+
 // strictRFC3339 reads a time with no other spelling than the standard's: the
 // standard library also takes an hour of one digit and a comma before the
 // fraction. Nor does it take a time that has no such spelling in UTC, where its

@@ -116,7 +116,7 @@ func (t *template) setGrammars(unit string) {
 		switch p.kind {
 		case timestampVar:
 			p.fixed = i > 0 && t.parts[i-1].kind != literal || i+1 < len(t.parts) && t.parts[i+1].kind != literal ||
-				unit == unitRFC3339 && i+1 < len(t.parts) && rfc3339Grammar.holds(t.parts[i+1].text[0])
+				unit == unitRFC3339 && i+1 < len(t.parts) && mayFollowSeconds(t.parts[i+1].text[0])
 			switch {
 			case unit == unitRFC3339:
 				p.grammar = rfc3339Grammar
