@@ -47,6 +47,7 @@ type memoryInbox struct {
 	entries []*memoryEntry
 	full    bool          // Keep fails
 	hold    chan struct{} // Keep waits for it
+	slow    chan struct{} // Finish waits for it
 	did     []string      // what was called, in order
 	closed  int
 
@@ -281,6 +282,12 @@ func (h *memoryHold) end(what string, change func(m *memoryInbox)) {
 }
 
 func (h *memoryHold) Finish(context.Context) error {
+	h.entry.box.mu.Lock()
+	slow := h.entry.box.slow
+	h.entry.box.mu.Unlock()
+	if slow != nil {
+		<-slow
+	}
 	h.end("finish", func(m *memoryInbox) { m.remove(h.entry) })
 	return nil
 }

@@ -24,6 +24,7 @@ type redeliveries struct {
 
 	mu       sync.Mutex
 	running  int
+	removing int       // deliveries that the application has taken and the disk still holds
 	failures int       // attempts in a row: one at a time is enough to find out more
 	resume   time.Time // when the next one may begin after them
 }
@@ -32,6 +33,11 @@ type redeliveries struct {
 // the first one of an entry. Until then it doubles, so that a few deliveries that
 // fail by themselves hold up the others little.
 const unhurried = 7
+
+// removalsEach is how many deliveries may wait for their removal for each attempt
+// that runs. What waits together is removed with one sync of the disk, so the
+// application need not wait for that. But a crash repeats these deliveries.
+const removalsEach = 8
 
 // longestAttempt is how long the end of the process waits for attempts.
 const longestAttempt = 2 * time.Minute
@@ -118,11 +124,16 @@ func (b *labelInbox) round(ctx context.Context) time.Duration {
 func (t *redeliveries) begin(most int) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.running >= t.places(most) {
+	if !t.freeLocked(most) {
 		return false
 	}
 	t.running++
 	return true
+}
+
+// freeLocked reports whether an attempt may begin. It is called with the lock held.
+func (t *redeliveries) freeLocked(most int) bool {
+	return t.running < t.places(most) && t.running+t.removing < most*(1+removalsEach)
 }
 
 func (t *redeliveries) places(most int) int {
@@ -146,13 +157,27 @@ func (t *redeliveries) pause() time.Duration {
 func (t *redeliveries) free(most int) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.running < t.places(most)
+	return t.freeLocked(most)
 }
 
 func (t *redeliveries) end() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.running--
+}
+
+// beginRemoval gives the place of an attempt back whose delivery is being removed.
+func (t *redeliveries) beginRemoval() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.running--
+	t.removing++
+}
+
+func (t *redeliveries) endRemoval() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.removing--
 }
 
 // failed notes that the application does not take deliveries. first is how long an
@@ -204,12 +229,9 @@ func (b *labelInbox) expire(ctx context.Context) {
 // attempt hands a delivery to the application again.
 func (b *labelInbox) attempt(hold inbox.Hold) {
 	defer b.shared.release()
-	defer b.look()
-	defer b.trying.end()
-	defer hold.Release() // whatever happens; an outcome comes before
 	a := &redelivery{inbox: b, hold: hold, delivery: deliveryOf(hold.Entry())}
 	a.delivery.inbox = b
-	defer a.delivery.body.End()
+	defer a.leave()
 	if !a.readBody() || !a.reserve() {
 		return
 	}
@@ -228,6 +250,24 @@ type redelivery struct {
 	hold        inbox.Hold
 	delivery    *delivery
 	reservation replay.Reservation // nil if the history has the event
+	removed     <-chan struct{}    // closed once the entry is removed; nil if the application has not taken it
+}
+
+// leave ends an attempt. Its place is free for the next one while the entry is
+// removed.
+func (a *redelivery) leave() {
+	b := a.inbox
+	a.delivery.body.End()
+	defer b.look()
+	if a.removed == nil {
+		a.hold.Release() // whatever happened; an outcome came before
+		b.trying.end()
+		return
+	}
+	b.trying.beginRemoval()
+	defer b.trying.endRemoval()
+	b.look()
+	<-a.removed
 }
 
 // readBody reads the body into memory that counts. It reports false if there is
@@ -294,6 +334,7 @@ func (a *redelivery) arrive(h *Handler, w http.ResponseWriter, r *http.Request, 
 	d.setAttempt(r.Header, a.hold.Entry().ReceivedAt)
 	k := &keeping{attempts: d.attempt, hold: a.hold, kept: make(chan struct{})}
 	close(k.kept)
+	defer func() { a.removed = k.removed }() // also if a handler ends the goroutine
 	k.f = &forwarding{handler: h, delivery: d, reservation: a.reservation, keeping: k}
 	k.f.begin(w, r)
 	k.conclude(k.f.run(next, k.f.lend(k.f.ctx, r)))

@@ -157,6 +157,42 @@ func TestMostAttemptsAtOnce(t *testing.T) {
 	}
 }
 
+// TestApplicationNeedNotWaitForRemovals: while deliveries that it has taken are being
+// removed it gets others, but not more than a crash may repeat. None comes twice, and
+// the inbox stays open until all are removed.
+func TestApplicationNeedNotWaitForRemovals(t *testing.T) {
+	const n, most = 25, 2 * (1 + removalsEach)
+	g := newKeeper(t, map[string]any{"mode": "always", "concurrency": 2}, nil, nil)
+	m := g.memoryInbox()
+	slow := make(chan struct{})
+	m.mu.Lock()
+	m.slow = slow
+	m.mu.Unlock()
+	for i := range n {
+		text := fmt.Sprint(i)
+		expect(t, g.send(t, craneops(text), text), http.StatusOK, "")
+	}
+	tries := &g.handler.history.kept.trying
+	waitUntil(t, func() bool {
+		tries.mu.Lock()
+		defer tries.mu.Unlock()
+		return tries.running == 0 && tries.removing == most
+	})
+	if got := len(g.delivered()); got != most {
+		t.Errorf("%d reached the application, want %d", got, most)
+	}
+	g.handler.history.mu.Lock()
+	if users := g.handler.history.users; users < most {
+		t.Errorf("%d keep the inbox open, want %d", users, most)
+	}
+	g.handler.history.mu.Unlock()
+	close(slow)
+	g.waitForEntries(t, 0)
+	if got := len(g.delivered()); got != n {
+		t.Errorf("%d reached the application, want %d", got, n)
+	}
+}
+
 // TestInboxMetrics counts what happens by label.
 func TestInboxMetrics(t *testing.T) {
 	var app switchable

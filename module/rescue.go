@@ -34,6 +34,7 @@ type keeping struct {
 	hold     inbox.Hold    // the entry; nil until it is kept
 	kept     chan struct{} // closed once it is
 	outcome  attempt
+	removed  chan struct{} // closed once the entry is removed; nil until the application has taken it
 }
 
 // attempt is what became of asking the application.
@@ -75,6 +76,9 @@ func (h *Handler) rescue(w http.ResponseWriter, r *http.Request, next caddyhttp.
 		defer close(over)
 		err = f.run(next, own)
 		k.conclude(err)
+		if k.removed != nil {
+			<-k.removed // while the delivery keeps the inbox open
+		}
 		returned = true
 	}
 	if after := f.delivery.inbox.after; after < time.Duration(h.AnswerWithin) {
@@ -214,15 +218,22 @@ func (k *keeping) conclude(err error) {
 	k.end()
 }
 
-// finish removes the entry of a delivery that the application has taken. The
-// history knows it before, so that the event is never unknown to both.
+// finish begins to remove the entry of a delivery that the application has taken,
+// and does not wait for the disk: the handlers go on. The history knows the event
+// before, so that it is never unknown to both.
 func (k *keeping) finish() {
-	if k.attempts > 0 && k.f.reservation != nil {
-		k.f.deliver()
-	}
-	ctx, cancel := storeContext(k.f.ctx)
-	defer cancel()
-	k.f.delivery.inbox.finish(ctx, k.hold, k.attempts, k.outcome)
+	removed := make(chan struct{})
+	k.removed = removed
+	hold, attempts, outcome := k.hold, k.attempts, k.outcome
+	go func() {
+		defer close(removed)
+		if attempts > 0 && k.f.reservation != nil {
+			k.f.deliver()
+		}
+		ctx, cancel := storeContext(k.f.ctx)
+		defer cancel()
+		k.f.delivery.inbox.finish(ctx, hold, attempts, outcome)
+	}()
 }
 
 // end stores what became of the attempt. If the application has taken the
