@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -403,4 +404,62 @@ func TestInboxesOfOneConfiguration(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestInboxWithoutMemory: while bodies take all that max_buffered allows, a sender is
+// told to come again and nothing of its delivery is kept. What waits is not attempted,
+// and that is no attempt. What has its memory is kept as ever.
+func TestInboxWithoutMemory(t *testing.T) {
+	app := newSlow()
+	g := newKeeper(t, map[string]any{"after": 30 * time.Second}, map[string]any{"max_buffered": 512 << 10, "max_body": 448 << 10}, app.serve)
+	waits, holds, late := strings.Repeat("a", 400_000), strings.Repeat("b", 400_000), strings.Repeat("c", 400_000)
+	answers := make(chan answerOf, 1)
+	hold := func(text string) {
+		go func() { answers <- g.send(t, craneops(text), text) }()
+		<-app.asked
+	}
+	overloaded := func() {
+		t.Helper()
+		a := g.send(t, craneops(late), late)
+		expect(t, a, http.StatusServiceUnavailable, "rejected overloaded")
+		if a.header.Get("Retry-After") != "30" {
+			t.Errorf("Retry-After %q", a.header.Get("Retry-After"))
+		}
+	}
+	hold(waits)
+	overloaded()
+	app.answer <- answering(http.StatusServiceUnavailable)
+	expect(t, <-answers, http.StatusOK, "")
+	if e := g.waitForEntries(t, 1)[0]; e.Size != int64(len(waits)) {
+		t.Errorf("entry %+v", e)
+	}
+
+	hold(holds)
+	overloaded()
+	m := g.memoryInbox()
+	g.elapse(time.Hour)
+	waitUntil(t, func() bool {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		did := slices.DeleteFunc(slices.Clone(m.did), func(s string) bool { return s == "release" })
+		return len(did) >= 2 && slices.Equal(did[len(did)-2:], []string{"take", "later"})
+	})
+	if e := g.waitForEntries(t, 1)[0]; e.State != inbox.Waiting || e.Last.Attempts != 0 || e.Last.Status != http.StatusServiceUnavailable {
+		t.Errorf("entry %+v", e)
+	}
+	app.answer <- answering(http.StatusNoContent)
+	expect(t, <-answers, http.StatusNoContent, "")
+	g.elapse(time.Hour)
+	<-app.asked
+	app.answer <- answering(http.StatusNoContent)
+	g.waitForEntries(t, 0)
+	g.expectDelivered(t, waits, holds, waits)
+	if got := g.delivered()[2].header.Get("Webhook-Attempt"); got != "1" {
+		t.Errorf("Webhook-Attempt %q", got)
+	}
+
+	hold(late) // it was free for its retry
+	app.answer <- answering(http.StatusNoContent)
+	expect(t, <-answers, http.StatusNoContent, "")
+	expectNothingBuffered(t)
 }

@@ -142,7 +142,7 @@ func BenchmarkAttempt(b *testing.B) {
 //
 //	go test -run '^$' -bench HalfMillion -benchtime 1x -timeout 60m ./module/inbox/file
 func BenchmarkHalfMillion(b *testing.B) {
-	const entries, some = 50_000, 500
+	const entries, some = 500_000, 500
 	path := filepath.Join(b.TempDir(), "inbox.db")
 	for range b.N {
 		v := benchmarked(b, path)
