@@ -5,7 +5,10 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"net/http/httptest"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -185,5 +188,25 @@ func TestBodyLikeAnID(t *testing.T) {
 			expect(t, g.send(t, stripe(body), body), http.StatusOK, "")
 		}
 		g.expectDelivered(t, order...)
+	}
+}
+
+// TestConnectionOfAnOldConfiguration: a request that comes over one is told to come
+// again, and to do so over another connection; its retries would end here too.
+func TestConnectionOfAnOldConfiguration(t *testing.T) {
+	for _, version := range []int{1, 2} {
+		g := newGateway(t, nil, nil)
+		if err := g.app.Cleanup(); err != nil {
+			t.Fatal(err)
+		}
+		r := httptest.NewRequest(http.MethodPost, "/hook", strings.NewReader(body))
+		r.ProtoMajor = version
+		maps.Copy(r.Header, craneops(body))
+		w := httptest.NewRecorder()
+		g.Config.Handler.ServeHTTP(w, r)
+		if w.Code != http.StatusServiceUnavailable || w.Body.String() != "rejected store_unavailable" || w.Header().Get("Connection") != "close" {
+			t.Errorf("HTTP/%d: %d %q, %v", version, w.Code, w.Body, w.Header())
+		}
+		g.expectDelivered(t)
 	}
 }

@@ -282,3 +282,11 @@ func closeConnection(w http.ResponseWriter, r *http.Request) {
 		w.Header()["Connection"] = []string{"close"}
 	}
 }
+
+// leaveConnection has a sender come back over another connection, with HTTP/2 too: this
+// one is of a configuration that is over, and Caddy has not ended it.
+func leaveConnection(w http.ResponseWriter, r *http.Request) {
+	if r.ProtoMajor <= 2 {
+		w.Header()["Connection"] = []string{"close"}
+	}
+}

@@ -2,6 +2,7 @@ package module
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"time"
 
@@ -48,6 +49,9 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.H
 		return err
 	}
 	history, err := h.history.get()
+	if errors.Is(err, errConfigurationOver) {
+		leaveConnection(w, r)
+	}
 	if err != nil {
 		return h.reject(w, r, d, refuseFor(storeUnavailable, err.Error()))
 	}
