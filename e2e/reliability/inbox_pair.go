@@ -1,6 +1,9 @@
 package main
 
-import "context"
+import (
+	"context"
+	"slices"
+)
 
 // pair is a gateway with two labels, each before an application of its own. One
 // rescues and the other keeps all; they share a file.
@@ -11,7 +14,8 @@ type pair struct {
 	streams       []*traffic
 }
 
-func startPair(ctx context.Context, t *trial) (p *pair, err error) {
+// startPair starts both, with these options of the inbox besides.
+func startPair(ctx context.Context, t *trial, more ...string) (p *pair, err error) {
 	p = new(pair)
 	defer func() {
 		if err != nil {
@@ -25,8 +29,8 @@ func startPair(ctx context.Context, t *trial) (p *pair, err error) {
 		return p, err
 	}
 	p.gateway, err = startGateway(ctx, t, site{
-		application: p.rescued.application, options: p.box.options(rescuing()...),
-		beside: []hook{{p.kept.application, p.box.options(always()...)}},
+		application: p.rescued.application, options: p.box.options(rescuing(slices.Clone(more)...)...),
+		beside: []hook{{p.kept.application, p.box.options(always(slices.Clone(more)...)...)}},
 		proxy:  namesProcess, env: []string{process(0)},
 	})
 	return p, err

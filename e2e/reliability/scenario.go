@@ -32,6 +32,7 @@ var scenarios = []scenario{
 	{"inbox-disk", "an inbox, and its disk full in the middle", []protocol{mixed}, inboxDisk},
 	{"inbox-damage", "an inbox that is damaged while it is closed", []protocol{h1}, inboxDamage},
 	{"inbox-reload", "an inbox, and a new configuration every second", all, inboxReload},
+	{"inbox-storm", "an inbox, and all that at once, with senders that hang up and little room", []protocol{mixed}, inboxStorm},
 	{"inbox-early", "an inbox that answers while the application works", all, inboxEarly},
 	{"inbox-long", "an inbox that keeps and delivers much, with reloads", []protocol{h1}, inboxLong},
 	{"inbox-backlog", "an inbox in which very many wait", []protocol{h1}, inboxBacklog},
