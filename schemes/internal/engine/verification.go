@@ -220,10 +220,13 @@ func (d *Verification) matchesBareHost(body []byte) *verifierKey {
 	}
 	// Where the URL is, and not where its text is first: a header may hold it too.
 	received := *text
+	if c.urlAt > len(received) {
+		return nil
+	}
 	before, rest := received[:c.urlAt], received[c.urlAt:]
 	after, found := bytes.CutPrefix(rest, c.url.text())
 	if !found {
-		return nil // a scheme in Go puts it elsewhere
+		return nil // a scheme in Go has put it elsewhere
 	}
 	*text = slices.Concat(before, bare, after)
 	d.read(0)

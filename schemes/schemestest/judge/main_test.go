@@ -21,7 +21,7 @@ func TestJudge(t *testing.T) {
 	}
 	answers := strings.Split(strings.TrimSpace(out.String()), "\n")
 	want := []string{
-		`{"accepted":true}`, `{"refused":"signature_mismatch: `, `{"refused":"secret 1: is empty`,
+		`{"accepted":true,"read":{"id":"","event":"","occurred_at_ms":0}}`, `{"refused":"signature_mismatch: `, `{"refused":"secret 1: is empty`,
 		`{"refused":"signature_mismatch: `, `{"refused":"signature_mismatch: `,
 	}
 	if len(answers) != len(want) {
