@@ -120,6 +120,9 @@ type Event struct {
 	Occurrence Key
 	// Unsigned is a fingerprint of what the provider sends and does not sign.
 	Unsigned uint64
+	// Tenant is whose event it is, where tenants share a label. The keys differ by
+	// tenant; a history that is full drops entries of the tenant that has most.
+	Tenant string `json:",omitempty"`
 }
 
 // Status is the answer of a history.

@@ -66,12 +66,12 @@ func TestBytesPerKey(t *testing.T) {
 	keys := randomKeys(entries)
 	v := benchView(entries)
 	ctx := context.Background()
-	before := heap()
+	before := heapInUse()
 	for _, key := range keys {
 		r, _, _ := v.Reserve(ctx, replay.Event{Content: key})
 		_ = r.Deliver(ctx)
 	}
-	each := float64(heap()-before) / float64(entries)
+	each := float64(heapInUse()-before) / float64(entries)
 	runtime.KeepAlive(v)
 	runtime.KeepAlive(keys)
 	t.Logf("%.0f bytes a key at %d keys", each, entries)
@@ -80,7 +80,7 @@ func TestBytesPerKey(t *testing.T) {
 	}
 }
 
-func heap() uint64 {
+func heapInUse() uint64 {
 	runtime.GC()
 	runtime.GC()
 	var m runtime.MemStats

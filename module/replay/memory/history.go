@@ -4,8 +4,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/hashicorp/golang-lru/v2/simplelru"
-
 	"github.com/hooklatch/hooklatch/module/replay"
 )
 
@@ -14,10 +12,11 @@ import (
 type history struct {
 	mu sync.Mutex
 
-	// reserved are the events that are being handled. They are not in the cache,
-	// so they are never evicted.
-	reserved  replay.Held
-	delivered *simplelru.LRU[replay.Key, entry]
+	// reserved are the events that are being handled. They are not in a cache, so
+	// they are never evicted.
+	reserved replay.Held
+	// delivered are the tenants' entries; without tenants there is one, of no name.
+	delivered tenants
 
 	// views are the open ones, and size is the largest of theirs: a configuration
 	// that may yet fail to load does not shrink the history.
@@ -40,10 +39,7 @@ type entry struct {
 }
 
 func newHistory(now time.Time) *history {
-	// The size can change, so the history evicts entries itself. NewLRU fails only
-	// without a size, and allocates nothing for it.
-	delivered, _ := simplelru.NewLRU[replay.Key, entry](maxSize, nil)
-	return &history{reserved: replay.Held{}, delivered: delivered, views: map[*view]struct{}{}, began: now}
+	return &history{reserved: replay.Held{}, delivered: newTenants(), views: map[*view]struct{}{}, began: now}
 }
 
 // join adds a view that is opened.
@@ -76,7 +72,7 @@ func (h *history) reserve(e replay.Event, now time.Time) (status replay.Status, 
 	if h.reserved.Has(e.Content) {
 		return replay.InFlight, held
 	}
-	if known, ok := h.get(e.Content, clock); ok {
+	if known, ok := h.get(e.Tenant, e.Content, clock); ok {
 		if known.mark == e.Unsigned {
 			return replay.Duplicate, held
 		}
@@ -87,7 +83,7 @@ func (h *history) reserve(e replay.Event, now time.Time) (status replay.Status, 
 		if h.reserved.Has(e.Occurrence) {
 			return replay.InFlight, held
 		}
-		if known, ok := h.get(e.Occurrence, clock); ok {
+		if known, ok := h.get(e.Tenant, e.Occurrence, clock); ok {
 			if known.mark != e.Content.Mark() {
 				return replay.OccurrenceConflict, held
 			}
@@ -101,10 +97,14 @@ func (h *history) reserve(e replay.Event, now time.Time) (status replay.Status, 
 }
 
 // get finds a delivered entry that has not expired, and marks it as used.
-func (h *history) get(key replay.Key, clock time.Duration) (known entry, ok bool) {
-	known, ok = h.delivered.Get(key)
+func (h *history) get(name string, key replay.Key, clock time.Duration) (known entry, ok bool) {
+	t := h.delivered.of(name)
+	if t == nil {
+		return entry{}, false
+	}
+	known, ok = t.entries.Get(key)
 	if ok && known.expires <= clock {
-		h.delivered.Remove(key)
+		h.delivered.remove(t, key)
 		return entry{}, false
 	}
 	return known, ok
@@ -117,8 +117,9 @@ func (h *history) release(held replay.Event) {
 	h.reserved.Remove(held)
 }
 
-// deliver turns a reservation into entries and evicts the least recently used
-// ones if the history is full. It returns what was lost before it expired.
+// deliver turns a reservation into entries. If the history is full, it evicts the
+// least recently used ones of the tenant that has most. It returns what was lost
+// before it expired.
 func (h *history) deliver(r *reservation, now time.Time) (lost loss) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -126,12 +127,12 @@ func (h *history) deliver(r *reservation, now time.Time) (lost loss) {
 	clock := now.Sub(h.began)
 	expires := clock + v.ttl
 	h.reserved.Remove(r.held)
-	h.delivered.Add(e.Content, entry{expires, e.Unsigned})
+	h.delivered.add(e.Tenant, e.Content, entry{expires, e.Unsigned})
 	if e.Occurrence != (replay.Key{}) {
-		h.delivered.Add(e.Occurrence, entry{expires, e.Content.Mark()})
+		h.delivered.add(e.Tenant, e.Occurrence, entry{expires, e.Content.Mark()})
 	}
-	for h.delivered.Len() > h.size {
-		_, oldest, _ := h.delivered.RemoveOldest()
+	for h.delivered.count > h.size {
+		oldest := h.delivered.removeOldest()
 		if left := oldest.expires - clock; left > 0 {
 			lost.entries++
 			lost.left = max(lost.left, left)
@@ -157,23 +158,26 @@ func (h *history) forget(content replay.Key, now time.Time) replay.Status {
 	if h.reserved.Has(content) {
 		return replay.InFlight
 	}
-	if _, ok := h.get(content, now.Sub(h.began)); !ok {
-		return replay.Unknown
-	}
-	h.delivered.Remove(content)
-	for _, key := range h.delivered.Keys() {
-		if known, _ := h.delivered.Peek(key); known.mark == content.Mark() {
-			h.delivered.Remove(key)
+	for name, t := range h.delivered.byName {
+		if _, ok := h.get(name, content, now.Sub(h.began)); !ok {
+			continue
 		}
+		h.delivered.remove(t, content)
+		for _, key := range t.entries.Keys() {
+			if known, _ := t.entries.Peek(key); known.mark == content.Mark() {
+				h.delivered.remove(t, key)
+			}
+		}
+		return replay.Forgotten
 	}
-	return replay.Forgotten
+	return replay.Unknown
 }
 
 // kept counts the delivered entries.
 func (h *history) kept() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.delivered.Len()
+	return h.delivered.count
 }
 
 // Destruct lets the pool drop the history; memory has nothing to close.

@@ -17,7 +17,7 @@ func init() { caddy.RegisterModule(Store{}) }
 // Store keeps the history in the memory of this process. It survives a reload
 // of the configuration, but neither a restart nor is it shared with other
 // processes. When it is full, the delivered entry that was used least recently
-// makes room.
+// makes room; with tenants, that of the tenant that has most.
 type Store struct {
 	replay.Options
 
