@@ -32,6 +32,7 @@ func init() {
 //
 //	verify_webhook [<matcher>] <scheme> [<secrets...>] {
 //	    secret        <secrets...>
+//	    tenants       <dir> <value>
 //	    provider      <label>
 //	    public_url    <scheme://host[:port][/prefix]>
 //	    handshake     [<verify tokens...>]
@@ -87,6 +88,14 @@ func readOption(d *caddyfile.Dispenser, h *module.Handler, option string) (known
 			err = checkSecrets(d, secrets)
 		}
 		h.Secrets = append(h.Secrets, secrets...)
+	case "tenants":
+		var values []string
+		if values, err = args.Some(d, "<dir> <value>"); err == nil && len(values) != 2 {
+			err = d.Err("tenants takes two arguments: tenants <dir> <value>, such as tenants /etc/hooklatch/tenants {path.1}")
+		}
+		if err == nil {
+			h.Tenants = &module.Tenants{Dir: values[0], Value: values[1]}
+		}
 	case "provider":
 		h.Provider, err = args.Label(d)
 	case "public_url":
@@ -136,7 +145,7 @@ func readOption(d *caddyfile.Dispenser, h *module.Handler, option string) (known
 
 // options are those that readOption knows, in the order of the documentation.
 var options = []string{
-	"secret", "provider", "public_url", "handshake", "methods", "tolerance", "max_body", "body_timeout", "answer_within",
+	"secret", "tenants", "provider", "public_url", "handshake", "methods", "tolerance", "max_body", "body_timeout", "answer_within",
 	"replay", "on_duplicate", "on_conflict", "retry_after",
 	"emit", "sign_upstream", "observe", "capture", "inbox", definition.Option,
 }

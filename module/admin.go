@@ -53,7 +53,7 @@ func (a *adminAPI) Routes() []caddy.AdminRoute {
 	}
 }
 
-// history answers DELETE historyPath<provider>/<id>: 204 forgotten, 404 unknown,
+// history answers DELETE historyPath<provider>/<id>[?tenant=]: 204 forgotten, 404 unknown,
 // 409 being handled right now, 503 the store cannot be used.
 func (a *adminAPI) history(w http.ResponseWriter, r *http.Request) error {
 	if err := allowOnly(w, r, http.MethodDelete); err != nil {
@@ -63,23 +63,27 @@ func (a *adminAPI) history(w http.ResponseWriter, r *http.Request) error {
 	if !found || id == "" {
 		return apiError(http.StatusBadRequest, "the path is "+historyPath+"<provider>/<id>")
 	}
-	status, err := a.forget(r, label, id)
+	query, err := filters(r, "tenant")
+	if err != nil {
+		return err
+	}
+	status, err := a.forget(r, label, query.Get("tenant"), id)
 	switch {
 	case err != nil:
 		return caddy.APIError{HTTPStatus: http.StatusServiceUnavailable, Err: err}
 	case status == replay.InFlight:
 		return apiError(http.StatusConflict, "the event is being handled right now, or waits in the inbox; try again, or take it out with webhook inbox drop")
 	case status != replay.Forgotten:
-		return apiError(http.StatusNotFound, "nothing to forget: no handler has this label, or its history has no event with this id; the id is what the application got as Webhook-Id")
+		return apiError(http.StatusNotFound, "nothing to forget: no handler has this label, or its history has no event of this tenant with this id; the id is what the application got as Webhook-Id")
 	}
-	a.logger.Info("forgot a delivery; it can be delivered again", zap.String("provider", label), zap.String("id", id))
+	a.logger.Info("forgot a delivery; it can be delivered again", zap.String("provider", label), zap.String("tenant", query.Get("tenant")), zap.String("id", id))
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }
 
 // forget asks the history of a label. A label or an id that does not exist is
 // Unknown.
-func (a *adminAPI) forget(r *http.Request, label, id string) (replay.Status, error) {
+func (a *adminAPI) forget(r *http.Request, label, tenant, id string) (replay.Status, error) {
 	shared := historiesByLabel.newest(label)
 	if shared == nil {
 		return replay.Unknown, nil
@@ -90,8 +94,12 @@ func (a *adminAPI) forget(r *http.Request, label, id string) (replay.Status, err
 	if err != nil {
 		return 0, err
 	}
+	owner := label
+	if shared.handler.tenants != nil { // otherwise the tenants of a label share its history
+		owner = ownerOf(label, tenant)
+	}
 	status := replay.Unknown
-	for _, key := range keysOfID(label, id) {
+	for _, key := range keysOfID(owner, id) {
 		if status, err = history.Forget(r.Context(), key); err != nil {
 			return 0, fmt.Errorf("forgetting: %w", err)
 		}
@@ -107,12 +115,12 @@ func (a *adminAPI) forget(r *http.Request, label, id string) (replay.Status, err
 
 // keysOfID returns the keys under which a delivery with this id may be: made of
 // its content, or of the id that the provider signs, which may look the same.
-func keysOfID(label, id string) []replay.Key {
+func keysOfID(owner, id string) []replay.Key {
 	var keys []replay.Key
 	if key, ok := replay.ParseID(id); ok {
 		keys = append(keys, key)
 	}
-	return append(keys, idKey(label, id))
+	return append(keys, idKey(owner, id))
 }
 
 // allowOnly refuses other methods than those that a path has.

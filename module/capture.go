@@ -203,7 +203,7 @@ func explained(ctx context.Context, c deliveries.Capture) deliveries.Whole {
 	}
 	h := shared.handler
 	d := explain.Delivery{
-		Scheme: h.scheme, Definition: h.SchemeDefinition, Secrets: h.secrets,
+		Scheme: h.scheme, Definition: h.SchemeDefinition, Secrets: h.secretsOf(c.Tenant),
 		Request: h.received(kept.request()), Body: c.Body,
 	}
 	e := d.Refused(ctx, schemes.Reason(c.Reason))

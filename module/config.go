@@ -52,7 +52,13 @@ func (h *Handler) Check() error {
 	if err != nil {
 		return err
 	}
-	if len(h.Secrets) == 0 {
+	if err := h.Tenants.check(); err != nil {
+		return err
+	}
+	switch {
+	case h.Tenants != nil && len(h.Secrets) > 0:
+		return errors.New("tenants and secrets exclude each other; write the secrets into the files of the tenants, or leave tenants out")
+	case h.Tenants == nil && len(h.Secrets) == 0:
 		return errors.New("no secret; write the provider's secret behind the scheme, such as {env.WEBHOOK_SECRET}, or with the option secret")
 	}
 	for i, secret := range h.Secrets {

@@ -83,6 +83,9 @@ func (d *delivery) eventData() map[string]any {
 	if d.passedOn() {
 		data["observed"] = true
 	}
+	if tenant := d.shownTenant(); tenant != "" {
+		data["tenant"] = tenant
+	}
 	if !d.verified {
 		return data
 	}

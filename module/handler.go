@@ -45,7 +45,7 @@ func init() { caddy.RegisterModule(Handler{}) }
 // 408 | the body arrived too slowly
 // 409 | conflict
 // 413 | the body is too large
-// 503 | with Retry-After: the same event is being handled right now, there is no memory for the body, or the history cannot be reached
+// 503 | with Retry-After: the same event is being handled right now, there is no memory for the body, or the history or the secret of the tenant cannot be had
 //
 // A duplicate is answered with an empty 200, or with 409 if so configured.
 //
@@ -62,6 +62,8 @@ func init() { caddy.RegisterModule(Handler{}) }
 // `{http.verify_webhook.verdict}` | accepted, duplicate or rejected
 // `{http.verify_webhook.reason}` | the reason, if not accepted, or no_answer
 // `{http.verify_webhook.provider}` | the label
+// `{http.verify_webhook.scheme}` | the scheme
+// `{http.verify_webhook.tenant}` | with `tenants` the tenant whose secret verified, otherwise the one that is signed
 // `{http.verify_webhook.event}` | the event type, only if it is signed
 // `{http.verify_webhook.id}` | the signed id, or sha256- and the replay key
 // `{http.verify_webhook.occurrence_id}` | the provider's occurrence ID, which is not signed
@@ -74,8 +76,8 @@ func init() { caddy.RegisterModule(Handler{}) }
 // `webhook_rejected`, and `webhook_drift` when 20 well-formed deliveries in a row
 // did not verify, after the delivery is recorded or released. Their handlers
 // run in the background, and no delivery waits for them. The data are
-// `provider` and `reason`, and once the signature is verified `id`, `key`,
-// `event` and `age` (seconds), where the delivery has them.
+// `provider` and `reason`, the `tenant` if it is known, and once the signature is
+// verified `id`, `key`, `event` and `age` (seconds), where the delivery has them.
 //
 // After the handler `tracing`, each verification is a span.
 type Handler struct {
@@ -90,6 +92,11 @@ type Handler struct {
 	// One or more secrets, the newest first. Any of them may match. Placeholders
 	// such as {env.X} and {file.X} are resolved when the configuration is loaded.
 	Secrets []string `json:"secrets,omitempty"`
+
+	// Many tenants with secrets of their own, in place of `secrets`: a directory
+	// with a file for each of them. A change there takes effect with the next
+	// delivery. Each tenant has a history of its own under the label.
+	Tenants *Tenants `json:"tenants,omitempty"`
 
 	// The label of the provider in headers, logs and the history: 1 to 64 of
 	// a-z, 0-9, _ and -. Default: the scheme.
@@ -174,8 +181,9 @@ type Handler struct {
 	after    time.Duration  // of the inbox
 	history  *sharedHistory // one per label and configuration
 	scheme   schemes.Scheme
-	verifier *schemes.Verifier
-	secrets  []string // resolved, to explain a mismatch
+	verifier *schemes.Verifier // nil with tenants
+	secrets  []string          // resolved, to explain a mismatch
+	tenants  *tenantSecrets    // nil without tenants
 	keyer    *keyer
 
 	onConflict string // OnConflict, or the scheme's default
@@ -263,13 +271,13 @@ func (h *Handler) provision(ctx caddy.Context) error {
 	if err := h.compileSecrets(); err != nil {
 		return err
 	}
-	h.keyer = newKeyer(h.Provider, h.scheme, keyWithTime(h.scheme, h.store.Settings()))
+	h.keyer = newKeyer(h.scheme, keyWithTime(h.scheme, h.store.Settings()))
 
 	var err error
 	if h.events, err = newEventEmitter(ctx, h.logger); err != nil {
 		return err
 	}
-	h.recorder = series.recorder(h.label(), len(h.Secrets), h.Observe)
+	h.recorder = series.recorder(h.label(), h.countSecrets(), h.Observe)
 
 	h.state = series.lastAccepted.of(h.label(), h.now())
 
@@ -327,6 +335,14 @@ func (h *Handler) loadStore(ctx caddy.Context) error {
 	return h.store.Settings().Check()
 }
 
+// countSecrets is how many secrets every delivery can be verified with.
+func (h *Handler) countSecrets() int {
+	if h.Tenants != nil {
+		return 1 // some tenants have more
+	}
+	return len(h.Secrets)
+}
+
 // compileSecrets resolves the secrets and sets up handshake, verifier and signer.
 func (h *Handler) compileSecrets() error {
 	secrets, err := resolveSecrets(caddy.NewReplacer(), h.Secrets)
@@ -348,7 +364,15 @@ func (h *Handler) compileSecrets() error {
 		judged = schemes.Tolerance(h.window.Past, h.window.Future)
 	}
 	clock := schemes.Clock(func() time.Time { return h.now() })
-	if h.verifier, err = h.scheme.NewVerifier(secrets, judged, clock); err != nil {
+	compile := func(secrets []string) (*schemes.Verifier, error) {
+		return h.scheme.NewVerifier(secrets, judged, clock)
+	}
+	if h.Tenants != nil {
+		err = h.compileTenants(compile)
+	} else {
+		h.verifier, err = compile(secrets)
+	}
+	if err != nil {
 		return err
 	}
 	h.signer, err = newSigner(h.SignUpstream)

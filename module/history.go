@@ -241,7 +241,6 @@ func (t *historyTable) active(label string) *sharedHistory {
 // SHA-256; the kinds cannot meet, because a content key's hash begins with the
 // label, and the others begin with a sign that no label can hold.
 type keyer struct {
-	label    string
 	withTime bool // `key delivery`: the send time is part of the identity
 	unique   bool // occurrence IDs are
 	cuts     bool // a signed text can be cut in several ways
@@ -257,8 +256,8 @@ const (
 	unsignedKind   = "#unsigned\x00"
 )
 
-func newKeyer(label string, scheme schemes.Scheme, withTime bool) *keyer {
-	k := &keyer{label: label, withTime: withTime, unique: scheme.UniqueOccurrence(), cuts: scheme.HasBoundaries(), signsID: scheme.SignsID()}
+func newKeyer(scheme schemes.Scheme, withTime bool) *keyer {
+	k := &keyer{withTime: withTime, unique: scheme.UniqueOccurrence(), cuts: scheme.HasBoundaries(), signsID: scheme.SignsID()}
 	k.pool.New = func() any { return &contentHash{Hash: sha256.New()} }
 	return k
 }
@@ -278,7 +277,7 @@ type contentHash struct {
 // without an id is of another kind where deliveries have ids. The common keys,
 // those of ids and those of bodies where nothing has an id, stay as they were
 // before there was this kind: what is in a history is still found.
-func (k *keyer) content(claim *schemes.SignedHeaders, id string, body []byte) replay.Key {
+func (k *keyer) content(owner string, claim *schemes.SignedHeaders, id string, body []byte) replay.Key {
 	c := k.pool.Get().(*contentHash)
 	defer k.pool.Put(c)
 	c.Reset()
@@ -286,7 +285,7 @@ func (k *keyer) content(claim *schemes.SignedHeaders, id string, body []byte) re
 	if k.signsID && id == "" {
 		c.scratch = append(c.scratch, withoutIDKind...)
 	}
-	c.scratch = k.appendHead(c.scratch, claim)
+	c.scratch = k.appendHead(c.scratch, owner, claim)
 	if id != "" {
 		c.scratch = append(c.scratch, id...)
 		c.Write(c.scratch)
@@ -301,13 +300,13 @@ func (k *keyer) content(claim *schemes.SignedHeaders, id string, body []byte) re
 }
 
 // idKey is the content key of a delivery with a signed id.
-func idKey(label, id string) replay.Key {
-	return keyOf([]byte(label + "\x00" + id))
+func idKey(owner, id string) replay.Key {
+	return keyOf([]byte(owner + "\x00" + id))
 }
 
 // appendHead appends what both kinds of keys begin with.
-func (k *keyer) appendHead(b []byte, claim *schemes.SignedHeaders) []byte {
-	b = append(append(b, k.label...), 0)
+func (k *keyer) appendHead(b []byte, owner string, claim *schemes.SignedHeaders) []byte {
+	b = append(append(b, owner...), 0)
 	if k.withTime {
 		b = append(append(b, claim.SentAtText...), 0)
 	}
@@ -315,36 +314,36 @@ func (k *keyer) appendHead(b []byte, claim *schemes.SignedHeaders) []byte {
 }
 
 // event makes the keys of a delivery.
-func (k *keyer) event(claim *schemes.SignedHeaders, id string, body, cut []byte) replay.Event {
-	e := replay.Event{Content: k.content(claim, id, body), Unsigned: fingerprint(claim, cut)}
+func (k *keyer) event(owner string, claim *schemes.SignedHeaders, id string, body, cut []byte) replay.Event {
+	e := replay.Event{Content: k.content(owner, claim, id, body), Unsigned: fingerprint(claim, cut)}
 	switch {
 	case k.cuts:
-		e.Occurrence = k.cut(e.Content, cut)
+		e.Occurrence = k.cut(owner, e.Content, cut)
 	case k.unique && claim.OccurrenceID.Value != "":
-		e.Occurrence = k.occurrence(claim)
+		e.Occurrence = k.occurrence(owner, claim)
 	}
 	return e
 }
 
 // occurrence makes the key of an occurrence ID.
-func (k *keyer) occurrence(claim *schemes.SignedHeaders) replay.Key {
-	b := k.appendHead([]byte(occurrenceKind), claim)
+func (k *keyer) occurrence(owner string, claim *schemes.SignedHeaders) replay.Key {
+	b := k.appendHead([]byte(occurrenceKind), owner, claim)
 	return keyOf(append(b, claim.OccurrenceID.Value...))
 }
 
 // cut makes the key of the way in which a signed text is cut. The history keeps
 // it beside the content in the place of an occurrence ID, so that it can be
 // asked whether this cut was delivered: see Handler.compareCut.
-func (k *keyer) cut(content replay.Key, cut []byte) replay.Key {
-	b := append([]byte(cutKind), k.label...)
+func (k *keyer) cut(owner string, content replay.Key, cut []byte) replay.Key {
+	b := append([]byte(cutKind), owner...)
 	b = append(append(b, 0), content[:]...)
 	return keyOf(append(b, cut...))
 }
 
 // variant makes the content key of what conflicts and is forwarded all the
 // same: content and unsigned values together.
-func (k *keyer) variant(content replay.Key, unsigned uint64) replay.Key {
-	b := append([]byte(variantKind), k.label...)
+func (k *keyer) variant(owner string, content replay.Key, unsigned uint64) replay.Key {
+	b := append([]byte(variantKind), owner...)
 	b = append(append(b, 0), content[:]...)
 	return keyOf(binary.BigEndian.AppendUint64(b, unsigned))
 }

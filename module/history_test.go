@@ -154,18 +154,18 @@ func TestKindsOfContentKeys(t *testing.T) {
 	}
 	none := &schemes.SignedHeaders{}
 	scheme, _ := schemes.Get("standard")
-	withIDs, without := newKeyer("l", scheme, false), newKeyer("l", schemes.Scheme{}, false)
+	withIDs, without := newKeyer(scheme, false), newKeyer(schemes.Scheme{}, false)
 	for _, c := range []struct {
 		name string
 		key  replay.Key
 		want string
 	}{
-		{"id", withIDs.content(none, "evt_1", []byte("body")), "l\x00evt_1"},
+		{"id", withIDs.content("l", none, "evt_1", []byte("body")), "l\x00evt_1"},
 		{"id, to forget it", idKey("l", "evt_1"), "l\x00evt_1"},
-		{"body", without.content(none, "", []byte("evt_1")), "l\x00evt_1"},
-		{"body and what is signed beside it", without.content(&schemes.SignedHeaders{Identity: []byte("6")}, "", []byte("body")), "l\x006\x00body"},
-		{"body, with the send time", newKeyer("l", schemes.Scheme{}, true).content(&schemes.SignedHeaders{SentAtText: "1"}, "", []byte("body")), "l\x001\x00body"},
-		{"body that has no id where others have one", withIDs.content(none, "", []byte("evt_1")), "#content\x00l\x00evt_1"},
+		{"body", without.content("l", none, "", []byte("evt_1")), "l\x00evt_1"},
+		{"body and what is signed beside it", without.content("l", &schemes.SignedHeaders{Identity: []byte("6")}, "", []byte("body")), "l\x006\x00body"},
+		{"body, with the send time", newKeyer(schemes.Scheme{}, true).content("l", &schemes.SignedHeaders{SentAtText: "1"}, "", []byte("body")), "l\x001\x00body"},
+		{"body that has no id where others have one", withIDs.content("l", none, "", []byte("evt_1")), "#content\x00l\x00evt_1"},
 	} {
 		if c.key != keyOf(c.want) {
 			t.Errorf("%s: not the key of %q", c.name, c.want)

@@ -129,6 +129,7 @@ func (m *metrics) register(registry *prometheus.Registry) error {
 type recorder struct {
 	requests *requestCounts
 	keys     []prometheus.Counter
+	moreKeys func(number int) prometheus.Counter // of a secret that only some tenants have
 
 	verifyDuration, deliveryAge, bodyBytes histogram
 }
@@ -141,8 +142,11 @@ func (m *metrics) recorder(l label, secrets int, observes bool) *recorder {
 		deliveryAge:    lazily(m.deliveryAge, l.provider, l.scheme),
 		bodyBytes:      lazily(m.bodyBytes, l.provider, l.scheme),
 	}
+	r.moreKeys = func(number int) prometheus.Counter {
+		return m.keyMatches.WithLabelValues(l.provider, l.scheme, strconv.Itoa(number))
+	}
 	for i := range secrets {
-		r.keys = append(r.keys, m.keyMatches.WithLabelValues(l.provider, l.scheme, strconv.Itoa(i+1)))
+		r.keys = append(r.keys, r.moreKeys(i+1))
 	}
 	return r
 }
@@ -168,7 +172,11 @@ func (r *recorder) verified(d *delivery) {
 	if r == nil {
 		return
 	}
-	r.keys[d.secret-1].Inc()
+	if d.secret <= len(r.keys) {
+		r.keys[d.secret-1].Inc()
+	} else {
+		r.moreKeys(d.secret).Inc()
+	}
 	if !d.sentAt.IsZero() {
 		r.deliveryAge.observe(max(0, d.age()).Seconds())
 	}

@@ -27,7 +27,9 @@ type lastAccepted struct {
 // labelState is one label's. Handlers that share the label share it.
 type labelState struct {
 	acceptedAt atomic.Int64 // Unix milliseconds; at first, when the label was loaded
-	inARow     atomic.Int64
+
+	mu     sync.Mutex
+	inARow map[string]int // by tenant; without tenants under no name
 }
 
 func newLastAccepted() *lastAccepted {
@@ -49,7 +51,7 @@ func (s *lastAccepted) of(l label, now time.Time) *labelState {
 	defer s.mu.Unlock()
 	state, known := s.labels[l]
 	if !known {
-		state = new(labelState)
+		state = &labelState{inARow: map[string]int{}}
 		state.acceptedAt.Store(now.UnixMilli())
 		s.labels[l] = state
 	}
@@ -57,20 +59,38 @@ func (s *lastAccepted) of(l label, now time.Time) *labelState {
 }
 
 // ended counts a delivery, and reports whether a run of refusals has just become
-// long. Only what arrived whole counts: its signature is well-formed.
+// long. Only what arrived whole counts: its signature is well-formed. What names no
+// tenant that there is counts for none.
 func (s *labelState) ended(d *delivery) (drift bool) {
 	switch {
 	case d.verified:
-		if s.inARow.Load() != 0 {
-			s.inARow.Store(0)
-		}
+		s.endRun(d.tenant)
 		if d.verdict == accepted {
 			s.acceptedAt.Store(d.now.UnixMilli())
 		}
-	case d.verdict == rejected && !d.arrived.IsZero():
-		return s.inARow.Add(1) == driftAt
+	case d.verdict == rejected && !d.arrived.IsZero() && d.reason != unknownTenant:
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.inARow[d.tenant]++
+		return s.inARow[d.tenant] == driftAt
 	}
 	return false
+}
+
+func (s *labelState) endRun(tenant string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.inARow, tenant)
+}
+
+// longestRun is that of the tenant that has most.
+func (s *labelState) longestRun() (most int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, n := range s.inARow {
+		most = max(most, n)
+	}
+	return most
 }
 
 // Describe names the metrics.
@@ -87,7 +107,7 @@ func (s *lastAccepted) Collect(collected chan<- prometheus.Metric) {
 		state := s.labels[l]
 		const milli = 1e-3
 		collected <- prometheus.MustNewConstMetric(s.accepted, prometheus.GaugeValue, float64(state.acceptedAt.Load())*milli, l.provider, l.scheme)
-		collected <- prometheus.MustNewConstMetric(s.inARow, prometheus.GaugeValue, float64(state.inARow.Load()), l.provider, l.scheme)
+		collected <- prometheus.MustNewConstMetric(s.inARow, prometheus.GaugeValue, float64(state.longestRun()), l.provider, l.scheme)
 	}
 }
 

@@ -17,22 +17,22 @@ func TestDrift(t *testing.T) {
 	}
 	g.send(t, nil, "{}") // has no signature
 	g.send(t, http.Header{"X-Craneops-Signature": {"x"}}, "{}")
-	if n := state.inARow.Load(); n != 0 {
+	if n := state.longestRun(); n != 0 {
 		t.Errorf("%d in a row", n)
 	}
 	g.send(t, craneops("{}"), "other")
 	g.send(t, craneops("{}"), "other")
-	if n := state.inARow.Load(); n != 2 || state.acceptedAt.Load() != loaded {
+	if n := state.longestRun(); n != 2 || state.acceptedAt.Load() != loaded {
 		t.Errorf("%d in a row", n)
 	}
 	g.send(t, craneops("{}"), "{}")
-	if n := state.inARow.Load(); n != 0 || state.acceptedAt.Load() == loaded {
+	if n := state.longestRun(); n != 0 || state.acceptedAt.Load() == loaded {
 		t.Errorf("%d in a row after an accepted one", n)
 	}
 	g.send(t, craneops("{}"), "other")
 	accepted := state.acceptedAt.Load()
 	g.send(t, craneops("{}"), "{}") // a duplicate
-	if n := state.inARow.Load(); n != 0 || state.acceptedAt.Load() != accepted {
+	if n := state.longestRun(); n != 0 || state.acceptedAt.Load() != accepted {
 		t.Errorf("%d in a row after a duplicate", n)
 	}
 	var drifts int

@@ -73,7 +73,7 @@ func (h *Handler) wasDelivered(d *delivery) bool {
 	since := d.again.ReceivedAt.Add(-h.ttl)
 	known, found := outlived.find(d.event.Content)
 	if h.onConflict == ConflictForward && (!found || known.unsigned != d.event.Unsigned) {
-		known, found = outlived.find(h.keyer.variant(d.event.Content, d.event.Unsigned))
+		known, found = outlived.find(h.keyer.variant(d.owner(), d.event.Content, d.event.Unsigned))
 	}
 	return found && !known.at.Before(since)
 }

@@ -42,7 +42,7 @@ func TestWasDelivered(t *testing.T) {
 		}
 		content := keyOf([]byte(c.name))
 		outlived.add(replay.Event{Content: content, Unsigned: 1}, c.delivered)
-		d := &delivery{event: replay.Event{Content: content, Unsigned: c.unsigned}, again: &inbox.Entry{ReceivedAt: c.received}}
+		d := &delivery{handler: h, event: replay.Event{Content: content, Unsigned: c.unsigned}, again: &inbox.Entry{ReceivedAt: c.received}}
 		if got := h.wasDelivered(d); got != c.want {
 			t.Errorf("%s: %v", c.name, got)
 		}

@@ -65,8 +65,9 @@ func (d *delivery) shown(status, application int) deliveries.Delivery {
 	}
 	shown.Client, _ = caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)
 	shown.Size = d.size
+	shown.Tenant = d.shownTenant()
 	if d.verified {
-		shown.ID, shown.Event, shown.Tenant, shown.Key = d.id(), fit(d.facts.Type), fit(d.facts.Tenant), d.secret
+		shown.ID, shown.Event, shown.Key = d.id(), fit(d.facts.Type), d.secret
 		if !d.sentAt.IsZero() {
 			age := int64(d.age() / time.Second)
 			shown.Age = &age

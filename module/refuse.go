@@ -29,6 +29,9 @@ const (
 	conflict         Reason = "conflict"
 	duplicate        Reason = "duplicate"
 	noAnswer         Reason = "no_answer"
+
+	unknownTenant     Reason = "unknown_tenant"
+	tenantUnavailable Reason = "tenant_unavailable"
 )
 
 // verdict is what became of a request.
@@ -53,6 +56,8 @@ var statuses = map[Reason]int{
 	bodyTimeout:                   http.StatusRequestTimeout,
 	bodyIncomplete:                http.StatusBadRequest,
 	schemes.SignatureMismatch:     http.StatusUnauthorized,
+	unknownTenant:                 http.StatusUnauthorized,
+	tenantUnavailable:             http.StatusServiceUnavailable,
 	schemes.NoSignedTime:          http.StatusUnauthorized,
 	schemes.Stale:                 http.StatusUnauthorized,
 	schemes.Future:                http.StatusUnauthorized,

@@ -64,8 +64,8 @@ func (d *delivery) setPlaceholders(r *http.Request) {
 
 // placeholders are their names, those that need a verified signature last.
 var placeholders = []string{
-	"verdict", "reason", "provider", "attempt",
-	"event", "id", "occurrence_id", "unsigned_event", "sent_at", "age", "key",
+	"verdict", "reason", "provider", "scheme", "attempt",
+	"event", "tenant", "id", "occurrence_id", "unsigned_event", "sent_at", "age", "key",
 }
 
 // placeholder gives the value of a placeholder.
@@ -81,6 +81,8 @@ func (d *delivery) placeholder(name string) (any, bool) {
 		return string(d.reason), true
 	case "provider":
 		return d.handler.Provider, true
+	case "scheme":
+		return d.handler.Scheme, true
 	case "attempt":
 		if d.attempt == 0 {
 			return "", true
@@ -93,6 +95,8 @@ func (d *delivery) placeholder(name string) (any, bool) {
 	switch name {
 	case "event":
 		return fit(d.facts.Type), true
+	case "tenant":
+		return fit(d.facts.Tenant), true
 	case "id":
 		return d.id(), true
 	case "occurrence_id":
@@ -159,6 +163,9 @@ func (d *delivery) logFields() []zap.Field {
 			fields = append(fields, zap.String("webhook_event", event))
 		}
 	}
+	if tenant := d.shownTenant(); tenant != "" {
+		fields = append(fields, zap.String("webhook_tenant", tenant))
+	}
 	if d.passedOn() {
 		fields = append(fields, zap.Bool("webhook_observed", true))
 	}
@@ -196,6 +203,9 @@ func (h *Handler) log(r *http.Request, d *delivery, v verdict, refused *refusal)
 		zap.String("provider", h.Provider),
 		zap.String("reason", string(refused.reason)),
 		zap.String("detail", refused.detail),
+	}
+	if tenant := d.shownTenant(); tenant != "" {
+		fields = append(fields, zap.String("tenant", tenant))
 	}
 	if refused.lookalike != "" {
 		fields = append(fields, zap.String("hint", refused.lookalike))

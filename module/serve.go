@@ -110,7 +110,8 @@ type delivery struct {
 	span     trace.Span // of the verification; nil if nobody traces, and once it has ended
 
 	verified   bool
-	secret     int // position of the one that matches, from 1
+	tenant     string // with `tenants`: the one that the request names, if it has a file
+	secret     int    // position of the one that matches, from 1
 	facts      schemes.Event
 	sentAt     time.Time // as judged and shown; zero if the scheme has none
 	sentHeader bool      // the send time is from the headers
@@ -169,7 +170,8 @@ func (h *Handler) verify(w http.ResponseWriter, r *http.Request, d *delivery) *r
 		refused.unread = true
 		return refused
 	}
-	verification, err := h.verifier.BeginShared(h.received(r), &d.body.Buffer)
+	verifier, noTenant := h.verifierOf(r, d)
+	verification, err := verifier.BeginShared(h.received(r), &d.body.Buffer)
 	if err != nil {
 		refused := refusalOf(err)
 		refused.unread = true
@@ -178,6 +180,10 @@ func (h *Handler) verify(w http.ResponseWriter, r *http.Request, d *delivery) *r
 	}
 	defer verification.Close()
 	claim := &verification.SignedHeaders
+	if noTenant != nil && noTenant.reason == tenantUnavailable {
+		noTenant.unread = true
+		return noTenant
+	}
 
 	if refused := h.readBody(w, r, d, verification); refused != nil {
 		return refused
@@ -187,7 +193,11 @@ func (h *Handler) verify(w http.ResponseWriter, r *http.Request, d *delivery) *r
 	h.recorder.arrived(len(d.body.Buffer.Bytes()))
 	event, err := verification.Verify()
 	if event.Secret == 0 {
-		return h.explainURL(refusalOf(err))
+		refused := refusalOf(err)
+		if noTenant != nil && refused.reason == schemes.SignatureMismatch {
+			return noTenant
+		}
+		return h.explainURL(refused)
 	}
 
 	d.verified, d.secret = true, event.Secret
@@ -195,11 +205,15 @@ func (h *Handler) verify(w http.ResponseWriter, r *http.Request, d *delivery) *r
 		h.headerOptions.removeOursBut(r.Header, h.stayNames)
 	}
 	d.facts = event
+	if d.tenant != "" {
+		d.facts.Tenant = d.tenant // whose secret it is, in place of what the body says
+	}
 	d.idText = d.facts.ID
 	d.occurrence, d.unsigned = event.OccurrenceID, event.UnsignedType
 	d.sentAt, d.sentHeader, d.now = event.SentAt, h.scheme.Time() == schemes.TimeInHeaders, event.JudgedAt
 	// Only now: a forgery is not worth a second pass over its body.
-	d.event = h.keyer.event(claim, d.facts.ID, verification.Content(), verification.Boundaries())
+	d.event = h.keyer.event(d.owner(), claim, d.facts.ID, verification.Content(), verification.Boundaries())
+	d.event.Tenant = d.tenant
 	if h.signedHandshake() {
 		d.handshake, d.handshakeRefused = verification.Handshake()
 	}
@@ -230,7 +244,7 @@ func (h *Handler) reserve(ctx context.Context, history replay.History, d *delive
 		return reservation, status, err
 	}
 	own := d.event
-	own.Content = h.keyer.variant(d.event.Content, d.event.Unsigned)
+	own.Content = h.keyer.variant(d.owner(), d.event.Content, d.event.Unsigned)
 	if sameText {
 		status, err = h.compareCut(ctx, history, own)
 		own.Occurrence = replay.Key{} // the cut's entry belongs to the content
@@ -249,7 +263,7 @@ func (h *Handler) reserve(ctx context.Context, history replay.History, d *delive
 	if err == nil && status == replay.Reserved && d.event.Content != own.Content {
 		// The content's own entry may have expired before the one of these
 		// unsigned values, which is then the one that counts.
-		return h.unlessDelivered(ctx, history, own.Content, reservation)
+		return h.unlessDelivered(ctx, history, own, reservation)
 	}
 	return reservation, status, err
 }
@@ -272,10 +286,10 @@ func (h *Handler) compareCut(ctx context.Context, history replay.History, own re
 	return replay.ContentConflict, nil // the cut was delivered, and perhaps the event too
 }
 
-// unlessDelivered keeps a reservation unless a key, which it only tries, is
-// taken.
-func (h *Handler) unlessDelivered(ctx context.Context, history replay.History, key replay.Key, held replay.Reservation) (replay.Reservation, replay.Status, error) {
-	tried, status, err := history.Reserve(ctx, replay.Event{Content: key})
+// unlessDelivered keeps a reservation unless the content of an event, which it only
+// tries, is taken.
+func (h *Handler) unlessDelivered(ctx context.Context, history replay.History, other replay.Event, held replay.Reservation) (replay.Reservation, replay.Status, error) {
+	tried, status, err := history.Reserve(ctx, replay.Event{Content: other.Content, Tenant: other.Tenant})
 	if err == nil && status == replay.Reserved {
 		h.release(ctx, tried)
 		return held, replay.Reserved, nil

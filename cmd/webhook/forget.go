@@ -11,11 +11,12 @@ import (
 
 func (c *command) forgetCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "forget --provider P --id I [--address ADMIN]",
+		Use:   "forget --provider P [--tenant T] --id I [--address ADMIN]",
 		Short: "Lets a delivery that is in the history be delivered again",
 		Long: `Removes one delivery from the history of a running gateway, through its
 admin endpoint, so that it can be delivered again. P is the label, I is what the
-application got as Webhook-Id.
+application got as Webhook-Id, T what it got as Webhook-Tenant if the label has the
+option tenants.
 
 Exit status: 0 forgotten; 1 unknown, being handled right now, or the gateway
 cannot be reached; 2 wrong usage.`,
@@ -24,6 +25,7 @@ cannot be reached; 2 wrong usage.`,
 		DisableFlagsInUseLine: true,
 	}
 	provider := newOption(cmd, "provider", "P", "the label of the history")
+	tenant := newOption(cmd, "tenant", "T", "whose history it is in")
 	id := newOption(cmd, "id", "I", "the Webhook-Id of the delivery")
 	address := newOption(cmd, "address", "ADMIN", adminUsage)
 	cmd.RunE = ending(func(cmd *cobra.Command, _ []string) error {
@@ -35,6 +37,9 @@ cannot be reached; 2 wrong usage.`,
 			return err
 		}
 		uri := "/verify_webhook/history/" + url.PathEscape(provider.text) + "/" + url.PathEscape(id.text)
+		if tenant.text != "" {
+			uri += "?" + url.Values{"tenant": {tenant.text}}.Encode()
+		}
 		if err := a.ask(cmd.Context(), http.MethodDelete, uri, nil); err != nil {
 			return unreached(cmd, err)
 		}
