@@ -31,6 +31,7 @@ var importRules = []importRule{
 	{folder: "schemes/providers", own: []string{"schemes/internal/engine"}, foreign: []string{}},
 	{folder: "schemes", own: []string{"schemes"}, foreign: []string{"github.com/tidwall/gjson"}},
 	{folder: "module/internal/boltfile", own: []string{"module/internal/boltfile"}},
+	{folder: "module/internal/tenants", foreign: []string{"github.com/hashicorp/golang-lru/v2"}},
 	{folder: "module/internal", own: []string{"module/internal"}, foreign: []string{}},
 	{folder: "module/args"},
 	{folder: "module/deliveries", own: []string{"module/deliveries", "module/internal"}, foreign: []string{}},

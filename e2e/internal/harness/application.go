@@ -101,6 +101,13 @@ func (a *Application) All() []Received {
 	return slices.Clone(a.got)
 }
 
+// Forget drops what was recorded, for tests that measure.
+func (a *Application) Forget() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.got, a.arrived = nil, 0
+}
+
 // With are those that came to the given path and query.
 func (a *Application) With(uri string) []Received {
 	return slices.DeleteFunc(a.All(), func(r Received) bool { return r.URI != uri })

@@ -54,11 +54,14 @@ func HexMAC(secret string, parts ...string) string {
 }
 
 // CraneOps returns a delivery that CraneOps would send.
-func CraneOps(body string) Delivery {
+func CraneOps(body string) Delivery { return CraneOpsWith(CraneOpsSecret, body) }
+
+// CraneOpsWith signs such a delivery with another secret.
+func CraneOpsWith(secret, body string) Delivery {
 	return Delivery{Method: http.MethodPost, Path: "/craneops", Body: []byte(body), Headers: []Header{
 		{"Content-Type", "application/json"},
 		{"X-CraneOps-Event", "booking.created"},
-		{"X-CraneOps-Signature", HexMAC(CraneOpsSecret, body)},
+		{"X-CraneOps-Signature", HexMAC(secret, body)},
 	}}
 }
 
