@@ -1,11 +1,11 @@
-// Package hooklatch registers everything that Hooklatch adds to Caddy. It is
-// the path that xcaddy builds with and that Caddy's documentation names:
+// Package hooklatch registers everything that Hooklatch adds to Caddy. Use its
+// path to build with xcaddy:
 //
 //	xcaddy build --with github.com/hooklatch/hooklatch
 package hooklatch
 
 import (
-	// Each registers itself.
+	// Each package registers its modules.
 	_ "github.com/hooklatch/hooklatch/caddyfile"
 	_ "github.com/hooklatch/hooklatch/cmd/webhook"
 	_ "github.com/hooklatch/hooklatch/module"

@@ -12,8 +12,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 
-	// What the Caddyfiles use besides the directive: basic_auth, reverse_proxy
-	// and the stores.
+	// The other modules that the Caddyfiles use: basic_auth, reverse_proxy and the
+	// stores.
 	_ "github.com/caddyserver/caddy/v2/modules/caddyhttp/caddyauth"
 	_ "github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 
@@ -27,10 +27,10 @@ import (
 
 var update = flag.Bool("update", false, "rewrite what the files in testdata expect")
 
-// separator stands between a Caddyfile and what becomes of it.
+// separator separates a Caddyfile from its result.
 const separator = "----------\n"
 
-// adapt gives the indented JSON, or the text of the error.
+// adapt returns the indented JSON or the text of the error.
 func adapt(t *testing.T, caddyfile string) (result string, failed bool) {
 	t.Helper()
 	adapted, warnings, err := caddyconfig.GetAdapter("caddyfile").Adapt(
@@ -39,7 +39,7 @@ func adapt(t *testing.T, caddyfile string) (result string, failed bool) {
 		return err.Error(), true
 	}
 	for _, w := range warnings {
-		t.Errorf("warning: %v", w) // also of a file that `caddy fmt` would change
+		t.Errorf("warning: %v", w) // also for a file that `caddy fmt` would change
 	}
 	var indented bytes.Buffer
 	if err := json.Indent(&indented, adapted, "", "\t"); err != nil {
@@ -48,12 +48,11 @@ func adapt(t *testing.T, caddyfile string) (result string, failed bool) {
 	return indented.String(), false
 }
 
-// adapterLine is how the adapter says where an error is. What precedes the
-// directive's own parsing, Caddy writes in other ways.
+// adapterLine matches the place of an error in the adapter's form. Before the
+// directive is parsed, Caddy writes places in other forms.
 var adapterLine = regexp.MustCompile(`Caddyfile:[0-9]+`)
 
-// withoutLists puts a mark in place of the lists that every new provider makes
-// longer.
+// withoutLists replaces the lists that every new provider makes longer.
 func withoutLists(said string) string {
 	var handshakes []string
 	for _, s := range schemes.All() {

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestNoErrorPrintsASecret puts a secret where something else belongs: a word
-// too many, a forgotten scheme, a line in the wrong place.
+// TestNoErrorPrintsASecret puts a secret in wrong places: after an extra word,
+// without a scheme, on the wrong line.
 func TestNoErrorPrintsASecret(t *testing.T) {
 	const canary = "whsec_Q2FuYXJ5/7="
 	const begin = "verify_webhook cryptr {env.KEY} {\n"

@@ -24,7 +24,7 @@ import (
 func init() {
 	httpcaddyfile.RegisterHandlerDirective("verify_webhook", parse)
 	// The directive runs before authentication and before handlers that answer,
-	// because its signature authenticates a delivery.
+	// because the signature authenticates a delivery.
 	httpcaddyfile.RegisterDirectiveOrder("verify_webhook", httpcaddyfile.Before, "basic_auth")
 }
 
@@ -71,7 +71,7 @@ func parse(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 	if err := args.Block(d, func(option string) (bool, error) { return readOption(d, handler, option) }, "secret", "emit"); err != nil {
 		return nil, err
 	}
-	if d.Next() { // Caddy leaves unread what follows the brace of an empty block
+	if d.Next() { // Caddy does not read what follows the brace of an empty block
 		return nil, d.Err("words behind the closing brace; write options between the braces, one a line")
 	}
 	if err := handler.Check(); err != nil {
@@ -143,15 +143,16 @@ func readOption(d *caddyfile.Dispenser, h *module.Handler, option string) (known
 	return true, err
 }
 
-// options are those that readOption knows, in the order of the documentation.
+// options are the options that readOption knows, in the order of the
+// documentation.
 var options = []string{
 	"secret", "tenants", "provider", "public_url", "handshake", "methods", "tolerance", "max_body", "body_timeout", "answer_within",
 	"replay", "on_duplicate", "on_conflict", "retry_after",
 	"emit", "sign_upstream", "observe", "capture", "inbox", definition.Option,
 }
 
-// checkSecrets refuses the name of an option among the secrets: who forgets a
-// brace or a line break would make it a key that everybody knows.
+// checkSecrets rejects the name of an option among the secrets. A forgotten
+// brace or line break would otherwise make it a key that everyone knows.
 func checkSecrets(d *caddyfile.Dispenser, secrets []string) error {
 	for _, secret := range secrets {
 		if slices.Contains(options, secret) {
@@ -161,8 +162,8 @@ func checkSecrets(d *caddyfile.Dispenser, secrets []string) error {
 	return nil
 }
 
-// checkNoMatcher refuses what looks like a matcher that was written behind the
-// scheme: a path would be a key that everybody can guess.
+// checkNoMatcher rejects a secret that looks like a matcher written after the
+// scheme. A path would be a key that anyone can guess.
 func checkNoMatcher(d *caddyfile.Dispenser, secrets []string) error {
 	for _, secret := range secrets {
 		if strings.HasPrefix(secret, "/") || strings.HasPrefix(secret, "@") || secret == "*" {
@@ -172,7 +173,7 @@ func checkNoMatcher(d *caddyfile.Dispenser, secrets []string) error {
 	return nil
 }
 
-// readPublicURL reads one URL; what is in it, the handler checks.
+// readPublicURL reads one URL. The handler checks its content.
 func readPublicURL(d *caddyfile.Dispenser) (string, error) {
 	text, err := args.One(d, "<scheme://host[:port][/prefix]>")
 	if err == nil && text == "" {
@@ -181,7 +182,7 @@ func readPublicURL(d *caddyfile.Dispenser) (string, error) {
 	return text, err
 }
 
-// off switches an option off.
+// off is the argument that switches an option off.
 const off = "off"
 
 // readTolerance reads one duration or two, or the word off.
@@ -237,14 +238,14 @@ func readCapture(d *caddyfile.Dispenser) (*module.Capture, error) {
 	return c, err
 }
 
-// readReplay hands the rest to the store, which reads its own block.
+// readReplay passes the rest to the store, which reads its own block.
 func readReplay(d *caddyfile.Dispenser) (json.RawMessage, error) {
 	if !d.NextArg() {
 		return nil, d.Errf("replay takes a store: replay %s", strings.Join(stores(), " or replay "))
 	}
 	name := d.Val()
 	if name == off {
-		if d.NextArg() || d.NextBlock(d.Nesting()) || d.Val() != off { // the last: past an empty block
+		if d.NextArg() || d.NextBlock(d.Nesting()) || d.Val() != off { // the last one is for arguments after an empty block
 			return nil, d.Err("replay off takes no arguments and no block; write replay off alone")
 		}
 		return caddyconfig.JSONModuleObject(struct{}{}, "store", "none", nil), nil
@@ -259,7 +260,7 @@ func readReplay(d *caddyfile.Dispenser) (json.RawMessage, error) {
 	return caddyconfig.JSONModuleObject(store, "store", name, nil), nil
 }
 
-// readInbox hands the rest to the store, which reads its own block.
+// readInbox passes the rest to the store, which reads its own block.
 func readInbox(d *caddyfile.Dispenser) (json.RawMessage, error) {
 	known := modulesOf(inbox.Namespace)
 	if !d.NextArg() {
@@ -276,11 +277,12 @@ func readInbox(d *caddyfile.Dispenser) (json.RawMessage, error) {
 	return caddyconfig.JSONModuleObject(store, "inbox", name, nil), nil
 }
 
-// stores lists what may stand behind replay: the stores that read a block of
-// their own, and off, which is how the store none is written.
+// stores returns the words that may follow replay: the stores that read a block
+// of their own, and off, which stands for the store none.
 func stores() []string { return append(modulesOf(replay.Namespace), off) }
 
-// modulesOf lists the modules of a namespace that read a block of their own.
+// modulesOf returns the names of the modules in a namespace that read a block
+// of their own.
 func modulesOf(namespace string) []string {
 	var names []string
 	for _, info := range caddy.GetModules(namespace) {

@@ -36,7 +36,7 @@ func parseInspector(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 	if err != nil {
 		return nil, err
 	}
-	if d.Next() { // Caddy leaves unread what follows the brace of an empty block
+	if d.Next() { // Caddy does not read what follows the brace of an empty block
 		return nil, d.Err("words behind the closing brace; write options between the braces, one a line")
 	}
 	return handler, nil

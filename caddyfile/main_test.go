@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestMain silences Caddy, which logs every configuration that a test loads: the
-// few lines of a test that fails would drown. With -v all of it is there.
+// TestMain silences Caddy, which logs every configuration that a test loads and
+// would bury the few lines of a failing test. With -v nothing is silenced.
 func TestMain(m *testing.M) {
 	flag.Parse()
 	if !testing.Verbose() {
@@ -16,7 +16,7 @@ func TestMain(m *testing.M) {
 		if err != nil {
 			log.Fatal(err)
 		}
-		os.Stderr = nowhere // as Caddy finds it; what the runtime writes goes on
+		os.Stderr = nowhere // for Caddy only; the runtime still writes to the real one
 	}
 	os.Exit(m.Run())
 }

@@ -27,14 +27,14 @@ const (
 	mixer = "route /upload {\n reverse_proxy 127.0.0.1:4000 {\n" + retry + " request_buffers 64KiB\n }\n}\n"
 )
 
-// proxy is a reverse_proxy with options.
+// proxy returns a reverse_proxy with options.
 func proxy(options string) string { return "reverse_proxy 127.0.0.1:3000 {\n " + options + "\n}\n" }
 
-// on is a route for one path.
+// on returns a route for one path.
 func on(path, handlers string) string { return "route " + path + " {\n" + handlers + "}\n" }
 
-// load starts the app of a site and returns what it says: its warnings about
-// proxies, or the error that refuses the configuration.
+// load starts the app of a site and returns its warnings about proxies, or the
+// error that rejects the configuration.
 func load(t *testing.T, site string) (warnings []string, err error) {
 	t.Helper()
 	text := caddyfileOf(site)
@@ -94,8 +94,9 @@ func loadJSON(t *testing.T, adapted []byte) (warnings []string, err error) {
 	return warnings, err
 }
 
-// TestProxiesThatCannotSendAgain: a proxy after verify_webhook that would send
-// a part of the body on another attempt keeps the configuration from loading.
+// TestProxiesThatCannotSendAgain checks that the configuration does not load if
+// a proxy after verify_webhook would send only a part of the body on another
+// attempt.
 func TestProxiesThatCannotSendAgain(t *testing.T) {
 	const again, fastcgi = "tries POST again", "transport fastcgi\n"
 	for name, test := range map[string]struct{ site, refused string }{
@@ -148,8 +149,8 @@ func TestProxiesThatCannotSendAgain(t *testing.T) {
 	}
 }
 
-// TestNamedRoutes: what is invoked counts where it is invoked, and a route that
-// invokes itself ends.
+// TestNamedRoutes checks that an invoked route counts where it is invoked, and
+// that a route that invokes itself does not loop.
 func TestNamedRoutes(t *testing.T) {
 	named := "&(send) {\n" + proxy(retry+"transport fastcgi") + "}\n"
 	adapter := caddyconfig.GetAdapter("caddyfile")
@@ -172,8 +173,8 @@ func TestNamedRoutes(t *testing.T) {
 	}
 }
 
-// TestErrorRoutesOfSubroutes: a proxy there gets a delivery too, after the
-// first one has failed.
+// TestErrorRoutesOfSubroutes checks that a proxy there gets a delivery too,
+// after the first proxy has failed.
 func TestErrorRoutesOfSubroutes(t *testing.T) {
 	_, err := loadJSON(t, []byte(`{"admin": {"disabled": true}, "apps": {"http": {"servers": {"s": {"routes": [{"handle": [
 		{"handler": "verify_webhook", "scheme": "craneops", "secrets": ["s3cr3t"]},
@@ -189,8 +190,8 @@ func TestErrorRoutesOfSubroutes(t *testing.T) {
 	}
 }
 
-// TestProxiesThatMixBodies: beside a proxy that spoils the buffers, no proxy may
-// buffer deliveries; without one there is a warning.
+// TestProxiesThatMixBodies checks that no proxy may buffer deliveries if
+// another one can corrupt the buffers, and that there is a warning otherwise.
 func TestProxiesThatMixBodies(t *testing.T) {
 	const refused, warned, silent = "refused", "warned", ""
 	upload := func(options string) string {

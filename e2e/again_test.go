@@ -12,9 +12,9 @@ import (
 	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
-// TestDeliverAgain: an operator has one delivery handed over once more. It is the
-// same request to the byte, goes through the site's routes, and leaves the
-// history as it was.
+// TestDeliverAgain: an operator delivers one delivery again. The request is the
+// same byte for byte, goes through the site's routes, and does not change the
+// history.
 func TestDeliverAgain(t *testing.T) {
 	t.Parallel()
 	app := harness.NewApplication(t)
@@ -42,10 +42,10 @@ func TestDeliverAgain(t *testing.T) {
 	if said, code := deliver(); code != 1 || !strings.HasSuffix(said, "the answer was 418\n") {
 		t.Errorf("exit status %d: %s", code, said)
 	}
-	g.Send(t, sent).Duplicate(t) // it has been delivered, whatever was answered since
+	g.Send(t, sent).Duplicate(t) // it has been delivered, whatever the application answered later
 	app.Saw(t, 3)
 
-	// Another site makes the operator's browser ask.
+	// Another site makes the operator's browser send the request.
 	for _, header := range [][2]string{{"Origin", "http://evil.example"}, {"Sec-Fetch-Mode", "no-cors"}} {
 		for _, path := range []string{"deliveries/" + number + "/deliver", "rejudge/craneops"} {
 			r, err := http.NewRequest(http.MethodPost, "http://"+g.Admin+"/verify_webhook/"+path, http.NoBody)
@@ -63,8 +63,8 @@ func TestDeliverAgain(t *testing.T) {
 	}
 	app.Saw(t, 3)
 
-	// To a developer's machine, with the signature, and without what the sender
-	// forged.
+	// To a developer's machine, with the signature and without headers that the
+	// sender forged.
 	developer := harness.NewApplication(t)
 	if said, code := webhook(t, "", "deliver", number, "--to", "http://"+developer.Addr+"/hooks", "--address", g.Admin); code != 0 {
 		t.Errorf("exit status %d: %s", code, said)
@@ -75,7 +75,7 @@ func TestDeliverAgain(t *testing.T) {
 	}
 	app.Saw(t, 3)
 
-	// Not through a proxy, which would have a live signature then.
+	// Not through a proxy, which would then get a valid signature.
 	proxy := harness.NewApplication(t)
 	cmd := exec.Command(harness.Binary(t), "webhook", "deliver", number, "--to", "http://developer.invalid/hooks", "--address", g.Admin)
 	cmd.Env = append(harness.BareEnv(t.TempDir()), "HTTP_PROXY=http://"+proxy.Addr)
@@ -85,8 +85,8 @@ func TestDeliverAgain(t *testing.T) {
 	proxy.Saw(t, 0)
 }
 
-// TestRejudge: a wrong secret in the configuration, deliveries rejected and
-// captured, the secret corrected. Each then reaches the application once.
+// TestRejudge: with a wrong secret, deliveries are rejected and captured. After
+// the secret is corrected, each reaches the application once.
 func TestRejudge(t *testing.T) {
 	t.Parallel()
 	app := harness.NewApplication(t)
@@ -121,7 +121,7 @@ func TestRejudge(t *testing.T) {
 	if len(got) != len(sent) {
 		t.Fatalf("%d reached the application", len(got))
 	}
-	for i, d := range []harness.Delivery{sent[1], sent[2], sent[0]} { // where it stopped comes last
+	for i, d := range []harness.Delivery{sent[1], sent[2], sent[0]} { // the delivery at which it stopped comes last
 		got[i].Carries(t, d)
 		g.Send(t, d).Duplicate(t)
 	}
@@ -138,8 +138,8 @@ func TestRejudge(t *testing.T) {
 	}
 }
 
-// twoLabels is a site with two labels, which have their secrets from the given
-// variables, and their own applications.
+// twoLabels returns a site with two labels, each with its own application. The
+// secrets come from the given variables.
 func twoLabels(atOne, atTwo, one, two string, options string) string {
 	route := func(path, label, secret, app string) string {
 		return harness.Route(path, harness.Verify("craneops", secret, "provider "+label, options), "reverse_proxy "+app)
@@ -147,8 +147,9 @@ func twoLabels(atOne, atTwo, one, two string, options string) string {
 	return harness.OpenSite(route("/one", atOne, "CRANEOPS_SECRET", one), route("/two", atTwo, "OTHER_SECRET", two))
 }
 
-// TestRejudgeAfterLabelsWereSwapped: what was rejected comes to a handler of another
-// label now. That has not verified it, so it goes no further.
+// TestRejudgeAfterLabelsWereSwapped: a rejected delivery now reaches the
+// handler of another label. That handler has not verified it, so it is not
+// forwarded.
 func TestRejudgeAfterLabelsWereSwapped(t *testing.T) {
 	t.Parallel()
 	one, two := harness.NewApplication(t), harness.NewApplication(t)
@@ -178,8 +179,8 @@ func TestRejudgeAfterLabelsWereSwapped(t *testing.T) {
 	two.Saw(t, 0)
 }
 
-// TestInboxAfterLabelsWereSwapped: a kept delivery waits until its handler is there
-// again, and reaches no other application meanwhile.
+// TestInboxAfterLabelsWereSwapped: a kept delivery waits until its path leads
+// to its handler again, and reaches no other application meanwhile.
 func TestInboxAfterLabelsWereSwapped(t *testing.T) {
 	t.Parallel()
 	one, two := harness.NewApplication(t), harness.NewApplication(t)
@@ -202,8 +203,8 @@ func TestInboxAfterLabelsWereSwapped(t *testing.T) {
 	two.Saw(t, 0)
 }
 
-// TestRejudgeEndsWithItsConfiguration: a secret that is withdrawn while deliveries
-// are judged again verifies none of the rest.
+// TestRejudgeEndsWithItsConfiguration: if a secret is removed while deliveries
+// are verified again, it verifies none of the rest.
 func TestRejudgeEndsWithItsConfiguration(t *testing.T) {
 	t.Parallel()
 	app := harness.NewApplication(t)

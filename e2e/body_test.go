@@ -11,8 +11,8 @@ import (
 	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
-// TestLargeBody: a client that is still sending 8 MiB reads its 413, with the
-// length declared and without.
+// TestLargeBody: a client that is still sending 8 MiB receives its 413, with
+// and without a declared length.
 func TestLargeBody(t *testing.T) {
 	t.Parallel()
 	g, app := craneopsGateway(t)
@@ -43,8 +43,8 @@ func TestLargeBody(t *testing.T) {
 	app.Saw(t, 0)
 }
 
-// TestRefusedLargeBody: the same for what is refused for another reason, before
-// and after its body was read.
+// TestRefusedLargeBody: the same for a delivery that is refused for another
+// reason, before and after its body is read.
 func TestRefusedLargeBody(t *testing.T) {
 	t.Parallel()
 	g, app := craneopsGateway(t, "max_body 16MiB")
@@ -89,8 +89,8 @@ func TestBodyLimit(t *testing.T) {
 	app.Saw(t, 2)
 }
 
-// TestBodies: whatever the bytes and however they come, they arrive as they were
-// sent, with their length.
+// TestBodies: any body, sent in any way, reaches the application unchanged,
+// with its length.
 func TestBodies(t *testing.T) {
 	t.Parallel()
 	g, app := craneopsGateway(t, "replay off")
@@ -118,7 +118,7 @@ func TestBodies(t *testing.T) {
 	}
 }
 
-// TestHalfBody: a sender that stops in the middle.
+// TestHalfBody: a sender stops in the middle of the body.
 func TestHalfBody(t *testing.T) {
 	t.Parallel()
 	g, app := craneopsGateway(t)
@@ -154,14 +154,14 @@ func TestHalfBody(t *testing.T) {
 		})
 	}
 	app.Saw(t, 0)
-	// Nothing unverified has left a trace in the history.
+	// The unverified delivery left no trace in the history.
 	g.Send(t, d).Accepted(t)
 	app.Saw(t, 1)
 }
 
-// TestSlowBody: the whole body must come within body_timeout, also when it
-// comes a byte at a time. Without that limit it would take longer than the test
-// waits.
+// TestSlowBody: the whole body must arrive within body_timeout, even if it
+// arrives one byte at a time. Without the limit it would take longer than the
+// test waits.
 func TestSlowBody(t *testing.T) {
 	t.Parallel()
 	g, app := craneopsGateway(t, "body_timeout 400ms")
@@ -184,7 +184,8 @@ func TestSlowBody(t *testing.T) {
 			})
 		}
 	}
-	// Who is refused from the headers keeps the gateway no longer.
+	// A sender that is refused from its headers does not occupy the gateway any
+	// longer.
 	for name, head := range heads {
 		t.Run(name+"/trickled for nothing", func(t *testing.T) {
 			w := g.Dial(t)
@@ -198,7 +199,7 @@ func TestSlowBody(t *testing.T) {
 	app.Saw(t, 0)
 }
 
-// trickle keeps a body coming, too slowly.
+// trickle sends a body too slowly.
 func trickle(w *harness.Wire, done <-chan struct{}) {
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()

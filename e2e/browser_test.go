@@ -18,7 +18,7 @@ import (
 	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
-// foreignHost is another site, which the browser finds on this machine.
+// foreignHost is another site, whose name the browser resolves to this machine.
 const foreignHost = "evil.example"
 
 // browser is a Chromium without a screen.
@@ -46,7 +46,7 @@ func newBrowser(t *testing.T) browser {
 	return browser{ctx}
 }
 
-// tab is a tab, with what it asked for and complained about.
+// tab is a browser tab that records its requests and its errors.
 type tab struct {
 	t   *testing.T
 	ctx context.Context
@@ -56,7 +56,8 @@ type tab struct {
 	complaints []string
 }
 
-// tab opens one for a test. All it does must be done within twice the harness.Patience.
+// tab opens a tab for a test. All its actions together must take less than
+// twice harness.Patience.
 func (b browser) tab(t *testing.T) *tab {
 	t.Helper()
 	ctx, closeTab := chromedp.NewContext(b.ctx)
@@ -74,7 +75,7 @@ func (b browser) tab(t *testing.T) *tab {
 	return tab
 }
 
-// call makes an action of a command of the browser's protocol.
+// call turns a command of the browser's protocol into an action.
 func call[P, R any](command cdp.Command[P, R], params P) chromedp.Action[chromedp.Void] {
 	return chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
 		_, err := cdp.Call(ctx, t, command, params)
@@ -97,14 +98,14 @@ func (tab *tab) listen(event any) {
 	}
 }
 
-// said is what the browser complained about so far.
+// said returns the errors of the browser so far.
 func (tab *tab) said() []string {
 	tab.mu.Lock()
 	defer tab.mu.Unlock()
 	return append([]string(nil), tab.complaints...)
 }
 
-// asked is what the tab loaded so far.
+// asked returns the addresses that the tab has loaded so far.
 func (tab *tab) asked() []string {
 	tab.mu.Lock()
 	defer tab.mu.Unlock()
@@ -123,7 +124,7 @@ func (tab *tab) open(url string) {
 	tab.run(chromedp.Navigate(url))
 }
 
-// text evaluates an expression that gives a text.
+// text evaluates an expression that returns a string.
 func (tab *tab) text(expression string) string {
 	tab.t.Helper()
 	result, err := chromedp.Run(tab.ctx, chromedp.Evaluate[string]("String("+expression+")"))
@@ -133,7 +134,7 @@ func (tab *tab) text(expression string) string {
 	return result
 }
 
-// later evaluates an asynchronous function that gives a text.
+// later evaluates an asynchronous function that returns a string.
 func (tab *tab) later(function string) string {
 	tab.t.Helper()
 	result, err := chromedp.Run(tab.ctx, chromedp.Evaluate[string]("("+function+")()", chromedp.EvalAwaitPromise))
@@ -147,13 +148,13 @@ func (tab *tab) later(function string) string {
 func (tab *tab) holds(expression string) {
 	tab.t.Helper()
 	harness.Poll(tab.t, expression, func() bool {
-		// While a page is exchanged for another one, there is nothing to ask.
+		// While one page replaces another, there is no page to evaluate it in.
 		holds, err := chromedp.Run(tab.ctx, chromedp.Evaluate[bool]("Boolean("+expression+")"))
 		return err == nil && holds
 	})
 }
 
-// says waits until the page has a text.
+// says waits until the page contains a text.
 func (tab *tab) says(text string) {
 	tab.t.Helper()
 	tab.holds("document.body && document.body.innerText.includes(" + quoteForScript(text) + ")")
@@ -163,7 +164,7 @@ func quoteForScript(s string) string {
 	return "'" + strings.NewReplacer(`\`, `\\`, "'", `\'`, "\n", `\n`).Replace(s) + "'"
 }
 
-// look sets how the page is looked at.
+// look sets the size of the screen and the color scheme.
 func (tab *tab) look(width, height int64, scheme string) {
 	tab.t.Helper()
 	tab.run(

@@ -13,9 +13,9 @@ import (
 	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
-// ownBuild is what `go build ./cmd/hooklatch` gives, built when the first test
-// asks for it. It has xcaddy's flags and no cgo, so that the two builds share what
-// the compiler has cached.
+// ownBuild builds `go build ./cmd/hooklatch` when a test first needs it. It
+// uses xcaddy's flags and no cgo, so that the two builds share the compiler's
+// cache.
 var ownBuild = sync.OnceValues(func() (string, error) {
 	root, err := harness.Repository()
 	if err != nil {
@@ -35,8 +35,8 @@ var ownBuild = sync.OnceValues(func() (string, error) {
 	return binary, nil
 })
 
-// TestBothBuilds: what `go build ./cmd/hooklatch` gives has the same modules as
-// what xcaddy builds.
+// TestBothBuilds: `go build ./cmd/hooklatch` and xcaddy build binaries with the
+// same modules.
 func TestBothBuilds(t *testing.T) {
 	t.Parallel()
 	ours, theirs := modules(t, harness.Must(t, ownBuild)), modules(t, harness.Binary(t))
@@ -48,7 +48,7 @@ func TestBothBuilds(t *testing.T) {
 	}
 }
 
-// modules lists what is registered; the lines with counts are not modules.
+// modules lists the registered modules. It skips the lines with counts.
 func modules(t *testing.T, binary string) []string {
 	t.Helper()
 	said, err := exec.Command(binary, "list-modules").Output()

@@ -25,22 +25,23 @@ const (
 )
 
 // reportedCase is a row of the project's collection of public reports and
-// providers' documentation, with what has to become of it at a gateway.
+// providers' documentation, with the right result at a gateway.
 type reportedCase struct {
 	row      string
 	sent     harness.Delivery
-	reason   string // of a refusal; empty: the application gets it, byte for byte
-	answer   string // of a handshake, which the application never gets
+	reason   string // the reason of a refusal; empty: the application gets the delivery, byte for byte
+	answer   string // the answer to a handshake, which the application never gets
 	answered bool
-	header   [2]string // that the application gets besides
-	// why says in words what is not as the provider asks.
+	header   [2]string // another header that the application gets
+	// why says in words how the result differs from the provider's
+	// documentation.
 	why string
 }
 
 const noBuiltIn = "it has no built-in scheme, and a definition has no handshake: the request is refused and unlocks nothing"
 
-// TestReportedCases sends every row about first contacts, defaults and kinds that
-// work through a gateway. What can be shown of a command alone is in
+// TestReportedCases sends every row about first contacts, defaults and kinds
+// that work through a gateway. The rows that need only a command are tested in
 // cmd/webhook.
 func TestReportedCases(t *testing.T) {
 	t.Parallel()
@@ -138,8 +139,8 @@ func TestReportedCases(t *testing.T) {
 }
 
 // TestReportedRetry: a retry with the same signed id and other bytes is a duplicate.
-// How bodies come is in TestBodies and TestExpectRead, and secrets that are not
-// there are in TestStartUpErrors.
+// TestBodies and TestExpectRead test the ways in which bodies arrive, and
+// TestStartUpErrors tests missing secrets.
 func TestReportedRetry(t *testing.T) {
 	t.Parallel()
 	app := harness.NewApplication(t)
@@ -160,7 +161,7 @@ func TestReportedRetry(t *testing.T) {
 	app.Saw(t, 3)
 }
 
-// reportedContacts is the section on first contacts.
+// reportedContacts returns the section on first contacts.
 func reportedContacts() []reportedCase {
 	now := time.Now()
 	unsigned := func(path, contentType, body string) harness.Delivery {
@@ -205,8 +206,8 @@ func reportedContacts() []reportedCase {
 	}
 }
 
-// discordSigned is signed by the key of RFC 8032 whose seed is the bytes 1 to 32,
-// as Discord signs.
+// discordSigned returns a delivery signed as Discord signs, with the key whose
+// seed is the bytes 1 to 32.
 func discordSigned(at time.Time, body string) harness.Delivery {
 	seed := make([]byte, 32)
 	for i := range seed {
@@ -215,7 +216,7 @@ func discordSigned(at time.Time, body string) harness.Delivery {
 	return harness.Delivery{Method: http.MethodPost, Path: "/discord/", Body: []byte(body), Headers: signDiscord(outgoing{key: hex.EncodeToString(seed), body: []byte(body), at: at})}
 }
 
-// reportedDeliveries are the sections on defaults and on kinds that work.
+// reportedDeliveries returns the sections on defaults and on kinds that work.
 func reportedDeliveries() (all []reportedCase) {
 	now := time.Now()
 	stamp := harness.Unix(now)
@@ -289,7 +290,7 @@ func reportedDeliveries() (all []reportedCase) {
 		return post(path, body, "X-Twilio-Signature", base64.StdEncoding.EncodeToString(h.Sum(nil))).Plus("Content-Type", "application/x-www-form-urlencoded")
 	}
 	digest := fmt.Sprintf("%x", sha256.Sum256([]byte(`{"a":1}`)))
-	for row, c := range map[string][3]string{ // path, what is signed after the URL's path, body
+	for row, c := range map[string][3]string{ // path, signed text after the URL's path, body
 		"query as received":             {"/twilio/?b=%2F&a=1", "https://example.com/twilio/?b=%2F&a=1A1", "A=1"},
 		"several values of one name":    {"/twilio/", "https://example.com/twilio/A1A2", "A=2&A=1"},
 		"empty values":                  {"/twilio/", "https://example.com/twilio/AB", "A=&B="},
@@ -312,7 +313,7 @@ func reportedDeliveries() (all []reportedCase) {
 	add("Square: slash at the end", "signature_mismatch", post("/square/in/", "{}", square, inBase64("https://example.com/square/in", "{}")))
 	add("Square: Host with a port, dograh#510", "", post("/square/in", "{}", square, inBase64("https://example.com/square/in", "{}")))
 
-	// In the language of definitions, as the providers document it.
+	// Providers that need a definition, as they document their signatures.
 	const doc = `{"events":[{"id":"EV1"}]}`
 	add("GoCardless", "", post("/gocardless/", doc, "Webhook-Signature", harness.HexMAC(casesSecret, doc)))
 	add("Dropbox's deliveries", "", post("/dropbox/", doc, "X-Dropbox-Signature", harness.HexMAC(casesSecret, doc)))

@@ -16,7 +16,7 @@ import (
 	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
-// webhook runs the command of that name and returns its output and exit status.
+// webhook runs `hooklatch webhook` and returns its output and exit status.
 func webhook(t *testing.T, input string, args ...string) (string, int) {
 	t.Helper()
 	cmd := exec.Command(harness.Binary(t), append([]string{"webhook"}, args...)...)
@@ -35,8 +35,8 @@ func webhook(t *testing.T, input string, args ...string) (string, int) {
 	return string(said), cmd.ProcessState.ExitCode()
 }
 
-// TestWebhookSign: what the command signs is what the provider would send, and
-// the gateway accepts it.
+// TestWebhookSign: the command signs a delivery as the provider would, and the
+// gateway accepts it.
 func TestWebhookSign(t *testing.T) {
 	t.Parallel()
 	g, app := allProviders(t, "replay off")
@@ -83,7 +83,7 @@ func TestWebhookSend(t *testing.T) {
 	}
 }
 
-// TestWebhookVerify judges deliveries that this package signed.
+// TestWebhookVerify verifies deliveries that this package signed.
 func TestWebhookVerify(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
@@ -116,7 +116,7 @@ func TestWebhookVerify(t *testing.T) {
 	}
 }
 
-// headersFile has the headers of a delivery, one per line.
+// headersFile writes the headers of a delivery to a file, one per line.
 func headersFile(t *testing.T, d harness.Delivery) string {
 	t.Helper()
 	var text strings.Builder
@@ -130,7 +130,8 @@ func headersFile(t *testing.T, d harness.Delivery) string {
 	return path
 }
 
-// TestWebhookVerifyExplains: what an application kept with a line end too many.
+// TestWebhookVerifyExplains: the command explains a body that was kept with an
+// extra line end.
 func TestWebhookVerifyExplains(t *testing.T) {
 	t.Parallel()
 	sent := harness.CraneOps(`{"event":"booking.created"}`)
@@ -140,7 +141,8 @@ func TestWebhookVerifyExplains(t *testing.T) {
 	}
 }
 
-// TestWebhookDefinition signs and verifies by a scheme that no provider has.
+// TestWebhookDefinition signs and verifies with a definition that no provider
+// uses.
 func TestWebhookDefinition(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -14,11 +14,12 @@ import (
 	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
-// The signatures below are written down, and made with this key. It is a
-// letter that every log has, so it is no canary.
+// The signatures below are fixed, and made with this key. The key is a letter
+// that occurs in every log, so it cannot be a canary.
 const conflictKey = "CONFLICT_KEY=s"
 
-// githubDelivery is one of two apps, or of two webhooks, on one URL.
+// githubDelivery returns a delivery of one of two apps, or of two webhooks, on
+// one URL.
 func githubDelivery(path, event, id, body, signature string) harness.Delivery {
 	return harness.Delivery{Method: http.MethodPost, Path: path, Body: []byte(body), Headers: []harness.Header{
 		{Name: "Content-Type", Value: "application/json"},
@@ -28,7 +29,8 @@ func githubDelivery(path, event, id, body, signature string) harness.Delivery {
 	}}
 }
 
-// twoApps are deliveries of one id, as GitHub sends them to two apps on one URL.
+// twoApps returns deliveries with one id, as GitHub sends them to two apps on
+// one URL.
 func twoApps(path string) []harness.Delivery {
 	return []harness.Delivery{
 		githubDelivery(path, "issues", "same", `{"action":"opened","installation":{"id":1}}`, "96199ad24abe0422b256bab7e2e84759931e876771def37c3fc3442972f75d86"),
@@ -36,13 +38,13 @@ func twoApps(path string) []harness.Delivery {
 	}
 }
 
-// oneBody is what both an organization's webhook and a repository's send, each
-// under an id of its own.
+// oneBody returns a delivery that an organization's and a repository's webhook
+// both send, each with its own id.
 func oneBody(path, event, id string) harness.Delivery {
 	return githubDelivery(path, event, id, `{"action":"closed"}`, "4afb5a588421e4363d83d126e0b62b28b079bb60c85143f0ba0db6ea4fec25fe")
 }
 
-// twilioForm has the fields A=1 and B=2.
+// twilioForm returns a delivery with the fields A=1 and B=2.
 func twilioForm(path string) harness.Delivery {
 	h := hmac.New(sha1.New, []byte("12345"))
 	h.Write([]byte("https://example.com" + path + "A1B2"))
@@ -61,7 +63,8 @@ func acknowledgedConflict(t *testing.T, a harness.Answer) {
 	}
 }
 
-// histories are the ways to keep one; each test of conflicts runs with all.
+// histories returns the options for each store. Each test of conflicts runs
+// with all of them.
 func histories(t *testing.T) map[string]string {
 	t.Helper()
 	return map[string]string{
@@ -71,8 +74,8 @@ func histories(t *testing.T) map[string]string {
 	}
 }
 
-// TestConflicts: what is not signed never keeps new content from the
-// application; for delivered content the scheme or the operator decides.
+// TestConflicts: unsigned values never keep new content from the application.
+// For delivered content the scheme or the operator decides.
 func TestConflicts(t *testing.T) {
 	t.Parallel()
 	app := harness.NewApplication(t)
@@ -195,8 +198,8 @@ func TestConflicts(t *testing.T) {
 	}
 }
 
-// TestOneIDInFlightTwice: two deliveries of one id are at the application at
-// once, which answers neither before it has both.
+// TestOneIDInFlightTwice: two deliveries with one id are at the application at
+// the same time. It answers neither before it has both.
 func TestOneIDInFlightTwice(t *testing.T) {
 	t.Parallel()
 	app := harness.NewApplication(t)

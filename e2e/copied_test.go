@@ -6,8 +6,9 @@ import (
 	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
-// TestCopiedRequest: a handler in front may pass on a copy of the request, and
-// handle_errors gets the original. Nothing unverified is in that one either.
+// TestCopiedRequest: an earlier handler may pass on a copy of the request, and
+// handle_errors gets the original. The original contains no unverified headers
+// either.
 func TestCopiedRequest(t *testing.T) {
 	t.Parallel()
 	app, auth, failures := harness.NewApplication(t), harness.NewApplication(t), harness.NewApplication(t)
@@ -28,7 +29,7 @@ func TestCopiedRequest(t *testing.T) {
 		"that waits and does not": forged.Without("X-CraneOps-Signature").Whole("Expect: 100-continue"),
 	} {
 		t.Run(name, func(t *testing.T) {
-			g.Exchange(t, text) // what the error service makes of it is its business
+			g.Exchange(t, text) // the answer of the error service does not matter
 			for _, got := range failures.All() {
 				if len(got.Body) != 0 || len(got.Trailer) != 0 || got.Header.Get("Webhook-Verdict") != "" {
 					t.Errorf("the error service received %q %v %v", got.Body, got.Trailer, got.Header)

@@ -13,7 +13,7 @@ import (
 	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
-// seen is what the tests look at of a delivery.
+// seen holds the fields of a listed delivery that the tests check.
 type seen struct {
 	Number                                   uint64
 	Verdict, Reason, ID, Event, Client, Path string
@@ -21,7 +21,7 @@ type seen struct {
 	Captured                                 bool
 }
 
-// listed asks the command for the deliveries, the newest last.
+// listed returns the deliveries from the command, the newest last.
 func listed(t *testing.T, g *harness.Gateway, filters ...string) (all []seen) {
 	t.Helper()
 	said, code := webhook(t, "", append([]string{"list", "--json", "--address", g.Admin}, filters...)...)
@@ -38,8 +38,8 @@ func listed(t *testing.T, g *harness.Gateway, filters ...string) (all []seen) {
 	return all
 }
 
-// TestSeeDeliveries: from a rejection in the list to what explains it, and the
-// same delivery saved and verified.
+// TestSeeDeliveries: a rejection in the list leads to its explanation, and the
+// same delivery is saved and verified.
 func TestSeeDeliveries(t *testing.T) {
 	t.Parallel()
 	app := harness.NewApplication(t)
@@ -79,8 +79,8 @@ func TestSeeDeliveries(t *testing.T) {
 		t.Errorf("exit status %d: %s", code, said)
 	}
 
-	// A reload that keeps the label and the capture keeps what was captured; one
-	// that fails takes nothing away; one without capture does.
+	// A reload that keeps the label and the option keeps the captures. One that
+	// fails removes nothing. One without the option removes them.
 	g.MustReload(t, site+"\nheader X-More yes")
 	if said, err := g.Reload(t, "no_such_directive"); err == nil {
 		t.Errorf("loaded: %s", said)
@@ -104,8 +104,8 @@ func jsonNumber(n uint64) string {
 	return string(text)
 }
 
-// TestTail shows deliveries as they arrive, across a reload, and holds up neither
-// the reload nor the end.
+// TestTail: the command prints deliveries as they arrive, across a reload, and
+// delays neither the reload nor the stop.
 func TestTail(t *testing.T) {
 	t.Parallel()
 	app := harness.NewApplication(t)
@@ -140,7 +140,7 @@ func TestTail(t *testing.T) {
 		g.Send(t, harness.CraneOps(body)).Accepted(t)
 		next()
 	}
-	g.Stop(t) // does not wait for it
+	g.Stop(t) // does not wait for the command
 	if err := tail.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
 	}

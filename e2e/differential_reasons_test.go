@@ -18,11 +18,12 @@ import (
 	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
-// knownDifference is a verdict that is ours on purpose where a library has another.
-// docs/providers.md has each under its name, with the reason.
+// knownDifference is a deliberate difference between our verdict and a
+// library's. docs/providers.md lists each by name, with the reason.
 type knownDifference struct {
 	name string
-	// accepts: Hooklatch accepts, and the library refuses.
+	// accepts means that Hooklatch accepts the delivery and the library refuses
+	// it.
 	accepts bool
 	holds   func(d *disagreement) bool
 }
@@ -32,14 +33,14 @@ type disagreement struct {
 	*trial
 	library      library
 	ours, theirs verdict
-	agrees       bool // another library of the provider's has our verdict
+	agrees       bool // another library of the provider has our verdict
 }
 
 func (d *disagreement) refusedAs(reason string) bool {
 	return strings.HasPrefix(string(d.ours), reason+":")
 }
 
-// name is why the verdicts differ, or empty.
+// why returns the name of the difference, or nothing if it is not known.
 func (d *disagreement) why() string {
 	for _, known := range differences {
 		if known.accepts == (d.ours == "") && known.holds(d) {
@@ -74,7 +75,7 @@ var differences = []knownDifference{
 	{name: "a time ahead of the clock", holds: func(d *disagreement) bool { return d.refusedAs("future") }},
 	{name: "an old time", holds: func(d *disagreement) bool { return d.refusedAs("stale") }},
 	{name: "a time in another notation", holds: func(d *disagreement) bool {
-		const fixed = 10 // digits, where nothing stands between time and body
+		const fixed = 10 // digits, if no separator is between time and body
 		plain := plainSeconds.MatchString(d.sentAt())
 		if d.name == "discord" || d.name == "sendgrid" {
 			plain = plain && len(d.sentAt()) == fixed
@@ -165,7 +166,7 @@ var differences = []knownDifference{
 		return d.name == "square" && (d.path() == "" || d.path() == "/")
 	}},
 
-	// The last one, because it says the least.
+	// This is the last one, because it is the least specific.
 	{name: "the provider's libraries differ", holds: func(d *disagreement) bool { return d.agrees }},
 	{name: "the provider's libraries differ", accepts: true, holds: func(d *disagreement) bool { return d.agrees }},
 }
@@ -261,7 +262,7 @@ func decoded(text string, inQuery bool) string {
 	return b.String()
 }
 
-// signedHeaders are the names of those that take part in what is signed.
+// signedHeaders returns the names of the signed headers.
 func (c *trial) signedHeaders() []string {
 	names := []string{c.signature, c.id}
 	if prefix, ok := strings.CutSuffix(c.id, "id"); ok {
@@ -280,7 +281,7 @@ var timeHeaders = map[string]string{
 
 var timeEntry = regexp.MustCompile(`(?:^|[,; ])ts?=([^,;]*)`)
 
-// sentAt is the signed time as it was sent.
+// sentAt returns the signed time as it was sent.
 func (c *trial) sentAt() string {
 	if prefix, ok := strings.CutSuffix(c.id, "id"); ok {
 		return c.get(prefix + "timestamp")
@@ -294,7 +295,7 @@ func (c *trial) sentAt() string {
 	return ""
 }
 
-// sentAtMS is the same as a number, also of a body.
+// sentAtMS returns the signed time in milliseconds, also from a body.
 func (c *trial) sentAtMS() int64 {
 	var body struct{ WebhookTimestamp int64 }
 	if c.name == "linear" {
@@ -319,12 +320,12 @@ func (c *trial) query() string {
 	return query
 }
 
-// asReceived reports whether nobody wrote the URL otherwise.
+// asReceived reports whether no change has respelled the URL.
 func (c *trial) asReceived() bool {
 	return !slices.ContainsFunc(c.changes, func(s string) bool { return strings.HasPrefix(s, "URL ") })
 }
 
-// isCompact reports whether a body is spelled as JSON.stringify does.
+// isCompact reports whether a body is written as JSON.stringify writes it.
 func isCompact(body []byte) bool {
 	var compact strings.Builder
 	e := json.NewEncoder(&compact)

@@ -22,8 +22,9 @@ var (
 	seed       = flag.Uint64("seed", 1, "where the random deliveries begin")
 )
 
-// TestDifferential: a delivery that is changed at random has the same verdict
-// here and from the provider's own library, or a difference that has a name.
+// TestDifferential: a randomly changed delivery gets the same verdict from
+// Hooklatch and from the provider's own library, or the difference is a known
+// one.
 func TestDifferential(t *testing.T) {
 	t.Parallel()
 	libraries := officialLibraries(t)
@@ -40,8 +41,7 @@ func TestDifferential(t *testing.T) {
 	}
 }
 
-// TestDifferencesAreDocumented: whoever is refused something that a library takes
-// finds the reason.
+// TestDifferencesAreDocumented: the documentation lists every known difference.
 func TestDifferencesAreDocumented(t *testing.T) {
 	t.Parallel()
 	_, page, _ := strings.Cut(contents(t, "../docs/providers.md"), "## Where Hooklatch and the libraries differ\n")
@@ -53,8 +53,8 @@ func TestDifferencesAreDocumented(t *testing.T) {
 	}
 }
 
-// builtJudge is the program that says what Hooklatch's schemes make of a
-// delivery.
+// builtJudge builds the program that verifies deliveries with Hooklatch's
+// schemes.
 var builtJudge = sync.OnceValues(func() (string, error) {
 	output := filepath.Join(harness.WorkDir, "judge")
 	cmd := exec.Command("go", "build", "-o", output, "./schemes/schemestest/judge")
@@ -130,7 +130,7 @@ func (c *trial) String() string {
 	return b.String()
 }
 
-// verdicts asks a program about all trials at once.
+// verdicts returns a program's verdicts on all trials.
 func verdicts(t *testing.T, command []string, name string, trials []trial) []verdict {
 	t.Helper()
 	p := harness.Helper(t, command[0], command[1:]...)

@@ -23,15 +23,15 @@ import (
 	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
-// trial is a delivery on which verdicts are compared.
+// trial is a delivery whose verdicts are compared.
 type trial struct {
 	specimen
 	secret  string
 	url     string // as it was received
 	headers []harness.Header
 	body    []byte
-	changes []string // what is unusual about it
-	signer  string   // the key that its sender signed with
+	changes []string // the unusual properties of the delivery
+	signer  string   // the key that the sender signed with
 	sent    draft    // what its sender signed
 	now     time.Time
 }
@@ -40,14 +40,14 @@ func (c *trial) changed(words string) { c.changes = append(c.changes, words) }
 
 func (c *trial) get(name string) string { return harness.Delivery{Headers: c.headers}.Get(name) }
 
-// rng makes what is random about trials.
+// rng generates the random parts of trials.
 type rng struct{ *rand.Rand }
 
 func (r rng) oneIn(n int) bool { return r.IntN(n) == 0 }
 
 func pick[T any](r rng, of ...T) T { return of[r.IntN(len(of))] }
 
-// text is up to so many characters of an alphabet.
+// text returns at most `most` characters of an alphabet.
 func (r rng) text(most int, alphabet string) string {
 	runes := []rune(alphabet)
 	var b strings.Builder
@@ -63,16 +63,16 @@ const (
 	letter2 = "éß€😀ﬁ日"
 )
 
-// draft is what a sender signs, in words that any of them can take.
+// draft holds the values that a sender signs, for any provider.
 type draft struct {
 	id, time, url string
 	body          string
-	key           string // bytes of an HMAC, else the private key in base64 or hex
+	key           string // the key of an HMAC, or the private key in base64 or hex
 	algorithm     string // Twilio's, if it is announced
 }
 
-// trialOf makes a delivery as its sender would, changes up to three things about
-// what is signed, signs it, and changes up to two things on the way.
+// trialOf builds a delivery as its sender would, changes up to three of the
+// values to sign, signs it, and changes up to two things on the way.
 func (s specimen) trialOf(r rng, now time.Time) trial {
 	c := trial{specimen: s, secret: s.secret, now: now}
 	d := draft{id: "msg_" + r.text(20, letters), time: harness.Unix(now), url: "https://example.com/hook", key: s.hmacKey()}
@@ -95,7 +95,7 @@ func (s specimen) trialOf(r rng, now time.Time) trial {
 		c.changed("URL spelled otherwise")
 	}
 	if s.name == "twilio" {
-		received = withPath(received) // as a server has it
+		received = withPath(received) // as a server receives it
 		s.twilioTrial(r, &c, &d, &received)
 	}
 	c.signer, c.sent = d.key, d
@@ -118,8 +118,8 @@ func (s specimen) hmacKey() string {
 	return s.secret
 }
 
-// trialSecret is a secret in one of the forms that people have them in, and the
-// key that it was given out for.
+// trialSecret returns a secret in one of the forms that users have, and the key
+// that it stands for.
 func (s specimen) trialSecret(r rng, c *trial) (secret, key string) {
 	key = s.hmacKey()
 	if !r.oneIn(4) {
@@ -154,7 +154,7 @@ func (s specimen) trialSecret(r rng, c *trial) (secret, key string) {
 	return pick(r, secret, secret, secret, secret+"\n", " "+secret), string(raw)
 }
 
-// otherPublic is the public key in another of the forms that tools write.
+// otherPublic returns the public key in another form that tools write.
 func (s specimen) otherPublic(r rng) string {
 	if s.name == "discord" {
 		return pick(r, strings.ToUpper(s.secret), "0x"+s.secret)
@@ -163,7 +163,8 @@ func (s specimen) otherPublic(r rng) string {
 	return pick(r, folded, "-----BEGIN PUBLIC KEY-----\n"+folded+"\n-----END PUBLIC KEY-----\n", strings.TrimRight(s.secret, "="))
 }
 
-// trialBody is a JSON object, in any spelling unless a library writes it anew.
+// trialBody returns a JSON object, in any spelling unless a library writes the
+// JSON again.
 func (s specimen) trialBody(r rng, now time.Time) string {
 	at := now.UnixMilli()
 	if s.name == "linear" && r.oneIn(8) {
@@ -177,7 +178,7 @@ func (s specimen) trialBody(r rng, now time.Time) string {
 	return open + object + end
 }
 
-// json is a value as JSON.stringify writes it.
+// json returns a value as JSON.stringify writes it.
 func (r rng) json(deep int) string {
 	switch n := r.IntN(6); {
 	case n == 0 && deep > 0:
@@ -196,7 +197,7 @@ func (r rng) json(deep int) string {
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
-// time is a send time that is not quite now, or is written in another way.
+// time returns a send time near now, or one that is written in another way.
 func (r rng) time(now time.Time) string {
 	t := harness.Unix(now)
 	return pick(r,
@@ -205,7 +206,7 @@ func (r rng) time(now time.Time) string {
 		t+"000", "0"+t, "+"+t, t+".0", t+"abc", "-"+t, "", "0", "1e9", " "+t, t+" ", "0x1", now.UTC().Format(time.RFC3339), strings.Repeat("9", 30))
 }
 
-// signed makes the headers that the provider's documentation asks for.
+// signed returns the headers that the provider's documentation describes.
 func (s specimen) signed(d draft) []harness.Header {
 	mac := func(h func() hash.Hash, text string) []byte {
 		m := hmac.New(h, []byte(d.key))
@@ -288,7 +289,7 @@ func (r rng) changedBody(body string) string {
 		strings.ReplaceAll(body, "\r\n", "\n"), strings.Replace(body, "é", "\xe9", 1))
 }
 
-// changeHeader changes a signed header, or what is in it.
+// changeHeader changes a signed header or its value.
 func (r rng) changeHeader(c *trial) {
 	if len(c.headers) == 0 {
 		return

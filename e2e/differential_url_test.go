@@ -9,7 +9,7 @@ import (
 	"unicode/utf16"
 )
 
-// url is a URL as a provider's user writes it.
+// url returns a URL as a provider's user writes it.
 func (r rng) url(c *trial) string {
 	host := pick(r, "example.com", "example.com", "example.com", "Example.COM", "127.0.0.1", "[::1]", "hooks.example.com")
 	port := pick(r, "", "", "", "", ":443", ":80", ":8443")
@@ -39,7 +39,7 @@ func (r rng) url(c *trial) string {
 	return pick(r, "https://", "https://", "http://") + host + port + path + query
 }
 
-// piece is a step of a path, or a name or a value of a query.
+// piece returns a step of a path, or a name or value of a query.
 func (r rng) piece(without string) string {
 	switch r.IntN(8) {
 	case 0, 1, 2:
@@ -53,12 +53,13 @@ func (r rng) piece(without string) string {
 	case 6:
 		return pick(r, ".", "..", "%2e", "%2E%2e", "%00", "%ff", "%C3%A9", "%c3%a9", "a%20b", "a+b", "%7C", "%27", "")
 	}
-	// As it is, but for what would end it or what no server takes.
+	// Unescaped, except for characters that would end it or that no server
+	// accepts.
 	text := r.text(6, visible+letter2)
 	return strings.NewReplacer("#", "", "?", "", "/", "", "&", "", "%", "%25", without, "").Replace(text)
 }
 
-// respelled is a URL with one or two characters of it written otherwise.
+// respelled returns a URL with one or two characters written differently.
 func (r rng) respelled(text string) string {
 	for range 1 + r.IntN(2) {
 		text = r.respelledOnce(text)
@@ -107,7 +108,7 @@ func (r rng) respelledOnce(text string) string {
 	return scheme + "://" + host + path + query
 }
 
-// withPath is a URL with a path, as HTTP sends it.
+// withPath returns a URL with a path, as HTTP sends it.
 func withPath(text string) string {
 	at := strings.Index(text, "://") + len("://")
 	if end := strings.IndexAny(text[at:], "/?"); end < 0 {
@@ -137,8 +138,8 @@ func (r rng) otherCase(text string) string {
 	return b.String()
 }
 
-// otherEscape escapes one character, or one that was escaped no more. It makes
-// nothing that no server takes.
+// otherEscape escapes or unescapes one character. The result is always a URL
+// that servers accept.
 func (r rng) otherEscape(text string) string {
 	if text == "" {
 		return ""
@@ -163,8 +164,8 @@ func encodeURIComponent(text string) string {
 	return strings.NewReplacer("%21", "!", "%27", "'", "%28", "(", "%29", ")", "%2A", "*").Replace(escaped)
 }
 
-// twilioTrial makes a form of the body or ends the URL in its digest, and
-// announces another algorithm now and then.
+// twilioTrial turns the body into a form or ends the URL with its digest, and
+// sometimes announces another algorithm.
 func (s specimen) twilioTrial(r rng, c *trial, d *draft, received *string) {
 	if r.oneIn(6) {
 		d.algorithm = pick(r, "HMAC_SHA256", "HMAC_SHA256", "HMAC_SHA256", "hmac_sha256", "HMAC_SHA512", "")
@@ -207,8 +208,8 @@ func (r rng) formEscape(text string) string {
 	return url.QueryEscape(text)
 }
 
-// formFields are the fields of a form as twilio-node signs them, which sorts
-// names and the distinct values of one name in UTF-16.
+// formFields returns the fields of a form as twilio-node signs them. It sorts
+// the names, and the distinct values of a name, in UTF-16.
 func formFields(body string) (text string, ok bool) {
 	values, err := url.ParseQuery(body)
 	if err != nil {

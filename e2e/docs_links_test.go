@@ -14,8 +14,8 @@ var (
 	notInID    = regexp.MustCompile(`[^\p{L}\p{N}_ -]`)
 )
 
-// checkLinks fails for a link to a file or a headline of the repository that is
-// not there.
+// checkLinks fails for a link to a file or a heading that is not in the
+// repository.
 func checkLinks(t *testing.T, page string) {
 	t.Helper()
 	text := contents(t, page)
@@ -38,7 +38,7 @@ func checkLinks(t *testing.T, page string) {
 	}
 }
 
-// headlineIDs are made as GitHub makes them.
+// headlineIDs returns the ids of headings as GitHub generates them.
 func headlineIDs(text string) map[string]bool {
 	ids := map[string]bool{}
 	for _, found := range headline.FindAllStringSubmatch(text, -1) {

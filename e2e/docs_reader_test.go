@@ -17,20 +17,20 @@ import (
 	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
-// reader follows a page in a folder of its own, as somebody would who has the
-// repository and hooklatch installed.
+// reader follows a page in its own folder, as a user with the repository and
+// hooklatch installed would.
 type reader struct {
 	dir  string
 	env  map[string]string
-	said string // by the last command
+	said string // output of the last command
 
-	ports   map[string]string // of this machine, by those on the page
+	ports   map[string]string // this machine's ports, by those on the page
 	free    func() string     // another one
 	apps    []*harness.Application
 	running []*background
 }
 
-// background is a command that goes on while the page does.
+// background is a command that runs until the page ends.
 type background struct {
 	name   string
 	cmd    *exec.Cmd
@@ -59,7 +59,7 @@ func newReader(t *testing.T) *reader {
 	return r
 }
 
-// copyExamples with this machine's ports.
+// copyExamples copies the examples with this machine's ports.
 func (r *reader) copyExamples(t *testing.T) {
 	t.Helper()
 	if err := os.CopyFS(filepath.Join(r.dir, "examples"), os.DirFS("../examples")); err != nil {
@@ -76,7 +76,8 @@ func (r *reader) copyExamples(t *testing.T) {
 	}
 }
 
-// delivered counts what has reached the applications.
+// delivered returns the number of deliveries that have reached the
+// applications.
 func (r *reader) delivered() int {
 	sum := 0
 	for _, app := range r.apps {
@@ -90,7 +91,7 @@ var (
 	onlyPort    = regexp.MustCompile(`(?m)(^|"|\s):(\d{4})("| \{)`)
 )
 
-// here exchanges a page's addresses and places for those of this machine.
+// here replaces a page's addresses and paths with those of this machine.
 func (r *reader) here(text string) string {
 	text = strings.ReplaceAll(text, "https://hooks.example.com", "http://localhost:8080")
 	text = strings.ReplaceAll(text, "hooks.example.com", "http://localhost:8080")
@@ -113,7 +114,7 @@ func (r *reader) port(onPage string) string {
 	return r.ports[onPage]
 }
 
-// there is the way back, for what a command prints.
+// there does the reverse, for the output of a command.
 func (r *reader) there(text string) string {
 	for onPage, port := range r.ports {
 		text = strings.ReplaceAll(text, "127.0.0.1:"+port, "localhost:"+onPage)
@@ -123,8 +124,8 @@ func (r *reader) there(text string) string {
 
 var secretVariables = regexp.MustCompile(`\{env\.([A-Z0-9_]+_SECRET)\}`)
 
-// provide gives a value to each secret that a configuration reads from a
-// variable and the page does not set. It is base64, which every scheme takes.
+// provide sets each secret that a configuration reads from a variable and the
+// page does not set. The value is base64, which every scheme accepts.
 func (r *reader) provide(configuration string) {
 	for _, found := range secretVariables.FindAllStringSubmatch(configuration, -1) {
 		if name := found[1]; r.env[name] == "" {
@@ -141,8 +142,8 @@ func (r *reader) write(name, text string) error {
 	return os.WriteFile(path, []byte(r.here(text)), 0o600)
 }
 
-// shell prepares a script; what it exports and where it goes to stays for the
-// next one.
+// shell prepares a script. Its exports and its working directory are kept for
+// the next one.
 func (r *reader) shell(script string) *exec.Cmd {
 	state := filepath.Join(r.dir, ".state")
 	cmd := exec.Command("bash", "-c", fmt.Sprintf(
@@ -158,8 +159,8 @@ func (r *reader) shell(script string) *exec.Cmd {
 	return cmd
 }
 
-// bash runs a script to its end, which must come soon: what goes on is marked
-// as background.
+// bash runs a script to its end. It must end soon: blocks that keep running are
+// marked as background.
 func (r *reader) bash(script string) (string, int) {
 	cmd := r.shell(script)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -170,7 +171,7 @@ func (r *reader) bash(script string) (string, int) {
 	}
 	late := time.AfterFunc(3*harness.Patience, func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) })
 	defer late.Stop()
-	_ = cmd.Wait() // the exit status says the same
+	_ = cmd.Wait() // the exit status tells the same
 	return said.String(), cmd.ProcessState.ExitCode()
 }
 
@@ -185,8 +186,8 @@ func (r *reader) run(t *testing.T, s step) error {
 		return r.start(t, script)
 	}
 	said, code := r.bash(script)
-	// Around a reload Caddy may cut a connection without an answer. A provider
-	// sends again then.
+	// During a reload Caddy may cut a connection without an answer. Like a
+	// provider, the test then sends again.
 	for range 5 {
 		if !strings.Contains(said, "no answer") {
 			break
@@ -242,7 +243,7 @@ func (b *background) gone() bool {
 	}
 }
 
-// stop ends what still runs.
+// stop ends the commands that still run.
 func (r *reader) stop(t *testing.T) {
 	for _, b := range r.running {
 		_ = b.cmd.Process.Signal(syscall.SIGTERM)

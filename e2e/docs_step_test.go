@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// step is one fenced block of a Markdown page with what the comments above it
-// say about it, or a comment that is a step by itself.
+// step is a fenced block of a Markdown page with the marks in the comments
+// above it, or a comment that is a step by itself.
 type step struct {
 	line     int
 	language string // empty for a comment
@@ -17,8 +17,8 @@ type step struct {
 	text     string
 }
 
-// The comments that may stand above a block; CONTRIBUTING.md says what each
-// means. Those with true need a value.
+// The marks that may be in comments above a block; CONTRIBUTING.md explains
+// them. Those with true need a value.
 var marks = map[string]bool{
 	"file": true, "inside": true, "not run": true, "exit": true, "env": true,
 	"output": false, "background": false, "application": true,
@@ -30,8 +30,8 @@ var (
 	listLine  = regexp.MustCompile(`^([-*]|\d+\.) `)
 )
 
-// readPage gives the steps of a page. Code that is indented instead of fenced
-// is an error, because nothing would say what it is.
+// readPage returns the steps of a page. Indented code is an error, because
+// unlike a fenced block it has no language.
 func readPage(path string) ([]step, error) {
 	content, err := os.ReadFile(path)
 	if err != nil {
@@ -114,14 +114,14 @@ func (r *pageReader) readMark(n int, name, value string) error {
 	return nil
 }
 
-// has reports whether the mark is there.
+// has reports whether the step has a mark.
 func (s step) has(mark string) bool {
 	_, ok := s.marks[mark]
 	return ok
 }
 
-// matches reports whether an output is the one that a page shows: a … stands
-// for anything in a line, and alone in a line for any lines.
+// matches reports whether an output matches the page: a … stands for any text
+// in a line, and on its own line for any lines.
 func matches(shown, output string) bool {
 	var pattern strings.Builder
 	pattern.WriteString("^")

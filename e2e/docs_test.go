@@ -11,9 +11,9 @@ import (
 )
 
 // TestDocumentation follows the README and every page of docs from top to
-// bottom: each configuration is loaded, each command is run, and what it prints
-// is compared with what the page shows. CONTRIBUTING.md has the comments with
-// which a page says what a block is.
+// bottom: it loads each configuration, runs each command and compares the
+// output with the page. CONTRIBUTING.md describes the comments with which a
+// page marks its blocks.
 func TestDocumentation(t *testing.T) {
 	t.Parallel()
 	harness.Needs(t, "bash")
@@ -44,7 +44,7 @@ func TestDocumentation(t *testing.T) {
 	}
 }
 
-// follow does what a step says.
+// follow executes a step.
 func (r *reader) follow(t *testing.T, s step) error {
 	t.Helper()
 	switch {
@@ -102,9 +102,9 @@ func (r *reader) configure(s step) error {
 	return nil
 }
 
-// wrap puts a part of a configuration where the page says that it belongs. In
-// a Caddyfile: in the site, in its global options, or in a directive of the
-// site. In JSON: among the routes, or among the handlers of one.
+// wrap completes a part of a configuration, at the place that the page names.
+// In a Caddyfile this is the site, the global options or a directive of the
+// site. In JSON it is the routes, or the handlers of a route.
 func wrap(language, place, text string) string {
 	switch {
 	case language == "json" && place == "handle":

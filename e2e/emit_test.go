@@ -14,7 +14,7 @@ import (
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 )
 
-// The secrets of sign_upstream; the values are looked for in the log too.
+// The secrets of sign_upstream. They are canaries too.
 const (
 	newSigningSecret = "whsec_ZTJlLWNhbmFyeS1zaWduaW5nLW5ldy0zZjE5YTdjMGQ1"
 	oldSigningSecret = "whsec_ZTJlLWNhbmFyeS1zaWduaW5nLW9sZC04YjQyZTZkMDkx"
@@ -26,13 +26,13 @@ func signingSecrets() []string {
 
 const signUpstream = "sign_upstream {env.UPSTREAM_NEW_SECRET} {env.UPSTREAM_OLD_SECRET}"
 
-// receivedRequest makes of what was received the request that it was.
+// receivedRequest rebuilds the request from a Received.
 func receivedRequest(r harness.Received) *http.Request {
 	return &http.Request{Method: r.Method, Header: r.Header, Body: io.NopCloser(bytes.NewReader(r.Body)), ContentLength: int64(len(r.Body))}
 }
 
-// TestCloudEventsSDK: the official library takes what the application receives
-// for a valid event, whose data are the body byte for byte.
+// TestCloudEventsSDK: the official library reads the application's request as a
+// valid event, whose data is the body byte for byte.
 func TestCloudEventsSDK(t *testing.T) {
 	t.Parallel()
 	app := harness.NewApplication(t)
@@ -87,9 +87,8 @@ func TestCloudEventsSDK(t *testing.T) {
 	}
 }
 
-// TestStandardWebhooksLibraries: applications that use the official libraries
-// take what the gateway signed, under the new secret and under the old one, and
-// nothing else.
+// TestStandardWebhooksLibraries: applications with the official libraries
+// accept only requests that the gateway signed, with the new or the old secret.
 func TestStandardWebhooksLibraries(t *testing.T) {
 	t.Parallel()
 	for name, start := range map[string]func(t *testing.T, secret string) string{
@@ -105,7 +104,7 @@ func TestStandardWebhooksLibraries(t *testing.T) {
 }
 
 func useReceiver(t *testing.T, addr string) {
-	// The receiver's own answer shows who refused.
+	// The receiver's own answer shows that it refused, and not the gateway.
 	g := harness.Start(t, harness.BareSite(
 		harness.Hook("/signed", "cryptr", addr, signUpstream),
 		harness.Hook("/craneops", "craneops", addr, signUpstream, "emit none"),
@@ -119,7 +118,7 @@ func useReceiver(t *testing.T, addr string) {
 			t.Errorf("%s: %d %s", d.Path, a.Status, a.Header.Get("X-Receiver"))
 		}
 	}
-	// What is not signed by the gateway, the application refuses.
+	// The application refuses requests that the gateway did not sign.
 	for _, d := range []harness.Delivery{harness.CraneOps(`{}`).To("/unsigned"), harness.CraneOps(`{}`).To("/past")} {
 		if a := g.Send(t, d); a.Status != http.StatusUnauthorized || a.Header.Get("X-Receiver") == "" {
 			t.Errorf("%s: %d", d.Path, a.Status)
@@ -127,7 +126,7 @@ func useReceiver(t *testing.T, addr string) {
 	}
 }
 
-// startGoReceiver is the application with the library for Go.
+// startGoReceiver starts the application with the library for Go.
 func startGoReceiver(t *testing.T, secret string) string {
 	t.Helper()
 	webhook, err := standardwebhooks.NewWebhook(secret)

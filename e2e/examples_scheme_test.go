@@ -11,7 +11,7 @@ import (
 	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
-// Acme is the invented provider of the examples with a scheme of one's own. It
+// Acme is the invented provider in the examples of user-defined schemes. It
 // signs as the comment in the Caddyfile says.
 const acmeSecret = "e2e-canary-acme-8Kc3Tn6V"
 
@@ -25,8 +25,8 @@ func acme(body string, at time.Time) harness.Delivery {
 	}}
 }
 
-// useOwnScheme has what the definition decides: the time is judged, the id is
-// what a delivery is known by.
+// useOwnScheme checks the effects of the definition: the time is checked, and
+// the id identifies a delivery.
 func useOwnScheme(t *testing.T, s *staged) {
 	to := func(d harness.Delivery) harness.Delivery { return d.To("/acme?token=" + queryToken) }
 	s.step(t, to(acme(`{"id":"evt_2"}`, time.Now().Add(-time.Hour)))).refused(t, "stale", false)
@@ -35,7 +35,7 @@ func useOwnScheme(t *testing.T, s *staged) {
 	s.step(t, to(acme(`{}`, time.Now())).With("X-Acme-Signature", "t=1,v2="+strings.Repeat("0", 64))).refused(t, "malformed_signature", false)
 }
 
-// useThirdParty also looks for the scheme in the command.
+// useThirdParty also checks that the command lists the scheme.
 func useThirdParty(t *testing.T, s *staged) {
 	useOwnScheme(t, s)
 	said, err := s.Command("webhook", "schemes").Output()
@@ -44,7 +44,7 @@ func useThirdParty(t *testing.T, s *staged) {
 	}
 }
 
-// thirdPartyBinary is built as the example's README says.
+// thirdPartyBinary builds the binary as the example's README says.
 func thirdPartyBinary(t *testing.T) string {
 	t.Helper()
 	return harness.Must(t, builtThirdParty)

@@ -21,17 +21,17 @@ const (
 	queryToken         = "e2e-canary-query-5tGb2Lw9"
 )
 
-// example is what the test knows about a folder of ../examples. The texts are
-// as written there, and are exchanged for what is free on this machine.
+// example describes a folder of ../examples to the test. The addresses are
+// those in the example, and are replaced with free ones of this machine.
 type example struct {
-	file      string   // the gateway's, if it is not ./Caddyfile
+	file      string   // the gateway's file, if it is not ./Caddyfile
 	site      string   // address of the gateway
-	apps      []string // addresses of the applications behind it
-	also      string   // what else it listens on
+	apps      []string // addresses of the applications
+	also      string   // another address that it listens on
 	providers []string
 	explains  bool                      // every sender reads the reason
-	redis     bool                      // it needs one
-	build     func(t *testing.T) string // the binary, if it is another one
+	redis     bool                      // it needs a Redis
+	build     func(t *testing.T) string // builds another binary, if it needs one
 	more      func(t *testing.T, s *staged)
 }
 
@@ -78,7 +78,7 @@ var examples = map[string]example{
 	},
 }
 
-// exampleBodies have what is translated into headers.
+// exampleBodies are bodies with members that become headers.
 var exampleBodies = map[string]struct {
 	body    string
 	headers map[string]string
@@ -102,7 +102,8 @@ func cryptrEvent(code string) string {
 	return fmt.Sprintf(`{"__domain__":"3-belges","__environment__":"sandbox","code":%q}`, code)
 }
 
-// TestExamples uses every example as a user would. A new folder needs an entry.
+// TestExamples uses every example as a user would. A new folder needs an entry
+// here.
 func TestExamples(t *testing.T) {
 	t.Parallel()
 	const root = "../examples"
@@ -146,7 +147,7 @@ func TestExamples(t *testing.T) {
 	}
 }
 
-// staged is an example on its stage.
+// staged is an example that is prepared to run.
 type staged struct {
 	example
 	*harness.Gateway
@@ -156,10 +157,10 @@ type staged struct {
 	alsoAddr  string
 	running   map[string]*harness.Application // by the address in the example
 	sent      []harness.Delivery
-	reloaded  bool // the configuration has been loaded anew
+	reloaded  bool // the configuration has been reloaded
 }
 
-// secrets are the environment that the example relies on.
+// secrets returns the environment variables that the example uses.
 func (s *staged) secrets() []string {
 	env := append(harness.Secrets(), "ACME_SECRET="+acmeSecret)
 	if s.redis != nil {
@@ -183,7 +184,8 @@ func (s *staged) writeSecret(t *testing.T, name, secret string) {
 	}
 }
 
-// checkCommands takes the example as it is, but for the place of secrets.
+// checkCommands runs the commands on the unchanged example, except for the
+// paths of secrets.
 func (s *staged) checkCommands(t *testing.T, path string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -207,7 +209,7 @@ func (s *staged) checkCommands(t *testing.T, path string) {
 	}
 }
 
-// start runs the example with free ports, and with other texts exchanged too.
+// start runs the example with free ports, and with the given texts replaced.
 func (s *staged) start(t *testing.T, pairs ...string) {
 	t.Helper()
 	s.running = map[string]*harness.Application{}
@@ -230,7 +232,7 @@ func (s *staged) start(t *testing.T, pairs ...string) {
 	t.Fatal("five times something else took the port")
 }
 
-// launch is like the harness's, for a whole Caddyfile.
+// launch is like harness.Launch, for a whole Caddyfile.
 func (s *staged) launch(t *testing.T, pairs []string) {
 	t.Helper()
 	dir, port := t.TempDir(), harness.FreePort(t)
@@ -256,14 +258,14 @@ func (s *staged) launch(t *testing.T, pairs []string) {
 	if err := os.WriteFile(g.Config, []byte(replaced(t, s.text, pairs)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	// What is registered first runs last, and reads the whole log.
+	// The cleanup that is registered first runs last, and reads the whole log.
 	t.Cleanup(func() { s.inspectLog(t, g.Log) })
 	g.Run(t)
 	s.Gateway = g
 }
 
-// replaced fails when there is nothing to replace: the test would use what
-// nobody wrote.
+// replaced fails if there is nothing to replace: the test would then not test
+// the example.
 func replaced(t *testing.T, text string, pairs []string) string {
 	t.Helper()
 	for i := 0; i < len(pairs); i += 2 {
@@ -283,7 +285,7 @@ func contents(t *testing.T, path string) string {
 	return string(text)
 }
 
-// outcome is what became of one delivery.
+// outcome is the result of one delivery.
 type outcome struct {
 	harness.Answer
 	logged  harness.Entry                 // of the access log
@@ -292,7 +294,7 @@ type outcome struct {
 
 const stepHeader = "X-E2e-Step"
 
-// step sends a delivery and looks everywhere.
+// step sends a delivery and collects its outcome.
 func (s *staged) step(t *testing.T, d harness.Delivery) outcome {
 	t.Helper()
 	name := fmt.Sprintf("step %d", len(s.sent))
@@ -335,7 +337,7 @@ func loggedRequest(e harness.Entry) (uri, step string) {
 	return uri, step
 }
 
-// is asserts what the sender reads and what the access log says.
+// is asserts the answer that the sender reads and the entry in the access log.
 func (o outcome) is(t *testing.T, status int, verdict, reason string) {
 	t.Helper()
 	gotVerdict, gotReason := o.logged.Text("webhook_verdict"), o.logged.Text("webhook_reason")
@@ -347,7 +349,7 @@ func (o outcome) is(t *testing.T, status int, verdict, reason string) {
 	}
 }
 
-// refused is for what is not forwarded and not acknowledged.
+// refused asserts that a delivery was rejected and not forwarded.
 func (o outcome) refused(t *testing.T, reason string, explained bool) {
 	t.Helper()
 	o.is(t, harness.StatusOf(reason), "rejected", reason)
@@ -360,12 +362,12 @@ func (o outcome) refused(t *testing.T, reason string, explained bool) {
 	}
 }
 
-// delivery is the provider's, to the path that all examples give it.
+// delivery returns a provider's delivery to the path that all examples use.
 func (s *staged) delivery(p harness.Provider, body string) harness.Delivery {
 	return p.Deliver(body).To("/" + p.Name + "?token=" + queryToken)
 }
 
-// use is what every example must stand.
+// use runs the tests that every example must pass.
 func (s *staged) use(t *testing.T, p harness.Provider) {
 	t.Helper()
 	sample := exampleBodies[p.Name]
@@ -396,7 +398,8 @@ func (s *staged) use(t *testing.T, p harness.Provider) {
 	s.step(t, d).is(t, http.StatusOK, "duplicate", "duplicate")
 }
 
-// useBundledApplication gives it what the recording one was given.
+// useBundledApplication sends to the example's own application the requests
+// that the recording one received.
 func useBundledApplication(t *testing.T, s *staged) {
 	for _, r := range s.running[s.apps[0]].All() {
 		shown := harness.Delivery{Method: r.Method, Path: r.URI, Body: r.Body}
@@ -418,15 +421,15 @@ func useBundledApplication(t *testing.T, s *staged) {
 	}
 }
 
-// checkApplication reads what the sidecar's containers have in the application's
-// place; it runs in their own test.
+// checkApplication checks the configuration that stands in for the application
+// in the sidecar's containers. Their own test runs it.
 func checkApplication(t *testing.T, s *staged) {
 	const path = "../examples/sidecar/application/Caddyfile"
 	s.text = contents(t, path)
 	s.checkCommands(t, path)
 }
 
-// useTolerance switches on what the example has in a comment.
+// useTolerance enables the option that the example has in a comment.
 func useTolerance(t *testing.T, s *staged) {
 	s.start(t, "# tolerance 24h", "tolerance 24h")
 	now := time.Now()
@@ -449,7 +452,7 @@ func useOtherEvent(t *testing.T, s *staged) {
 	s.step(t, d.With("X-CraneOps-Event", "booking.deleted")).refused(t, "conflict", false)
 }
 
-// useRetries has what Cryptr sends again: late, and after an application that
+// useRetries tests Cryptr's retries: late ones, and those after the application
 // was down or slow.
 func useRetries(t *testing.T, s *staged) {
 	event := func(body string, age time.Duration) harness.Delivery {
@@ -482,7 +485,8 @@ func (o outcome) retriedAfter(t *testing.T, seconds string) {
 	}
 }
 
-// useReason is an outsider first, as in the common steps, and then an operator.
+// useReason reads the answer first as an outsider, as the common steps do, and
+// then as an operator.
 func useReason(t *testing.T, s *staged) {
 	down := harness.Easytools(`{"app":"down"}`).To("/easytools?token=" + queryToken)
 	s.running[hooksApp].Answers(harness.HangUp)
@@ -516,7 +520,7 @@ func useFileAfterKill(t *testing.T, s *staged) {
 	}
 }
 
-// useInbox has the application down while the gateway is killed.
+// useInbox kills the gateway while the application is down.
 func useInbox(t *testing.T, s *staged) {
 	app := s.running[hooksApp]
 	app.Answers(harness.HangUp)
@@ -537,8 +541,7 @@ func useInbox(t *testing.T, s *staged) {
 	useProbes(t, s)
 }
 
-// useTwoWithRedis starts a second gateway, which knows what the first one has
-// delivered, and takes Redis away.
+// useProbes checks the endpoints for the health probe and the metrics.
 func useProbes(t *testing.T, s *staged) {
 	g := &harness.Gateway{Addr: s.alsoAddr}
 	if a := g.Send(t, harness.Delivery{Method: "GET", Path: "/health"}); a.Status != http.StatusOK {
@@ -552,6 +555,8 @@ func useProbes(t *testing.T, s *staged) {
 	}
 }
 
+// useTwoWithRedis starts a second gateway, which knows the deliveries of the
+// first one, and takes Redis away.
 func useTwoWithRedis(t *testing.T, s *staged) {
 	second := &staged{example: s.example, text: s.text, secretDir: s.secretDir, redis: s.redis}
 	second.start(t)
@@ -570,7 +575,8 @@ func useTwoWithRedis(t *testing.T, s *staged) {
 	s.step(t, d).is(t, http.StatusOK, "duplicate", "duplicate")
 }
 
-// useEvents sends every event to the application that is meant for it.
+// useEvents checks that every event reaches the application that it is meant
+// for.
 func useEvents(t *testing.T, s *staged) {
 	for body, app := range map[string]string{
 		cryptrEvent("dir_sync.user.provision.success"): "onboarding:3000",
@@ -617,12 +623,13 @@ func useRotation(t *testing.T, s *staged) {
 	s.step(t, signed(nextCraneopsSecret, "2")).is(t, http.StatusOK, "duplicate", "duplicate")
 }
 
-// inspectLog looks for what the filter is to keep out.
+// inspectLog fails if the log contains values that the filter must remove.
 func (s *staged) inspectLog(t *testing.T, log *harness.LogBook) {
 	forbidden := canaries()
 	for _, d := range s.sent {
 		for _, p := range append(harness.Providers(), acmeProvider) {
-			// The end is part of the MAC, whatever stands in front of it.
+			// The end of the value is part of the MAC, whatever comes before
+			// it.
 			if signature := d.Get(p.Signature); signature != "" {
 				forbidden = append(forbidden, signature[len(signature)-20:])
 			}
@@ -631,7 +638,7 @@ func (s *staged) inspectLog(t *testing.T, log *harness.LogBook) {
 	holdsNone(t, "the log has", log.String(), forbidden)
 }
 
-// canaries are what no output may ever have.
+// canaries are the values that no output may contain.
 func canaries() []string {
 	list := []string{acmeSecret, queryToken, oldCraneopsSecret, nextCraneopsSecret, redisPassword}
 	for _, p := range harness.Providers() {

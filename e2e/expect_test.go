@@ -13,9 +13,10 @@ import (
 	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
-// TestExpectRefused: a sender that asks first and is refused from its headers
-// gets its answer without sending anything, and is let go. A gateway that waits
-// for the body does not answer before the test gives up.
+// TestExpectRefused: a sender that waits for "100 Continue" and is refused from
+// its headers gets its answer without sending a body, and the connection is
+// closed. If the gateway waited for the body, it would not answer before the
+// test gives up.
 func TestExpectRefused(t *testing.T) {
 	t.Parallel()
 	app := harness.NewApplication(t)
@@ -58,7 +59,7 @@ func reset(err error) bool {
 	return errors.As(err, &op) && !op.Timeout()
 }
 
-// TestExpectRead: who has nothing against the headers asks for the body.
+// TestExpectRead: if the headers are fine, the gateway asks for the body.
 func TestExpectRead(t *testing.T) {
 	t.Parallel()
 	g, app := craneopsGateway(t)
@@ -87,8 +88,8 @@ func TestExpectRead(t *testing.T) {
 	app.All()[0].Carries(t, d)
 }
 
-// TestExpectThenTooLarge: a sender that has asked and writes on is refused in
-// the middle of its body. It may write to its end, and sees the answer.
+// TestExpectThenTooLarge: a sender that got "100 Continue" is refused in the
+// middle of its body. It can still write the rest, and reads the answer.
 func TestExpectThenTooLarge(t *testing.T) {
 	t.Parallel()
 	app := harness.NewApplication(t)
@@ -108,8 +109,8 @@ func TestExpectThenTooLarge(t *testing.T) {
 	}
 }
 
-// TestCurlAsks: curl asks by itself for bodies over 1 MiB, and here waits for
-// the answer.
+// TestCurlAsks: curl itself sends "Expect: 100-continue" for bodies over 1 MiB,
+// and here waits for the answer.
 func TestCurlAsks(t *testing.T) {
 	t.Parallel()
 	harness.Needs(t, "curl")

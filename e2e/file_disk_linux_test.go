@@ -12,7 +12,7 @@ import (
 	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
-// smallDisk mounts a disk of its own; only root may.
+// smallDisk mounts a small separate disk, which only root may do.
 func smallDisk(t *testing.T, size string) string {
 	t.Helper()
 	folder := t.TempDir()
@@ -27,9 +27,9 @@ func smallDisk(t *testing.T, size string) string {
 	return folder
 }
 
-// TestFileFullDisk: when the disk is full, new deliveries are told to come
-// again, without reaching the application; what it has is never given to it
-// again; with room it goes on by itself.
+// TestFileFullDisk: while the disk is full, new deliveries are rejected with
+// 503 without reaching the application, and delivered ones are not forwarded
+// again. When there is room again, the gateway continues by itself.
 func TestFileFullDisk(t *testing.T) {
 	t.Parallel()
 	disk := smallDisk(t, "512k")

@@ -13,15 +13,15 @@ import (
 	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
-// TestFileKillRounds kills the gateway again and again with -9 while eight
-// senders deliver, each trying until it has an answer, and starts it again on
-// the same file. HOOKLATCH_KILL_ROUNDS is how many times; killrounds.sh does
-// it a hundred times.
+// TestFileKillRounds repeatedly kills the gateway with -9 while eight senders
+// deliver, each until it has an answer, and restarts it with the same file.
+// HOOKLATCH_KILL_ROUNDS sets the number of rounds; killrounds.sh runs a
+// hundred.
 //
-// What is promised: a delivery that its sender saw acknowledged has reached the
-// application, and is a duplicate ever after. One that was cut off by a kill may
-// reach it twice, if the application had it and the file did not yet. Nothing
-// else reaches it twice, nothing is lost.
+// The guarantee: a delivery that was acknowledged to its sender has reached the
+// application, and is a duplicate from then on. One that was cut off by a kill
+// may reach the application twice, if the application had it and the file did
+// not yet. No other delivery reaches it twice, and none is lost.
 func TestFileKillRounds(t *testing.T) {
 	t.Parallel()
 	rounds := 3
@@ -48,7 +48,7 @@ func TestFileKillRounds(t *testing.T) {
 	l.account(t, app, rounds)
 }
 
-// killedLoad is what the senders know.
+// killedLoad is the shared state of the senders.
 type killedLoad struct {
 	notice harness.Notice
 	mu     sync.Mutex
@@ -62,7 +62,7 @@ type killedLoad struct {
 	cut          map[string]int // attempts that ended without an answer
 }
 
-// replace lets the senders go on after a kill.
+// replace lets the senders continue with a new process after a kill.
 func (l *killedLoad) replace(g *harness.Gateway) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -78,7 +78,7 @@ func (l *killedLoad) finish() {
 	l.notice.Raise()
 }
 
-// next gives the next body, none at the end.
+// next returns the next body, or false at the end.
 func (l *killedLoad) next() (body string, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -136,8 +136,8 @@ func (l *killedLoad) attempt(t *testing.T, body string) (settled bool) {
 	return true
 }
 
-// noteCut counts what may have reached the application; a connection that was
-// refused has not.
+// noteCut counts an attempt that may have reached the application. If the
+// connection was refused, it has not.
 func (l *killedLoad) noteCut(body string, err error) {
 	if errors.Is(err, syscall.ECONNREFUSED) {
 		return
@@ -159,8 +159,8 @@ func (l *killedLoad) awaitNext(t *testing.T, generation int) {
 	})
 }
 
-// account compares what the senders were told with what the application got,
-// and replays everything.
+// account compares the answers to the senders with the requests at the
+// application, and replays everything.
 func (l *killedLoad) account(t *testing.T, app *harness.Application, rounds int) {
 	t.Helper()
 	arrived := func() map[string]int {

@@ -16,8 +16,9 @@ import (
 
 func replayFile(path string) string { return "replay file " + path }
 
-// TestFileRestart: what was delivered before a restart is a duplicate after it,
-// whether the process was stopped or killed; what was being handled is not.
+// TestFileRestart: a delivery from before a restart is a duplicate after it,
+// whether the process was stopped or killed. One that was still being handled
+// is not.
 func TestFileRestart(t *testing.T) {
 	t.Parallel()
 	app := harness.NewApplication(t)
@@ -103,8 +104,8 @@ func TestFileReloadUnderLoad(t *testing.T) {
 	g.SendAfterReload(t, harness.CraneOps(`{"n":1}`)).Duplicate(t)
 }
 
-// TestFileInUse: a second process does not start, says why, and disturbs
-// nothing; validating a configuration opens nothing.
+// TestFileInUse: a second process does not start, says why, and does not
+// disturb the first. Validating a configuration opens no file.
 func TestFileInUse(t *testing.T) {
 	t.Parallel()
 	app := harness.NewApplication(t)
@@ -135,8 +136,8 @@ func TestFileInUse(t *testing.T) {
 	}
 }
 
-// TestFileStartUpErrors: a file that cannot be used is an error at the start
-// and at a reload, and the running configuration goes on.
+// TestFileStartUpErrors: an unusable file is an error at the start and at a
+// reload, and the running configuration continues.
 func TestFileStartUpErrors(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()

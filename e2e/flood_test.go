@@ -12,8 +12,8 @@ import (
 	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
-// TestFloodOfRejected: an attacker who fills the list with what is rejected, and
-// with markup, pushes out nothing that is authentic, and the page goes on.
+// TestFloodOfRejected: an attacker who floods the list with rejected deliveries
+// and markup pushes out no authentic delivery, and the page still works.
 func TestFloodOfRejected(t *testing.T) {
 	t.Parallel()
 	const authentic, senders, each = 5, 4, 500

@@ -10,7 +10,8 @@ import (
 	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
-// marker is what a sender writes where only the gateway may.
+// marker is the value that a sender writes into headers that only the gateway
+// may set.
 const marker = "forged-by-the-sender"
 
 var forgedNames = []string{
@@ -28,7 +29,8 @@ func forgedLines() []string {
 	return lines
 }
 
-// genuine asserts that nothing of the sender's is among what the gateway sets.
+// genuine asserts that the headers that the gateway sets contain nothing from
+// the sender.
 func genuine(t *testing.T, r harness.Received) {
 	t.Helper()
 	for _, headers := range []http.Header{r.Header, r.Trailer} {
@@ -43,8 +45,8 @@ func genuine(t *testing.T, r harness.Received) {
 	}
 }
 
-// forgery is a request that tries to reach the application with more than was
-// signed. d is the honest part of it.
+// forgery is a request that tries to bring unsigned values to the application.
+// d is its authentic part.
 type forgery struct {
 	name string
 	text func(d harness.Delivery) string
@@ -72,8 +74,8 @@ func forgeryWays() []forgery {
 	}
 }
 
-// TestForgedHeaders: the application receives what was signed and what the
-// gateway says, whatever else the sender adds.
+// TestForgedHeaders: the application receives the signed delivery and the
+// gateway's headers, whatever else the sender adds.
 func TestForgedHeaders(t *testing.T) {
 	t.Parallel()
 	g, app := allProviders(t, "replay off")
@@ -145,10 +147,10 @@ func TestForgedHeadersInErrors(t *testing.T) {
 	app.Saw(t, 0)
 }
 
-// TestFailureInErrors: an application behind handle_errors also sees what was
-// accepted and then found no answer. What it does is not recorded, so it gets
-// neither the body nor a word that it was accepted; otherwise a capture could
-// reach it again and again.
+// TestFailureInErrors: an application behind handle_errors also receives
+// deliveries that were accepted but not answered. Its answer is not recorded,
+// so it gets neither the body nor the accepted verdict; otherwise a captured
+// delivery could reach it repeatedly.
 func TestFailureInErrors(t *testing.T) {
 	t.Parallel()
 	app, failures := harness.NewApplication(t), harness.NewApplication(t)
@@ -177,8 +179,8 @@ func TestFailureInErrors(t *testing.T) {
 	}
 }
 
-// TestNoTunnel: an application that answers 101 all the same gets no connection
-// to the sender.
+// TestNoTunnel: an application that answers 101 anyway gets no connection to
+// the sender.
 func TestNoTunnel(t *testing.T) {
 	t.Parallel()
 	g, app := craneopsGateway(t)

@@ -8,7 +8,7 @@ import (
 	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
-// TestForget: an operator has one event delivered again, and no other.
+// TestForget: an operator allows one event to be delivered again, and no other.
 func TestForget(t *testing.T) {
 	t.Parallel()
 	app := harness.NewApplication(t)
@@ -32,8 +32,7 @@ func TestForget(t *testing.T) {
 	app.Saw(t, 3)
 }
 
-// TestForgetBySignedID: where the provider signs an id, the entry is found by
-// that id.
+// TestForgetBySignedID: if the provider signs an id, the entry is found by it.
 func TestForgetBySignedID(t *testing.T) {
 	t.Parallel()
 	const secret = "whsec_c3RhbmRhcmQgc3RhbmRhcmQgc3RhbmRhcmQg"
@@ -60,7 +59,7 @@ func TestForgetBySignedID(t *testing.T) {
 }
 
 // TestForgetAfterFailedReload: Caddy keeps the admin endpoint of a configuration
-// that failed to load. The histories are still those of the one that runs.
+// that failed to load. The histories are still those of the running one.
 func TestForgetAfterFailedReload(t *testing.T) {
 	t.Parallel()
 	app := harness.NewApplication(t)

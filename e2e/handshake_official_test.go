@@ -12,7 +12,7 @@ import (
 	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
-// TestZoomHandshakeOfItsLibrary: Zoom's own library answers the same.
+// TestZoomHandshakeOfItsLibrary: Zoom's own library gives the same answer.
 func TestZoomHandshakeOfItsLibrary(t *testing.T) {
 	t.Parallel()
 	harness.Needs(t, "node")

@@ -27,8 +27,8 @@ func v0(path, signature, timestamp, secret, body string, at time.Time) harness.D
 	}}
 }
 
-// TestHandshakes are what providers ask before they deliver anything: answered
-// at the edge, and never by the application.
+// TestHandshakes: the gateway answers the requests that providers send before
+// they deliver anything, and the application never sees them.
 func TestHandshakes(t *testing.T) {
 	t.Parallel()
 	app := harness.NewApplication(t)
@@ -88,7 +88,7 @@ func TestHandshakes(t *testing.T) {
 
 	g.Send(t, slack(challenge).Saying([]byte(strings.Replace(challenge, "3eZ", "4eZ", 1)))).Rejected(t, "signature_mismatch")
 	g.Send(t, zoom(validation).Without("x-zm-signature")).Rejected(t, "missing_signature")
-	// It would be the signature of a delivery.
+	// The answer would be the signature of a delivery.
 	g.Send(t, zoom(strings.Replace(validation, token, "v0:1654503849:{}", 1))).Rejected(t, "malformed_signature")
 	g.Send(t, meta("/meta", "wrong")).Rejected(t, "signature_mismatch")
 	g.Send(t, meta("/off", verifyToken)).Rejected(t, "method_not_allowed")
@@ -96,7 +96,8 @@ func TestHandshakes(t *testing.T) {
 		t.Fatalf("%d handshakes reached the application", n)
 	}
 
-	// The token is in the query, which Caddy's own log has unless it is filtered.
+	// The token is in the query, which Caddy's own log contains unless it is
+	// filtered.
 	if e, found := g.Log.Find(func(e harness.Entry) bool {
 		return e.Text("logger") == "http.handlers.verify_webhook" && strings.Contains(fmt.Sprint(e), verifyToken)
 	}); found {

@@ -11,7 +11,8 @@ import (
 	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
-// TestHelp asks the program in each way, and looks for every command.
+// TestHelp requests the help in each way, and checks that it lists every
+// command.
 func TestHelp(t *testing.T) {
 	t.Parallel()
 	binary := harness.Must(t, ownBuild)
@@ -70,7 +71,7 @@ func commandsOf(t *testing.T, binary string) []string {
 	return names
 }
 
-// TestCompletion has bash complete command lines.
+// TestCompletion checks how bash completes command lines.
 func TestCompletion(t *testing.T) {
 	t.Parallel()
 	harness.Needs(t, "bash")

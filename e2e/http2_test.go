@@ -9,18 +9,18 @@ import (
 	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
-// http2Gateway is craneopsGateway for clients that speak HTTP/2, as most
-// providers' do once there is TLS.
+// http2Gateway is like craneopsGateway, for clients that use HTTP/2, as most
+// providers do with TLS.
 func http2Gateway(t *testing.T, options ...string) (*harness.Gateway, *harness.Application) {
 	t.Helper()
 	app := harness.NewApplication(t)
 	return harness.Start(t, harness.OpenSite(harness.Hook("/craneops", "craneops", app.Addr, options...)), append(harness.Secrets(), "E2E_PROTOCOLS=h1 h2c")...), app
 }
 
-// TestHTTP2 repeats over HTTP/2 what depends on the protocol.
+// TestHTTP2 repeats the tests that depend on the protocol over HTTP/2.
 func TestHTTP2(t *testing.T) {
 	t.Parallel()
-	g, app := http2Gateway(t, "body_timeout 1h") // a gateway that waits in vain shows
+	g, app := http2Gateway(t, "body_timeout 1h") // so that the test detects a gateway that waits for the body
 	d := harness.CraneOps(strings.Repeat("0123456789abcdef", 1<<20/16))
 	large := harness.CraneOps(strings.Repeat("0123456789abcdef", 8<<20/16))
 	const signature = "X-CraneOps-Signature"
@@ -53,7 +53,8 @@ func TestHTTP2(t *testing.T) {
 	genuine(t, got)
 }
 
-// TestHTTP2Trailers: they come after a body of undeclared length, unsigned.
+// TestHTTP2Trailers: unsigned trailers arrive after a body of undeclared
+// length.
 func TestHTTP2Trailers(t *testing.T) {
 	t.Parallel()
 	g, app := http2Gateway(t)

@@ -27,7 +27,7 @@ import (
 )
 
 // secureSite adds a site with TLS, and so with HTTP/2 and HTTP/3, to a test's
-// plain one. The certificate is for no name: only the address fits.
+// plain one. The certificate is for the address and not for a name.
 func secureSite(t *testing.T, port, routes string) string {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -90,10 +90,10 @@ func sendSecure(t *testing.T, protocol, port, name string, d harness.Delivery) h
 	return a
 }
 
-// TestNobodyPassesAsRedelivery: while a delivery is handed over again, and so a
-// request without a signature check is under way, nothing from outside gets past
-// the check: not with the headers of a redelivery, the id of what waits, variables
-// that a site makes of headers, or a request that the site makes itself.
+// TestNobodyPassesAsRedelivery: a redelivery is a request without a signature
+// check. While one is in progress, no request from outside gets past the check:
+// not with the headers of a redelivery, the id of a waiting delivery, variables
+// that the site sets from headers, or a request that the site itself makes.
 func TestNobodyPassesAsRedelivery(t *testing.T) {
 	t.Parallel()
 	release := make(chan struct{})
@@ -103,8 +103,8 @@ func TestNobodyPassesAsRedelivery(t *testing.T) {
 	port := harness.FreePort(t)
 	option := inboxFile(filepath.Join(t.TempDir(), "inbox.db"), "mode always", "concurrency 1")
 	verify := harness.Verify("craneops", "CRANEOPS_SECRET", "provider craneops", option)
-	// A template before the check asks for the site's own path, in the redelivery
-	// too. It must not be taken for the redelivery.
+	// A template before the check requests the site's own path, also during the
+	// redelivery. This request must not be taken for the redelivery.
 	page := "route /page {\ntemplates {\nmime text/plain\n}\nrespond `{{httpInclude \"/included\"}}`\n}"
 	routes := harness.OpenSite(
 		page,
@@ -116,7 +116,7 @@ func TestNobodyPassesAsRedelivery(t *testing.T) {
 	app.Answers(harness.Until(release, http.StatusOK))
 	real := harness.CraneOps(`{"real":1}`)
 	g.Send(t, real).Accepted(t)
-	app.AwaitArrivals(t, 1) // and it is under way from now on
+	app.AwaitArrivals(t, 1) // the redelivery is in progress from now on
 	waiting := inboxOf(t, g, "")
 	if len(waiting) != 1 {
 		t.Fatalf("%+v", waiting)
@@ -178,7 +178,7 @@ func TestNobodyPassesAsRedelivery(t *testing.T) {
 	}
 	app.Saw(t, 1)
 
-	// What is authentic cannot claim to be an attempt either.
+	// An authentic delivery cannot claim to be an attempt either.
 	free()
 	awaitInbox(t, g, 0)
 	next := harness.CraneOps(`{"real":3}`)
@@ -190,7 +190,7 @@ func TestNobodyPassesAsRedelivery(t *testing.T) {
 	}
 }
 
-// sizeOf is what a folder takes on the disk.
+// sizeOf returns the size of a folder on the disk.
 func sizeOf(t *testing.T, dir string) (total int64) {
 	t.Helper()
 	err := filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
@@ -209,8 +209,9 @@ func sizeOf(t *testing.T, dir string) (total int64) {
 	return total
 }
 
-// TestNobodyFillsTheInbox: forgeries, duplicates, and captures with other unsigned
-// values take no room, whether the delivery waits, was taken, or is dead.
+// TestNobodyFillsTheInbox: forgeries, duplicates, and replays with other
+// unsigned values take no space, whether the delivery waits, was delivered or
+// is dead.
 func TestNobodyFillsTheInbox(t *testing.T) {
 	t.Parallel()
 	for _, mode := range []string{"rescue", "always"} {
@@ -240,7 +241,7 @@ func TestNobodyFillsTheInbox(t *testing.T) {
 			if n := len(inboxOf(t, g, "")); n != 2 {
 				t.Errorf("%d deliveries, while they wait", n)
 			}
-			// A record of an attempt takes a few pages.
+			// The record of an attempt takes a few pages.
 			if now := sizeOf(t, dir); now > before+256<<10 {
 				t.Errorf("%d bytes, %d before", now, before)
 			}
@@ -258,9 +259,9 @@ func TestNobodyFillsTheInbox(t *testing.T) {
 	}
 }
 
-// TestEntriesStayWithTheirSite: two sites and two ports have one label and one
-// inbox. Whatever the Host of a delivery looks like, the attempt goes where the
-// first one went.
+// TestEntriesStayWithTheirSite: two sites and two ports share a label and an
+// inbox. Whatever Host a delivery has, a later attempt goes to the same site as
+// the first.
 func TestEntriesStayWithTheirSite(t *testing.T) {
 	t.Parallel()
 	var apps []*harness.Application
@@ -288,7 +289,7 @@ func TestEntriesStayWithTheirSite(t *testing.T) {
 			}
 		})
 	}
-	firsts := map[string]int{} // by body, the application that was asked first
+	firsts := map[string]int{} // by body, the application that got it first
 	for i, form := range []struct{ target, host string }{
 		{"/", "a.test"},
 		{"/", "b.test"},
@@ -353,8 +354,9 @@ func TestEntriesStayWithTheirSite(t *testing.T) {
 	}
 }
 
-// TestInboxTellsNobody: no log, metric, list, command or page has the payload, the
-// query or the signature of what waits, is attempted, is dead or cannot be kept.
+// TestInboxTellsNobody: no log, metric, list, command or page contains the
+// payload, the query or the signature of a delivery that waits, is attempted,
+// is dead or cannot be kept.
 func TestInboxTellsNobody(t *testing.T) {
 	t.Parallel()
 	const payload = "e2e-canary-payload-8Kq3Zx1M"
@@ -396,7 +398,7 @@ func TestInboxTellsNobody(t *testing.T) {
 		said, _ := g.Command(append([]string{"webhook", "inbox"}, append(args, "--address", g.Admin)...)...).CombinedOutput()
 		holdsNone(t, "the command says", string(said), forbidden)
 	}
-	// What Caddy itself logs of a request is not ours.
+	// Ignore the lines that Caddy itself logs for a request.
 	ours := 0
 	for line := range strings.Lines(g.Log.String()) {
 		if strings.Contains(line, "verify_webhook") && !strings.Contains(line, `"request":`) {
@@ -409,8 +411,8 @@ func TestInboxTellsNobody(t *testing.T) {
 	}
 }
 
-// TestRedeliveryHasItsConnection: the TLS state, the protocol and the addresses of
-// an attempt are those of the first request, whatever it came over.
+// TestRedeliveryHasItsConnection: an attempt has the TLS state, the protocol
+// and the addresses of the first request, over every protocol.
 func TestRedeliveryHasItsConnection(t *testing.T) {
 	t.Parallel()
 	app := harness.NewApplication(t)

@@ -16,7 +16,8 @@ import (
 	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
-// inboxFile is the option, with retries that a test can wait for.
+// inboxFile returns the inbox option, with retries that are short enough for a
+// test.
 func inboxFile(path string, options ...string) string {
 	return "inbox file " + path + " {\nretry 50ms 200ms\n" + strings.Join(options, "\n") + "\n}"
 }
@@ -53,8 +54,8 @@ func awaitInbox(t *testing.T, g *harness.Gateway, n int) {
 	harness.Poll(t, fmt.Sprintf("an inbox with %d deliveries", n), func() bool { return len(inboxOf(t, g, "")) == n })
 }
 
-// TestInboxRescue: an application that is down loses nothing, whatever becomes
-// of the gateway meanwhile.
+// TestInboxRescue: while the application is down no delivery is lost, whatever
+// happens to the gateway meanwhile.
 func TestInboxRescue(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -81,7 +82,7 @@ func TestInboxRescue(t *testing.T) {
 				g.Send(t, d).Duplicate(t)
 			}
 			before := len(app.All())
-			var taken atomic.Int32 // an attempt that came before this may still get 502, and is not counted
+			var taken atomic.Int32 // an attempt that arrived before this may still get 502, and is not counted
 			app.Answers(func(w http.ResponseWriter, _ *http.Request) {
 				taken.Add(1)
 				w.WriteHeader(http.StatusOK)
@@ -112,8 +113,8 @@ func TestInboxRescue(t *testing.T) {
 	}
 }
 
-// TestInboxUnreachableApplication: nothing listens there, which is no answer, until
-// something does.
+// TestInboxUnreachableApplication: deliveries are kept while nothing listens at
+// the application's address, and delivered when it listens.
 func TestInboxUnreachableApplication(t *testing.T) {
 	t.Parallel()
 	addr := "127.0.0.1:" + harness.FreePort(t)
@@ -137,8 +138,8 @@ func TestInboxUnreachableApplication(t *testing.T) {
 	g.Send(t, harness.CraneOps(`{}`)).Duplicate(t)
 }
 
-// TestInboxReload: what waits goes the way of the configuration that is active,
-// and never that of one that failed to start.
+// TestInboxReload: waiting deliveries use the active configuration, and never
+// one that failed to start.
 func TestInboxReload(t *testing.T) {
 	t.Parallel()
 	down, wrong, right := harness.NewApplication(t), harness.NewApplication(t), harness.NewApplication(t)
@@ -166,8 +167,8 @@ func TestInboxReload(t *testing.T) {
 	g.Send(t, harness.CraneOps(`{}`)).Duplicate(t)
 }
 
-// TestInboxReloadDuringAttempt: an attempt that a reload has overtaken fails, and
-// the new configuration makes the next one without waiting.
+// TestInboxReloadDuringAttempt: an attempt that is interrupted by a reload
+// fails, and the new configuration makes the next one at once.
 func TestInboxReloadDuringAttempt(t *testing.T) {
 	t.Parallel()
 	release := make(chan struct{})
@@ -185,7 +186,7 @@ func TestInboxReloadDuringAttempt(t *testing.T) {
 	g.MustReload(t, site(young))
 	g.Send(t, harness.CraneOps(`{"n":2}`)).Accepted(t)
 	young.AwaitArrivals(t, 1)
-	awaitInbox(t, g, 1) // the new scheduler has looked, and the first delivery is still the old one's
+	awaitInbox(t, g, 1) // the new scheduler has run, and the first delivery still belongs to the old one
 	free()
 	young.AwaitArrivals(t, 2)
 	awaitInbox(t, g, 0)
@@ -224,8 +225,8 @@ func TestInboxOfTwoSites(t *testing.T) {
 	}
 }
 
-// TestInboxAsksNoErrorRoute: what fails before verify_webhook in an attempt is for
-// nobody to answer.
+// TestInboxAsksNoErrorRoute: if an attempt fails before verify_webhook, no
+// error route runs.
 func TestInboxAsksNoErrorRoute(t *testing.T) {
 	t.Parallel()
 	app, errorPage := harness.NewApplication(t), harness.NewApplication(t)
@@ -259,7 +260,8 @@ func TestInboxAsksNoErrorRoute(t *testing.T) {
 	awaitInbox(t, g, 0)
 }
 
-// TestInboxAlways answers before the application has been asked.
+// TestInboxAlways: the sender is answered before the application gets the
+// delivery.
 func TestInboxAlways(t *testing.T) {
 	t.Parallel()
 	release := make(chan struct{})
@@ -276,13 +278,13 @@ func TestInboxAlways(t *testing.T) {
 	if got := app.All()[0].Header.Get("Webhook-Attempt"); got != "1" {
 		t.Errorf("Webhook-Attempt %q", got)
 	}
-	harness.Poll(t, "the attempt in the metrics", func() bool { // it is counted once the entry is gone
+	harness.Poll(t, "the attempt in the metrics", func() bool { // it is counted after the entry is removed
 		return strings.Contains(harness.MetricsText(t, g.Admin), `caddy_verify_webhook_inbox_attempts_total{outcome="delivered",provider="craneops",scheme="craneops"} 1`)
 	})
 }
 
-// TestInboxAfter: the sender is answered while the application works, over
-// HTTP/1.1 and HTTP/2 alike, and what the application then answers counts.
+// TestInboxAfter: the sender is answered while the application still works,
+// over HTTP/1.1 and HTTP/2, and the application's later answer counts.
 func TestInboxAfter(t *testing.T) {
 	t.Parallel()
 	for name, sending := range map[string]func(*testing.T, *harness.Gateway, harness.Delivery) (harness.Answer, error){"HTTP/1.1": harness.SendGo, "h2c": harness.SendH2C} {
@@ -310,8 +312,9 @@ func TestInboxAfter(t *testing.T) {
 	}
 }
 
-// TestInboxDead: what the application refuses is dead, shown, and can be
-// attempted again or dropped; sent again it is forwarded.
+// TestInboxDead: a delivery that the application refuses is dead and listed,
+// and can be attempted again or dropped. If the provider sends it again, it is
+// forwarded.
 func TestInboxDead(t *testing.T) {
 	t.Parallel()
 	g, app := craneopsGateway(t, inboxFile(filepath.Join(t.TempDir(), "inbox.db"), "mode always"))
@@ -346,7 +349,8 @@ func TestInboxDead(t *testing.T) {
 	awaitInbox(t, g, 0)
 }
 
-// TestForgetOfWhatWaits is refused, since the inbox would hand it over again.
+// TestForgetOfWhatWaits: a waiting delivery cannot be forgotten, since the
+// inbox would deliver it again.
 func TestForgetOfWhatWaits(t *testing.T) {
 	t.Parallel()
 	g, app := craneopsGateway(t, inboxFile(filepath.Join(t.TempDir(), "inbox.db")))

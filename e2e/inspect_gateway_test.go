@@ -14,14 +14,14 @@ import (
 	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
-// adminEndpoint answers as a gateway's does, with deliveries that no gateway
-// would make: hostile ones in every field.
+// adminEndpoint answers like a gateway's admin endpoint, with deliveries that
+// no gateway would return: every field is hostile.
 type adminEndpoint struct {
 	addr   string
 	notice harness.Notice
 
 	mu        sync.Mutex
-	all       []map[string]any // the newest first
+	all       []map[string]any // newest first
 	inbox     []map[string]any
 	writes    []string
 	followers int
@@ -58,7 +58,7 @@ func (a *adminEndpoint) add(fields map[string]any) int {
 	return number
 }
 
-// refused is what a refused delivery has otherwise.
+// refused returns the fields in which a refused delivery differs.
 func refused(reason string, more ...any) map[string]any {
 	d := map[string]any{"verdict": "rejected", "reason": reason, "status": 401, "application": nil, "id": nil, "event": nil}
 	for i := 0; i < len(more); i += 2 {
@@ -67,7 +67,7 @@ func refused(reason string, more ...any) map[string]any {
 	return d
 }
 
-// captured is what a captured delivery has besides.
+// captured returns the additional fields of a captured delivery.
 func captured(headers map[string][]string, body string) map[string]any {
 	return map[string]any{"captured": true, "uri": "/stripe?x=1", "headers": headers, "body": []byte(body)}
 }
@@ -90,7 +90,7 @@ func (a *adminEndpoint) listed() int {
 	return a.reads
 }
 
-// selected are the deliveries that pass the filters of a request.
+// selected returns the deliveries that pass the filters of a request.
 func (a *adminEndpoint) selected(r *http.Request) []map[string]any {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -40,7 +40,7 @@ func inspect(t *testing.T, admin string) string {
 	return strings.TrimSpace(said.String())
 }
 
-// TestPage looks at the page with Chromium, as its user does.
+// TestPage uses the page in Chromium, as a user does.
 func TestPage(t *testing.T) {
 	t.Parallel()
 	chromium := newBrowser(t)
@@ -53,8 +53,8 @@ func TestPage(t *testing.T) {
 	}
 }
 
-// pageIsLive: what arrives is shown without another look at the page, and what is
-// being read stays where it is.
+// pageIsLive: new deliveries appear without a reload, and the lines that the
+// user is reading do not move.
 func pageIsLive(t *testing.T, b browser) {
 	admin := newAdminEndpoint(t)
 	tab := b.tab(t)
@@ -78,8 +78,8 @@ func pageIsLive(t *testing.T, b browser) {
 	}
 }
 
-// pageKeepsFilters: they stand in the address, so a reload and a bookmark show
-// the same.
+// pageKeepsFilters: the address contains the filters, so a reload and a
+// bookmark show the same list.
 func pageKeepsFilters(t *testing.T, b browser) {
 	admin := newAdminEndpoint(t)
 	admin.add(nil)
@@ -116,15 +116,15 @@ func pageHasAddresses(t *testing.T, b browser) {
 	tab.says("No delivery has this number any more")
 }
 
-// both joins what is said about a delivery.
+// both merges the fields of a delivery.
 func both(a, b map[string]any) map[string]any {
 	joined := maps.Clone(a)
 	maps.Copy(joined, b)
 	return joined
 }
 
-// pageByKeyboard: Tab comes to everything that can be used, in the list and in a
-// delivery, and a button asks before it does something.
+// pageByKeyboard: Tab reaches every control, in the list and on a delivery, and
+// a button asks for confirmation.
 func pageByKeyboard(t *testing.T, b browser) {
 	admin := newAdminEndpoint(t)
 	number := admin.add(captured(map[string][]string{"Authorization": {"Bearer x"}}, `{"a":{"b":1}}`))
@@ -172,8 +172,8 @@ func pageByKeyboard(t *testing.T, b browser) {
 	}
 }
 
-// pageShowsMarkup: whatever a sender writes is text, on every page; nothing is
-// run, and nothing comes from elsewhere.
+// pageShowsMarkup: every page shows a sender's values as text; it runs none of
+// them and loads nothing from other sites.
 func pageShowsMarkup(t *testing.T, b browser) {
 	const hostile = "</script><script>window.pwned=1</script><img src=x onerror=\"window.pwned=1\">'\"><base href=//" + foreignHost + "/>\u202e"
 	admin := newAdminEndpoint(t)
@@ -218,7 +218,7 @@ func pageShowsMarkup(t *testing.T, b browser) {
 			t.Errorf("the page asked for %s", url)
 		}
 	}
-	// The policy is there, and would stop what got through.
+	// The policy would also stop a script that got into the page.
 	tab.text("(s => { s.textContent = 'window.pwned = 1'; document.body.append(s) })(document.createElement('script'))")
 	tab.text("(i => { i.src = 'http://" + foreignHost + "/x.png'; document.body.append(i) })(document.createElement('img'))")
 	harness.Poll(t, "the policy's complaints", func() bool { return len(tab.said()) >= 2 })
@@ -227,8 +227,9 @@ func pageShowsMarkup(t *testing.T, b browser) {
 	}
 }
 
-// pageUnderAttack: another site in the same browser, a name that leads to this
-// machine, and an address without the token get nothing and do nothing.
+// pageUnderAttack: another site in the same browser, a name that resolves to
+// this machine, and an address without the token can read nothing and do
+// nothing.
 func pageUnderAttack(t *testing.T, b browser) {
 	admin := newAdminEndpoint(t)
 	number := admin.add(captured(map[string][]string{"Cookie": {"session=secret-of-a-sender"}}, `{"card":"4242"}`))
@@ -260,7 +261,7 @@ func pageUnderAttack(t *testing.T, b browser) {
 	if want := strings.Repeat("read failed, ", 6) + strings.TrimSuffix(strings.Repeat("press failed, ", 6), ", "); said != want {
 		t.Errorf("another site: %s", said)
 	}
-	// As a form, which takes the whole tab along.
+	// A form, which navigates the whole tab.
 	for _, button := range []string{"deliver", "allow", "erase", "rejudge", "retry", "drop"} {
 		tab.open(evilURL)
 		tab.text(`(() => { document.body.insertAdjacentHTML('beforeend', '<form method=post action="' + page + '` + button + `"><input name=number value=' + number + '><input name=provider value=stripe><input name=id value=x></form>'); document.forms[0].submit() })()`)
@@ -273,7 +274,7 @@ func pageUnderAttack(t *testing.T, b browser) {
 	if text := tab.text("document.documentElement.outerHTML"); strings.Contains(text, "4242") {
 		t.Error("the page was shown to a tab that another site leads")
 	}
-	// As a name that its owner points at this machine.
+	// A name that its owner points to this machine.
 	tab.open(strings.Replace(address, "127.0.0.1", foreignHost, 1))
 	tab.says("served on this machine only")
 	if written := admin.written(); len(written) != 0 {
@@ -288,7 +289,7 @@ func pageUnderAttack(t *testing.T, b browser) {
 		tab.open(site + path)
 		tab.says("Use the whole address")
 	}
-	// By hand, with it.
+	// Typed by hand, with the token.
 	tab.open(address + fmt.Sprint(number))
 	tab.says("Arrived")
 	if tab.text("document.querySelector('.headers summary').textContent + document.querySelector('.headers details').open") != "maskedfalse" {
@@ -301,7 +302,8 @@ func pageUnderAttack(t *testing.T, b browser) {
 	tab.says("secret-of-a-sender")
 }
 
-// pageHoldsOneConnection: only the list waits, and only while its tab is seen.
+// pageHoldsOneConnection: only the list keeps a connection open, and only while
+// its tab is visible.
 func pageHoldsOneConnection(t *testing.T, b browser) {
 	admin := newAdminEndpoint(t)
 	number := admin.add(nil)
@@ -336,7 +338,7 @@ func pageHoldsOneConnection(t *testing.T, b browser) {
 	following(0)
 }
 
-// stock fills an endpoint with one of everything.
+// stock fills an endpoint with one delivery of every kind.
 func (a *adminEndpoint) stock() (acceptedOne, refusedOne int) {
 	for range 30 {
 		a.add(nil)
@@ -372,7 +374,8 @@ func pageIsAccessible(t *testing.T, b browser) {
 		} {
 			tab.open(address + path)
 			tab.holds("document.querySelector('#main') && document.readyState === 'complete'")
-			// The protocol's own way in; the page's policy lets no script in.
+			// Use the browser's protocol, because the page's policy blocks
+			// scripts.
 			tab.run(chromedp.Evaluate[chromedp.Void](string(axe)))
 			found := tab.later(`async () => (await axe.run(document, { resultTypes: ['violations'] })).violations
 				.map(v => v.id + ' ' + v.nodes.map(n => n.html + ' ' + n.failureSummary).join('; ')).join('\n')`)

@@ -11,8 +11,8 @@ import (
 	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
-// TestInspector: the directive shows what a real gateway saw to those who are
-// authenticated, also through the command, and to nobody else.
+// TestInspector: the directive shows the deliveries of a real gateway only to
+// authenticated users. The command shows the same.
 func TestInspector(t *testing.T) {
 	t.Parallel()
 	app := harness.NewApplication(t)
@@ -92,7 +92,7 @@ func TestInspector(t *testing.T) {
 	tab.says("Allowed again")
 	g.Send(t, harness.CraneOps(`{"three":3}`)).Accepted(t)
 
-	// An open page does not hold up a reload.
+	// An open page does not delay a reload.
 	tab.open("http://" + g.Addr + "/open/")
 	tab.says("1 of 4 deliveries did not arrive")
 	if said, err := g.Reload(t, site+"\n# another\nrespond /other 204"); err != nil {

@@ -16,8 +16,8 @@ import (
 // inFlight is how many deliveries are being handled when a gateway is stopped.
 const inFlight = 200
 
-// TestStopInFlight: a stop answers and records every delivery that the gateway
-// has, however it is told to stop.
+// TestStopInFlight: a stop by any means answers and records every delivery in
+// flight.
 func TestStopInFlight(t *testing.T) {
 	t.Parallel()
 	for name, stop := range map[string]func(g *harness.Gateway) error{
@@ -70,10 +70,11 @@ func TestStopInFlight(t *testing.T) {
 	}
 }
 
-// TestRestartBehindProxy: a proxy that waits, as docs/behind-a-proxy.md has it,
-// lets one gateway be exchanged. Only a request on a connection that the old one
-// is just closing fails, and is sent again. It waits longer than there, because
-// a busy machine starts the gateway late.
+// TestRestartBehindProxy: behind a proxy that waits, as in
+// docs/behind-a-proxy.md, a gateway can be replaced. Only a request on a
+// connection that the old one is closing fails, and is sent again. The proxy
+// waits longer than in the document, because a busy machine starts the gateway
+// late.
 func TestRestartBehindProxy(t *testing.T) {
 	t.Parallel()
 	const total = 2000
@@ -104,8 +105,8 @@ func TestRestartBehindProxy(t *testing.T) {
 	t.Logf("%d deliveries; sent again %v; the longest took %v", total, tr.refused, time.Duration(tr.longest.Load()))
 }
 
-// TestAdminRoutes adds a route with verify_webhook through the admin endpoint,
-// changes it and takes it away, while another route keeps its history.
+// TestAdminRoutes adds, changes and removes a route with verify_webhook through
+// the admin endpoint, while another route keeps its history.
 func TestAdminRoutes(t *testing.T) {
 	t.Parallel()
 	app := harness.NewApplication(t)
@@ -160,8 +161,8 @@ func TestAdminRoutes(t *testing.T) {
 	app.Saw(t, 3)
 }
 
-// TestAdapted: what adapt prints is a configuration that does the same, loaded
-// through the admin endpoint; the history stays.
+// TestAdapted: the output of adapt, loaded through the admin endpoint, behaves
+// like the Caddyfile and keeps the history.
 func TestAdapted(t *testing.T) {
 	t.Parallel()
 	g, app := craneopsGateway(t)
@@ -178,7 +179,7 @@ func TestAdapted(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.Header.Set("Content-Type", "application/json")
-	r.Header.Set("Cache-Control", "must-revalidate") // also if it is the same
+	r.Header.Set("Cache-Control", "must-revalidate") // load it even if it is the same
 	response, err := http.DefaultClient.Do(r)
 	if err != nil {
 		t.Fatal(err)

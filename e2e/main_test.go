@@ -1,5 +1,5 @@
-// Package e2e tests the real binary from outside: built by the real xcaddy,
-// started on free ports, spoken to over HTTP by several clients.
+// Package e2e tests the real binary from outside. The real xcaddy builds it, it
+// listens on free ports, and several clients use it over HTTP.
 package e2e
 
 import (

@@ -16,9 +16,9 @@ import (
 
 const payloadCanary = "e2e-canary-payload-9Xw4Tm"
 
-// TestNothingTellsASecret: metrics, traces, events and what Hooklatch logs hold
-// no secret, no MAC and no payload. Events are in the log of Caddy's events app,
-// which writes down all they are told; traces are on the standard output too.
+// TestNothingTellsASecret: metrics, traces, events and Hooklatch's log lines
+// contain no secret, no MAC and no payload. Caddy's events app logs all data of
+// an event. Traces are written to the standard output.
 func TestNothingTellsASecret(t *testing.T) {
 	t.Parallel()
 	app := harness.NewApplication(t)
@@ -46,7 +46,7 @@ func TestNothingTellsASecret(t *testing.T) {
 		payloadCanary, body, hex.EncodeToString([]byte(payloadCanary)),
 		harness.CraneOpsSecret, harness.CryptrSecret, newSigningSecret, oldSigningSecret,
 		strings.TrimPrefix(newSigningSecret, "whsec_"), strings.TrimPrefix(oldSigningSecret, "whsec_"),
-		harness.CraneOps(body).Get("X-CraneOps-Signature"), // also what the forged one should have had
+		harness.CraneOps(body).Get("X-CraneOps-Signature"), // also the one that the forgery should have had
 		harness.CraneOps(body + " ").Get("X-CraneOps-Signature"),
 	}
 	for _, r := range app.All() {
@@ -96,7 +96,7 @@ var ownLogger = regexp.MustCompile(`"logger":"(http\.handlers\.)?verify_webhook|
 
 func isOwn(line string) bool { return ownLogger.MatchString(line) }
 
-// TestSenderChoosesNoLabel sends what nobody could foresee. No series is new.
+// TestSenderChoosesNoLabel sends unforeseen values. They create no new series.
 func TestSenderChoosesNoLabel(t *testing.T) {
 	t.Parallel()
 	g, _ := allProviders(t)
@@ -140,7 +140,7 @@ func TestFloodIsCountedAndNotLogged(t *testing.T) {
 	tr := newTraffic(app, forgeries, g)
 	began := time.Now()
 	tr.each(func(n int) { tr.forge(t, n) })
-	seconds := int(time.Since(began)/time.Second) + 2 // one begun before, one begun after
+	seconds := int(time.Since(began)/time.Second) + 2 // one may have begun before, and one after
 
 	if passed := tr.forgedPassed.Load(); passed > 0 {
 		t.Errorf("%d forgeries passed", passed)
@@ -158,8 +158,9 @@ func TestFloodIsCountedAndNotLogged(t *testing.T) {
 	t.Logf("%d forgeries, %d lines in the log", forgeries, logged)
 }
 
-// TestMetricsOutlastReloads, also one that fails: Caddy's admin endpoint shows
-// the metrics of the configuration that was loaded last, in vain or not.
+// TestMetricsOutlastReloads: metrics survive reloads, even failed ones. Caddy's
+// admin endpoint shows the metrics of the configuration that was loaded last,
+// even if it failed.
 func TestMetricsOutlastReloads(t *testing.T) {
 	t.Parallel()
 	app := harness.NewApplication(t)

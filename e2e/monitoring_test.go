@@ -15,9 +15,9 @@ import (
 	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
-// TestMonitoring has a real Prometheus watch a gateway to which everything
-// happens that the dashboard shows and the alerts are about: every query has
-// values, and the alerts about it are raised.
+// TestMonitoring lets a real Prometheus scrape a gateway that goes through
+// everything that the dashboard shows and the alerts cover. Every query has
+// values, and the right alerts are raised.
 func TestMonitoring(t *testing.T) {
 	t.Parallel()
 	app := harness.NewApplication(t)
@@ -35,11 +35,11 @@ func TestMonitoring(t *testing.T) {
 		harness.Route("/down", harness.Verify("craneops", "CRANEOPS_SECRET", "provider down"), "error 500"),
 		harness.Hook("/observed", "craneops", app.Addr, "provider observed", "observe"),
 	), append(harness.Secrets(), "CRANEOPS_OLD_SECRET="+oldCraneopsSecret)...)
-	// Histograms begin with their first observation, and Prometheus sees a rate
-	// only of what it has seen before.
+	// A histogram appears with its first observation, and Prometheus computes a
+	// rate only for a series that it has scraped before.
 	g.Send(t, harness.Cryptr(`{"n":0}`, time.Now().Add(-3*time.Second))).Accepted(t)
 	p := startPrometheus(t, g.Admin)
-	p.awaitScrape(t) // what increases has been there before
+	p.awaitScrape(t) // the series now exist before they increase
 
 	g.Send(t, harness.CraneOps(`{}`)).Accepted(t)
 	g.Send(t, harness.CraneOps(`{}`)).Duplicate(t)
@@ -99,7 +99,7 @@ func TestMonitoring(t *testing.T) {
 		}
 	}()
 	harness.Poll(t, "the alerts", func() bool {
-		got = raised() // on a busy machine a scrape may fail, and HooklatchDown be raised for a moment
+		got = raised() // on a busy machine a scrape may fail, which raises HooklatchDown for a moment
 		return maps.Equal(got, want)
 	})
 
@@ -116,8 +116,8 @@ func TestMonitoring(t *testing.T) {
 	}
 }
 
-// TestInboxAlerts asks promtool about what takes too long for a test, or is too
-// large: a delivery that waits, and an inbox that fills.
+// TestInboxAlerts checks with promtool the alerts that need too much time or
+// space for a test: a delivery that waits, and an inbox that fills up.
 func TestInboxAlerts(t *testing.T) {
 	t.Parallel()
 	harness.Needs(t, "promtool")
@@ -167,7 +167,7 @@ tests:
       - {alertname: HooklatchInboxFails, eval_time: 30m, exp_alerts: []}
 `
 
-// metrics are the names of Hooklatch's metrics that Prometheus knows.
+// metrics returns the names of Hooklatch's metrics that Prometheus knows.
 func (p *prometheus) metrics(t *testing.T) map[string]bool {
 	t.Helper()
 	names := map[string]bool{}
@@ -184,7 +184,7 @@ func (p *prometheus) metrics(t *testing.T) map[string]bool {
 	return names
 }
 
-// useMetrics reads what Prometheus would.
+// useMetrics reads the metrics as Prometheus would.
 func useMetrics(t *testing.T, s *staged) {
 	m := harness.MetricsOf(t, s.alsoAddr)
 	if m.Requests("craneops", "accepted", "") == 0 || m.Requests("craneops", "duplicate", "duplicate") == 0 {

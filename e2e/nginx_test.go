@@ -33,8 +33,9 @@ func TestBehindNginx(t *testing.T) {
 	}
 	front.Send(t, harness.CraneOps(`{"n":2}`).Saying([]byte(`{"n":3}`)).To("/craneops")).Rejected(t, "signature_mismatch")
 
-	// The event is the same each time, so that only the first URL's is forwarded; the
-	// others are duplicates because their signatures are right.
+	// The event is the same each time, so only that of the first URL is
+	// forwarded. The others are duplicates, which shows that their signatures
+	// are right.
 	for i, uri := range []string{"/square?a=%20b&c", "/square/%2f/%7Ex?", "/square//a/../b"} {
 		answer := front.Send(t, squareFor("https://hooks.example.com"+uri, uri))
 		if i == 0 {
@@ -47,8 +48,8 @@ func TestBehindNginx(t *testing.T) {
 	app.Saw(t, 4)
 }
 
-// startNginx runs nginx before a gateway, once for each path of a delivery, and
-// returns where it listens.
+// startNginx starts nginx before a gateway, with a location for each path of a
+// delivery, and returns its address.
 func startNginx(t *testing.T, gateway string) string {
 	t.Helper()
 	harness.Needs(t, "nginx")

@@ -12,11 +12,11 @@ import (
 	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
-// npmMutex keeps two tests from installing into one folder.
+// npmMutex prevents two tests from installing into one folder.
 var npmMutex sync.Mutex
 
-// npmInstalled installs what a folder's package.json names beside it, and again
-// only when other versions are asked for.
+// npmInstalled installs the packages of a folder's package.json in that folder,
+// and again only if the versions change.
 func npmInstalled(t *testing.T, folder string) {
 	t.Helper()
 	harness.Needs(t, "npm")

@@ -13,7 +13,7 @@ import (
 	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
-// observingGateway lets everything through, and would sign it.
+// observingGateway starts a gateway with observe and sign_upstream.
 func observingGateway(t *testing.T) (*harness.Gateway, *harness.Application) {
 	t.Helper()
 	app := harness.NewApplication(t)
@@ -27,8 +27,8 @@ func observingGateway(t *testing.T) (*harness.Gateway, *harness.Application) {
 	return g, app
 }
 
-// observed asserts that the application was told what would have become of the
-// request, and nothing that says it was verified.
+// observed asserts that the request carries the verdict that it would have had,
+// and no header that claims that it was verified.
 func observed(t *testing.T, r harness.Received, provider, reason string) {
 	t.Helper()
 	genuine(t, r)
@@ -44,8 +44,8 @@ func observed(t *testing.T, r harness.Received, provider, reason string) {
 	}
 }
 
-// TestObserve: whatever comes reaches the application byte for byte, whatever
-// the sender adds to it, and the sender gets the application's answer.
+// TestObserve: every request reaches the application byte for byte, whatever
+// the sender adds, and the sender gets the application's answer.
 func TestObserve(t *testing.T) {
 	t.Parallel()
 	g, app := observingGateway(t)
@@ -89,8 +89,8 @@ func TestObserve(t *testing.T) {
 	}
 }
 
-// TestObserveHistory: what would be a duplicate is said to be one, whatever was
-// let through before.
+// TestObserveHistory: a delivery that would be a duplicate has this verdict,
+// whatever was let through before.
 func TestObserveHistory(t *testing.T) {
 	t.Parallel()
 	g, app := observingGateway(t)
@@ -133,8 +133,8 @@ func TestObserveHistory(t *testing.T) {
 	}
 }
 
-// TestObserveSlowBody: the application gets what has come by then, and the rest
-// as it comes.
+// TestObserveSlowBody: after body_timeout the application gets the part of the
+// body that has arrived, and the rest as it arrives.
 func TestObserveSlowBody(t *testing.T) {
 	t.Parallel()
 	g, app := observingGateway(t)
@@ -143,7 +143,7 @@ func TestObserveSlowBody(t *testing.T) {
 		w := g.Dial(t)
 		half := len(text) - 15
 		w.Write(t, text[:half])
-		app.AwaitArrivals(t, n+1) // its headers have gone on without the body
+		app.AwaitArrivals(t, n+1) // its headers were passed on without the body
 		w.Write(t, text[half:])
 		if a := w.MustRead(t); a.Status != http.StatusAccepted || a.Reason() != "body_timeout" {
 			t.Errorf("answered %d %q", a.Status, a.Reason())
@@ -156,8 +156,8 @@ func TestObserveSlowBody(t *testing.T) {
 	}
 }
 
-// TestObserveBrokenBody: the application sees that the sender has gone, and what
-// came before.
+// TestObserveBrokenBody: if the sender disconnects, the application gets the
+// part that arrived, and an error.
 func TestObserveBrokenBody(t *testing.T) {
 	t.Parallel()
 	g, app := observingGateway(t)

@@ -17,11 +17,11 @@ type altered struct {
 	name   string
 	sent   harness.Delivery
 	reason string // of the gateway
-	old    bool   // authentic, and refused for its time only
-	future bool   // the same, and most libraries judge no time ahead
+	old    bool   // authentic, and refused only for its time
+	future bool   // the same; most libraries accept a future time
 }
 
-// alterations are what can be wrong with the delivery that sign makes.
+// alterations returns altered versions of a signed delivery.
 func (s specimen) alterations(t *testing.T, now time.Time, sign func(key string, at time.Time) harness.Delivery) []altered {
 	t.Helper()
 	const mismatch = "signature_mismatch"
@@ -48,8 +48,8 @@ func (s specimen) alterations(t *testing.T, now time.Time, sign func(key string,
 	return list
 }
 
-// refreshed writes another time over the one that was signed. Whoever signs a
-// time in the body writes milliseconds, which begin with the seconds.
+// refreshed replaces the signed time with another one. Times in a body are in
+// milliseconds, which begin with the seconds.
 func refreshed(d harness.Delivery, from, to time.Time) harness.Delivery {
 	changed := d
 	changed.Headers = nil

@@ -7,8 +7,8 @@ import (
 	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
-// knownAnswer is a delivery that a provider published, with the signature it
-// has. It is not ours, so that it proves that the libraries are asked rightly.
+// knownAnswer is a delivery with a signature that a provider has published. It
+// does not come from us, so it proves that the libraries are used correctly.
 type knownAnswer struct {
 	scheme  string
 	source  string
@@ -90,8 +90,8 @@ func knownAnswers() []knownAnswer {
 	}
 }
 
-// TestOfficialKnownAnswers: the libraries make and accept what their providers
-// published, and our own signers make it too.
+// TestOfficialKnownAnswers: the libraries produce and accept the published
+// signatures, and our own signers produce them too.
 func TestOfficialKnownAnswers(t *testing.T) {
 	t.Parallel()
 	libraries := officialLibraries(t)

@@ -12,8 +12,8 @@ import (
 	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
-// library is a provider's own, asked through the program that knows it. What the
-// fields mean stands in official/node/libraries.mjs.
+// library is a provider's own library, used through a program.
+// official/node/libraries.mjs explains the fields.
 type library struct {
 	Name       string `json:"library"`
 	Version    string `json:"version"`
@@ -28,16 +28,16 @@ type library struct {
 
 func (l library) String() string { return l.Name + " " + l.Version }
 
-// takes reports whether the library can be asked about the content.
+// takes reports whether the library can verify the content.
 func (l library) takes(c content) bool {
 	return c.kind == compactJSON || l.Bodies == c.kind || l.Bodies == anyBytes
 }
 
-// clocked reports whether the library can be asked about a time long ago. Those
-// for Go read the real clock.
+// clocked reports whether the library can verify a time long ago. Those for Go
+// use the real clock.
 func (l library) clocked() bool { return l.command[0] == "node" || !l.JudgesTime }
 
-// question is what a library is asked. The clock of those for Node stands at Now.
+// question is a request to a library. Those for Node use Now as their clock.
 type question struct {
 	List    bool        `json:"list,omitempty"`
 	Library string      `json:"library,omitempty"`
@@ -55,7 +55,7 @@ type question struct {
 	JudgeTime bool   `json:"judge_time,omitempty"`
 }
 
-// said is its answer, of which it fills what fits the question.
+// said is the library's answer. Only the fields for the question are set.
 type said struct {
 	Libraries []library   `json:"libraries"`
 	Headers   [][2]string `json:"headers"`
@@ -85,7 +85,7 @@ func ask(t *testing.T, command []string, q question) said {
 	return s
 }
 
-// sign lets the library make the headers of what is sent.
+// sign returns the headers as the library signs them.
 func (l library) sign(t *testing.T, o outgoing) []harness.Header {
 	t.Helper()
 	s := ask(t, l.command, question{
@@ -99,7 +99,7 @@ func (l library) sign(t *testing.T, o outgoing) []harness.Header {
 	return headers
 }
 
-// verify is nil if the library accepts the delivery to the URL.
+// verify returns nil if the library accepts the delivery to the URL.
 func (l library) verify(t *testing.T, d harness.Delivery, secret, url string, now time.Time) error {
 	t.Helper()
 	s := ask(t, l.command, question{
@@ -115,7 +115,7 @@ func (l library) verify(t *testing.T, d harness.Delivery, secret, url string, no
 	return nil
 }
 
-// officialLibraries are all that the two programs know.
+// officialLibraries returns all libraries of the two programs.
 func officialLibraries(t *testing.T) []library {
 	t.Helper()
 	harness.Needs(t, "node")
@@ -135,10 +135,11 @@ func officialLibraries(t *testing.T) []library {
 
 const nodeOfficial = "official/node"
 
-// installedOfficial installs the libraries for Node beside what uses them.
+// installedOfficial installs the libraries for Node in the folder of their
+// program.
 var installedOfficial = sync.OnceValue(func() error { return npmInstall(nodeOfficial) })
 
-// builtOfficial is the program with the libraries for Go.
+// builtOfficial builds the program with the libraries for Go.
 var builtOfficial = sync.OnceValues(func() (string, error) {
 	output := filepath.Join(harness.WorkDir, "official")
 	if said, err := exec.Command("go", "build", "-o", output, "./official").CombinedOutput(); err != nil {

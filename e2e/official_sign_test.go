@@ -14,7 +14,7 @@ import (
 	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
-// outgoing is what is to be signed.
+// outgoing is a delivery to be signed.
 type outgoing struct {
 	key  string
 	body []byte
@@ -60,8 +60,8 @@ func signLinear(o outgoing) []harness.Header {
 	return []harness.Header{{Name: "Linear-Signature", Value: harness.HexMAC(o.key, string(o.body))}}
 }
 
-// ed25519Pair is a new public key, as Discord shows it, and the seed of its
-// private one.
+// ed25519Pair returns a new public key, as Discord shows it, and the seed of
+// its private key.
 func ed25519Pair() (public, private string) {
 	p, key, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
@@ -80,7 +80,8 @@ func signDiscord(o outgoing) []harness.Header {
 	return []harness.Header{{Name: "X-Signature-Timestamp", Value: t}, {Name: "X-Signature-Ed25519", Value: hex.EncodeToString(signature)}}
 }
 
-// ecdsaPair is a new public key, as SendGrid shows it, and its private one.
+// ecdsaPair returns a new public key, as SendGrid shows it, and its private
+// key.
 func ecdsaPair() (public, private string) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

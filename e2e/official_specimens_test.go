@@ -18,7 +18,7 @@ const (
 	anyBytes    = "any"
 )
 
-// content is a body, and the query of the URL it goes to.
+// content is a body and the query of its URL.
 type content struct {
 	kind  string
 	mime  string
@@ -26,30 +26,30 @@ type content struct {
 	query string
 }
 
-// specimen is what it takes to send one provider's deliveries.
+// specimen holds everything that is needed to send one provider's deliveries.
 type specimen struct {
-	name   string // the scheme's, but for Svix, which is one more form of standard
+	name   string // the scheme's name, except for Svix, which is another form of standard
 	scheme string
 
-	secret string // of the gateway and of the libraries that verify
-	key    string // of who signs, where that is another
+	secret string // for the gateway and the libraries that verify
+	key    string // for the signer, if it is different
 	wrong  string // another key of the same kind
 
 	signature string           // the header
 	id        string           // the header of the signed id
 	timed     bool             // the send time is signed
 	located   bool             // the URL is signed
-	unsigned  []harness.Header // what the provider sends as well
+	unsigned  []harness.Header // other headers that the provider sends
 	options   []string         // of the directive
 
 	contents func(at time.Time) []content // nil: jsonContents
 
-	// sign stands in where the provider's libraries verify but do not sign. It
-	// follows the provider's documentation, and the libraries say whether rightly.
+	// sign is set if the provider's libraries verify but do not sign. It
+	// follows the provider's documentation, and the libraries check it.
 	sign func(outgoing) []harness.Header
 }
 
-// libraries are those that know the specimen.
+// libraries returns the libraries for the specimen.
 func (s specimen) libraries(all []library) []library {
 	var known []library
 	for _, l := range all {
@@ -74,7 +74,7 @@ func (s specimen) contentsAt(at time.Time) []content {
 	return jsonContents(at)
 }
 
-// request is the delivery without a signature.
+// request returns the delivery without a signature.
 func (s specimen) request(c content, path string) harness.Delivery {
 	return harness.Delivery{
 		Method: http.MethodPost, Path: path + c.query, Body: c.body,
@@ -82,7 +82,7 @@ func (s specimen) request(c content, path string) harness.Delivery {
 	}
 }
 
-// specimens are the same all through a run: some have keys of their own.
+// specimens are created once per run, because some have generated keys.
 var specimens = sync.OnceValue(func() []specimen {
 	standard := func(name, scheme, prefix string) specimen {
 		return specimen{
@@ -114,7 +114,7 @@ var specimens = sync.OnceValue(func() []specimen {
 		{name: "paddle", signature: "Paddle-Signature", timed: true, sign: signPaddle},
 		{
 			name: "linear", signature: "Linear-Signature", timed: true, sign: signLinear, options: []string{"tolerance 5m"},
-			// The time is in the body, which has to be JSON.
+			// The time is in the body, which must be JSON.
 			contents: func(at time.Time) []content { return jsonContents(at)[:2] },
 		},
 		{name: "zoom", signature: "x-zm-signature", timed: true, sign: signZoom},
@@ -135,15 +135,17 @@ var specimens = sync.OnceValue(func() []specimen {
 	return list
 })
 
-// asymmetric gives the specimen new keys. What verifies is public: no canary.
+// asymmetric gives the specimen a new pair of keys. The public key is not a
+// canary.
 func asymmetric(s specimen, pair func() (public, private string)) specimen {
 	s.secret, s.key = pair()
 	_, s.wrong = pair()
 	return s
 }
 
-// jsonContents are bodies that Linear's time fits into, and that change where they
-// are parsed and written again. Each has an n17, which a test makes an n16.
+// jsonContents returns bodies that can contain Linear's time and that change if
+// they are parsed and written again. Each contains n17, which a test changes to
+// n16.
 func jsonContents(at time.Time) []content {
 	const mime = "application/json"
 	ms := at.UnixMilli()
@@ -154,8 +156,8 @@ func jsonContents(at time.Time) []content {
 	}
 }
 
-// twilioContents are a form, which Twilio signs field by field, and a body that
-// it signs by a digest in the URL.
+// twilioContents returns a form, which Twilio signs field by field, and a body
+// whose digest it signs in the URL.
 func twilioContents(at time.Time) []content {
 	list := []content{{
 		kind: compactJSON, mime: "application/x-www-form-urlencoded",

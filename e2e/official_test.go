@@ -13,9 +13,9 @@ import (
 	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
-// TestOfficialLibraries: what a provider's own library signs reaches the
-// application, what was altered does not, and the provider's libraries say the
-// same of every one of these deliveries.
+// TestOfficialLibraries: a delivery signed by the provider's own library
+// reaches the application, an altered one does not, and the provider's
+// libraries agree on each.
 func TestOfficialLibraries(t *testing.T) {
 	t.Parallel()
 	libraries := officialLibraries(t)
@@ -37,8 +37,8 @@ func TestOfficialLibraries(t *testing.T) {
 }
 
 // TestOfficialWitness: the schemes whose Witness names a library are those that
-// are tried with one. It needs neither the binary nor the libraries, which take
-// minutes to build and install.
+// are tested with one. This test needs neither the binary nor the libraries,
+// which take minutes to build and install.
 func TestOfficialWitness(t *testing.T) {
 	t.Parallel()
 	covered := map[string]bool{}
@@ -65,8 +65,8 @@ func vectorSchemes(t *testing.T) map[string]bool {
 	return known
 }
 
-// TestOfficialCoverage: no scheme is left to our own signer alone without a
-// reason, and our own does not stand in where a library signs.
+// TestOfficialCoverage: every scheme without a library has a reason, and our
+// own signer is not used if a library signs.
 func TestOfficialCoverage(t *testing.T) {
 	t.Parallel()
 	known := vectorSchemes(t)
@@ -99,8 +99,9 @@ func TestOfficialCoverage(t *testing.T) {
 
 var witnessRow = regexp.MustCompile("(?m)^\\| `([a-z0-9_-]+)` \\| (?:documentation only|published signature|(.*?official library)) \\|")
 
-// witnessedByLibrary reports of each scheme of docs/providers.md, which is made
-// from the code, whether its Witness names a library that signs or verifies.
+// witnessedByLibrary reports, for each scheme in the generated
+// docs/providers.md, whether its Witness names a library that signs or
+// verifies.
 func witnessedByLibrary(t *testing.T) map[string]bool {
 	t.Helper()
 	tried := map[string]bool{}
@@ -110,8 +111,8 @@ func witnessedByLibrary(t *testing.T) map[string]bool {
 	return tried
 }
 
-// listedSchemes are those that the binary has. What it says about each stands
-// indented below the name.
+// listedSchemes returns the schemes of the binary. It skips the indented lines
+// below each name.
 func listedSchemes(t *testing.T) map[string]bool {
 	t.Helper()
 	said, code := webhook(t, "", "schemes")
@@ -127,7 +128,8 @@ func listedSchemes(t *testing.T) map[string]bool {
 	return listed
 }
 
-// officialGateway has a route for every specimen whose scheme the binary has.
+// officialGateway is a gateway with a route for every specimen whose scheme the
+// binary has.
 type officialGateway struct {
 	*harness.Gateway
 	app    *harness.Application
@@ -157,8 +159,8 @@ type maker struct {
 	sign  func(t *testing.T, o outgoing) []harness.Header
 }
 
-// makers are the libraries that sign, or our own signer where there is none, and
-// the command.
+// makers returns the libraries that sign, or our own signer if there are none,
+// and the command.
 func (g *officialGateway) makers(s specimen, libraries []library) []maker {
 	takesAll := func(content) bool { return true }
 	var list []maker
@@ -198,8 +200,8 @@ func (s specimen) signByCommand(t *testing.T, o outgoing) []harness.Header {
 	return headers
 }
 
-// try lets the maker sign one content, and the gateway and the libraries judge
-// it and what can be altered in it.
+// try signs one content with the maker. The gateway and the libraries verify
+// the delivery and its alterations.
 func (g *officialGateway) try(t *testing.T, s specimen, m maker, index int, libraries []library) {
 	t.Helper()
 	now := time.Now()

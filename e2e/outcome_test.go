@@ -10,14 +10,16 @@ import (
 	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
-// craneopsGateway is one craneops route in front of a new application.
+// craneopsGateway starts a gateway with one craneops route to a new
+// application.
 func craneopsGateway(t *testing.T, options ...string) (*harness.Gateway, *harness.Application) {
 	t.Helper()
 	app := harness.NewApplication(t)
 	return harness.Start(t, harness.OpenSite(harness.Hook("/craneops", "craneops", app.Addr, options...)), harness.Secrets()...), app
 }
 
-// TestRefusedIsRetried: what the application did not take is forwarded again.
+// TestRefusedIsRetried: a delivery that the application did not accept is
+// forwarded again.
 func TestRefusedIsRetried(t *testing.T) {
 	t.Parallel()
 	g, app := craneopsGateway(t)
@@ -55,7 +57,7 @@ func TestRefusedIsRetried(t *testing.T) {
 	}
 }
 
-// TestBrokenAnswer: the status decides, not what becomes of the answer's body.
+// TestBrokenAnswer: the status decides, even if the answer's body breaks off.
 func TestBrokenAnswer(t *testing.T) {
 	t.Parallel()
 	g, app := craneopsGateway(t)
@@ -73,7 +75,8 @@ func TestBrokenAnswer(t *testing.T) {
 	app.Saw(t, 1)
 }
 
-// TestAtOnce: of eight identical deliveries one reaches the application.
+// TestAtOnce: of eight simultaneous identical deliveries, one reaches the
+// application.
 func TestAtOnce(t *testing.T) {
 	t.Parallel()
 	g, app := craneopsGateway(t)
@@ -113,7 +116,7 @@ func TestAtOnce(t *testing.T) {
 }
 
 // TestOccurrenceInFlight: other content under an occurrence ID that is being
-// handled has to wait, too.
+// handled is also in_flight.
 func TestOccurrenceInFlight(t *testing.T) {
 	t.Parallel()
 	app := harness.NewApplication(t)
@@ -152,7 +155,8 @@ func closing(c chan struct{}) func() {
 	}
 }
 
-// TestSenderHangsUp: from the reservation on, the sender is not needed any more.
+// TestSenderHangsUp: after the reservation, the delivery continues without its
+// sender.
 func TestSenderHangsUp(t *testing.T) {
 	t.Parallel()
 	g, app := craneopsGateway(t)
@@ -162,8 +166,8 @@ func TestSenderHangsUp(t *testing.T) {
 	ended := make(chan bool, 1)
 	app.Reads(func(r *http.Request) {
 		<-release
-		// A gateway that follows its sender gives up at once; one second
-		// without that is what a test can ask for.
+		// A gateway that stops with its sender would stop at once. The test
+		// waits one second to see that it does not.
 		select {
 		case <-r.Context().Done():
 			ended <- true
@@ -191,7 +195,8 @@ func TestSenderHangsUp(t *testing.T) {
 	}
 }
 
-// TestNothingBehind: without a handler that answers, nothing was delivered.
+// TestNothingBehind: if no handler answers, the delivery does not count as
+// delivered.
 func TestNothingBehind(t *testing.T) {
 	t.Parallel()
 	site := strings.Replace(harness.OpenSite(harness.Route("/craneops", harness.Verify("craneops", "CRANEOPS_SECRET"))), "respond 404", "", 1)
@@ -201,8 +206,9 @@ func TestNothingBehind(t *testing.T) {
 	}
 }
 
-// TestAnswerWithin: an application that does not begin its answer in time is
-// tried again. The retry has all the time it needs, which a busy machine may.
+// TestAnswerWithin: a delivery that the application does not begin to answer in
+// time is forwarded again on a retry. The retry has a limit of a minute,
+// because the machine may be busy.
 func TestAnswerWithin(t *testing.T) {
 	t.Parallel()
 	app := harness.NewApplication(t)
@@ -229,7 +235,8 @@ func TestAnswerWithin(t *testing.T) {
 	app.Saw(t, 2)
 }
 
-// TestLongAnswer: answer_within ends with the status, an answer may take longer.
+// TestLongAnswer: answer_within applies only until the status; the rest of an
+// answer may take longer.
 func TestLongAnswer(t *testing.T) {
 	t.Parallel()
 	g, app := craneopsGateway(t, "answer_within 300ms")

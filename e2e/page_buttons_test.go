@@ -11,7 +11,7 @@ import (
 	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
-// press presses a button on the page of a delivery, and says yes.
+// press presses a button on the page of a delivery and confirms.
 func (tab *tab) press(action, answer string) {
 	tab.t.Helper()
 	button := "document.querySelector('[action=" + action + "] button')"
@@ -22,8 +22,8 @@ func (tab *tab) press(action, answer string) {
 	tab.says(answer)
 }
 
-// TestPageButtons presses the buttons before a real gateway, and looks at what
-// reaches the application.
+// TestPageButtons presses the buttons with a real gateway, and checks the
+// requests at the application.
 func TestPageButtons(t *testing.T) {
 	t.Parallel()
 	b := newBrowser(t)
@@ -62,7 +62,7 @@ func TestPageButtons(t *testing.T) {
 	app.All()[4].Carries(t, rejected)
 	g.Send(t, rejected).Duplicate(t)
 
-	// Another site, which knows the address, does nothing with any of them.
+	// Another site that knows the address cannot use any of them.
 	for _, button := range []string{"deliver", "allow", "erase", "rejudge", "retry", "drop"} {
 		form := url.Values{"number": {acceptedNumber}, "provider": {"craneops"}, "id": {all[1].ID}}
 		for _, by := range [][2]string{{"Origin", "http://" + foreignHost}, {"Sec-Fetch-Site", "cross-site"}, {"Sec-Fetch-Site", "same-site"}, {"Host", foreignHost}} {
@@ -85,7 +85,8 @@ func TestPageButtons(t *testing.T) {
 		t.Error("it was erased")
 	}
 
-	// What was erased behind the page's back cannot be delivered, and it says so.
+	// A capture that was erased elsewhere meanwhile cannot be delivered, and
+	// the page says so.
 	tab.open(address + acceptedNumber)
 	tab.press("erase", "Erased: headers and body of this delivery are gone.")
 	if all := listed(t, g); all[1].Captured {
@@ -93,7 +94,7 @@ func TestPageButtons(t *testing.T) {
 	}
 	tab.run(chromedp.Reload())
 	tab.holds("document.readyState === 'complete' && !document.querySelector('.headers') && !document.querySelector('[action=deliver]')")
-	last := jsonNumber(listed(t, g)[5].Number) // the one that was allowed again
+	last := jsonNumber(listed(t, g)[5].Number) // the delivery that was allowed again
 	tab.open(address + last)
 	tab.holds("document.querySelector('[action=deliver] button')")
 	if status, said := g.Ask(t, http.MethodDelete, "/verify_webhook/deliveries/"+last, ""); status != http.StatusNoContent {

@@ -21,8 +21,8 @@ type prometheus struct{ addr string }
 
 const monitoring = "../examples/monitoring"
 
-// startPrometheus runs it with the example's configuration and alerts, but every
-// second and with another target.
+// startPrometheus starts Prometheus with the example's configuration and
+// alerts, but with a scrape every second and another target.
 func startPrometheus(t *testing.T, target string) *prometheus {
 	t.Helper()
 	harness.Needs(t, "prometheus")
@@ -48,8 +48,8 @@ func startPrometheus(t *testing.T, target string) *prometheus {
 	return nil
 }
 
-// launchPrometheus gives nil if the process ends before it is ready: something
-// else may have taken the port.
+// launchPrometheus returns nil if the process ends before it is ready, since
+// another process may have taken the port.
 func launchPrometheus(t *testing.T, dir string) *prometheus {
 	t.Helper()
 	p := &prometheus{addr: "127.0.0.1:" + harness.FreePort(t)}
@@ -95,7 +95,7 @@ func launchPrometheus(t *testing.T, dir string) *prometheus {
 	return p
 }
 
-// ask asks the HTTP API.
+// ask queries the HTTP API.
 func (p *prometheus) ask(t *testing.T, path string, data any) {
 	t.Helper()
 	response, err := http.Get("http://" + p.addr + "/api/v1/" + path)
@@ -140,7 +140,7 @@ func (p *prometheus) query(t *testing.T, expression string) []sample {
 	return samples
 }
 
-// alerts are the states of the rules' alerts by their names.
+// alerts returns the states of the alerts by name.
 func (p *prometheus) alerts(t *testing.T) map[string]string {
 	t.Helper()
 	var data struct {
@@ -178,8 +178,8 @@ func (p *prometheus) awaitScrape(t *testing.T) {
 	})
 }
 
-// dashboard are the queries of the example by the titles of their panels, with
-// what Grafana would put in the place of its variables.
+// dashboard returns the queries of the example by panel title, with Grafana's
+// variables replaced.
 func dashboard(t *testing.T) map[string][]string {
 	t.Helper()
 	var board struct {

@@ -38,17 +38,17 @@ func resetting(t *testing.T) string {
 	return listener.Addr().String()
 }
 
-// mixing are the ways in which anybody makes Caddy send the bytes of one
-// request in another: what a reverse_proxy needs for it, and the request.
+// mixing lists the ways in which anyone can make Caddy send the bytes of one
+// request in another: the options of the reverse_proxy, and the request.
 var mixing = map[string]struct{ options, request string }{
 	"POST":              {"lb_retry_match {\nmethod POST\n}\nrequest_buffers 64KiB", "POST /upload HTTP/1.1\r\nHost: e2e\r\nConnection: close\r\nContent-Length: 80000\r\n\r\n" + strings.Repeat("#", 80000)},
 	"GET with a body":   {"request_buffers 64KiB", "GET /upload HTTP/1.1\r\nHost: e2e\r\nConnection: close\r\nContent-Length: 80000\r\n\r\n" + strings.Repeat("#", 80000)},
 	"a malformed chunk": {"lb_retry_match {\nmethod POST\n}\nrequest_buffers unlimited", "POST /upload HTTP/1.1\r\nHost: e2e\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n13880\r\n" + strings.Repeat("#", 80000) + "\r\nzz\r\n"},
 }
 
-// TestCaddyMixesBodies shows the fault that docs/caddy-buffer-fault.md is about,
-// without verify_webhook: a request that somebody else sends arrives with other
-// bytes than it was sent with. It ends with the first of these.
+// TestCaddyMixesBodies shows the bug that docs/caddy-buffer-fault.md describes,
+// without verify_webhook: a request of another sender arrives with bytes that
+// it was not sent with. The test ends with the first such request.
 func TestCaddyMixesBodies(t *testing.T) {
 	t.Parallel()
 	// About one in twenty was mixed on two processors.
@@ -77,7 +77,8 @@ func TestCaddyMixesBodies(t *testing.T) {
 						if err != nil {
 							continue
 						}
-						// It may be answered before it is sent whole.
+						// It may be answered before it has been sent
+						// completely.
 						_, _ = io.WriteString(conn, how.request)
 						_, _ = io.Copy(io.Discard, conn)
 						conn.Close()

@@ -25,14 +25,14 @@ type line struct {
 	home string
 }
 
-// startLine returns once the command says that it listens. Its environment has
-// the secrets of all providers.
+// startLine starts the command and waits until it listens. Its environment
+// contains the secrets of all providers.
 func startLine(t *testing.T, addr string, args ...string) *line {
 	t.Helper()
 	return startLineWith(t, addr, nil, args...)
 }
 
-// startLineWith has more variables in its environment.
+// startLineWith is like startLine, with more environment variables.
 func startLineWith(t *testing.T, addr string, env []string, args ...string) *line {
 	t.Helper()
 	home := t.TempDir()
@@ -79,7 +79,7 @@ func (l *line) says(t *testing.T, pattern string) {
 	harness.Await(t, &l.Log.Notice, "the line "+pattern, func() bool { return wanted.MatchString(l.Log.String()) })
 }
 
-// interrupt is Ctrl-C.
+// interrupt sends the signal of Ctrl-C.
 func (l *line) interrupt(t *testing.T) {
 	t.Helper()
 	if err := l.Cmd.Process.Signal(os.Interrupt); err != nil {
@@ -178,7 +178,8 @@ func TestProxyThatCannotStart(t *testing.T) {
 	}
 }
 
-// TestProxyAsksNoOtherProxy: HTTP_PROXY does not get deliveries that are verified.
+// TestProxyAsksNoOtherProxy: verified deliveries are not sent through
+// HTTP_PROXY.
 func TestProxyAsksNoOtherProxy(t *testing.T) {
 	t.Parallel()
 	other := harness.NewApplication(t)
@@ -191,8 +192,9 @@ func TestProxyAsksNoOtherProxy(t *testing.T) {
 	other.Saw(t, 0)
 }
 
-// TestProxy: two providers on one URL before an application, each delivery byte
-// for byte and once, a line for each request, and nothing left after Ctrl-C.
+// TestProxy: with two providers on one URL, each delivery reaches the
+// application once and byte for byte. Each request is a line, and Ctrl-C leaves
+// nothing.
 func TestProxy(t *testing.T) {
 	t.Parallel()
 	app := harness.NewApplication(t)
@@ -213,8 +215,8 @@ func TestProxy(t *testing.T) {
 	l.says(t, `^\d+  \d\d:\d\d:\d\d  duplicate  cryptr  .*  200  `)
 	l.says(t, `^\d+  \d\d:\d\d:\d\d  rejected   cryptr  signature_mismatch +-  +401  `)
 
-	// Without a signature header the first scheme says so; with several headers
-	// the scheme written first decides.
+	// Without a signature header the first scheme reports it; with several
+	// headers the scheme written first decides.
 	statusIs(t, l.Send(t, harness.Delivery{Method: "POST", Path: "/", Body: []byte("{}")}), http.StatusUnauthorized)
 	l.says(t, `rejected   craneops  missing_signature`)
 	both := harness.Providers()[2].Deliver(`{"code":"both"}`).To("/").Plus("X-CraneOps-Signature", strings.Repeat("0", 64))
@@ -224,7 +226,8 @@ func TestProxy(t *testing.T) {
 	l.interrupt(t)
 }
 
-// TestProxyPath: other paths are 404 with a line, and never reach the application.
+// TestProxyPath: requests for other paths get 404 and a line, and never reach
+// the application.
 func TestProxyPath(t *testing.T) {
 	t.Parallel()
 	app := harness.NewApplication(t)
@@ -235,8 +238,8 @@ func TestProxyPath(t *testing.T) {
 	app.Saw(t, 1)
 }
 
-// TestProxyPassRest: an application with other pages gets their requests, and no
-// way around the verification.
+// TestProxyPassRest: the application gets requests for its other pages, but
+// none that bypass verification.
 func TestProxyPassRest(t *testing.T) {
 	t.Parallel()
 	app := harness.NewApplication(t)
@@ -273,8 +276,8 @@ func TestProxyPassRest(t *testing.T) {
 	}
 }
 
-// TestProxyKeeps: with an inbox an event survives an application that is down, also
-// the end of the command, and the page shows it with its body.
+// TestProxyKeeps: with an inbox, an event survives while the application is
+// down, even past the end of the command, and the page shows it with its body.
 func TestProxyKeeps(t *testing.T) {
 	t.Parallel()
 	app := harness.NewApplication(t)
@@ -307,7 +310,7 @@ func TestProxyKeeps(t *testing.T) {
 	}
 }
 
-// page is the address of the page, as the command prints it.
+// page returns the address of the page that the command prints.
 func (l *line) page(t *testing.T) string {
 	t.Helper()
 	url := regexp.MustCompile(`http://127\.0\.0\.1:\d+/[a-z0-9]{26}/`).FindString(l.Log.String())
@@ -326,7 +329,8 @@ func pageText(t *testing.T, url string) string {
 	return string(a.Body)
 }
 
-// TestProxyPageTaken: a port of the page that is taken is an error, before anything runs.
+// TestProxyPageTaken: if the page's port is in use, the command fails before
+// anything runs.
 func TestProxyPageTaken(t *testing.T) {
 	t.Parallel()
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
@@ -340,7 +344,7 @@ func TestProxyPageTaken(t *testing.T) {
 	}
 }
 
-// TestProxyObserve: everything goes on, with its verdict.
+// TestProxyObserve: every request is passed on with its verdict.
 func TestProxyObserve(t *testing.T) {
 	t.Parallel()
 	app := harness.NewApplication(t)
@@ -457,7 +461,8 @@ func memoryLimit(t *testing.T, admin string) string {
 	return found[1]
 }
 
-// TestProxyListens: on this machine only, without an admin endpoint.
+// TestProxyListens: the proxy listens only on this machine, and has no admin
+// endpoint.
 func TestProxyListens(t *testing.T) {
 	t.Parallel()
 	harness.Needs(t, "ss")
@@ -477,8 +482,8 @@ func TestProxyListens(t *testing.T) {
 	}
 }
 
-// TestDemo: beside whatever uses its ports, the demo prints a line that works as
-// pasted, and ends without a trace.
+// TestDemo: even if its ports are in use, the demo prints a command that works
+// when pasted, and it ends without leaving files.
 func TestDemo(t *testing.T) {
 	t.Parallel()
 	harness.Needs(t, "bash")

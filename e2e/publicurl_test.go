@@ -25,8 +25,8 @@ func squareFor(url, path string) harness.Delivery {
 	}}
 }
 
-// TestPublicURL puts the gateway behind another Caddy that ends TLS under
-// another name, as far as a sender can tell, and takes a prefix away.
+// TestPublicURL puts the gateway behind another Caddy, which to the sender ends
+// TLS under another name, and removes a prefix.
 func TestPublicURL(t *testing.T) {
 	t.Parallel()
 	app := harness.NewApplication(t)
@@ -44,8 +44,8 @@ func TestPublicURL(t *testing.T) {
 	proxy.Send(t, d).Accepted(t)
 	proxy.Send(t, d).Duplicate(t)
 
-	// Without the option the request's own URL is the one that is signed, as
-	// the sender wrote it: before the rewrite, and whatever a header says.
+	// Without the option, the request's own URL is verified as the sender wrote
+	// it: before the rewrite, and whatever a header says.
 	direct := "/direct/square?a=%20b&c"
 	g.Send(t, squareFor("https://other.example.com"+direct, direct).Plus("X-Forwarded-Proto", "https").Plus("X-Forwarded-Host", "other.example.com")).Rejected(t, "signature_mismatch")
 	g.Send(t, squareFor("http://"+g.Addr+"/elsewhere?x=1", direct)).Rejected(t, "signature_mismatch")

@@ -12,8 +12,8 @@ import (
 	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
-// startReceiver starts the application for Node that takes what the official
-// Standard Webhooks library accepts, and gives its address.
+// startReceiver starts the application for Node, which accepts requests with
+// the official Standard Webhooks library, and returns its address.
 func startReceiver(t *testing.T, secret string) string {
 	t.Helper()
 	harness.Needs(t, "node")

@@ -10,7 +10,7 @@ import (
 	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
-// clientsOf are the connections that gateways have to a Redis.
+// clientsOf returns the connections of gateways to a Redis.
 func clientsOf(t *testing.T, s *redisServer) []string {
 	t.Helper()
 	var found []string
@@ -22,7 +22,7 @@ func clientsOf(t *testing.T, s *redisServer) []string {
 	return found
 }
 
-// startCluster has three nodes, and a replica of the first one.
+// startCluster starts three nodes, and a replica of the first one.
 func startCluster(t *testing.T) (nodes []*redisServer, replica *redisServer) {
 	t.Helper()
 	const slots, count = 16384, 3
@@ -88,7 +88,8 @@ func TestRedisCluster(t *testing.T) {
 	checkFailover(t, tr, replica, nodes[1], nodes[2])
 }
 
-// checkFailover: a failover loses what was answered and not replicated yet.
+// checkFailover allows for entries that were answered but not yet replicated,
+// which a failover loses.
 func checkFailover(t *testing.T, tr *traffic, nodes ...*redisServer) {
 	t.Helper()
 	lost, doubled, forgotten := tr.tally(t, nodes...)

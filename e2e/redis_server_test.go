@@ -17,10 +17,10 @@ import (
 	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
-// redisPassword is a canary too: the gateways get it in their environment.
+// redisPassword is a canary too. The gateways get it in their environment.
 const redisPassword = "e2e-canary-redis-6Hs1Vt0Z"
 
-// redisServer is a real one, on a port of its own.
+// redisServer is a real Redis on its own port.
 type redisServer struct {
 	port   string
 	dir    string
@@ -29,8 +29,8 @@ type redisServer struct {
 	exited chan struct{}
 }
 
-// startRedis starts one with a password. It keeps nothing on disk, unless the
-// arguments say so.
+// startRedis starts a Redis with a password. It keeps nothing on disk unless
+// the arguments say so.
 func startRedis(t *testing.T, args ...string) *redisServer {
 	t.Helper()
 	return startRedisAt(t, harness.FreePort(t), t.TempDir(), append([]string{
@@ -49,10 +49,11 @@ func startRedisAt(t *testing.T, port, dir string, args ...string) *redisServer {
 func (s *redisServer) addr() string { return "127.0.0.1:" + s.port }
 func (s *redisServer) url() string  { return "redis://:" + redisPassword + "@" + s.addr() }
 
-// rights are what a gateway's user needs, as examples/replay-redis has it.
+// rights are the rights that a gateway's user needs, as in
+// examples/replay-redis.
 const rights = "resetkeys ~hooklatch:* resetchannels -@all +get +set +del +pexpire +eval +evalsha +ping +cluster|slots +cluster|shards"
 
-// addUser adds a user with few rights, and gives who it is for a URL.
+// addUser adds a user with few rights, and returns the user part of its URL.
 func (s *redisServer) addUser(t *testing.T, more ...string) string {
 	t.Helper()
 	words := append([]string{"ACL", "SETUSER", "gateway", "on", ">" + redisPassword}, strings.Fields(rights)...)
@@ -60,12 +61,13 @@ func (s *redisServer) addUser(t *testing.T, more ...string) string {
 	return "gateway:" + redisPassword + "@"
 }
 
-// redisEnv are the variables with which a gateway finds its Redis.
+// redisEnv returns the environment variables with which a gateway finds its
+// Redis.
 func redisEnv(url string) []string {
 	return append(harness.Secrets(), "REDIS_URL_SECRET="+url, "REDIS_PASSWORD_SECRET="+redisPassword, "E2E_LOG_LEVEL=INFO")
 }
 
-// start starts it, again after a kill, and waits until it answers.
+// start starts the server, also after a kill, and waits until it answers.
 func (s *redisServer) start(t *testing.T) {
 	t.Helper()
 	log, err := os.OpenFile(filepath.Join(s.dir, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
@@ -107,8 +109,8 @@ func (s *redisServer) kill(t *testing.T) {
 	<-s.exited
 }
 
-// ask sends a command on a connection of its own. An array is given with its
-// elements one a line.
+// ask sends a command on a new connection. It returns the elements of an array
+// one per line.
 func (s *redisServer) ask(words ...string) (string, error) {
 	conn, err := net.DialTimeout("tcp", s.addr(), harness.Patience)
 	if err != nil {

@@ -9,24 +9,24 @@ import (
 	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
-// redisSite is a gateway's site with its history in Redis.
+// redisSite returns a site with its history in Redis.
 func redisSite(app *harness.Application, options string) string {
 	return harness.OpenSite(harness.Hook("/craneops", "craneops", app.Addr, "provider craneops", "replay redis {env.REDIS_URL_SECRET} {\n"+options+"\n}"))
 }
 
-// twoGateways share a Redis.
+// twoGateways starts two gateways that share a Redis.
 func twoGateways(t *testing.T, app *harness.Application, url, options string) []*harness.Gateway {
 	t.Helper()
 	site := redisSite(app, options)
 	return []*harness.Gateway{harness.Start(t, site, redisEnv(url)...), harness.Start(t, site, redisEnv(url)...)}
 }
 
-// busy is for a machine on which everything takes its time: what is tested is
-// not how soon Redis answers.
+// busy allows for a busy machine: the tests do not measure how soon Redis
+// answers.
 const busy = "timeout 2s"
 
-// TestRedisOnce: each of 10,000 deliveries comes to two gateways at the same
-// time, and to the application once.
+// TestRedisOnce: each of 10,000 deliveries is sent to two gateways at the same
+// time, and reaches the application once.
 func TestRedisOnce(t *testing.T) {
 	const total = 10_000
 	app := harness.NewApplication(t)
@@ -83,7 +83,7 @@ func TestRedisKilled(t *testing.T) {
 	tr := newTraffic(app, 4000, twoGateways(t, app, server.url(), busy)...)
 	tr.run(t, func() {
 		server.kill(t)
-		time.Sleep(time.Second) // an outage that is noticed
+		time.Sleep(time.Second) // long enough for the gateways to notice
 		server.start(t)
 	})
 	lost, doubled, forgotten := tr.tally(t, server)
@@ -92,8 +92,8 @@ func TestRedisKilled(t *testing.T) {
 	}
 }
 
-// TestRedisKilledWithoutFile is a Redis that starts again with nothing. What it
-// knew is gone, and no delivery is lost for that.
+// TestRedisKilledWithoutFile: Redis restarts empty. Its entries are gone, but
+// no delivery is lost.
 func TestRedisKilledWithoutFile(t *testing.T) {
 	app := harness.NewApplication(t)
 	server := startRedis(t)
@@ -108,8 +108,8 @@ func TestRedisKilledWithoutFile(t *testing.T) {
 	}
 }
 
-// TestRedisAway: what a sender reads while Redis is away, and that nothing needs
-// a restart.
+// TestRedisAway checks the answers to senders while Redis is away, and that no
+// restart is needed.
 func TestRedisAway(t *testing.T) {
 	app := harness.NewApplication(t)
 	server := startRedis(t)
@@ -165,8 +165,8 @@ func TestRedisReload(t *testing.T) {
 	})
 }
 
-// TestRedisForget: an operator has one event delivered again, through whichever
-// gateway.
+// TestRedisForget: an operator allows one event to be delivered again, through
+// any gateway.
 func TestRedisForget(t *testing.T) {
 	app := harness.NewApplication(t)
 	gateways := twoGateways(t, app, startRedis(t).url(), busy)
@@ -195,8 +195,8 @@ func TestRedisForget(t *testing.T) {
 	a.Accepted(t)
 }
 
-// TestRedisGatewayKilled: what a gateway was handling when it was killed waits
-// for the lease, and is then forwarded by the other one.
+// TestRedisGatewayKilled: a delivery that a killed gateway was handling waits
+// for the end of the lease. Then the other gateway forwards it.
 func TestRedisGatewayKilled(t *testing.T) {
 	const lease = 8 * time.Second
 	app := harness.NewApplication(t)

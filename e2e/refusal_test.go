@@ -11,7 +11,7 @@ import (
 	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
-// allProviders is one route for each of the four.
+// allProviders starts a gateway with a route for each of the four providers.
 func allProviders(t *testing.T, options ...string) (*harness.Gateway, *harness.Application) {
 	t.Helper()
 	app := harness.NewApplication(t)
@@ -22,8 +22,8 @@ func allProviders(t *testing.T, options ...string) (*harness.Gateway, *harness.A
 	return harness.Start(t, harness.OpenSite(routes...), harness.Secrets()...), app
 }
 
-// TestHostileHeaders sends what a provider would not, and nothing of it gets
-// through. On the wire as written: clients would tidy it up.
+// TestHostileHeaders sends requests that no provider would send; none gets
+// through. They are written raw, because clients would correct them.
 func TestHostileHeaders(t *testing.T) {
 	t.Parallel()
 	g, app := allProviders(t, "replay off")
@@ -69,7 +69,8 @@ func TestHostileHeaders(t *testing.T) {
 	app.Saw(t, len(harness.Providers()))
 }
 
-// TestMethods: only the methods that are configured, and the answer names them.
+// TestMethods: only the configured methods are allowed, and the answer names
+// them.
 func TestMethods(t *testing.T) {
 	t.Parallel()
 	app := harness.NewApplication(t)
@@ -138,8 +139,8 @@ func TestSilentRefusals(t *testing.T) {
 	}
 }
 
-// TestNoSecretIsLogged: start looks for the secrets in every gateway's log; the
-// MAC that a forgery should have had, and the payload, must not be there either.
+// TestNoSecretIsLogged: the log contains neither the MAC that a forgery should
+// have had, nor the payload. The harness looks for the secrets in every log.
 func TestNoSecretIsLogged(t *testing.T) {
 	t.Parallel()
 	g, app := craneopsGateway(t)
@@ -155,7 +156,7 @@ func TestNoSecretIsLogged(t *testing.T) {
 	app.Saw(t, 0)
 }
 
-// TestLogs: what an operator finds of a delivery.
+// TestLogs checks the log fields of a delivery.
 func TestLogs(t *testing.T) {
 	t.Parallel()
 	app := harness.NewApplication(t)
@@ -184,7 +185,7 @@ func TestLogs(t *testing.T) {
 	})
 }
 
-// TestWindow: the signed time against the clock.
+// TestWindow checks the signed time against the clock.
 func TestWindow(t *testing.T) {
 	t.Parallel()
 	app := harness.NewApplication(t)

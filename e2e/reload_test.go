@@ -12,11 +12,12 @@ import (
 	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
-// changed makes a configuration another one: Caddy does nothing for the same.
+// changed changes a configuration, because Caddy does not load an unchanged
+// one.
 func changed(site, mark string) string { return site + "\nheader X-Configuration " + mark }
 
-// TestReload: the history outlives the configuration it was made under, also
-// when the history's own settings change.
+// TestReload: the history outlives its configuration, even if the history's own
+// settings change.
 func TestReload(t *testing.T) {
 	t.Parallel()
 	app := harness.NewApplication(t)
@@ -78,7 +79,7 @@ func TestFailedReload(t *testing.T) {
 }
 
 // TestReloadInFlight: a delivery that is being handled during a reload is
-// answered, and recorded where the new configuration looks.
+// answered, and recorded where the new configuration finds it.
 func TestReloadInFlight(t *testing.T) {
 	t.Parallel()
 	app := harness.NewApplication(t)
@@ -116,7 +117,7 @@ func TestReloadInFlight(t *testing.T) {
 }
 
 // TestReloadUnderLoad: while the configuration changes, every delivery reaches
-// the application exactly once, if its sender tries until it has an answer.
+// the application exactly once, if its sender retries until it has an answer.
 func TestReloadUnderLoad(t *testing.T) {
 	t.Parallel()
 	app := harness.NewApplication(t)

@@ -14,9 +14,9 @@ func duplicate(t *testing.T, a harness.Answer) { t.Helper(); a.Duplicate(t) }
 func conflict(t *testing.T, a harness.Answer)  { t.Helper(); a.Rejected(t, "conflict") }
 func accepted(t *testing.T, a harness.Answer)  { t.Helper(); a.Accepted(t) }
 
-// TestReplay sends a delivery and then a replay of it in which only what is not
-// signed has changed. The bodies differ from case to case, and so no case meets
-// the history of another.
+// TestReplay sends a delivery and then a replay of it with changed unsigned
+// values. Each case has a different body, so that the cases do not share
+// history entries.
 func TestReplay(t *testing.T) {
 	t.Parallel()
 	app := harness.NewApplication(t)
@@ -128,7 +128,7 @@ func cryptrReplays(now time.Time) []replay {
 	}
 }
 
-// TestReplayOptions is for what an operator can choose.
+// TestReplayOptions tests the options that an operator can choose.
 func TestReplayOptions(t *testing.T) {
 	t.Parallel()
 	app := harness.NewApplication(t)

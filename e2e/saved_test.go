@@ -13,8 +13,8 @@ import (
 	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
-// TestSavedDelivery: what is saved of a delivery whose scheme signs the URL
-// verifies, as it is, with public_url and without it.
+// TestSavedDelivery: a saved delivery whose scheme signs the URL verifies
+// unchanged, with and without public_url.
 func TestSavedDelivery(t *testing.T) {
 	t.Parallel()
 	const secret, body = "twilio-canary", "A=1&B=2"
@@ -68,7 +68,7 @@ func TestSavedDelivery(t *testing.T) {
 					t.Errorf("exit status %d: %s\n%s", code, said, headers)
 				}
 			}
-			// The command that the page shows to be copied has the URL too.
+			// The command that the page offers for copying has the URL too.
 			a, err := harness.Read(http.Get(page + number))
 			if err != nil || !strings.Contains(string(a.Body), "--url &#39;"+signed+"/twilio/a%20b?c=d&amp;e=%2F&#39;") {
 				t.Errorf("the page: %v\n%s", err, a.Body)

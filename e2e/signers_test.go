@@ -21,8 +21,7 @@ const previousSecret = "e2ePrevious1pQnc10hh5ZDecqQfMDKy0S2FfdWU7ZJQ40Mh2TgweRcX
 // of its key differ.
 const highByteSecret = "4oKsw6nDvy3/gICB/v7wn6aA8J+mgA=="
 
-// signer is a program that signs the way the provider's page says, without a
-// line of ours in it.
+// signer is an independent program that signs as the provider's page says.
 type signer struct{ program, script string }
 
 func signers() []signer {
@@ -57,7 +56,7 @@ func (s signer) list(t *testing.T) map[string]variants {
 	return list
 }
 
-// order is what a signer is asked for.
+// order is a request to a signer.
 type order struct {
 	Provider   string `json:"provider"`
 	Secret     string `json:"secret"`
@@ -89,7 +88,8 @@ func (s signer) sign(t *testing.T, o order, path string) harness.Delivery {
 	return d
 }
 
-// bodies are what breaks verifiers that read a body as anything but bytes.
+// bodies returns bodies that break verifiers which do not treat a body as
+// bytes.
 func bodies() map[string][]byte {
 	random := make([]byte, 200<<10)
 	source := rand.NewChaCha8([32]byte{1})
@@ -142,7 +142,7 @@ func (s signer) check(t *testing.T, g *harness.Gateway, app *harness.Application
 		o.Variant = variant
 		paths := []string{"/" + o.Provider}
 		if variant == "rotated" {
-			// Who has not changed the key yet must still be served.
+			// A gateway that still has the previous key must accept it too.
 			paths = append(paths, "/previous/"+o.Provider)
 		}
 		for _, path := range paths {
@@ -173,8 +173,8 @@ func (s signer) check(t *testing.T, g *harness.Gateway, app *harness.Application
 	}
 }
 
-// TestSignersAgree: what one signer makes of an order, every other one makes too,
-// so that a mistake would have to be made in four languages.
+// TestSignersAgree: all signers produce the same result for an order, so that a
+// mistake would have to be made in four languages.
 func TestSignersAgree(t *testing.T) {
 	t.Parallel()
 	first := signers()[0]

@@ -13,7 +13,7 @@ import (
 	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
-// canary stands in every configuration that must not start, as the secret.
+// canary is the secret in every configuration that must not start.
 const canary = "canary-of-a-configured-secret"
 
 // misconfigured is a Caddyfile that must not start.
@@ -21,8 +21,8 @@ type misconfigured struct {
 	name   string
 	site   string
 	env    []string
-	line   bool     // the adapter sees it: the error names file and line, and so does `adapt`
-	saying []string // what the error names
+	line   bool     // the adapter detects it: the error names file and line, also in `adapt`
+	saying []string // texts in the error
 }
 
 // siteLine is the line of the Caddyfile where site begins.
@@ -111,8 +111,8 @@ func (m misconfigured) check(t *testing.T, command, said string) {
 	}
 }
 
-// failure is the part of the output that is the error, without the log before
-// it: the last entry, since Caddy logs its error unless a person is looking.
+// failure returns the error from the output, without the log before it. It is
+// the last entry, since Caddy logs its error unless the output is a terminal.
 func failure(said string) string {
 	message := ""
 	for line := range strings.SplitSeq(said, "\n") {
@@ -124,8 +124,8 @@ func failure(said string) string {
 	return message
 }
 
-// namesLine accepts every line of the directive: which of them is the telling
-// one depends on the mistake.
+// namesLine reports whether a message names a line of the directive. It accepts
+// any of its lines, because the mistake decides which one is named.
 func namesLine(message, site string) bool {
 	for n := range strings.Count(site, "\n") + 1 {
 		for _, form := range []string{"Caddyfile:%", "line %"} {
@@ -156,7 +156,7 @@ func (m misconfigured) execute(t *testing.T, command string) (string, error) {
 	return string(said), err
 }
 
-// TestUnknownJSON: a configuration in JSON is read as strictly.
+// TestUnknownJSON: a configuration in JSON is read as strictly as a Caddyfile.
 func TestUnknownJSON(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

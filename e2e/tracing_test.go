@@ -7,9 +7,9 @@ import (
 	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
-// TestTracingBeforeAReaderOfTheBody is what the README says of this order: Caddy
-// puts the body that it has read into the request that tracing copied from, and
-// nothing is left to verify. The other order is sound.
+// TestTracingBeforeAReaderOfTheBody tests the order that docs/limits.md warns
+// about: Caddy puts the body that it has read into the request that tracing
+// copied from, and nothing is left to verify. The other order works.
 func TestTracingBeforeAReaderOfTheBody(t *testing.T) {
 	t.Parallel()
 	app := harness.NewApplication(t)

@@ -15,22 +15,22 @@ import (
 	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
-// traffic is many deliveries from senders that keep their connections and try
-// again until they are acknowledged, each time at the next gateway.
+// traffic sends many deliveries from senders that keep their connections. Each
+// retries, at the next gateway, until its delivery is acknowledged.
 type traffic struct {
 	app      *harness.Application
 	gateways []*harness.Gateway
-	senders  int // each has one delivery in flight
+	senders  int // each sender has one delivery in flight
 	total    int
 	client   *http.Client
 	path     string // of the deliveries, if it is not the provider's own
 
 	acknowledged atomic.Int64
 	forgedPassed atomic.Int64
-	longest      atomic.Int64 // until one was acknowledged, in nanoseconds
+	longest      atomic.Int64 // the longest time until one was acknowledged, in nanoseconds
 
 	mu      sync.Mutex
-	refused map[string]int // answers that were no acknowledgement
+	refused map[string]int // the count of other answers
 }
 
 func newTraffic(app *harness.Application, total int, gateways ...*harness.Gateway) *traffic {
@@ -50,7 +50,7 @@ func (tr *traffic) delivery(n int) harness.Delivery {
 	return d.To(cmp.Or(tr.path, d.Path))
 }
 
-// post is a delivery to one gateway, and what it answers.
+// post sends a delivery to one gateway and returns its answer.
 func (tr *traffic) post(t *testing.T, g *harness.Gateway, d harness.Delivery) (a harness.Answer, err error) {
 	r, err := http.NewRequestWithContext(t.Context(), d.Method, "http://"+g.Addr+d.Path, bytes.NewReader(d.Body))
 	if err != nil {
@@ -138,11 +138,10 @@ func (tr *traffic) acknowledge(t *testing.T, n int) {
 	t.Errorf("delivery %d was never acknowledged", n)
 }
 
-// tally is what became of them: how many never arrived, how many arrived more
-// than once, and how many Redis does not know any more, which are forwarded
-// when they are sent once more. The nodes are those that have the history now:
-// what the application answered while Redis was away is recorded when it is
-// back, and for that there is some time.
+// tally returns how many deliveries never arrived, how many arrived more than
+// once, and how many Redis has forgotten, which are forwarded if they are sent
+// again. The nodes are those that hold the history now. Answers from the time
+// when Redis was away are recorded when it is back, so tally waits for them.
 func (tr *traffic) tally(t *testing.T, nodes ...*redisServer) (lost, doubled, forgotten int) {
 	t.Helper()
 	tr.awaitRecords(t, nodes)
@@ -175,7 +174,8 @@ func (tr *traffic) tally(t *testing.T, nodes ...*redisServer) (lost, doubled, fo
 	return lost, doubled, int(again.Load())
 }
 
-// countDelivered counts what a node has as delivered, and not only reserved.
+// countDelivered counts the entries of a node that are delivered and not only
+// reserved.
 const countDelivered = `
 local n = 0
 for _, key in ipairs(redis.call('KEYS', '*')) do

@@ -91,14 +91,14 @@ func translated(h http.Header) map[string]string {
 	return found
 }
 
-// contentID is Webhook-Id where the provider signs no id.
+// contentID returns the Webhook-Id of a delivery whose provider signs no id.
 func contentID(label, content string) string {
 	sum := sha256.Sum256([]byte(label + "\x00" + content))
 	return "sha256-" + hex.EncodeToString(sum[:16])
 }
 
-// TestUnfitValues: what could mislead a reader of the headers is left out, the
-// body and the provider's own headers are not touched.
+// TestUnfitValues: values that could mislead a reader of the headers are left
+// out. The body and the provider's own headers are not changed.
 func TestUnfitValues(t *testing.T) {
 	t.Parallel()
 	g, app := craneopsGateway(t)
@@ -137,7 +137,7 @@ func TestUnfitValues(t *testing.T) {
 	}
 }
 
-// TestURI: nothing rewrites what the provider asked for.
+// TestURI: nothing rewrites the URI of the provider's request.
 func TestURI(t *testing.T) {
 	t.Parallel()
 	g, app := craneopsGateway(t, "replay off")
@@ -192,7 +192,8 @@ func TestPlaceholders(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			said := string(g.Send(t, c.sent).Body)
-			// respond leaves a placeholder that nobody set as it is written, or empty.
+			// respond writes an unset placeholder unchanged or as an empty
+			// string.
 			said = regexp.MustCompile(`\{[^}]*\}`).ReplaceAllString(said, "")
 			if !regexp.MustCompile(`^` + c.want + `$`).MatchString(said) {
 				t.Errorf("answered %s, not %s", said, c.want)

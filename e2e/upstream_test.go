@@ -12,8 +12,8 @@ import (
 	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
-// TestSecondUpstream: when the first upstream breaks in the middle of the body,
-// the second gets the whole.
+// TestSecondUpstream: if the first upstream breaks in the middle of the body,
+// the second gets the whole body.
 func TestSecondUpstream(t *testing.T) {
 	t.Parallel()
 	first, second := harness.NewApplication(t), harness.NewApplication(t)
@@ -83,7 +83,7 @@ func TestEarlyAnswers(t *testing.T) {
 	senders.Wait()
 }
 
-// TestOneConnection: what one request leaves on a connection does not become
+// TestOneConnection: unread bytes of one request on a connection do not become
 // part of the next.
 func TestOneConnection(t *testing.T) {
 	t.Parallel()

@@ -17,7 +17,7 @@ import (
 
 // TestUpstreamThatAnswersEarly: the first upstream answers 503 before it has
 // read the body, so its transport may still be sending when the second one gets
-// the delivery. That one gets exactly what was signed, or nothing.
+// the delivery. The second one gets exactly the signed body, or nothing.
 func TestUpstreamThatAnswersEarly(t *testing.T) {
 	t.Parallel()
 	busy, err := net.Listen("tcp", "127.0.0.1:0")
@@ -131,8 +131,8 @@ func TestFastCGIRetry(t *testing.T) {
 	}
 }
 
-// TestRequestBuffers: reverse_proxy reads as much of a body as request_buffers
-// says before it chooses an upstream, and puts it in front of the rest.
+// TestRequestBuffers: before reverse_proxy chooses an upstream, it reads as
+// much of the body as request_buffers says, and sends it before the rest.
 func TestRequestBuffers(t *testing.T) {
 	t.Parallel()
 	app := harness.NewApplication(t)
@@ -160,8 +160,8 @@ func TestRequestBuffers(t *testing.T) {
 	}
 }
 
-// TestAnswerWithinHoldsForRetries: a proxy that tries upstreams again does not
-// go on when the time for an answer is over.
+// TestAnswerWithinHoldsForRetries: a proxy that retries upstreams stops when
+// answer_within is over.
 func TestAnswerWithinHoldsForRetries(t *testing.T) {
 	t.Parallel()
 	app := harness.NewApplication(t)

@@ -8,9 +8,9 @@ import (
 	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
-// TestURLSpellings: a provider signs the URL as its user has written it, and what
-// arrives can be spelled otherwise. The signatures are made for the spelling that
-// is given beside the source.
+// TestURLSpellings: a provider signs the URL as its user has written it, and
+// the URL that arrives can be spelled differently. The signatures are made for
+// the spelling that is given with the source.
 func TestURLSpellings(t *testing.T) {
 	t.Parallel()
 	app := harness.NewApplication(t)
@@ -51,8 +51,8 @@ func TestURLSpellings(t *testing.T) {
 	}
 }
 
-// TestSpelledOtherwiseIsTheSameEvent: nobody makes another event of a delivery by
-// writing its URL in another way that the same signature fits.
+// TestSpelledOtherwiseIsTheSameEvent: another spelling of the URL that the same
+// signature verifies does not turn a delivery into a new event.
 func TestSpelledOtherwiseIsTheSameEvent(t *testing.T) {
 	t.Parallel()
 	app := harness.NewApplication(t)

@@ -34,11 +34,11 @@ type vector struct {
 	Why       string      `json:"why"`
 }
 
-// id tells a vector from all others.
+// id returns a name that is unique among all vectors.
 func (v vector) id() string { return v.Scheme + "/" + v.Name }
 
-// target is where the vector is sent: a place of its own for each client, unless
-// its URL is signed.
+// target returns the path that the vector is sent to. Each client has its own,
+// unless the URL is signed.
 func (v vector) target(client string) string {
 	if v.URL != "" {
 		return strings.TrimPrefix(v.URL, v.origin())
@@ -46,7 +46,7 @@ func (v vector) target(client string) string {
 	return "/vectors?vector=" + url.QueryEscape(v.id()) + "&client=" + client
 }
 
-// origin is what of the URL the gateway must be told.
+// origin returns the part of the URL that the gateway needs as its public_url.
 func (v vector) origin() string { return urlOrigin.FindString(v.URL) }
 
 var urlOrigin = regexp.MustCompile("^https?://[^/]+")
@@ -77,7 +77,8 @@ func loadVectors(t *testing.T) []vector {
 	return vectors
 }
 
-// load refuses unknown fields: they would be an expectation nobody checks.
+// load rejects unknown fields, because an expectation in one would not be
+// checked.
 func load(t *testing.T, path string, into any) {
 	t.Helper()
 	text, err := os.ReadFile(path)
@@ -91,7 +92,7 @@ func load(t *testing.T, path string, into any) {
 	}
 }
 
-// moments are the distinct clocks of the vectors.
+// moments returns the distinct clock times of the vectors.
 func moments(vectors []vector) []int64 {
 	var list []int64
 	for _, v := range vectors {

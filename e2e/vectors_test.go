@@ -33,12 +33,12 @@ func TestVectors(t *testing.T) {
 	}
 }
 
-// vectorMark is the header that leads a vector to its route: of some the whole
-// URL is signed.
+// vectorMark is the header that selects the route of a vector. The URL cannot
+// select it, because some vectors sign it.
 const vectorMark = "X-Vector-Route"
 
-// vectorRoutes gives the vectors that need the same configuration a route, with
-// no history, and says which is whose.
+// vectorRoutes returns a route without a history for each configuration that
+// the vectors need, and the mark of each vector's route.
 func vectorRoutes(vectors []vector, app string) (routes, env []string, markOf map[string]string) {
 	markOf = map[string]string{}
 	marks := map[string]string{}
@@ -76,8 +76,8 @@ func vectorRoutes(vectors []vector, app string) (routes, env []string, markOf ma
 	return routes, env, markOf
 }
 
-// canaryLen is what a secret must have to be looked for in a log: a published
-// one is 12345, which any number there may have in it.
+// canaryLen is the shortest secret that is searched for in a log. A published
+// one is 12345, which may occur in any number.
 const canaryLen = 8
 
 func checkVector(t *testing.T, g *harness.Gateway, app *harness.Application, c harness.Client, v vector, d harness.Delivery) {

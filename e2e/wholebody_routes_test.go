@@ -10,8 +10,8 @@ import (
 	"github.com/hooklatch/hooklatch/e2e/internal/harness"
 )
 
-// Where the proxies of the routes find their upstreams: the sender names them,
-// so that one route serves every behavior.
+// The addresses of the upstreams. The sender names them in headers, so that one
+// route serves every behavior.
 const (
 	toAudit  = "{http.request.header.X-Audit}"
 	toFirst  = "{http.request.header.X-First}"
@@ -22,11 +22,11 @@ const (
 // application does, or changes how the application comes to read it.
 type bodyReader struct {
 	name   string
-	audit  string // protocol of the upstream that is asked first, if one is
+	audit  string // protocol of the audit's upstream, if there is one
 	before string // before verify_webhook
 	around func(path, application string) string
-	texts  bool // it takes the application's answer for a template
-	once   bool // it remembers the end of the body, so that no second attempt gets any
+	texts  bool // it executes the application's answer as a template
+	once   bool // it remembers the end of the body, so that a second attempt gets nothing
 	keeps  bool // it may answer with the length or the body of the first answer
 }
 
@@ -34,27 +34,28 @@ type bodyReader struct {
 type endpoint struct {
 	name     string
 	text     string
-	first    string // protocol of the upstream; empty if the gateway answers by itself
-	backup   string // protocol of the upstream that is asked when the first one fails
+	first    string // protocol of the upstream; empty if the gateway itself answers
+	backup   string // protocol of the upstream that is used if the first one fails
 	retries  bool   // by the same proxy, in turn
-	readsOn  bool   // the first proxy reads some of the body before it connects, and keeps it to itself
-	statuses bool   // an answer of 500 or more is such a failure
+	readsOn  bool   // the first proxy reads a part of the body before it connects, and does not give it back
+	statuses bool   // a status of 500 or more counts as a failure
 	hurries  bool   // it gives up on an upstream that hangs
 	echoes   bool   // the gateway answers with the body
 }
 
-// then is a reader before the application.
+// then puts a reader before the application.
 func then(text string) func(string, string) string {
 	return func(_, application string) string { return text + "\n" + application }
 }
 
-// audits asks an upstream and goes on to the application if that one agrees.
+// audits returns a reader that sends the body to an upstream, and continues to
+// the application if it answers 2xx.
 func audits(name, protocol string, options ...string) bodyReader {
 	return bodyReader{name: name, audit: protocol, around: then(proxy(protocol, toAudit,
 		append(options, "@ok status 2xx", "handle_response @ok {\n}")...))}
 }
 
-// proxy is a reverse_proxy over the given protocol.
+// proxy returns a reverse_proxy over a protocol.
 func proxy(protocol, upstreams string, options ...string) string {
 	switch protocol {
 	case "h2c":
@@ -129,8 +130,8 @@ func bodyReaders() []bodyReader {
 	}
 }
 
-// The retries go to the upstreams in turn, so that two of them reach the backup
-// wherever they begin. A route is then for one row at a time.
+// Retries go to the upstreams in turn, so that two retries reach the backup
+// from any start. Such a route can serve only one row at a time.
 const (
 	retriesPosts    = "lb_policy round_robin\nlb_retries 2\nlb_retry_match {\nmethod POST\n}"
 	retriesStatuses = retriesPosts + "\nlb_retry_match {\nexpression `{rp.status_code} >= 500`\n}"
@@ -229,7 +230,8 @@ func wholeBodySite(pairs []pair) string {
 	}`
 }
 
-// shapeRoutes gives the gateway its routes again, the marked ones in their form.
+// shapeRoutes loads the gateway's routes again, with the marked ones in their
+// form.
 func shapeRoutes(t *testing.T, g *harness.Gateway) {
 	t.Helper()
 	const path = "/config/apps/http/servers/srv0"
@@ -251,8 +253,8 @@ func shapeRoutes(t *testing.T, g *harness.Gateway) {
 	g.SendAfterReload(t, harness.CraneOps(""))
 }
 
-// shape rewrites every marked subroute below node, the inner ones first. Routes
-// that go by a name are put into named.
+// shape rewrites every marked subroute below node, the inner ones first. It
+// puts named routes into named.
 func shape(node any, named map[string]any) {
 	switch node := node.(type) {
 	case []any:

@@ -28,8 +28,8 @@ type row struct {
 	pair
 	number  int
 	size    size
-	fault   behavior // of the first sending; takes is none
-	atAudit bool     // the fault is that of the audit
+	fault   behavior // of the first sending; takes means none
+	atAudit bool     // the audit's upstream has the fault
 	chunked bool     // the sender does not declare the length
 }
 
@@ -50,8 +50,8 @@ func (r row) String() string {
 	return name + string(r.fault)
 }
 
-// mustArrive reports whether the first sending has to be delivered: nothing
-// fails, or another upstream can be asked with the whole body.
+// mustArrive reports whether the first sending must be delivered: nothing
+// fails, or another upstream can get the whole body.
 func (r row) mustArrive() bool {
 	switch r.fault {
 	case takes:
@@ -119,7 +119,7 @@ func wholeBodyTable() []row {
 	return rows
 }
 
-// inTurn takes n of the list, beginning with another one each time.
+// inTurn returns n elements of the list, starting at a different one each time.
 func inTurn(list []behavior, time, n int) []behavior {
 	var some []behavior
 	for i := range n {
@@ -128,9 +128,9 @@ func inTurn(list []behavior, time, n int) []behavior {
 	return some
 }
 
-// mistakes are what an upstream can do wrong within no time. Over HTTP/2 none is
-// busy and reads on: the gateway stops there in the middle of the body, and each
-// side would wait for the other.
+// mistakes returns the faults of an upstream that take no time. Over HTTP/2
+// there is none that is busy and reads on: the gateway stops in the middle of
+// the body, and both sides would wait for each other.
 func mistakes(protocol string) []behavior {
 	list := []behavior{refuses, resets, fails, breaks, takesEarly, leavesEarly, busyLeaves}
 	if protocol != "h2c" {
@@ -139,7 +139,7 @@ func mistakes(protocol string) []behavior {
 	return list
 }
 
-// faults are what the first upstream does wrong.
+// faults returns the faults of the first upstream.
 func (e endpoint) faults() []behavior {
 	switch {
 	case e.first == "":
@@ -151,8 +151,8 @@ func (e endpoint) faults() []behavior {
 	}
 }
 
-// wholeBodyPairs joins every reader with the plainest ends, and every end with
-// a reader of each kind.
+// wholeBodyPairs combines every reader with the simplest endpoints, and every
+// endpoint with a reader of each kind.
 func wholeBodyPairs() []pair {
 	someReaders := []string{"none", "forward_auth", "audit-h1", "audit-fcgi", "audit-h1-less", "intercept-h1", "vars-body", "verify-again"}
 	someEnds := []string{"h1", "h1-less", "h2c", "fcgi", "h1-retry", "respond-body"}
@@ -191,7 +191,7 @@ func TestWholeBody(t *testing.T) {
 		"E2E_LOG_LEVEL=INFO", "OTEL_TRACES_EXPORTER=none")...)
 	shapeRoutes(t, g)
 
-	// In no order, so that rows of one route seldom wait for each other.
+	// Shuffle, so that rows of one route seldom wait for each other.
 	rand.New(rand.NewPCG(0, 0)).Shuffle(len(rows), func(i, j int) { rows[i], rows[j] = rows[j], rows[i] })
 	var results, routes sync.Map
 	began := time.Now()
@@ -255,8 +255,8 @@ func pairsOf(rows []row) []pair {
 	return pairs
 }
 
-// noise holds the bodies of all rows: each is a piece of the same random bytes,
-// begun elsewhere.
+// noise holds the bodies of all rows. Each is a slice of the same random bytes,
+// with a different start.
 type noise struct {
 	bytes []byte
 	sizes map[int]int
@@ -310,10 +310,10 @@ func sendTwice(t *testing.T, g *harness.Gateway, up *upstreams, r row, body []by
 	return got
 }
 
-// violation is a fault of one kind.
+// violation is a broken rule.
 type violation struct{ kind, text string }
 
-// judge compares the arrivals and answers of a row with the rule.
+// judge checks the arrivals and answers of a row against the rule.
 func judge(up *upstreams, r row, got [2]reply, body []byte) []violation {
 	var found []violation
 	add := func(kind, text string, args ...any) {
@@ -356,7 +356,7 @@ func judge(up *upstreams, r row, got [2]reply, body []byte) []violation {
 	return found
 }
 
-// took reports whether the sender takes it for delivered.
+// took reports whether the sender considers the delivery accepted.
 func (s reply) took() bool { return s.Status >= 200 && s.Status <= 299 }
 
 func (s reply) String() string {
@@ -397,7 +397,7 @@ func judgeAnswer(add func(string, string, ...any), r row, s reply, arrivals []ar
 	}
 }
 
-// text is the body of the answer, uncompressed.
+// text returns the uncompressed body of the answer.
 func (s reply) text() ([]byte, error) {
 	if s.Header.Get("Content-Encoding") != "gzip" {
 		return s.Body, nil

@@ -28,7 +28,7 @@ const (
 	resets      behavior = "resets"             // reads half of the body, then resets the connection
 	hangs       behavior = "hangs"              // reads all and does not answer
 	fails       behavior = "fails"              // reads all, then answers 500
-	breaks      behavior = "breaks"             // reads all, answers 200 and breaks off in its answer's body
+	breaks      behavior = "breaks"             // reads all, answers 200 and breaks off in the body of its answer
 	takesEarly  behavior = "takes-early"        // answers 200, then reads all
 	leavesEarly behavior = "takes-early-leaves" // answers 200 and does not read
 	busyEarly   behavior = "busy-early"         // answers 503, then reads all
@@ -39,8 +39,8 @@ func listening() []behavior {
 	return []behavior{takes, resets, hangs, fails, breaks, takesEarly, leavesEarly, busyEarly, busyLeaves}
 }
 
-// arrival is one request as it reached an upstream. Its body is compared as soon
-// as it has ended, so that thousands of arrivals do not keep theirs.
+// arrival is one request as it reached an upstream. Its body is compared as
+// soon as it has ended, so that thousands of bodies need not be kept.
 type arrival struct {
 	number   int
 	upstream string // protocol and behavior
@@ -49,7 +49,7 @@ type arrival struct {
 	declared int64 // Content-Length; -1 if there is none
 	read     int64
 	ended    bool   // the framing says that the body is complete
-	differs  string // how the read bytes differ from the signed body, empty if they are the same
+	differs  string // how the read bytes differ from the signed body; empty if they do not
 	status   int    // of the answer, 0 if there is none
 	early    bool   // the answer came before the body was read
 }
@@ -63,8 +63,8 @@ func (a arrival) String() string {
 	return fmt.Sprintf("%s read %d of %d bytes%s, answered %d", a.upstream, a.read, a.declared, a.differs, a.status)
 }
 
-// upstreams are one server for each protocol and behavior. They find the row of
-// a request by its X-Row header, and name the arrival in each answer.
+// upstreams holds a server for each protocol and behavior. The servers find the
+// row of a request by its X-Row header, and name the arrival in each answer.
 type upstreams struct {
 	addresses map[string]string    // by protocol and behavior
 	signed    func(row int) []byte // the body of a row
@@ -92,7 +92,7 @@ func newUpstreams(t *testing.T, signed func(row int) []byte) *upstreams {
 	return u
 }
 
-// address is where a proxy of the given protocol meets the behavior.
+// address returns the address of the server with a protocol and a behavior.
 func (u *upstreams) address(protocol string, b behavior) string {
 	if b == refuses {
 		return "127.0.0.1:1"
@@ -100,7 +100,8 @@ func (u *upstreams) address(protocol string, b behavior) string {
 	return u.addresses[protocol+" "+string(b)]
 }
 
-// finish returns once no request is being handled, or patience is over.
+// finish waits until no request is being handled, but no longer than
+// harness.Patience.
 func (u *upstreams) finish() {
 	deadline := time.After(harness.Patience)
 	for {
@@ -118,7 +119,7 @@ func (u *upstreams) finish() {
 	}
 }
 
-// of returns what has arrived for a row, and whether all of it has ended.
+// of returns the arrivals of a row, and whether all of them have ended.
 func (u *upstreams) of(row int) (list []arrival, ended bool) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -141,7 +142,7 @@ type upstreamRequest struct {
 	await    func() // until the gateway gives up
 }
 
-// serve treats one request as the behavior says.
+// serve handles one request as the behavior says.
 func (u *upstreams) serve(b behavior, x upstreamRequest) {
 	row, sending := 0, ""
 	if number, rest, found := strings.Cut(x.row, "."); found {
@@ -178,7 +179,7 @@ func (u *upstreams) serve(b behavior, x upstreamRequest) {
 	}
 	read(all)
 	switch {
-	case !a.ended: // as a server does when its client breaks off
+	case !a.ended: // as a server does if its client breaks off
 		x.reset()
 	case b == hangs:
 		x.await()
@@ -396,7 +397,7 @@ func readRecord(in io.Reader) (byte, []byte, error) {
 	return head[1], content[:len(content)-int(head[6])], nil
 }
 
-// readParams reads until the body begins.
+// readParams reads the parameters, up to the body.
 func readParams(in io.Reader) (map[string]string, error) {
 	var all []byte
 	for {

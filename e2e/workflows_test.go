@@ -13,8 +13,8 @@ var (
 	makeRun = regexp.MustCompile(`(?m)^\s*- run: (?:make|\.ci/run) (.+)$`)
 )
 
-// TestWorkflows: what others publish is named by its commit, since a tag can be
-// moved, and what is run is there.
+// TestWorkflows: actions of others are pinned to a commit, since a tag can be
+// moved, and the make targets that workflows run exist.
 func TestWorkflows(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("../.github/workflows/*.yml")

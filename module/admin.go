@@ -16,8 +16,8 @@ import (
 
 func init() { caddy.RegisterModule(adminAPI{}) }
 
-// historyPath is where DELETE removes one delivery from the history of a label,
-// so that it can be delivered again.
+// historyPath is the path under which DELETE removes one delivery from the
+// history of a label, so that it can be delivered again.
 const historyPath = "/verify_webhook/history/"
 
 // adminAPI is Hooklatch's part of Caddy's admin endpoint.
@@ -34,9 +34,9 @@ func (adminAPI) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// Provision keeps what belongs to the configuration.
+// Provision stores the logger and the context of the configuration.
 func (a *adminAPI) Provision(ctx caddy.Context) error {
-	a.logger = ctx.Logger(a) // the admin endpoint's guests are not named otherwise
+	a.logger = ctx.Logger(a) // otherwise a module of the admin endpoint has no name in logs
 	a.ctx = ctx
 	return nil
 }
@@ -81,8 +81,8 @@ func (a *adminAPI) history(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// forget asks the history of a label. A label or an id that does not exist is
-// Unknown.
+// forget removes a delivery from the history of a label. For a label or an id
+// that does not exist, it returns Unknown.
 func (a *adminAPI) forget(r *http.Request, label, tenant, id string) (replay.Status, error) {
 	shared := historiesByLabel.newest(label)
 	if shared == nil {
@@ -113,8 +113,9 @@ func (a *adminAPI) forget(r *http.Request, label, tenant, id string) (replay.Sta
 	return status, nil
 }
 
-// keysOfID returns the keys under which a delivery with this id may be: made of
-// its content, or of the id that the provider signs, which may look the same.
+// keysOfID returns the keys that a delivery with this id may have: the id may
+// be made from the content, or be the one that the provider signs, which may
+// look the same.
 func keysOfID(owner, id string) []replay.Key {
 	var keys []replay.Key
 	if key, ok := replay.ParseID(id); ok {
@@ -123,7 +124,7 @@ func keysOfID(owner, id string) []replay.Key {
 	return append(keys, idKey(owner, id))
 }
 
-// allowOnly refuses other methods than those that a path has.
+// allowOnly rejects methods that a path does not have.
 func allowOnly(w http.ResponseWriter, r *http.Request, methods ...string) error {
 	if slices.Contains(methods, r.Method) {
 		return nil

@@ -10,13 +10,14 @@ import (
 	"go.uber.org/zap"
 )
 
-// rejudgePath is where POST, with a label after it, has the captured rejected
-// deliveries of the label verified again.
+// rejudgePath, followed by a label, is the path under which POST verifies the
+// captured rejected deliveries of the label again.
 const rejudgePath = "/verify_webhook/rejudge/"
 
-// deliver delivers a captured delivery again: 200 with the application's status,
-// 404 unknown, 409 not captured, not authentic or being handled, 502 it did not
-// come to its handler, 503 not now.
+// deliver delivers a captured delivery again. It answers 200 with the
+// application's status, 404 if the delivery is unknown, 409 if it is not
+// captured, not authentic or being handled, 502 if it did not reach its
+// handler, and 503 if it cannot be delivered at the moment.
 func (a *adminAPI) deliver(w http.ResponseWriter, r *http.Request, number uint64) error {
 	if err := onlyMethod(w, r, http.MethodPost); err != nil {
 		return err
@@ -45,7 +46,7 @@ func (a *adminAPI) deliver(w http.ResponseWriter, r *http.Request, number uint64
 	}{status, id})
 }
 
-// againStatus is the answer to what cannot be delivered again.
+// againStatus returns the status for a delivery that cannot be delivered again.
 func againStatus(err error) int {
 	for _, refused := range []error{errNotAuthentic, errBeingHandled, errWaitsInInbox, errNoHandler, errAnsweredBefore} {
 		if errors.Is(err, refused) {
@@ -60,13 +61,14 @@ func againStatus(err error) int {
 	return http.StatusServiceUnavailable // the history, or no room for the body
 }
 
-// rejudging has room for one operator at a time.
+// rejudging lets one operator rejudge at a time.
 var rejudging = make(chan struct{}, 1)
 
-// rejudge verifies the captured rejected deliveries of a label again, the oldest
-// first, and delivers those that are authentic now. It stops at a 503, after which
-// the next one would most likely fare no better. The one that it stopped at comes
-// last the next time, so that it does not keep the others back for ever.
+// rejudge verifies the captured rejected deliveries of a label again, the
+// oldest first, and delivers those that are now authentic. It stops at the
+// first 503, because the next delivery would most likely get one too. That
+// delivery comes last the next time, so that it does not block the others for
+// ever.
 func (a *adminAPI) rejudge(w http.ResponseWriter, r *http.Request) error {
 	if err := onlyMethod(w, r, http.MethodPost); err != nil {
 		return err
@@ -98,15 +100,15 @@ func (a *adminAPI) rejudge(w http.ResponseWriter, r *http.Request) error {
 		if ctx.Err() != nil || done.Stopped != "" {
 			break
 		}
-		if historiesByLabel.active(parts[0]) != shared { // its secrets may have been withdrawn
+		if historiesByLabel.active(parts[0]) != shared { // the secrets of shared may have been withdrawn
 			done.Stopped = "another configuration runs now"
 			break
 		}
 		if _, kept := recent.Captured(c.Number); !kept {
-			continue // it was erased meanwhile
+			continue // erased meanwhile
 		}
 		if c.Reason == string(inFlight) || c.Reason == string(conflict) {
-			continue // it was authentic: another one of its event was handled then
+			continue // it was authentic: its event was being handled, or conflicted with a delivered one
 		}
 		result, err := shared.judgeAgain(ctx, c)
 		if done.add(result, err); done.Stopped != "" {
@@ -118,14 +120,15 @@ func (a *adminAPI) rejudge(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, done)
 }
 
-// rejudged is what became of those that were judged again.
+// rejudged is the result of judging deliveries again.
 type rejudged struct {
 	Judged    int    `json:"judged"`
 	Delivered int    `json:"delivered"`
-	Stopped   string `json:"stopped,omitempty"` // why the rest was left
+	Stopped   string `json:"stopped,omitempty"` // why the rest was not judged
 }
 
-// add counts one. What did not come to its handler was not judged.
+// add counts one result. A delivery that did not reach its handler was not
+// judged.
 func (done *rejudged) add(result judgedAgain, err error) {
 	if err != nil {
 		return
@@ -139,8 +142,8 @@ func (done *rejudged) add(result judgedAgain, err error) {
 	}
 }
 
-// operatorContext is the context of what an operator asks for. It ends when the
-// operator goes away, and has no values of the admin endpoint.
+// operatorContext returns the context for an operator's request. It ends when
+// the operator goes away, and has no values of the admin endpoint.
 func operatorContext(r *http.Request) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(context.Background())
 	stop := context.AfterFunc(r.Context(), cancel)

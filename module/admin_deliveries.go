@@ -15,15 +15,15 @@ import (
 	"github.com/hooklatch/hooklatch/module/deliveries"
 )
 
-// deliveriesPath is where the recent deliveries are: GET lists them, a number
-// after it is one of them, POST …/<number>/deliver delivers it again, and follow
-// shows them as they come.
+// deliveriesPath is the path of the recent deliveries: GET lists them,
+// …/<number> is one of them, POST …/<number>/deliver delivers it again, and
+// …/follow shows deliveries as they arrive.
 const deliveriesPath = "/verify_webhook/deliveries"
 
-// headerRecent is set where the list is empty because it is switched off.
+// headerRecent is set to off if the list is empty because it is switched off.
 const headerRecent = "Webhook-Recent"
 
-// deliveries answers what is below deliveriesPath.
+// deliveries answers requests at and below deliveriesPath.
 func (a *adminAPI) deliveries(w http.ResponseWriter, r *http.Request) error {
 	path := strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, deliveriesPath), "/")
 	switch path {
@@ -95,9 +95,9 @@ func (a *adminAPI) eraseAll(w http.ResponseWriter, r *http.Request) error {
 
 var noSuchDelivery = apiError(http.StatusNotFound, "no such delivery: the list has the last ones only, and numbers begin elsewhere after a restart")
 
-// follow shows deliveries as they come, one JSON object a line, until the
+// follow shows deliveries as they arrive, one JSON object a line, until the
 // configuration ends or the reader is too slow. With after or since it begins
-// with those that the list has.
+// with deliveries that are already in the list.
 func (a *adminAPI) follow(w http.ResponseWriter, r *http.Request) error {
 	if err := allowOnly(w, r, http.MethodGet); err != nil {
 		return err
@@ -114,8 +114,8 @@ func (a *adminAPI) follow(w http.ResponseWriter, r *http.Request) error {
 	defer shown.End()
 	over := a.ctx.Done()
 	if a.ctx.Err() != nil {
-		// The endpoint is still that of a configuration that failed to load. The
-		// running one ends the followers.
+		// The endpoint still belongs to a configuration that failed to load. The
+		// running configuration ends the followers.
 		over = nil
 	}
 	writer := lineWriter{w, http.NewResponseController(w)}
@@ -160,10 +160,10 @@ type lineWriter struct {
 	rc *http.ResponseController
 }
 
-// readWithin is how long a reader may take for what it is shown.
+// readWithin is how long a reader may take to read what is written to it.
 const readWithin = 10 * time.Second
 
-// write writes deliveries and flushes. A reader that does not read ends it.
+// write writes deliveries and flushes. It fails if the reader does not read.
 func (w lineWriter) write(shown ...deliveries.Delivery) error {
 	_ = w.rc.SetWriteDeadline(time.Now().Add(readWithin))
 	encoder := json.NewEncoder(w)
@@ -175,7 +175,7 @@ func (w lineWriter) write(shown ...deliveries.Delivery) error {
 	return w.rc.Flush()
 }
 
-// filterOf reads the filters of a request.
+// filterOf parses the filters of a request.
 func filterOf(r *http.Request) (deliveries.Filter, error) {
 	filter, err := deliveries.ParseFilter(r.URL.Query(), time.Now())
 	if err != nil {
@@ -184,8 +184,8 @@ func filterOf(r *http.Request) (deliveries.Filter, error) {
 	return filter, nil
 }
 
-// setHeaders marks an answer as what must be neither kept nor sniffed: what is
-// in it was written by senders.
+// setHeaders forbids caching an answer and guessing its content type, because
+// its content was written by senders.
 func setHeaders(w http.ResponseWriter, contentType string) {
 	h := w.Header()
 	h.Set("Content-Type", contentType)

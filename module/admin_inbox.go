@@ -17,13 +17,14 @@ import (
 	"github.com/hooklatch/hooklatch/module/replay"
 )
 
-// inboxPath is where the inboxes are: GET lists, POST …/<provider>/<id>/retry and
-// DELETE …/<provider>/<id> change one delivery, POST …/<provider>/retry all.
+// inboxPath is the path of the inboxes: GET lists their deliveries, POST
+// …/<provider>/<id>/retry and DELETE …/<provider>/<id> change one delivery, and
+// POST …/<provider>/retry changes all.
 const inboxPath = "/verify_webhook/inbox"
 
 const inboxPaths = "the paths are " + inboxPath + ", " + inboxPath + "/<provider>/<id>, …/<provider>/<id>/retry and …/<provider>/retry"
 
-// inboxes answers for what is below inboxPath.
+// inboxes answers requests at and below inboxPath.
 func (a *adminAPI) inboxes(w http.ResponseWriter, r *http.Request) error {
 	parts, err := pathParts(strings.TrimPrefix(r.URL.EscapedPath(), inboxPath))
 	if err != nil {
@@ -42,7 +43,7 @@ func (a *adminAPI) inboxes(w http.ResponseWriter, r *http.Request) error {
 	return apiError(http.StatusBadRequest, inboxPaths)
 }
 
-// pathParts splits an escaped path. An id may have slashes, which are escaped.
+// pathParts splits an escaped path. Slashes within an id are escaped.
 func pathParts(escaped string) (parts []string, err error) {
 	if escaped = strings.Trim(escaped, "/"); escaped == "" {
 		return nil, nil
@@ -57,7 +58,7 @@ func pathParts(escaped string) (parts []string, err error) {
 	return parts, nil
 }
 
-// onlyMethod refuses other methods.
+// onlyMethod rejects other methods.
 func onlyMethod(w http.ResponseWriter, r *http.Request, method string) error {
 	if r.Method == method {
 		return nil
@@ -66,7 +67,7 @@ func onlyMethod(w http.ResponseWriter, r *http.Request, method string) error {
 	return apiError(http.StatusMethodNotAllowed, "only "+method+" is known here")
 }
 
-// filters reads the query, which has none but these names.
+// filters parses the query, which may have only these names.
 func filters(r *http.Request, names ...string) (url.Values, error) {
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
@@ -98,7 +99,7 @@ func listed(l label, e inbox.Entry, now time.Time) inbox.Listed {
 	return entry
 }
 
-// listInbox writes the list while it is read: it may be long.
+// listInbox writes the list while it reads it, because the list may be long.
 func (a *adminAPI) listInbox(w http.ResponseWriter, r *http.Request) error {
 	if err := onlyMethod(w, r, http.MethodGet); err != nil {
 		return err
@@ -128,7 +129,7 @@ func (a *adminAPI) listInbox(w http.ResponseWriter, r *http.Request) error {
 			return caddy.APIError{HTTPStatus: http.StatusServiceUnavailable, Err: err}
 		}
 		if err != nil || failed != nil {
-			panic(http.ErrAbortHandler) // the reader must not take a part for all
+			panic(http.ErrAbortHandler) // the reader must not take a part for the whole list
 		}
 	}
 	if before == "[" {
@@ -138,7 +139,8 @@ func (a *adminAPI) listInbox(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// changeEntry changes one delivery: 204, 404 unknown, 409 being attempted.
+// changeEntry changes one delivery. It answers 204, 404 if the delivery is
+// unknown, and 409 if it is being attempted.
 func (a *adminAPI) changeEntry(w http.ResponseWriter, r *http.Request, method, provider, id string, change func(inbox.Inbox, context.Context, replay.Key) error) error {
 	if err := onlyMethod(w, r, method); err != nil {
 		return err
@@ -167,7 +169,7 @@ func (a *adminAPI) changeEntry(w http.ResponseWriter, r *http.Request, method, p
 	return inboxError(inbox.ErrUnknown)
 }
 
-// retryAll makes all deliveries of a label due; state chooses some.
+// retryAll makes the deliveries of a label due: all, or those in a given state.
 func (a *adminAPI) retryAll(w http.ResponseWriter, r *http.Request, provider string) error {
 	query, err := filters(r, "state")
 	if err != nil {
@@ -202,7 +204,7 @@ func (a *adminAPI) retryAll(w http.ResponseWriter, r *http.Request, provider str
 	return nil
 }
 
-// inboxError is the answer to what an inbox cannot do.
+// inboxError returns the admin endpoint's error for an error of an inbox.
 func inboxError(err error) error {
 	switch {
 	case errors.Is(err, inbox.ErrUnknown):

@@ -10,11 +10,11 @@ import (
 	"go.uber.org/zap"
 )
 
-// Admin serves Hooklatch's part of the admin endpoint within the process, for the
-// page that shows deliveries. It has none of the admin endpoint's own protection:
-// what calls it must have decided who may.
+// Admin returns a handler for Hooklatch's part of the admin endpoint within the
+// process, for the page that shows deliveries. It has none of the admin
+// endpoint's own protection: the caller must check who may use it.
 func Admin(logger *zap.Logger) http.Handler {
-	api := &adminAPI{logger: logger, ctx: context.Background()} // who asks says when to end
+	api := &adminAPI{logger: logger, ctx: context.Background()} // each request ends by its own context
 	mux := http.NewServeMux()
 	for _, route := range api.Routes() {
 		mux.Handle(route.Pattern, localAdmin{route.Handler})

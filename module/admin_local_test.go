@@ -9,8 +9,8 @@ import (
 	"go.uber.org/zap"
 )
 
-// TestLocalAdmin: within the process the endpoint answers as over HTTP, its
-// errors too.
+// TestLocalAdmin checks that the endpoint answers within the process as over
+// HTTP, including errors.
 func TestLocalAdmin(t *testing.T) {
 	w := httptest.NewRecorder()
 	Admin(zap.NewNop()).ServeHTTP(w, httptest.NewRequest(http.MethodDelete, "/verify_webhook/history/nobody/sha256-00", nil))

@@ -10,7 +10,7 @@ import (
 	"go.uber.org/zap"
 )
 
-// forgetting asks the admin endpoint and gives its status.
+// forgetting sends a request to the admin endpoint and returns its status.
 func (g *gateway) forgetting(t *testing.T, method, path string) int {
 	t.Helper()
 	api := &adminAPI{logger: zap.NewNop()}

@@ -26,17 +26,20 @@ var (
 	errConnectionCut = errors.New("the handlers after verify_webhook cut the connection")
 )
 
-// errAnsweredBefore is for a site where a second verify_webhook comes after the
-// first one: what it answers, with a 200 too, is not the application's answer.
+// errAnsweredBefore is returned if a second verify_webhook comes after the
+// first one and answers the request. Its answer, even a 200, is not the
+// application's.
 var errAnsweredBefore = errors.New("another verify_webhook after it answered, so the application did not get it")
 
-// deliveringAgain has the events that operators have delivered again right now.
-// The history tells only those apart that it has not recorded.
+// deliveringAgain holds the events that operators are delivering again at the
+// moment. The history does not help here: an event that it has recorded is not
+// reserved while it is delivered again.
 var deliveringAgain sync.Map // of replay.Key
 
-// deliverAgain hands an authentic delivery to the application once more, through
-// the routes of its site, and returns what that answers. It neither asks the
-// sender nor judges anew: an operator has decided.
+// deliverAgain passes an authentic delivery to the application once more,
+// through the routes of its site, and returns the application's status. It does
+// not verify the delivery again, and its sender is not involved: an operator
+// has decided.
 func deliverAgain(ctx context.Context, c deliveries.Capture) (status int, id string, err error) {
 	kept, ok := c.Request.(*capturedRequest)
 	if !ok || !kept.verified {
@@ -86,8 +89,9 @@ func deliverAgain(ctx context.Context, c deliveries.Capture) (status int, id str
 	return status, d.id(), nil
 }
 
-// reserveAgain claims an event that is delivered again. What the history has
-// recorded stays recorded, whatever the application answers this time.
+// reserveAgain claims an event that is delivered again. An event that the
+// history has recorded stays recorded, whatever the application answers this
+// time.
 func (s *sharedHistory) reserveAgain(ctx context.Context, d *delivery) (replay.Reservation, error) {
 	ctx, cancel := storeContext(ctx)
 	defer cancel()
@@ -100,7 +104,7 @@ func (s *sharedHistory) reserveAgain(ctx context.Context, d *delivery) (replay.R
 	}
 	reservation, status, err := history.Reserve(ctx, d.event)
 	if err == nil && status == replay.OccurrenceConflict {
-		// The content is new, and is to be recorded. The occurrence stays that of
+		// The content is new and must be recorded. The occurrence still belongs to
 		// the content that was delivered under it.
 		d.event.Occurrence = replay.Key{}
 		reservation, status, err = history.Reserve(ctx, d.event)
@@ -116,7 +120,7 @@ func (s *sharedHistory) reserveAgain(ctx context.Context, d *delivery) (replay.R
 	return recorded{}, nil
 }
 
-// recorded is the reservation of an event that the history keeps as delivered.
+// recorded is the reservation of an event that stays recorded in the history.
 type recorded struct{}
 
 // Deliver changes nothing.
@@ -125,9 +129,9 @@ func (recorded) Deliver(context.Context) error { return nil }
 // Release changes nothing.
 func (recorded) Release(context.Context) error { return nil }
 
-// handOver passes a stored delivery to the handlers after its own, and returns
-// the status that they answer. Nothing keeps it if they do not take it: the
-// operator sees the status.
+// handOver passes a stored delivery to the handlers after its own and returns
+// their status. If they do not take the delivery, it is not kept: the operator
+// sees the status.
 func (d *delivery) handOver(w http.ResponseWriter, r *http.Request, reservation replay.Reservation) int {
 	h := d.handler
 	h.recordVerdict(r, d, accepted, nil)
@@ -140,26 +144,26 @@ func (d *delivery) handOver(w http.ResponseWriter, r *http.Request, reservation 
 		err = caddyhttp.Error(http.StatusBadGateway, errConnectionCut)
 	}
 	err = f.conclude(seen, r, err)
-	d.list(0, 0) // unless it was, with the application's answer
+	d.list(0, 0) // unless it is listed already, with the application's answer
 	if seen.status != 0 {
 		return seen.status
 	}
 	if status := statusOfError(err); err == nil || status < 200 || status > 299 {
 		return status
 	}
-	return http.StatusInternalServerError // an error is never taken
+	return http.StatusInternalServerError // an error never counts as taken
 }
 
-// judgedAgain is what became of a rejected delivery that was verified again.
+// judgedAgain is the result of verifying a rejected delivery again.
 type judgedAgain struct {
 	delivered bool
-	status    int    // that its sender would get now
-	detail    string // why it is not delivered
+	status    int    // the one that its sender would get now
+	detail    string // why it was not delivered
 }
 
 // judgeAgain verifies a captured delivery again, under the configuration of the
-// history, and delivers it if it is authentic. The time that it was signed at is
-// judged by when it arrived.
+// history, and delivers it if it is authentic. It judges the signed time by the
+// time at which the delivery arrived.
 func (s *sharedHistory) judgeAgain(ctx context.Context, c deliveries.Capture) (result judgedAgain, err error) {
 	kept := c.Request.(*capturedRequest)
 	again := &inbox.Entry{ReceivedAt: kept.entry.ReceivedAt}
@@ -182,8 +186,8 @@ func (s *sharedHistory) judgeAgain(ctx context.Context, c deliveries.Capture) (r
 	return result, err
 }
 
-// judgeAgain serves a stored request as serve does, but that it reports nothing
-// of what is rejected once more.
+// judgeAgain serves a stored request as serve does, except that it does not
+// report a delivery that is rejected again.
 func (h *Handler) judgeAgain(w http.ResponseWriter, r *http.Request, d *delivery) judgedAgain {
 	if h.Capture != nil {
 		d.headers = r.Header.Clone()

@@ -11,8 +11,8 @@ import (
 	"github.com/hooklatch/hooklatch/module/replay"
 )
 
-// TestRejudgeGoesRound: one delivery that the application never takes does not
-// keep those after it from being delivered.
+// TestRejudgeGoesRound checks that one delivery that the application never
+// takes does not block the deliveries after it.
 func TestRejudgeGoesRound(t *testing.T) {
 	wrong, right := corrected(t, nil, func(w http.ResponseWriter, r *http.Request) error {
 		status := http.StatusNoContent
@@ -32,9 +32,9 @@ func TestRejudgeGoesRound(t *testing.T) {
 	right.expectDelivered(t, "1", "22", "333", "1", "1")
 }
 
-// TestRejudgeAfterTheHistoryForgot: the history forgets after its ttl what the
-// provider's retry delivered, and the capture of the first attempt is older. It
-// is not delivered once more, unless an operator has the event forgotten.
+// TestRejudgeAfterTheHistoryForgot checks a capture whose retry was delivered
+// and then forgotten by the history after its ttl. The capture is not delivered
+// again, unless an operator has the event forgotten.
 func TestRejudgeAfterTheHistoryForgot(t *testing.T) {
 	for _, c := range []struct {
 		name   string
@@ -66,7 +66,7 @@ func TestRejudgeAfterTheHistoryForgot(t *testing.T) {
 	}
 }
 
-// historyForgets has the history forget a delivery, as it does after its ttl.
+// historyForgets makes the history forget a delivery, as it does after its ttl.
 func (g *gateway) historyForgets(t *testing.T, id string) {
 	t.Helper()
 	key, _ := replay.ParseID(id)
@@ -79,13 +79,13 @@ func (g *gateway) historyForgets(t *testing.T, id string) {
 	}
 }
 
-// TestDeliverAgainBeforeAnotherHandler: what a second verify_webhook answers is
-// not the application's answer.
+// TestDeliverAgainBeforeAnotherHandler checks that the answer of a second
+// verify_webhook does not count as the application's.
 func TestDeliverAgainBeforeAnotherHandler(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		secrets string
-		first   int // what it answers when it is sent the delivery itself
+		first   int // its answer when it is sent the delivery itself
 		answer  string
 		says    string
 	}{
@@ -120,8 +120,9 @@ func TestDeliverAgainBeforeAnotherHandler(t *testing.T) {
 	}
 }
 
-// TestDeliverAgainUnderAKnownOccurrence: an operator lets a conflict through,
-// once. It is recorded then, so the provider's retry is a duplicate.
+// TestDeliverAgainUnderAKnownOccurrence checks that an operator can deliver a
+// conflicting delivery once. It is then recorded, so the provider's retry is a
+// duplicate.
 func TestDeliverAgainUnderAKnownOccurrence(t *testing.T) {
 	g := newGateway(t, map[string]any{"scheme": "mceasy", "capture": map[string]any{"of": "all"}}, nil)
 	g.isActive()

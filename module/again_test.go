@@ -17,18 +17,17 @@ import (
 	"github.com/hooklatch/hooklatch/module/inbox"
 )
 
-// isActive makes the configuration of a gateway the one that runs.
+// isActive makes the configuration of a gateway the running one.
 func (g *gateway) isActive() { g.app.isActive = func() bool { return true } }
 
-// deliverNumber asks the admin endpoint to deliver the delivery that came last
-// again.
+// deliverNumber asks the admin endpoint to deliver the last delivery again.
 func (g *gateway) deliverNumber(t *testing.T, number uint64) (status int, text string) {
 	t.Helper()
 	a := g.admin(t, http.MethodPost, fmt.Sprintf("%s/%d/deliver", deliveriesPath, number))
 	return a.status, strings.TrimSpace(a.body)
 }
 
-// answers is an application whose answers a test sets, with what it was asked.
+// answers is an application whose answers a test sets. It records the requests.
 type answers struct {
 	mu     sync.Mutex
 	status int
@@ -49,8 +48,8 @@ func (a *answers) serve(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// TestDeliverAgain: the same request once more, whatever the history says of it,
-// and the history stays as true as it was.
+// TestDeliverAgain checks that the same request is delivered once more whatever
+// the history says about it, and that the history stays correct.
 func TestDeliverAgain(t *testing.T) {
 	for _, c := range []struct {
 		name         string
@@ -95,8 +94,8 @@ func TestDeliverAgain(t *testing.T) {
 	}
 }
 
-// TestNotDeliveredAgain: what cannot be delivered again says why, and nothing
-// reaches the application.
+// TestNotDeliveredAgain checks that a delivery that cannot be delivered again
+// gets an error that says why, and does not reach the application.
 func TestNotDeliveredAgain(t *testing.T) {
 	app := newSlow()
 	g := newGateway(t, map[string]any{"capture": map[string]any{"of": "all", "body": 100}}, app.serve)
@@ -153,7 +152,7 @@ func TestNotDeliveredAgain(t *testing.T) {
 		t.Errorf("the first of them: %d", status)
 	}
 
-	// A configuration that does not run delivers nothing.
+	// A configuration that is not the running one delivers nothing.
 	g.app.isActive = func() bool { return false }
 	if status, text := g.deliverNumber(t, captured); status != http.StatusConflict || text != errNoHandler.Error() {
 		t.Errorf("without a configuration: %d %s", status, text)
@@ -161,7 +160,8 @@ func TestNotDeliveredAgain(t *testing.T) {
 	g.expectDelivered(t, body, large, body)
 }
 
-// TestDeliverAgainWhileItIsHandled: a retry that is under way has it.
+// TestDeliverAgainWhileItIsHandled checks that a delivery is not delivered
+// again while its retry is in flight.
 func TestDeliverAgainWhileItIsHandled(t *testing.T) {
 	app := newSlow()
 	g := newGateway(t, map[string]any{"capture": map[string]any{"of": "all"}}, app.serve)
@@ -182,7 +182,8 @@ func TestDeliverAgainWhileItIsHandled(t *testing.T) {
 	g.expectDelivered(t, body, body)
 }
 
-// TestDeliverAgainThatDoesNotArrive is no delivery, and the event stays free.
+// TestDeliverAgainThatDoesNotArrive checks that a request that does not reach
+// its handler is no delivery, and that its event stays free.
 func TestDeliverAgainThatDoesNotArrive(t *testing.T) {
 	var block switchable
 	app := answers{status: 500}
@@ -210,8 +211,8 @@ func TestDeliverAgainThatDoesNotArrive(t *testing.T) {
 	g.expectDelivered(t, body, body)
 }
 
-// TestDeliverAgainAndTheInbox: what waits there is the inbox's; what is dead is
-// taken out once the application has it.
+// TestDeliverAgainAndTheInbox checks that a waiting delivery is left to the
+// inbox, and that a dead one is removed once the application has taken it.
 func TestDeliverAgainAndTheInbox(t *testing.T) {
 	app := answers{status: 503}
 	g := newKeeper(t, nil, map[string]any{"capture": map[string]any{"of": "all"}}, app.serve)
@@ -261,8 +262,9 @@ func corrected(t *testing.T, options map[string]any, app application) (wrong, ri
 	return wrong, right
 }
 
-// TestRejudge: what was rejected by a wrong secret is delivered under the right
-// one, the oldest first, once, and a later retry is a duplicate.
+// TestRejudge checks that deliveries rejected by a wrong secret are delivered
+// under the right one, the oldest first and once, and that a later retry is a
+// duplicate.
 func TestRejudge(t *testing.T) {
 	app := answers{status: 204}
 	wrong, right := corrected(t, nil, app.serve)
@@ -292,7 +294,8 @@ func TestRejudge(t *testing.T) {
 	}
 }
 
-// TestRejudgeByArrival: the signed time counts by when the delivery came.
+// TestRejudgeByArrival checks that the signed time is judged by the time at
+// which the delivery arrived.
 func TestRejudgeByArrival(t *testing.T) {
 	wrong, right := corrected(t, map[string]any{"scheme": "cryptr"}, nil)
 	send := func(text string, at time.Time) { wrong.send(t, cryptr(at, text), text) }
@@ -307,7 +310,8 @@ func TestRejudgeByArrival(t *testing.T) {
 	}
 }
 
-// TestRejudgeStops at a 503, and goes on from there.
+// TestRejudgeStops checks that rejudge stops at a 503, and continues from
+// there.
 func TestRejudgeStops(t *testing.T) {
 	app := answers{status: 503}
 	wrong, right := corrected(t, nil, app.serve)
@@ -324,7 +328,8 @@ func TestRejudgeStops(t *testing.T) {
 	right.expectDelivered(t, "1", "2", "1", "2", "1")
 }
 
-// TestRejudgeWithoutHistory delivers nothing twice either.
+// TestRejudgeWithoutHistory checks that nothing is delivered twice without a
+// history either.
 func TestRejudgeWithoutHistory(t *testing.T) {
 	wrong, right := corrected(t, map[string]any{"replay": map[string]any{"store": "none"}}, nil)
 	wrong.send(t, craneops(body), body)
@@ -333,7 +338,8 @@ func TestRejudgeWithoutHistory(t *testing.T) {
 	right.expectDelivered(t, body)
 }
 
-// TestRejudgeLeavesWhatWasPassedOn: observe has given it to the application.
+// TestRejudgeLeavesWhatWasPassedOn checks that a delivery that observe has
+// passed on is not judged again: the application has it.
 func TestRejudgeLeavesWhatWasPassedOn(t *testing.T) {
 	wrong, right := corrected(t, map[string]any{"observe": true}, nil)
 	wrong.send(t, craneops(body), body)
@@ -342,7 +348,7 @@ func TestRejudgeLeavesWhatWasPassedOn(t *testing.T) {
 	right.expectDelivered(t, body)
 }
 
-// TestRejudgeRequests: what the endpoint refuses.
+// TestRejudgeRequests checks the requests that the endpoint rejects.
 func TestRejudgeRequests(t *testing.T) {
 	g := newGateway(t, map[string]any{"capture": map[string]any{}}, nil)
 	g.isActive()
@@ -366,7 +372,8 @@ func TestRejudgeRequests(t *testing.T) {
 	}
 }
 
-// TestOperatorContext ends with the operator, and has nothing of the request.
+// TestOperatorContext checks that the context ends with the operator's request
+// and has none of its values.
 func TestOperatorContext(t *testing.T) {
 	type key struct{}
 	outer, leave := context.WithCancel(context.WithValue(t.Context(), key{}, 1))

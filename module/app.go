@@ -25,14 +25,14 @@ const appName = "verify_webhook"
 // labels in use, each with its history, and how much of their bodies may be in
 // memory at once.
 type App struct {
-	// How many bytes of bodies the whole process holds at once. When they are
+	// How many bytes of bodies the whole process holds at once. When the limit is
 	// reached, deliveries are answered 503 until others are done. An eighth is
-	// for bodies up to 64 KiB. Default: 256 MiB, or a quarter of GOMEMLIMIT if
-	// that is less.
+	// reserved for bodies up to 64 KiB. Default: 256 MiB, or a quarter of
+	// GOMEMLIMIT if that is less.
 	MaxBuffered int64 `json:"max_buffered,omitempty"`
 
 	// How many deliveries the process remembers, without their bodies, for
-	// `webhook list`, the page and the admin endpoint. 0 is off. Default: 1000.
+	// `webhook list`, the page and the admin endpoint. 0 for none. Default: 1000.
 	Recent *int `json:"recent,omitempty"`
 
 	ctx           caddy.Context
@@ -42,7 +42,7 @@ type App struct {
 	capturing     map[deliveries.Capturing]bool
 	endCaptures   []func()
 	handlers      map[string][]*Handler // by label
-	places        map[string]*Handler   // of inboxes: a handler that has its inbox there
+	places        map[string]*Handler   // of inboxes, each with one handler that has its inbox there
 	historyPlaces []string              // of histories in files
 	orphans       []*openInbox          // inboxes of labels that no handler has any more
 
@@ -83,12 +83,12 @@ func (a *App) Provision(ctx caddy.Context) error {
 	return series.register(ctx.GetMetricsRegistry())
 }
 
-// registration is what a handler tells of itself.
+// registration describes a handler to the app.
 type registration struct {
 	label    string
 	explicit bool // the label was written, not derived from the scheme
 	scheme   string
-	defined  string         // its definition, if it is the user's own
+	defined  string         // the definition, if the scheme is the user's own
 	settings map[string]any // of the replay store, as written
 	store    replay.Store
 	ttl      time.Duration
@@ -100,9 +100,10 @@ type registration struct {
 	weaker   []string       // choices that let more through
 }
 
-// register claims a label for a handler and gives the history that belongs to
-// it. Providers may send the same bytes to several URLs, and each must get
-// them; handlers share a history only if somebody wrote that they do.
+// register claims a label for a handler and returns the history of the label. A
+// provider may send the same bytes to several URLs, and each handler must get
+// them. So handlers share a history only if the configuration says so
+// explicitly.
 func (a *App) register(h *Handler, r registration) (*sharedHistory, error) {
 	if err := a.claimPlace(h); err != nil {
 		return nil, err
@@ -132,11 +133,11 @@ func (a *App) register(h *Handler, r registration) (*sharedHistory, error) {
 	return known, nil
 }
 
-// NameWeaker has Start name a choice that lets more through and belongs to no
+// NameWeaker makes Start log a choice that lets more through and belongs to no
 // label.
 func (a *App) NameWeaker(choice string) { a.weaker = append(a.weaker, choice) }
 
-// Start checks the proxies, opens the histories and names the weaker choices.
+// Start checks the proxies, opens the histories and logs the weaker choices.
 func (a *App) Start() error {
 	if err := a.checkProxies(); err != nil {
 		return err
@@ -163,9 +164,9 @@ func (a *App) Start() error {
 	return nil
 }
 
-// Stop begins no more attempts, and leaves the histories open: deliveries may
-// still be in flight. It ends the answers that show what arrives, which Caddy
-// would otherwise wait for.
+// Stop stops the schedulers of the inboxes. It leaves the histories open,
+// because deliveries may still be in flight. It ends the responses that show
+// deliveries as they arrive, because Caddy would otherwise wait for them.
 func (a *App) Stop() error {
 	for _, shared := range a.histories {
 		shared.stopAttempts()
@@ -174,7 +175,7 @@ func (a *App) Stop() error {
 	return nil
 }
 
-// capture has a label captured once the configuration starts.
+// capture makes Start begin to capture deliveries of a label.
 func (a *App) capture(settings deliveries.Capturing) {
 	a.capturing[settings] = true
 	shared := a.histories[settings.Provider]
@@ -195,9 +196,9 @@ func (a *App) recentRoom() int {
 	return *a.Recent
 }
 
-// Cleanup gives back the histories that this configuration opened, and only
-// those: it also runs for a configuration that failed to load, and must not
-// take anything from the one that goes on.
+// Cleanup releases the histories that this configuration opened, and only
+// those. It also runs for a configuration that failed to load, and must not
+// take anything from the running one.
 func (a *App) Cleanup() error {
 	recent.Forget(a)
 	for _, end := range a.endCaptures {
@@ -214,9 +215,9 @@ func (a *App) Cleanup() error {
 	return nil
 }
 
-// awaitAttempts waits for what is being handed to the application, so that it
-// is not handed over again at the next start. The process waits for requests, and
-// the senders of these have been answered.
+// awaitAttempts waits for running attempts, so that their deliveries are not
+// attempted again at the next start. The process itself waits only for
+// requests, and the senders of these deliveries have been answered.
 func (a *App) awaitAttempts() {
 	limit := time.After(longestAttempt)
 	for _, shared := range a.histories {

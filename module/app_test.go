@@ -11,7 +11,7 @@ import (
 	"github.com/hooklatch/hooklatch/module/replay"
 )
 
-// countingStore counts what is done with it, by label.
+// countingStore counts the calls of its methods by label.
 type countingStore struct {
 	replay.Options
 	Name  string
@@ -48,8 +48,8 @@ func (countingHistory) Forget(context.Context, replay.Key) (replay.Status, error
 
 func (c countingHistory) Close() error { counted[c.name].closed++; return nil }
 
-// loadedApp provisions a configuration with a handler per store and gives its
-// app.
+// loadedApp provisions a configuration with a handler for each store and
+// returns its app.
 func loadedApp(t *testing.T, stores ...*countingStore) (*App, error) {
 	t.Helper()
 	var handlers []any
@@ -81,7 +81,7 @@ func loadedApp(t *testing.T, stores ...*countingStore) (*App, error) {
 func TestHistoriesAreOpenedAtStart(t *testing.T) {
 	c := &counts{}
 	counted[t.Name()] = c
-	// Two handlers that say that they share a label share one history.
+	// Two handlers with the same explicit label share one history.
 	app, err := loadedApp(t, &countingStore{Name: t.Name()}, &countingStore{Name: t.Name()})
 	if err != nil {
 		t.Fatal(err)

@@ -12,9 +12,9 @@ import (
 	"github.com/hooklatch/hooklatch/module/internal/bodies"
 )
 
-// readBody reads the whole body within the limits and hands every piece to the
-// sink while it is still in the processor's cache. Where it refuses, it has
-// given back what it held.
+// readBody reads the whole body within the limits and writes each piece to the
+// sink while it is still in the processor's cache. If it refuses the body, it
+// has already released the buffer, except with observe.
 func (h *Handler) readBody(w http.ResponseWriter, r *http.Request, d *delivery, sink io.Writer) *refusal {
 	if r.ContentLength > h.MaxBody {
 		refused := tooLarge()
@@ -39,18 +39,18 @@ func (h *Handler) readBody(w http.ResponseWriter, r *http.Request, d *delivery, 
 	d.body.Buffer.GiveBack()
 	refused := bodyRefusal(err)
 	if refused.reason == bodyTimeout || refused.reason == bodyIncomplete {
-		// The deadline stays: it also bounds what the server reads after us.
+		// The deadline stays: it also limits what the server reads after this handler.
 		closeConnection(w, r)
 	}
 	return refused
 }
 
-// limits are those of the body of a request.
+// limits returns the limits of the body of a request.
 func (h *Handler) limits(r *http.Request) bodies.Limits {
 	return bodies.Limits{Declared: r.ContentLength, Most: h.MaxBody, Budget: h.budget}
 }
 
-// bodyRefusal says what an error of reading a body means.
+// bodyRefusal returns the refusal for an error of reading a body.
 func bodyRefusal(err error) *refusal {
 	var refused *refusal
 	switch {
@@ -72,7 +72,8 @@ func bodyRefusal(err error) *refusal {
 
 func tooLarge() *refusal { return refuseFor(bodyTooLarge, "the body is larger than max_body allows") }
 
-// isTooLarge recognises the limit of a handler in front of this one.
+// isTooLarge reports whether an error is the body limit of a handler before
+// this one.
 func isTooLarge(err error) bool {
 	var limit *http.MaxBytesError
 	var status caddyhttp.HandlerError

@@ -48,7 +48,7 @@ func TestBodyTooLarge(t *testing.T) {
 	})
 }
 
-// raw speaks to the gateway byte by byte.
+// raw writes text to a connection to the gateway, byte by byte as given.
 func (g *gateway) raw(t *testing.T, text string) (net.Conn, *bufio.Reader) {
 	t.Helper()
 	conn, err := net.Dial("tcp", g.Listener.Addr().String())
@@ -124,8 +124,9 @@ func TestBodyIncomplete(t *testing.T) {
 	}
 }
 
-// TestExpectContinue: a sender that asks first gets its answer although it sends
-// no body. A gateway that waited for the body would wait for an hour.
+// TestExpectContinue checks that a sender that waits for 100-continue gets its
+// answer without sending a body. A gateway that waited for the body would wait
+// for an hour.
 func TestExpectContinue(t *testing.T) {
 	g := newGateway(t, map[string]any{"max_body": 1000, "body_timeout": "1h"}, nil)
 	for name, c := range map[string]struct {
@@ -211,8 +212,9 @@ func TestMaxBodyFitsTheBudget(t *testing.T) {
 	}
 }
 
-// TestMaxBodyOfTheProvider: a provider that sends larger bodies than the default
-// raises it, and a word of the operator counts more.
+// TestMaxBodyOfTheProvider checks that a provider that sends larger bodies than
+// the default raises the default, and that the operator's option takes
+// precedence.
 func TestMaxBodyOfTheProvider(t *testing.T) {
 	for _, c := range []struct {
 		scheme               string
@@ -232,7 +234,7 @@ func TestMaxBodyOfTheProvider(t *testing.T) {
 	}
 }
 
-// holding is an application that answers when it is told to.
+// holding returns an application that answers when the test releases it.
 func holding() (app application, arrived chan struct{}, release func()) {
 	arrived, over := make(chan struct{}, 16), make(chan struct{})
 	return func(w http.ResponseWriter, _ *http.Request) error {
@@ -270,7 +272,7 @@ func TestOverloaded(t *testing.T) {
 	expectNothingBuffered(t)
 }
 
-// TestClaimsCostNothing: only bytes that have arrived count.
+// TestClaimsCostNothing checks that only bytes that have arrived count.
 func TestClaimsCostNothing(t *testing.T) {
 	expectNothingBuffered(t)
 	g := newGateway(t, map[string]any{"max_buffered": 512 << 10, "max_body": 448 << 10, "body_timeout": "1h"}, nil)

@@ -14,8 +14,8 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 )
 
-// TestLinkedCaddy: a Caddy of an unknown version has to be taken for one that
-// mixes bodies; one that the operator put in its place does not.
+// TestLinkedCaddy checks that a Caddy of an unknown version is treated as one
+// that mixes bodies, and a Caddy that the operator has replaced is not.
 func TestLinkedCaddy(t *testing.T) {
 	const path = "github.com/caddyserver/caddy/v2"
 	for name, test := range map[string]struct {
@@ -36,9 +36,9 @@ func TestLinkedCaddy(t *testing.T) {
 	}
 }
 
-// TestCaddyStillMixesBodies shows the fault in one process and without chance:
-// between two attempts at one request, the beginning of its body belongs to the
-// next request that buffers.
+// TestCaddyStillMixesBodies reproduces the fault in one process and reliably:
+// between two attempts at one request, the buffer with the beginning of its
+// body is already used for the next request.
 func TestCaddyStillMixesBodies(t *testing.T) {
 	ctx, err := caddy.ProvisionContext(&caddy.Config{Admin: &caddy.AdminConfig{Disabled: true}})
 	if err != nil {
@@ -63,8 +63,8 @@ func TestCaddyStillMixesBodies(t *testing.T) {
 		return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: http.NoBody}
 	}
 	mixed := false
-	// The pool has a list for each processor, and under the race detector it
-	// drops some of what it gets.
+	// The pool has a list for each processor, and drops some buffers under the
+	// race detector.
 	for range 1000 {
 		attempts := 0
 		spoiler.Transport = roundTrip(func(r *http.Request) (*http.Response, error) {
@@ -79,7 +79,7 @@ func TestCaddyStillMixesBodies(t *testing.T) {
 				return answer(), nil
 			})
 			serve(&victim, strings.Repeat("b", 1000))
-			return answer(), nil // without a Close, which would spoil the buffer for good
+			return answer(), nil // without a Close, which would corrupt the buffer for good
 		})
 		serve(&spoiler, strings.Repeat("a", 2000))
 	}

@@ -21,22 +21,23 @@ import (
 	"github.com/hooklatch/hooklatch/schemes/explain"
 )
 
-// Capture is which deliveries are kept whole, in memory. Only those are whose
-// body has arrived and whose signature is well-formed. All together take at most
-// an eighth of max_buffered, and they give way to bodies that arrive.
+// Capture sets which deliveries are kept whole, in memory. Only deliveries with
+// a well-formed signature whose body has arrived are kept. Together they take
+// at most an eighth of max_buffered, and they give way to bodies that arrive.
 type Capture struct {
 	// Which deliveries: `rejected` or `all`. Default: rejected.
 	Of string `json:"of,omitempty"`
 
-	// How many of the label's rejected ones, and how many of its others. A full
-	// ring drops the oldest of the client address that has most. Default: 100.
+	// How many rejected deliveries of the label to keep, and how many others. When
+	// either is full, the oldest delivery of the client address with the most is
+	// dropped. Default: 100.
 	Keep int `json:"keep,omitempty"`
 
 	// The largest body, in bytes. A delivery with a larger one is not kept at all.
 	// Default: 64 KiB.
 	Body int64 `json:"body,omitempty"`
 
-	// For how long. Default: 24h.
+	// How long to keep a delivery. Default: 24h.
 	For caddy.Duration `json:"for,omitempty"`
 }
 
@@ -85,13 +86,13 @@ func (c *Capture) setDefaults() {
 	}
 }
 
-// settings are those by which captures survive a reload.
+// settings returns the settings by which captures survive a reload.
 func (c *Capture) settings(label string) deliveries.Capturing {
 	return deliveries.Capturing{Provider: label, Keep: c.Keep, For: time.Duration(c.For)}
 }
 
-// takes reports whether a delivery is to be captured. Only a well-formed
-// signature has its body read.
+// takes reports whether to capture a delivery. The body of a delivery is read
+// only if its signature is well-formed.
 func (c *Capture) takes(d *delivery) bool {
 	return c != nil && (c.Of == CaptureAll || d.verdict == rejected) && !d.arrived.IsZero() && d.size <= c.Body
 }
@@ -108,25 +109,26 @@ func (c *Capture) add(d *delivery, shown deliveries.Delivery) {
 	} else {
 		kept.entry.ReceivedAt, kept.entry.Request = d.receivedAt(), storedRequest(d.request)
 	}
-	kept.entry.Request.Header = d.headers // those of the request have changed meanwhile
+	kept.entry.Request.Header = d.headers // the headers of the request have changed since
 	captured := &deliveries.Capture{
 		Delivery: shown, Request: kept,
 		URI: kept.entry.Request.URI, Headers: maps.Clone(d.headers), Body: body,
 	}
-	captured.Headers["Host"] = []string{d.request.Host} // which Go keeps apart
+	captured.Headers["Host"] = []string{d.request.Host} // Go stores it separately
 	if signed := d.handler.received(kept.request()); signed.Host != "" {
 		captured.URL = signed.Scheme + "://" + signed.Host + signed.URI
 	}
 	recent.AddCaptured(c.settings(d.handler.Provider), captured)
 }
 
-// capturedRequest is the request of a capture, with what is known of it.
+// capturedRequest is the request of a capture, with the facts known about it.
 type capturedRequest struct {
 	entry    inbox.Entry
 	verified bool
 }
 
-// Size is what it takes besides URI, headers and body, in bytes.
+// Size returns the memory that it takes besides URI, headers and body, in
+// bytes.
 func (c *capturedRequest) Size() int {
 	const least, header = 512, 16
 	r, f := &c.entry.Request, &c.entry.Facts
@@ -146,7 +148,7 @@ func (c *capturedRequest) Size() int {
 	return n
 }
 
-// request makes a request of it for a scheme that reads it.
+// request returns an HTTP request for the scheme to read.
 func (c *capturedRequest) request() *http.Request {
 	stored := &c.entry.Request
 	r := &http.Request{Method: stored.Method, Host: stored.Host, Header: stored.Header, RequestURI: stored.URI}
@@ -160,31 +162,31 @@ func (c *capturedRequest) request() *http.Request {
 	return r
 }
 
-// spareMemory is what max_buffered leaves for captures.
+// spareMemory is the memory that max_buffered leaves for captures.
 type spareMemory struct{ budget bodies.Budget }
 
-// Most is how much there is.
+// Most returns the size of that memory, in bytes.
 func (m spareMemory) Most() int64 { return m.budget.Spare() }
 
-// Take reports whether there is room.
+// Take takes n bytes, and reports whether there is room.
 func (m spareMemory) Take(n int64) bool { return m.budget.TakeSpare(n) }
 
-// GiveBack gives room back.
+// GiveBack gives n bytes back.
 func (m spareMemory) GiveBack(n int64) { bodies.GiveBackSpare(n) }
 
 func init() { bodies.ReclaimSpare(func(n int64) { recent.Reclaim(n) }) }
 
-// explaining takes a processor, so that one capture is explained at a time, and
-// not for long.
+// explaining lets one capture be explained at a time, because that keeps a
+// processor busy. explainWithin limits how long.
 var explaining = make(chan struct{}, 1)
 
 const explainWithin = 250 * time.Millisecond
 
-// notFinished stands for an explanation that would have taken longer.
+// notFinished replaces an explanation that would have taken longer.
 const notFinished = "not finished"
 
-// explained says why a captured delivery was rejected, by what its label has
-// today.
+// explained adds to a captured delivery why it was rejected, according to the
+// current configuration of its label.
 func explained(ctx context.Context, c deliveries.Capture) deliveries.Whole {
 	whole := deliveries.Whole{Capture: c}
 	kept, _ := c.Request.(*capturedRequest)

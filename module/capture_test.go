@@ -10,7 +10,7 @@ import (
 	"github.com/hooklatch/hooklatch/module/internal/bodies"
 )
 
-// capturing starts what the app starts.
+// capturing begins capturing, as the app does when it starts.
 func (g *gateway) capturing(t *testing.T) {
 	t.Helper()
 	g.remember(t)
@@ -20,7 +20,7 @@ func (g *gateway) capturing(t *testing.T) {
 	}
 }
 
-// whole is one delivery as the admin endpoint answers it.
+// whole is one delivery as the admin endpoint returns it.
 type whole struct {
 	Captured    bool
 	URI         string
@@ -30,7 +30,7 @@ type whole struct {
 	WhatToDo    string `json:"what_to_do"`
 }
 
-// whole asks for the delivery that came last.
+// whole returns the last delivery from the admin endpoint.
 func (g *gateway) whole(t *testing.T) (w whole, text string) {
 	t.Helper()
 	a := g.admin(t, http.MethodGet, deliveriesPath+"/"+jsonText(g.recent()[0].Number))
@@ -95,8 +95,8 @@ func TestCapture(t *testing.T) {
 	}
 }
 
-// TestCaptureAll keeps what is authentic too, and nothing of a body that others
-// have changed.
+// TestCaptureAll checks that authentic deliveries are captured too, with the
+// headers as received and not those that the handler adds.
 func TestCaptureAll(t *testing.T) {
 	g := newGateway(t, map[string]any{"capture": map[string]any{"of": "all"}}, nil)
 	g.capturing(t)
@@ -116,8 +116,8 @@ func TestCaptureOptions(t *testing.T) {
 	}
 }
 
-// TestCaptureOfKept: the sender of a delivery that an inbox keeps does not wait
-// for the application, and all of the delivery is captured even so.
+// TestCaptureOfKept checks that a delivery kept in the inbox is captured whole,
+// although its sender does not wait for the application.
 func TestCaptureOfKept(t *testing.T) {
 	for range 20 {
 		t.Run("", func(t *testing.T) {
@@ -132,8 +132,8 @@ func TestCaptureOfKept(t *testing.T) {
 	}
 }
 
-// TestRecentRedelivery: each attempt of the inbox is listed, with what the
-// application answered to it.
+// TestRecentRedelivery checks that each attempt of the inbox is listed with the
+// application's answer.
 func TestRecentRedelivery(t *testing.T) {
 	var app switchable
 	g := newKeeper(t, nil, nil, app.serve)

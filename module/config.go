@@ -28,7 +28,7 @@ type Tolerance struct {
 	Future caddy.Duration `json:"future,omitempty"`
 }
 
-// ToleranceOff is the Past of a tolerance that is off.
+// ToleranceOff is the value of Past that switches the tolerance off.
 const ToleranceOff = caddy.Duration(-1)
 
 const (
@@ -41,12 +41,12 @@ const (
 	defaultTTLWithoutTime = 7 * 24 * time.Hour
 )
 
-// storeNone is the store that `replay off` stands for.
+// storeNone is the name of the store for `replay off`.
 const storeNone = "none"
 
-// Check reports what is wrong with the configuration as it is written, before
-// defaults and placeholders. Errors say what to write instead. The Caddyfile
-// adapter calls it too, so that it can name file and line.
+// Check returns an error if the configuration is invalid as written, before
+// defaults and placeholders apply. The error says what to write instead. The
+// Caddyfile adapter calls Check too, so that the error names file and line.
 func (h *Handler) Check() error {
 	scheme, err := h.findScheme()
 	if err != nil {
@@ -110,7 +110,8 @@ func (h *Handler) Check() error {
 	return h.checkInbox(scheme)
 }
 
-// checkNumbers checks what must be above zero; zero is the default.
+// checkNumbers checks the options that must be above zero. Zero selects the
+// default.
 func (h *Handler) checkNumbers() error {
 	for _, option := range []struct {
 		name string
@@ -142,7 +143,8 @@ func (t *Tolerance) check(scheme schemes.Scheme) error {
 	return nil
 }
 
-// checkReplay checks what every store has against the rest.
+// checkReplay checks the options that every store has against the rest of the
+// configuration.
 func (h *Handler) checkReplay(scheme schemes.Scheme) error {
 	if h.ReplayRaw == nil {
 		return h.checkTTL(scheme, replay.Options{})
@@ -172,7 +174,8 @@ func (h *Handler) checkReplay(scheme schemes.Scheme) error {
 	return h.checkTTL(scheme, stored.Options)
 }
 
-// checkTTL refuses a history that forgets a delivery while it is still fresh.
+// checkTTL rejects a history that forgets a delivery while the delivery is
+// still fresh.
 func (h *Handler) checkTTL(scheme schemes.Scheme, o replay.Options) error {
 	w := windowOf(scheme, h.Tolerance)
 	least := w.Past + w.Future
@@ -186,18 +189,19 @@ func (h *Handler) checkTTL(scheme schemes.Scheme, o replay.Options) error {
 	return nil
 }
 
-// isShared looks at the store's type: its own configuration makes no
-// difference, and the adapter has nothing else yet.
+// isShared reports whether other processes share the history of a store. It
+// looks only at the store's type, because the adapter has not loaded the store
+// yet.
 func isShared(store string) bool {
 	info, err := caddy.GetModule(replay.Namespace + "." + store)
 	if err != nil {
-		return false // loading it says what is wrong
+		return false // loading the store reports the error
 	}
 	_, shared := info.New().(replay.Shared)
 	return shared
 }
 
-// ttlOf is the time to live that a store's options mean for a scheme.
+// ttlOf returns the time to live for a store's options and a scheme.
 func ttlOf(scheme schemes.Scheme, o replay.Options) time.Duration {
 	switch {
 	case o.TTL != 0:
@@ -247,7 +251,8 @@ func keyWithTime(scheme schemes.Scheme, o replay.Options) bool {
 	return cmp.Or(o.Key, scheme.Defaults().Replay) == replay.KeyDelivery
 }
 
-// fitBudget holds max_body against what the process may hold at once.
+// fitBudget sets the default of max_body and checks it against the budget of
+// the process.
 func (h *Handler) fitBudget(b bodies.Budget) error {
 	h.budget = b
 	if h.MaxBody == 0 {
@@ -256,16 +261,16 @@ func (h *Handler) fitBudget(b bodies.Budget) error {
 	return b.CheckMaxBody(h.MaxBody)
 }
 
-// compileTimes works out the window of send times and the time to live.
+// compileTimes sets the window of send times and the time to live.
 func (h *Handler) compileTimes() {
 	h.window = windowOf(h.scheme, h.Tolerance)
 	h.ttl = ttlOf(h.scheme, h.store.Settings())
 }
 
-// allowHeader lists methods for the Allow header.
+// allowHeader returns the value of the Allow header.
 func allowHeader(methods []string) string { return strings.Join(methods, ", ") }
 
-// replaySettings brings the store's configuration into a form in which two of
+// replaySettings returns the configuration of a store in a form in which two of
 // them can be compared.
 func replaySettings(raw json.RawMessage) map[string]any {
 	settings := settingsOf(raw)
@@ -275,7 +280,7 @@ func replaySettings(raw json.RawMessage) map[string]any {
 	return settings
 }
 
-// settingsOf reads the settings of a guest module.
+// settingsOf returns the settings of a guest module.
 func settingsOf(raw json.RawMessage) map[string]any {
 	settings := map[string]any{}
 	if raw != nil {
@@ -284,8 +289,8 @@ func settingsOf(raw json.RawMessage) map[string]any {
 	return settings
 }
 
-// weakerChoices names what the operator wrote that lets more through, and a
-// default of the scheme's that does.
+// weakerChoices returns the options that let more through, and a default of the
+// scheme that does.
 func (h *Handler) weakerChoices() []string {
 	var weaker []string
 	byDefault := " (the default of " + h.scheme.Name() + ")"
@@ -319,7 +324,7 @@ func (h *Handler) weakerChoices() []string {
 	return weaker
 }
 
-// findScheme finds the scheme by its name, or makes the user's own.
+// findScheme returns the scheme by its name, or compiles the user's own.
 func (h *Handler) findScheme() (schemes.Scheme, error) {
 	known, ok := schemes.Get(h.Scheme)
 	switch {
@@ -338,8 +343,8 @@ func (h *Handler) findScheme() (schemes.Scheme, error) {
 	return known, nil
 }
 
-// definitionText brings a definition into a form in which two of them can be
-// compared. Where it is taken from makes no difference.
+// definitionText returns a definition in a form in which two of them can be
+// compared. Its source is left out.
 func definitionText(d *schemes.Definition) string {
 	if d == nil {
 		return ""
@@ -362,7 +367,7 @@ func windowOf(scheme schemes.Scheme, t *Tolerance) schemes.Window {
 	return schemes.NewWindow(time.Duration(t.Past), time.Duration(t.Future))
 }
 
-// checkPublicURL refuses a URL that nothing depends on.
+// checkPublicURL rejects a URL that is invalid, or on which nothing depends.
 func (h *Handler) checkPublicURL(scheme schemes.Scheme) error {
 	if h.PublicURL == "" {
 		return nil

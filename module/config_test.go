@@ -44,7 +44,7 @@ func TestErrorsOfAConfiguration(t *testing.T) {
 	const label, secret2, unresolved = "verify_webhook acme: ", "secret 2", "is not there or empty"
 	for name, c := range map[string]struct {
 		options options
-		want    []string // besides the label
+		want    []string // in addition to the label
 	}{
 		"unset variable":          {options{"secrets": []string{"{env.HOOKLATCH_TEST_UNSET}"}}, []string{"secret 1", unresolved}},
 		"unset variable, second":  {options{"secrets": []string{configCanary, "{env.HOOKLATCH_TEST_UNSET}"}}, []string{secret2, unresolved}},
@@ -104,8 +104,8 @@ func TestErrorsOfAConfiguration(t *testing.T) {
 	}
 }
 
-// TestErrorsWithoutALabel has the errors that come before there is a label, or
-// about it.
+// TestErrorsWithoutALabel checks the errors that occur before there is a label,
+// or that concern it.
 func TestErrorsWithoutALabel(t *testing.T) {
 	for name, c := range map[string]struct {
 		options options
@@ -114,7 +114,7 @@ func TestErrorsWithoutALabel(t *testing.T) {
 		"label by default": {options{"secrets": []string{}}, []string{"verify_webhook", "cryptr", "no secret"}},
 		"label":            {options{"provider": "Acme"}, []string{"provider", "a-z, 0-9, _ and -"}},
 		"long label":       {options{"provider": strings.Repeat("a", 65)}, []string{"provider", "1 to 64"}},
-		// Caddy itself decodes the handler and says which field it is.
+		// Caddy itself decodes the handler and names the field.
 		"unknown field": {options{"tolerate": options{"past": "5m"}}, []string{"verify_webhook", "tolerate"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -171,7 +171,8 @@ func TestAllowedConfigurations(t *testing.T) {
 	}
 }
 
-// jsonFields lists the fields that a type has in JSON, embedded ones too.
+// jsonFields returns the JSON names of a type's fields, including embedded
+// ones.
 func jsonFields(of reflect.Type) (names []string) {
 	for _, field := range reflect.VisibleFields(of) {
 		if name, _, _ := strings.Cut(field.Tag.Get("json"), ","); name != "" && name != "-" {
@@ -213,8 +214,8 @@ func withoutNulls(t *testing.T, c *caddy.Config) *caddy.Config {
 	return &caddy.Config{Admin: c.Admin, AppsRaw: caddy.ModuleMap{"http": raw}}
 }
 
-// TestNullIsUnset in every field, as tools write it that fill in templates: a
-// configuration with null in a field loads, or fails, as one without the field.
+// TestNullIsUnset checks that a configuration with null in a field loads, or
+// fails, as one without the field. Tools that fill in templates write null.
 func TestNullIsUnset(t *testing.T) {
 	in := func(option string) func(options) options {
 		return func(fields options) options { return options{option: fields} }
@@ -223,7 +224,7 @@ func TestNullIsUnset(t *testing.T) {
 		return func(fields options) options { return acme(options{option: fields}) }
 	}
 	for name, c := range map[string]struct {
-		fields any // of this type are null
+		fields any // its fields are null
 		within func(options) options
 	}{
 		"handler":     {Handler{}, func(fields options) options { return fields }},
@@ -268,8 +269,8 @@ func expectError(t *testing.T, err error, want ...string) {
 	}
 }
 
-// TestValidatingOpensNothing: `caddy validate` must not touch a file or a
-// connection. That starting does is in TestHistoriesAreOpenedAtStart.
+// TestValidatingOpensNothing checks that `caddy validate` touches no file and
+// no connection. TestHistoriesAreOpenedAtStart checks that starting does.
 func TestValidatingOpensNothing(t *testing.T) {
 	c := &counts{}
 	counted[t.Name()] = c
@@ -282,7 +283,7 @@ func TestValidatingOpensNothing(t *testing.T) {
 	}
 }
 
-// acme is a scheme of a user's own, with changes.
+// acme is a user's own scheme, with changes.
 func acme(changes options) options {
 	definition := options{
 		"signature": options{"header": "X-Acme-Signature"},
@@ -341,8 +342,8 @@ func TestErrorsOfAnOwnScheme(t *testing.T) {
 	}
 }
 
-// TestOneLabelOneDefinition: handlers that share a history agree on what a
-// delivery is.
+// TestOneLabelOneDefinition checks that handlers that share a history have the
+// same definition of a delivery.
 func TestOneLabelOneDefinition(t *testing.T) {
 	another := acme(nil)
 	another["scheme"] = "acme2"

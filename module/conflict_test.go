@@ -19,7 +19,7 @@ import (
 	"github.com/hooklatch/hooklatch/schemes"
 )
 
-// github signs a body, and has an event type and an id beside it.
+// github signs a body as GitHub does, with an unsigned event type and id.
 func github(event, id, body string) http.Header {
 	return http.Header{
 		"X-Hub-Signature-256": {"sha256=" + hex.EncodeToString(macUnder([]byte(testSecret), body))},
@@ -36,7 +36,8 @@ func shopify(topic, id, body string) http.Header {
 	}
 }
 
-// twilio signs the joined fields of a form at the path of gateway.request.
+// twilio signs the joined fields of a form as Twilio does, for the path of
+// gateway.request.
 func twilio(g *gateway, token, joined string) http.Header {
 	m := hmac.New(sha1.New, []byte(testSecret))
 	m.Write([]byte(g.URL + "/hook?token=1" + joined))
@@ -50,7 +51,7 @@ func twilio(g *gateway, token, joined string) http.Header {
 	return h
 }
 
-// warnings lists the reasons of the warnings that the gateway logged.
+// warnings returns the reasons of the warnings that the gateway logged.
 func (g *gateway) warnings() []string {
 	var reasons []string
 	for _, entry := range g.logs.All() {
@@ -73,8 +74,9 @@ func (g *gateway) expectIDs(t *testing.T, n int) {
 	}
 }
 
-// TestUnsignedIDsDenyNothing delivers new content under an id that is known.
-// Only McEasy documents its id as unique, see TestReplaysThatChangeWhatIsNotSigned.
+// TestUnsignedIDsDenyNothing checks that new content under a known id is
+// delivered. Only McEasy documents its id as unique, see
+// TestReplaysThatChangeWhatIsNotSigned.
 func TestUnsignedIDsDenyNothing(t *testing.T) {
 	linear := func(body string) http.Header {
 		signature := hex.EncodeToString(macUnder([]byte(testSecret), body))
@@ -106,8 +108,8 @@ func TestUnsignedIDsDenyNothing(t *testing.T) {
 	})
 }
 
-// TestOneIDInFlightTwice has two deliveries under one id at the application at
-// once: neither is answered before both are there.
+// TestOneIDInFlightTwice sends two deliveries with one id to the application at
+// once: neither is answered before both have arrived.
 func TestOneIDInFlightTwice(t *testing.T) {
 	var both sync.WaitGroup
 	both.Add(2)
@@ -126,7 +128,7 @@ func TestOneIDInFlightTwice(t *testing.T) {
 				t.Error(err)
 			}
 			if a.status != http.StatusNoContent {
-				both.Done() // it did not arrive, and the other one need not wait
+				both.Done() // it did not arrive, so the other one must not wait
 			}
 			answers <- a
 		}()
@@ -139,8 +141,9 @@ func TestOneIDInFlightTwice(t *testing.T) {
 	}
 }
 
-// TestOnConflictAck acknowledges delivered content that comes again with other
-// unsigned values, and warns. What was never delivered is not acknowledged.
+// TestOnConflictAck checks that delivered content with other unsigned values is
+// acknowledged with a warning, and that content that was never delivered is not
+// acknowledged.
 func TestOnConflictAck(t *testing.T) {
 	at := testTime
 	for name, c := range map[string]struct {
@@ -212,7 +215,8 @@ func TestOnConflictAck(t *testing.T) {
 	}
 }
 
-// TestAcknowledgedConflictShows looks for it wherever an operator looks.
+// TestAcknowledgedConflictShows checks that an acknowledged conflict is visible
+// everywhere an operator looks.
 func TestAcknowledgedConflictShows(t *testing.T) {
 	g := newGateway(t, map[string]any{"scheme": "github"}, nil)
 	expect(t, g.send(t, github("issues", "A", body), body), http.StatusNoContent, "")
@@ -236,7 +240,8 @@ func TestAcknowledgedConflictShows(t *testing.T) {
 	}
 }
 
-// TestObservedConflict passes on what would be acknowledged, as a duplicate.
+// TestObservedConflict checks that a conflict that would be acknowledged is
+// passed on as a duplicate with observe.
 func TestObservedConflict(t *testing.T) {
 	g := newGateway(t, map[string]any{"scheme": "github", "observe": true}, nil)
 	expect(t, g.send(t, github("issues", "A", body), body), http.StatusNoContent, "")
@@ -254,7 +259,7 @@ func TestObservedConflict(t *testing.T) {
 	}
 }
 
-// TestShopifyForwards: one body under two topics are two events.
+// TestShopifyForwards checks that one body under two topics is two events.
 func TestShopifyForwards(t *testing.T) {
 	g := newGateway(t, map[string]any{"scheme": "shopify"}, nil)
 	g.walk(t, []step{
@@ -267,8 +272,8 @@ func TestShopifyForwards(t *testing.T) {
 	g.expectIDs(t, 2)
 }
 
-// TestTwilioConflicts: another token is another event, as the option says, and
-// another cut of a delivered text never is.
+// TestTwilioConflicts checks that another token is another event, as the option
+// says, and that another cut of a delivered text never is.
 func TestTwilioConflicts(t *testing.T) {
 	const form, joined, recut = "A=1&B=2", "A1B2", "A1=B2"
 	for option, c := range map[string]struct {
@@ -317,7 +322,7 @@ func TestTwilioConflicts(t *testing.T) {
 			if recuts != 4 {
 				t.Errorf("the log explains %d other cuts, not 4", recuts)
 			}
-			// What was refused or only tried holds nothing.
+			// Rejected events and test reservations hold nothing.
 			if n := g.metrics(t)[`replay_entries{store="memory"}`]; n != float64(1+c.forwarded) {
 				t.Errorf("%v entries in the history for %d events and their cut", n, c.forwarded)
 			}
@@ -325,8 +330,8 @@ func TestTwilioConflicts(t *testing.T) {
 	}
 }
 
-// TestSchemesAnswerConflicts compares with what the contract says: a default
-// that is weaker than reject is a decision for each scheme.
+// TestSchemesAnswerConflicts compares the defaults with the contract: a default
+// weaker than reject is a decision for each scheme.
 func TestSchemesAnswerConflicts(t *testing.T) {
 	weaker := map[string]string{"github": "ack", "shopify": "forward", "twilio": "forward", "woocommerce": "forward"}
 	for _, scheme := range schemes.All() {
@@ -350,8 +355,8 @@ func TestSchemesAnswerConflicts(t *testing.T) {
 	}
 }
 
-// TestWeakerDefaultsAreNamed: the line at start tells the operator's words from
-// a scheme's default.
+// TestWeakerDefaultsAreNamed checks that the log line at startup distinguishes
+// the operator's options from a scheme's defaults.
 func TestWeakerDefaultsAreNamed(t *testing.T) {
 	for _, c := range []struct{ scheme, option, want string }{
 		{"github", "", "[on_conflict ack (the default of github)]"},
@@ -384,7 +389,8 @@ func TestWeakerDefaultsAreNamed(t *testing.T) {
 	}
 }
 
-// TestDefinedOccurrence: a definition says whether its unsigned id is unique.
+// TestDefinedOccurrence checks that a definition decides whether its unsigned
+// id is unique.
 func TestDefinedOccurrence(t *testing.T) {
 	sign := func(id, body string) http.Header {
 		return http.Header{"X-S": {hex.EncodeToString(macUnder([]byte(testSecret), body))}, "X-Id": {id}}

@@ -10,20 +10,20 @@ import (
 	"go.uber.org/zap"
 )
 
-// eventNames are Caddy's events by verdict.
+// eventNames are the names of Caddy's events by verdict.
 var eventNames = map[verdict]string{
 	accepted:        "webhook_accepted",
 	duplicateBefore: "webhook_duplicate",
 	rejected:        "webhook_rejected",
 }
 
-// eventDrift says that a label's secret, or its sender, may have changed.
+// eventDrift means that a label's secret, or its sender, may have changed.
 const eventDrift = "webhook_drift"
 
-// eventEmitter tells Caddy's event handlers what became of deliveries, once all
-// is settled, so that they change nothing any more. Caddy calls them one after
-// the other and waits for each. No sender is to wait for them: they run in the
-// background, up to mostEvents at once, and further events are dropped.
+// eventEmitter emits Caddy events about deliveries, once they are settled, so
+// that event handlers cannot change them. Caddy calls event handlers one after
+// the other and waits for each. Senders must not wait for them, so they run in
+// the background, up to mostEvents at once. Further events are dropped.
 type eventEmitter struct {
 	app    *caddyevents.App
 	ctx    caddy.Context // of the configuration; its module is the events' origin
@@ -34,8 +34,8 @@ type eventEmitter struct {
 // mostEvents is how many events are handled at once.
 const mostEvents = 64
 
-// newEventEmitter finds the events app. Every configuration with an HTTP server
-// has one.
+// newEventEmitter loads the events app, which every configuration with an HTTP
+// server has.
 func newEventEmitter(ctx caddy.Context, logger *zap.Logger) (*eventEmitter, error) {
 	app, err := ctx.App("events")
 	if err != nil {
@@ -44,12 +44,13 @@ func newEventEmitter(ctx caddy.Context, logger *zap.Logger) (*eventEmitter, erro
 	return &eventEmitter{app: app.(*caddyevents.App), ctx: ctx, places: make(chan struct{}, mostEvents), logger: logger}, nil
 }
 
-// emit tells what became of a delivery, if anybody listens.
+// emit emits an event about a delivery, if there is a handler for it.
 func (e *eventEmitter) emit(name string, d *delivery) {
 	e.tell(name, d.handler.Provider, d.eventData)
 }
 
-// tell emits an event, if anybody listens. Nothing happens without a name.
+// tell emits an event, if there is a handler for it. It does nothing without a
+// name.
 func (e *eventEmitter) tell(name, provider string, data func() map[string]any) {
 	if name == "" || !e.app.ShouldEmit(name) || e.ctx.Err() != nil {
 		return
@@ -74,7 +75,8 @@ func (e *eventEmitter) handle(name string, data map[string]any) {
 	e.app.Emit(e.ctx, name, data)
 }
 
-// eventData is what handlers of events are told: what a log may hold.
+// eventData returns the data of an event. They contain nothing that a log must
+// not hold.
 func (d *delivery) eventData() map[string]any {
 	data := map[string]any{"provider": d.handler.Provider}
 	if d.reason != "" {

@@ -19,10 +19,11 @@ type listener func(caddy.Event)
 
 func (l listener) Handle(_ context.Context, e caddy.Event) error {
 	l(e)
-	return caddy.ErrEventAborted // which changes nothing
+	return caddy.ErrEventAborted // has no effect
 }
 
-// listen subscribes to all events of a name; an empty one stands for all names.
+// listen subscribes to all events with a name; an empty name stands for all
+// names.
 func (g *gateway) listen(t *testing.T, name string, l listener) {
 	t.Helper()
 	app, err := g.ctx.App("events")
@@ -55,7 +56,7 @@ func TestEvents(t *testing.T) {
 		header http.Header
 		body   string
 		want   string
-		data   map[string]any // id is asserted apart
+		data   map[string]any // id is checked separately
 	}{
 		{"accepted", cryptr(at, text), text, "webhook_accepted", map[string]any{"event": "a.b", "key": 1, "age": int64(2)}},
 		{"duplicate", cryptr(at, text), text, "webhook_duplicate", map[string]any{"event": "a.b", "key": 1, "age": int64(2), "reason": "duplicate"}},
@@ -85,8 +86,8 @@ func TestEvents(t *testing.T) {
 	}
 }
 
-// TestSlowListener: deliveries do not wait for it, and what waits for it is
-// bounded.
+// TestSlowListener checks that deliveries do not wait for a listener, and that
+// the number of waiting events is bounded.
 func TestSlowListener(t *testing.T) {
 	g := newGateway(t, nil, nil)
 	release := make(chan struct{})
@@ -113,7 +114,7 @@ func TestPanickingListener(t *testing.T) {
 	g := newGateway(t, nil, nil)
 	g.listen(t, "webhook_accepted", func(caddy.Event) { panic("canary") })
 	expect(t, g.send(t, craneops(body), body), http.StatusNoContent, "")
-	// All places are free again once it has been dealt with.
+	// All places are free again once the listener has returned.
 	for range mostEvents {
 		g.handler.events.places <- struct{}{}
 	}

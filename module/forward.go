@@ -19,19 +19,21 @@ import (
 	"github.com/hooklatch/hooklatch/module/replay"
 )
 
-// storeWithin is how long a sender waits for the history, before its delivery
-// is forwarded and again before the answer goes out. Stores may be stricter.
+// storeWithin is how long a sender waits for the history: once before its
+// delivery is forwarded, and once more before the answer goes out. A store may
+// have a shorter limit.
 const storeWithin = 5 * time.Second
 
-// errNoAnswer ends the handlers that have not answered in time. It is a
-// cancellation, so that reverse_proxy takes it for no failure of the upstream
-// and does not try again.
+// errNoAnswer cancels the handlers that have not answered in time. It wraps
+// context.Canceled, so that reverse_proxy does not take it for a failure of the
+// upstream and does not try again.
 var errNoAnswer = fmt.Errorf("no answer within answer_within: %w", context.Canceled)
 
 // proxyReturned is a placeholder that changes whenever a reverse_proxy returns.
 const proxyReturned = "http.reverse_proxy.duration"
 
-// statusClientClosed is what reverse_proxy writes when its request is cancelled.
+// statusClientClosed is the status that reverse_proxy writes when its request
+// is cancelled.
 const statusClientClosed = 499
 
 // forwarding is a delivery on its way through the handlers after this one.
@@ -40,18 +42,18 @@ type forwarding struct {
 	delivery    *delivery
 	body        *bodies.Retryable
 	sender      context.Context // ends when the sender goes away
-	ctx         context.Context // that of the handlers after this one
+	ctx         context.Context // of the handlers after this one
 	cancel      context.CancelCauseFunc
 	answer      answer
-	timer       *time.Timer // ends the time for an answer
-	unlink      func() bool // from the sender's going away; nil while they are not linked
+	timer       *time.Timer // fires when the time for an answer is over
+	unlink      func() bool // stops ctx from ending with sender; nil while it does not
 	reservation replay.Reservation
-	before      http.Header // of the answer, before the handlers had it
+	before      http.Header // the response headers before the handlers ran
 	keeping     *keeping    // nil if the delivery cannot be kept
 }
 
-// begin readies a delivery for the handlers after this one. They have their own
-// context: it does not end when the sender goes away.
+// begin prepares a delivery for the handlers after this one. They have a
+// context of their own, which does not end when the sender goes away.
 func (f *forwarding) begin(w http.ResponseWriter, r *http.Request) {
 	f.body, f.sender, f.before = &f.delivery.body, r.Context(), maps.Clone(w.Header())
 	f.ctx, f.cancel = context.WithCancelCause(context.WithoutCancel(f.sender))
@@ -60,9 +62,9 @@ func (f *forwarding) begin(w http.ResponseWriter, r *http.Request) {
 }
 
 // forward passes a verified delivery to the handlers after this one and settles
-// its reservation by their answer. They run on when the sender goes away, until
-// the status is there: the delivery is then recorded, kept, or free for the
-// retry. Afterwards they end with the sender.
+// its reservation by their answer. If the sender goes away, they keep running
+// until the status is known, so that the delivery is recorded, kept or released
+// for a retry. After that, they end with the sender.
 func (h *Handler) forward(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, d *delivery, reservation replay.Reservation) error {
 	h.recordVerdict(r, d, accepted, nil)
 	f := &forwarding{handler: h, delivery: d, reservation: reservation}
@@ -106,8 +108,9 @@ func (f *forwarding) conclude(w http.ResponseWriter, r *http.Request, err error)
 			return f.keeping.acknowledge(w, r)
 		}
 	}
-	// What handle_errors does is not recorded, so it gets no delivery: a
-	// capture could otherwise reach an application after it again and again.
+	// The history does not record what handle_errors does, so handle_errors gets
+	// no delivery. Otherwise a replay could reach an application after it again
+	// and again.
 	emptyBody(r)
 	h.headerOptions.removeOurs(r.Header)
 	if errors.Is(err, errAborted) {
@@ -131,11 +134,11 @@ func (f *forwarding) conclude(w http.ResponseWriter, r *http.Request, err error)
 	return h.unanswered(r, d, missing.status, missing.detail)
 }
 
-// missing is an answer that did not come.
+// missing describes the lack of an answer.
 type missing struct {
-	status int // of the answer instead
+	status int // of the response instead
 	detail string
-	err    error // of the handlers, if it is the answer
+	err    error // the handlers' own, if the sender gets it
 }
 
 // missing returns why no answer came.
@@ -156,7 +159,7 @@ func (f *forwarding) missing(ended int32, err error) missing {
 	return missing{status: http.StatusBadGateway, detail: "nothing after verify_webhook wrote an answer"}
 }
 
-// statusOfError returns the status that the server makes of an error.
+// statusOfError returns the status with which the server answers an error.
 func statusOfError(err error) int {
 	if known, ok := errors.AsType[caddyhttp.HandlerError](err); ok && known.StatusCode != 0 {
 		return known.StatusCode
@@ -164,8 +167,8 @@ func statusOfError(err error) int {
 	return http.StatusInternalServerError
 }
 
-// proxiesOf returns a function whose value changes whenever a proxy of the
-// request returns.
+// proxiesOf returns a function whose result changes whenever a reverse_proxy
+// returns from handling the request.
 func proxiesOf(r *http.Request) func() any {
 	repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
 	if !ok {
@@ -177,16 +180,18 @@ func proxiesOf(r *http.Request) func() any {
 	}
 }
 
-// restoreHeaders undoes what handlers did to the headers of an answer that
-// none of them gave. With an inbox, they had headers of their own.
+// restoreHeaders removes the changes that handlers made to the response headers
+// without answering. With an inbox, the handlers had headers of their own, so
+// there is nothing to restore.
 func (f *forwarding) restoreHeaders(w http.ResponseWriter) {
 	if f.answer.own == nil {
 		replaceHeaders(w.Header(), f.before)
 	}
 }
 
-// expire ends the time for an answer, and for the rest of one that nobody waits
-// for.
+// expire is called when answer_within is over. It cancels handlers that have
+// not begun an answer and, if the delivery is kept, handlers that have not
+// finished.
 func (f *forwarding) expire() {
 	switch expired, kept := f.answer.expire(), f.keeping != nil && f.keeping.isKept(); {
 	case kept:
@@ -199,7 +204,7 @@ func (f *forwarding) expire() {
 }
 
 // answered is called once the status has gone out. An answer without a body is
-// over by then.
+// then complete.
 func (f *forwarding) answered(status int) {
 	f.timer.Stop()
 	if f.keeping != nil && f.keeping.isKept() {
@@ -211,11 +216,11 @@ func (f *forwarding) answered(status int) {
 	}
 }
 
-// end is called once the handlers behind have returned.
+// end is called once the handlers after this one have returned.
 func (f *forwarding) end() {
 	f.timer.Stop()
 	if f.unlink != nil {
-		f.unlink() // or the end of the request starts a goroutine
+		f.unlink() // otherwise the end of the request would start a goroutine
 	}
 }
 
@@ -227,7 +232,7 @@ func requestWith(ctx context.Context, r *http.Request, b *bodies.Retryable) *htt
 	if b.Size() > 0 {
 		r.Body = b
 	}
-	// The body is here; asking an upstream whether to send it is in vain.
+	// The body has arrived; there is no need to ask an upstream whether to send it.
 	delete(r.Header, "Expect")
 	if length := r.Header["Content-Length"]; r.ContentLength != b.Size() || len(length) != 1 {
 		r.Header["Content-Length"] = []string{strconv.FormatInt(b.Size(), 10)}
@@ -241,9 +246,9 @@ func requestWith(ctx context.Context, r *http.Request, b *bodies.Retryable) *htt
 	return r.WithContext(ctx)
 }
 
-// reads reports whether the placeholders are those of this very request. A
-// handler such as tracing passes a copy on, and the one that the server made is
-// then out of reach.
+// reads reports whether the placeholders read this very request. A handler such
+// as tracing passes on a copy, and the request that the server made is then out
+// of reach.
 func reads(repl *caddy.Replacer, r *http.Request) bool {
 	const probe = "is it this one?"
 	method := r.Method
@@ -253,8 +258,8 @@ func reads(repl *caddy.Replacer, r *http.Request) bool {
 	return got == probe
 }
 
-// bodyText and bodyBase64 are placeholders that copy the body when they are
-// asked for, and are empty once it is gone.
+// bodyText and bodyBase64 are placeholder values that copy the body when they
+// are read. They are empty once the body is gone.
 type (
 	bodyText   struct{ body *bodies.Retryable }
 	bodyBase64 struct{ body *bodies.Retryable }
@@ -264,18 +269,20 @@ func (t bodyText) String() string { return string(t.body.Copy()) }
 
 func (t bodyBase64) String() string { return base64.StdEncoding.EncodeToString(t.body.Copy()) }
 
-// errPanicked is what becomes of a panic.
+// errPanicked replaces the value of a panic.
 var errPanicked = errors.New("verify_webhook: the handlers behind panicked")
 
-// errAborted has the connection cut, as the handlers behind meant to.
+// errAborted means that the connection must be cut: a handler asked for it, or
+// panicked after its answer had begun.
 var errAborted = errors.New("verify_webhook: the handlers behind aborted the answer")
 
-// errVanished is the error of handlers that ended their goroutine.
+// errVanished is the error for handlers that ended their goroutine.
 var errVanished = errors.New("verify_webhook: a handler behind ended its goroutine")
 
-// callNext runs the handlers behind and turns a panic into an error, so that
-// the delivery is settled and the sender answered. http.ErrAbortHandler is the
-// way to cut a connection on purpose, and what remains when an answer has begun.
+// callNext runs the handlers after this one. It turns a panic into an error, so
+// that the delivery is settled and the sender answered. A handler panics with
+// http.ErrAbortHandler to cut the connection on purpose; once an answer has
+// begun, cutting the connection is the only way to report any panic.
 func (f *forwarding) callNext(next caddyhttp.Handler, r *http.Request) (err error) {
 	returned := false
 	defer func() {
@@ -295,7 +302,7 @@ func (f *forwarding) callNext(next caddyhttp.Handler, r *http.Request) (err erro
 		ended := f.answer.end()
 		switch {
 		case ended == endAnswered, onPurpose && ended == endUnanswered:
-			err = errAborted // too late for another answer, or meant to be none
+			err = errAborted // it is too late for another answer, or none is wanted
 		case !onPurpose:
 			err = caddyhttp.Error(http.StatusInternalServerError, errPanicked)
 		}
@@ -317,7 +324,7 @@ func (f *forwarding) vanished() {
 }
 
 // settle records, keeps or releases the delivery by its status, before the
-// sender sees it, and returns what becomes of the answer.
+// sender sees that status. It returns the state that the answer ends in.
 func (f *forwarding) settle(status int) int32 {
 	h := f.handler
 	switch {
@@ -335,8 +342,8 @@ func (f *forwarding) settle(status int) int32 {
 		f.delivery.list(status, status)
 		return endAnswered
 	}
-	// The application has it; its answer goes out even if the store fails, or
-	// takes longer than the sender may wait.
+	// The application has the delivery. Its answer goes out even if the store
+	// fails, or takes longer than the sender may wait.
 	f.deliver()
 	if f.delivery.inbox != nil {
 		f.delivery.inbox.delivered(f.ctx, f.delivery.event.Content)
@@ -372,14 +379,14 @@ func (h *Handler) release(ctx context.Context, reservation replay.Reservation) {
 	}
 }
 
-// storeContext has the values of a request, no end with its sender, and a
-// deadline of its own.
+// storeContext returns a context with the values of a request and a deadline of
+// its own. It does not end when the sender goes away.
 func storeContext(values context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(values), storeWithin)
 }
 
-// storeContext is one for the history of the delivery, with a deadline if that can
-// keep the sender waiting.
+// storeContext returns a context for calls to the history of the delivery. It
+// has a deadline only if the history can keep the sender waiting.
 func (d *delivery) storeContext(values context.Context) (context.Context, context.CancelFunc) {
 	if d.immediate {
 		return context.WithoutCancel(values), func() {}
@@ -387,7 +394,8 @@ func (d *delivery) storeContext(values context.Context) (context.Context, contex
 	return storeContext(values)
 }
 
-// unanswered is the error of a delivery that was forwarded to nobody's answer.
+// unanswered records that a forwarded delivery got no answer, and returns the
+// error for its sender.
 func (h *Handler) unanswered(r *http.Request, d *delivery, status int, detail string) error {
 	h.recordVerdict(r, d, accepted, refuseFor(noAnswer, detail))
 	return caddyhttp.Error(status, texts[noAnswer])

@@ -29,8 +29,8 @@ func once(first application) application {
 	}
 }
 
-// TestWhatWasNotDeliveredIsForwardedAgain is the promise to senders: a retry
-// of what the application did not take reaches it.
+// TestWhatWasNotDeliveredIsForwardedAgain checks the promise to senders: a
+// retry of a delivery that the application did not take reaches it.
 func TestWhatWasNotDeliveredIsForwardedAgain(t *testing.T) {
 	status := func(n int) application {
 		return func(w http.ResponseWriter, _ *http.Request) error { w.WriteHeader(n); return nil }
@@ -50,7 +50,7 @@ func TestWhatWasNotDeliveredIsForwardedAgain(t *testing.T) {
 		}, 502, "accepted no_answer"},
 		{"plain error", func(http.ResponseWriter, *http.Request) error { return errors.New("some") }, 500, ""},
 		{"no answer", func(w http.ResponseWriter, _ *http.Request) error {
-			w.Header().Set("Content-Length", "5") // and then nothing
+			w.Header().Set("Content-Length", "5") // followed by no body
 			return nil
 		}, 502, "accepted no_answer"},
 		{"panic", func(http.ResponseWriter, *http.Request) error { panic("payload") }, 500, "accepted no_answer"},
@@ -117,7 +117,8 @@ func TestWhatWasDeliveredIsADuplicate(t *testing.T) {
 	}
 }
 
-// TestWhatHappensAfterTheStatus changes nothing: the application has it.
+// TestWhatHappensAfterTheStatus checks that failures after the status change
+// nothing: the application has the delivery.
 func TestWhatHappensAfterTheStatus(t *testing.T) {
 	for name, then := range map[string]func() error{
 		"error": func() error { return errors.New("later") },
@@ -137,7 +138,7 @@ func TestWhatHappensAfterTheStatus(t *testing.T) {
 	}
 }
 
-// TestAbortReleases is a handler that cuts the connection on purpose.
+// TestAbortReleases checks a handler that cuts the connection on purpose.
 func TestAbortReleases(t *testing.T) {
 	g := newGateway(t, nil, once(func(http.ResponseWriter, *http.Request) error { panic(http.ErrAbortHandler) }))
 	if a, err := g.try(g.request(t, craneops(body), strings.NewReader(body))); err == nil {
@@ -147,8 +148,8 @@ func TestAbortReleases(t *testing.T) {
 	g.expectDelivered(t, body, body)
 }
 
-// TestAnswerWithin: an application that does not begin its answer in time gets
-// the retry.
+// TestAnswerWithin checks that an application that does not begin its answer in
+// time gets the retry.
 func TestAnswerWithin(t *testing.T) {
 	for name, first := range map[string]application{
 		"heeds its context": func(_ http.ResponseWriter, r *http.Request) error {
@@ -193,7 +194,7 @@ func TestAnswerWithin(t *testing.T) {
 	}
 }
 
-// TestAnswerWithinEndsWithTheStatus shows that an answer may take its time
+// TestAnswerWithinEndsWithTheStatus checks that an answer may take its time
 // once it has begun.
 func TestAnswerWithinEndsWithTheStatus(t *testing.T) {
 	g := newGateway(t, map[string]any{"answer_within": "30ms"}, func(w http.ResponseWriter, r *http.Request) error {
@@ -243,8 +244,8 @@ func TestEightAtOnce(t *testing.T) {
 	g.expectDelivered(t, body)
 }
 
-// TestSenderHangsUp shows that a handler runs on until its status when the
-// sender goes away, and that its delivery counts.
+// TestSenderHangsUp checks that a handler runs until its status when the sender
+// goes away, and that its delivery counts.
 func TestSenderHangsUp(t *testing.T) {
 	arrived, gone, finished := make(chan struct{}), make(chan struct{}), make(chan error, 1)
 	g := newGateway(t, nil, once(func(w http.ResponseWriter, r *http.Request) error {
@@ -267,7 +268,7 @@ func TestSenderHangsUp(t *testing.T) {
 	if err := <-finished; err != nil {
 		t.Errorf("the handler was ended with the sender: %v", err)
 	}
-	// The handler may not have returned yet; it is recorded when it has.
+	// The handler may not have returned yet; the delivery is recorded when it has.
 	for {
 		a := g.send(t, craneops(body), body)
 		if a.body == "rejected in_flight" {
@@ -279,7 +280,8 @@ func TestSenderHangsUp(t *testing.T) {
 	g.expectDelivered(t, body)
 }
 
-// TestNoTunnel shows that a handler behind cannot take the connection over.
+// TestNoTunnel checks that a handler after this one cannot take over the
+// connection.
 func TestNoTunnel(t *testing.T) {
 	g := newGateway(t, nil, once(func(w http.ResponseWriter, _ *http.Request) error {
 		if _, _, err := http.NewResponseController(w).Hijack(); !errors.Is(err, http.ErrNotSupported) {
@@ -290,8 +292,8 @@ func TestNoTunnel(t *testing.T) {
 	expect(t, g.send(t, craneops(body), body), http.StatusBadGateway, "accepted no_answer")
 }
 
-// TestGoexit: a handler after ours that ends its goroutine has delivered
-// nothing, whatever became of its answer before, and the retry is forwarded.
+// TestGoexit checks a handler that ends its goroutine: nothing counts as
+// delivered, whatever it answered before, and the retry is forwarded.
 func TestGoexit(t *testing.T) {
 	for name, before := range map[string]application{
 		"without an answer": func(http.ResponseWriter, *http.Request) error { return nil },
@@ -331,8 +333,8 @@ func TestGoexit(t *testing.T) {
 	}
 }
 
-// TestStoreContext outlives the request whose values it has, and ends at its
-// own time.
+// TestStoreContext checks that the context outlives the request whose values it
+// has, and ends at its own deadline.
 func TestStoreContext(t *testing.T) {
 	type key struct{}
 	synctest.Test(t, func(t *testing.T) {
@@ -354,8 +356,8 @@ func TestStoreContext(t *testing.T) {
 	})
 }
 
-// gives499 is a reverse_proxy that writes 499: by itself, or because an
-// application answers it.
+// gives499 is a reverse_proxy that writes 499, either by itself or because an
+// application answers 499.
 func gives499(answers bool) application {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		trace := httptrace.ContextClientTrace(r.Context())
@@ -371,9 +373,10 @@ func gives499(answers bool) application {
 	}
 }
 
-// TestProxyThatGivesUp: reverse_proxy writes 499 by itself when its attempt is
-// cancelled, as a shared dial over HTTP/3 is by another delivery. The sender is
-// still there, so that is no answer. A 499 of the application is one.
+// TestProxyThatGivesUp checks the status 499. reverse_proxy writes 499 by
+// itself when its attempt is cancelled, as another delivery can cancel a shared
+// dial over HTTP/3. The sender is still there, so this is no answer. A 499 from
+// the application is one.
 func TestProxyThatGivesUp(t *testing.T) {
 	for name, c := range map[string]struct {
 		answers bool

@@ -18,9 +18,9 @@ import (
 	"go.uber.org/zap"
 )
 
-// FuzzHandler puts whatever into the handler. Nothing panics, the answer is
-// one of the table's, and what is forwarded is exactly what an independent
-// reading of the scheme finds signed.
+// FuzzHandler sends arbitrary requests to the handler. Nothing panics, the
+// status is one of the documented ones, and every forwarded body is exactly
+// what an independent implementation of the scheme finds signed.
 func FuzzHandler(f *testing.F) {
 	millis, seconds := "1767323045678", "1767323045"
 	signed := func(prefix, body string) string {
@@ -90,8 +90,8 @@ func FuzzHandler(f *testing.F) {
 	})
 }
 
-// provisioned is a handler without a history, so that every input stands
-// alone, and with a small limit.
+// provisioned returns a handler without a history, so that inputs are
+// independent, and with a small limit.
 func provisioned(f *testing.F, scheme string) *Handler {
 	ctx, err := caddy.ProvisionContext(&caddy.Config{Admin: &caddy.AdminConfig{Disabled: true}})
 	if err != nil {
@@ -110,7 +110,7 @@ func provisioned(f *testing.F, scheme string) *Handler {
 
 const maxFuzzBody = 4096
 
-// requestOf gives the request what Caddy's server gives it.
+// requestOf adds to the request what Caddy's server adds.
 func requestOf(r *http.Request) *http.Request {
 	ctx := context.WithValue(r.Context(), caddy.ReplacerCtxKey, caddy.NewReplacer())
 	ctx = context.WithValue(ctx, caddyhttp.VarsCtxKey, map[string]any{})
@@ -137,8 +137,8 @@ var (
 	mceasyRE = regexp.MustCompile(`^v1\.[0-9]{1,3}:(.*)$`)
 )
 
-// independently decides by the provider's rule alone, with the standard
-// library and none of this project's code.
+// independently decides by the provider's rule alone, with the standard library
+// and no code of this project.
 func independently(scheme, signature, at, event string, body []byte) bool {
 	if len(body) > maxFuzzBody {
 		return false

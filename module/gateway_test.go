@@ -27,7 +27,7 @@ import (
 	_ "github.com/hooklatch/hooklatch/module/replay/none"
 )
 
-// gateway is a handler in a real Caddy server, on a free port, in front of an
+// gateway is a handler in a real Caddy server on a free port, before an
 // application that is a Go function.
 type gateway struct {
 	*httptest.Server
@@ -40,7 +40,7 @@ type gateway struct {
 	got []received
 }
 
-// received is what reached the application.
+// received is a request that reached the application.
 type received struct {
 	header http.Header
 	body   string
@@ -48,16 +48,16 @@ type received struct {
 	uri    string
 }
 
-// labels counts those that were given out.
+// labels counts the labels that tests have used.
 var labels atomic.Int64
 
-// application answers a delivery; nil does not answer at all.
+// application answers a delivery. A nil application does not answer at all.
 type application func(w http.ResponseWriter, r *http.Request) error
 
 // applications are found by the test handler below, by the name of the test.
 var applications sync.Map
 
-// testApplication is the guest that stands behind the handler.
+// testApplication is the module that runs after the handler.
 type testApplication struct {
 	Name string `json:"name"`
 }
@@ -92,11 +92,11 @@ func newGateway(t *testing.T, options map[string]any, app application) *gateway 
 	if err != nil {
 		t.Fatal(err)
 	}
-	delete(handler, "max_buffered") // is the app's
+	delete(handler, "max_buffered") // is an option of the app
 	before, _ := handler["before"].([]any)
-	delete(handler, "before") // are handlers of the site
+	delete(handler, "before") // these are handlers of the site
 	if handler["provider"] == nil {
-		// A label of its own, so that no two share a history or metrics.
+		// Each gateway has its own label, so that no two share a history or metrics.
 		handler["provider"] = fmt.Sprint("t-", labels.Add(1))
 	}
 	applications.Store(t.Name(), func(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
@@ -171,21 +171,21 @@ func newGateway(t *testing.T, options map[string]any, app application) *gateway 
 	return g
 }
 
-// delivered gives what has reached the application.
+// delivered returns the requests that have reached the application.
 func (g *gateway) delivered() []received {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return append([]received(nil), g.got...)
 }
 
-// answerOf is what a sender reads.
+// answerOf is an answer as the sender reads it.
 type answerOf struct {
 	status int
 	body   string
 	header http.Header
 }
 
-// send sends a delivery and reads the answer whole.
+// send sends a delivery and reads the whole answer.
 func (g *gateway) send(t *testing.T, header http.Header, body string) answerOf {
 	t.Helper()
 	return g.sendRequest(t, g.request(t, header, strings.NewReader(body)))
@@ -210,8 +210,9 @@ func (g *gateway) sendRequest(t *testing.T, r *http.Request) answerOf {
 	return a
 }
 
-// sendDirectly sends body without a connection, for a bubble of testing/synctest:
-// there, time stands still while a goroutine waits for a connection.
+// sendDirectly sends a delivery without a connection, for a bubble of
+// testing/synctest: time would stand still in it while a goroutine waits for a
+// connection.
 func (g *gateway) sendDirectly() answerOf {
 	r := httptest.NewRequest(http.MethodPost, "/hook?token=1", strings.NewReader(body))
 	maps.Copy(r.Header, craneops(body))
@@ -257,7 +258,7 @@ func (g *gateway) expectDelivered(t *testing.T, bodies ...string) {
 	}
 }
 
-// The signers of the tests are made from the providers' rules, not from the
+// The signers of the tests follow the providers' rules and do not use the
 // schemes package.
 
 func mac(pieces ...string) []byte {

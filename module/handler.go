@@ -23,9 +23,9 @@ func init() { caddy.RegisterModule(Handler{}) }
 
 // Handler verifies webhook deliveries and passes only authentic ones on.
 //
-// It buffers the body. Over the bytes as they were received, it verifies the
-// provider's signature. It then checks the signed send time and looks the
-// delivery up in the history. An authentic, fresh and new delivery goes on
+// It buffers the body and verifies the provider's signature over the bytes as
+// received. It then checks the signed send time and looks the delivery up in
+// the replay history. An authentic, fresh and new delivery is forwarded
 // unchanged, with the provider's headers translated into one common set,
 // `Webhook-…`.
 //
@@ -106,7 +106,7 @@ type Handler struct {
 	// before the handler changes it: scheme, host and port as the provider has
 	// them, and the prefix that the proxy removes from the path, such as
 	// https://example.com/hooks. Default: https if the request came over TLS,
-	// otherwise http, and the request's Host; X-Forwarded headers do not count.
+	// otherwise http, and the request's Host; X-Forwarded headers are ignored.
 	PublicURL string `json:"public_url,omitempty"`
 
 	// Answer the request that a provider sends before its first delivery, for
@@ -167,18 +167,18 @@ type Handler struct {
 	// false.
 	Observe bool `json:"observe,omitempty"`
 
-	// Keep deliveries whole, with headers and body, to look at them. Default: none
-	// is kept.
+	// Keep whole deliveries, with headers and body, for inspection. Default: none
+	// are kept.
 	Capture *Capture `json:"capture,omitempty"`
 
-	// Where deliveries are kept that the application did not take, until it does.
-	// Default: nowhere; the provider has to send them again.
+	// Where to keep deliveries that the application did not take, until it takes
+	// them. Default: nowhere; the provider has to send them again.
 	InboxRaw json.RawMessage `json:"inbox,omitempty" caddy:"namespace=http.verify_webhook.inboxes inline_key=inbox"`
 
-	server   *caddyhttp.Server // that the handler is in
+	server   *caddyhttp.Server // the one that the handler runs in
 	store    replay.Store
 	box      inbox.Store    // nil without an inbox
-	after    time.Duration  // of the inbox
+	after    time.Duration  // the inbox's After, or its default
 	history  *sharedHistory // one per label and configuration
 	scheme   schemes.Scheme
 	verifier *schemes.Verifier // nil with tenants
@@ -191,7 +191,7 @@ type Handler struct {
 	defaultReplay bool // nothing is written about the history
 
 	publicURL    schemes.PublicURL // PublicURL, if there is one
-	verifyTokens tokenSums         // Handshake's
+	verifyTokens tokenSums         // of Handshake
 	asked        schemes.Handshake // empty unless Handshake is set
 
 	budget        bodies.Budget
@@ -201,7 +201,7 @@ type Handler struct {
 	headerOptions headerOptions
 	signer        *signer // nil without sign_upstream
 
-	readNames, stayNames []string // the scheme's headers that look like this handler's, see ownNames
+	readNames, stayNames []string // the scheme's headers named like this handler's own, see ownNames
 
 	events        *eventEmitter
 	recorder      *recorder
@@ -239,7 +239,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 
 func (h *Handler) provision(ctx caddy.Context) error {
 	for _, raw := range []*json.RawMessage{&h.ReplayRaw, &h.InboxRaw} {
-		if string(*raw) == "null" { // as templates write what is not set
+		if string(*raw) == "null" { // templates write this for an unset value
 			*raw = nil
 		}
 	}

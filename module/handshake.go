@@ -17,15 +17,16 @@ import (
 	"github.com/hooklatch/hooklatch/schemes"
 )
 
-// Handshake is what the provider asks before it delivers anything.
+// Handshake answers the request that a provider sends before its first
+// delivery.
 type Handshake struct {
-	// The tokens that you gave the provider, any one of which it may send, for
-	// schemes whose handshake is not signed. Placeholders are resolved as in
-	// secrets.
+	// The verify tokens that you gave the provider, for schemes whose handshake is
+	// not signed. The provider may send any of them. Placeholders are resolved as
+	// in secrets.
 	VerifyTokens []string `json:"verify_tokens,omitempty"`
 }
 
-// tokenSums are the digests of verify tokens: to compare those takes the same
+// tokenSums are the digests of verify tokens. Comparing digests takes the same
 // time whatever was sent.
 type tokenSums [][sha256.Size]byte
 
@@ -37,7 +38,7 @@ func (t tokenSums) known(token string) bool {
 	return found == 1
 }
 
-// checkHandshake holds the option against the scheme.
+// checkHandshake checks the option against the scheme.
 func (h *Handler) checkHandshake(scheme schemes.Scheme) error {
 	if h.Handshake == nil {
 		return nil
@@ -60,7 +61,7 @@ func (h *Handler) checkHandshake(scheme schemes.Scheme) error {
 	return nil
 }
 
-// withHandshake lists the schemes that have one.
+// withHandshake returns the names of the schemes that have a handshake.
 func withHandshake() []string {
 	var names []string
 	for _, scheme := range schemes.All() {
@@ -71,7 +72,8 @@ func withHandshake() []string {
 	return names
 }
 
-// compileHandshake looks up what is asked, and resolves the tokens.
+// compileHandshake looks up the handshake of the scheme and resolves the
+// tokens.
 func (h *Handler) compileHandshake() error {
 	if h.Handshake == nil {
 		return nil
@@ -87,8 +89,8 @@ func (h *Handler) compileHandshake() error {
 	return nil
 }
 
-// takesMethod tells whether a request may go on to be verified: as a delivery,
-// or as a handshake, which comes with POST whatever deliveries come with.
+// takesMethod reports whether a request may be verified: as a delivery, or as a
+// handshake, whose method is POST whatever methods deliveries have.
 func (h *Handler) takesMethod(method string) bool {
 	return slices.Contains(h.Methods, method) || h.signedHandshake() && method == http.MethodPost
 }
@@ -97,8 +99,8 @@ func (h *Handler) signedHandshake() bool {
 	return h.asked.Signed != nil
 }
 
-// meetQuery answers a handshake in the query. It reports whether it has dealt
-// with the request.
+// meetQuery answers a handshake in the query. It reports whether the request is
+// done.
 func (h *Handler) meetQuery(w http.ResponseWriter, r *http.Request, d *delivery) (done bool, err error) {
 	if h.asked.Query == nil || r.Method != http.MethodGet {
 		return false, nil
@@ -117,8 +119,9 @@ func (h *Handler) meetQuery(w http.ResponseWriter, r *http.Request, d *delivery)
 	return true, nil
 }
 
-// meetSigned answers a handshake that has been found in a verified delivery. A
-// method that only handshakes may come with ends here.
+// meetSigned answers a handshake that was found in a verified delivery. It
+// rejects any other request whose method is allowed only for handshakes. It
+// reports whether the request is done.
 func (h *Handler) meetSigned(w http.ResponseWriter, r *http.Request, d *delivery) (done bool, err error) {
 	switch {
 	case d.handshakeRefused != nil:
@@ -132,9 +135,9 @@ func (h *Handler) meetSigned(w http.ResponseWriter, r *http.Request, d *delivery
 	return false, nil
 }
 
-// meetUnsigned answers a handshake that comes with POST and without a signature.
-// It reports whether it has. Another request stays refused: what has been read of
-// its body is kept for the application where everything is let through.
+// meetUnsigned answers a handshake that comes with POST and without a
+// signature, and reports whether it was one. Any other request stays rejected.
+// With observe, the body that has been read is put back for the application.
 func (h *Handler) meetUnsigned(w http.ResponseWriter, r *http.Request, d *delivery, refused *refusal) (done bool) {
 	if h.asked.Unsigned == nil || refused.reason != schemes.MissingSignature ||
 		r.Method != http.MethodPost || r.ContentLength <= 0 || r.ContentLength > schemes.MaxUnsignedHandshake {
@@ -156,8 +159,8 @@ func (h *Handler) meetUnsigned(w http.ResponseWriter, r *http.Request, d *delive
 	return false
 }
 
-// reply answers a handshake. It is no delivery: it has no verdict, is not
-// counted among the requests and never gets into the history.
+// reply answers a handshake. A handshake is no delivery: it has no verdict, is
+// not counted among the requests and never enters the history.
 func (h *Handler) reply(w http.ResponseWriter, r *http.Request, d *delivery, reply *schemes.Reply) {
 	d.setPlaceholders(r)
 	if extra, ok := r.Context().Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields); ok {
@@ -173,6 +176,6 @@ func (h *Handler) reply(w http.ResponseWriter, r *http.Request, d *delivery, rep
 	}
 	w.WriteHeader(status)
 	if len(reply.Body) > 0 {
-		_, _ = w.Write(reply.Body) // a sender that has gone away asks again
+		_, _ = w.Write(reply.Body) // a sender that has gone away will ask again
 	}
 }

@@ -33,8 +33,8 @@ func signedV0(prefix string, at time.Time, body string) http.Header {
 	}
 }
 
-// expectHandshake checks an answer at the edge: the application, the history
-// and the count of requests have nothing of it.
+// expectHandshake checks the answer to a handshake, and that the application,
+// the history and the count of requests have no trace of it.
 func (g *gateway) expectHandshake(t *testing.T, a answerOf, status int, contentType, body string) {
 	t.Helper()
 	expect(t, a, status, body)
@@ -54,7 +54,7 @@ func (g *gateway) expectHandshake(t *testing.T, a answerOf, status int, contentT
 	}
 }
 
-// asking switches the handshake of a scheme on.
+// asking returns options with the handshake of a scheme.
 func asking(scheme string, more ...string) options {
 	handshake := options{}
 	if len(more) > 0 {
@@ -87,14 +87,16 @@ func TestSignedHandshake(t *testing.T) {
 	}
 }
 
-// TestHandshakeIsOffByDefault: the application gets it, as any delivery.
+// TestHandshakeIsOffByDefault checks that the application gets a handshake like
+// any delivery.
 func TestHandshakeIsOffByDefault(t *testing.T) {
 	g := newGateway(t, options{"scheme": "zoom"}, nil)
 	expect(t, g.send(t, signedV0("zoom", testTime, zoomChallenge), zoomChallenge), http.StatusNoContent, "")
 	g.expectDelivered(t, zoomChallenge)
 }
 
-// TestHandshakeBeforeMethods: it comes with POST, and nothing else may.
+// TestHandshakeBeforeMethods checks that a handshake may come with POST
+// although deliveries may not.
 func TestHandshakeBeforeMethods(t *testing.T) {
 	o := asking("slack")
 	o["methods"] = []string{"PUT"}
@@ -165,7 +167,8 @@ func TestQueryHandshake(t *testing.T) {
 
 const sslCheck = "ssl_check=1&token=xxx"
 
-// TestUnsignedHandshake is Slack's ssl_check (slackapi/bolt-js#1397, #2899).
+// TestUnsignedHandshake checks Slack's ssl_check (slackapi/bolt-js#1397,
+// #2899).
 func TestUnsignedHandshake(t *testing.T) {
 	g := newGateway(t, asking("slack"), nil)
 	for _, check := range []string{sslCheck, "token=xxx&ssl_check=1", "ssl_check=1"} {
@@ -197,7 +200,7 @@ func TestUnsignedHandshake(t *testing.T) {
 	if len(answers) != 1 {
 		t.Errorf("the answers differ: %v", answers)
 	}
-	// With a signature it is judged by that.
+	// With a signature, the request is judged by the signature.
 	expect(t, g.send(t, signedV0("slack", testTime, "other"), sslCheck), http.StatusUnauthorized, "rejected signature_mismatch")
 	expect(t, g.send(t, http.Header{"X-Slack-Signature": {"v0=1"}}, sslCheck), http.StatusUnauthorized, "rejected malformed_signature")
 	expect(t, g.sendRequest(t, g.request(t, http.Header{}, readCloser{strings.NewReader(sslCheck)})), http.StatusUnauthorized, "rejected missing_signature")
@@ -212,8 +215,8 @@ func TestUnsignedHandshake(t *testing.T) {
 	}
 }
 
-// TestObservedUnsigned: what has been read of a request that is no handshake gets
-// to the application all the same.
+// TestObservedUnsigned checks that the body that was read from a request that
+// is no handshake still reaches the application.
 func TestObservedUnsigned(t *testing.T) {
 	g := newGateway(t, observing(asking("slack")), nil)
 	g.expectHandshake(t, g.send(t, http.Header{}, sslCheck), http.StatusOK, "text/plain; charset=utf-8", "")
@@ -226,7 +229,8 @@ func TestObservedUnsigned(t *testing.T) {
 	}
 }
 
-// TestUnsignedThatEnds: a body that stops short is refused as before.
+// TestUnsignedThatEnds checks that a request whose body breaks off is still
+// rejected for its missing signature.
 func TestUnsignedThatEnds(t *testing.T) {
 	g := newGateway(t, asking("slack"), nil)
 	r := httptest.NewRequest(http.MethodPost, "/hook", iotest.TimeoutReader(iotest.OneByteReader(strings.NewReader(sslCheck))))
@@ -237,8 +241,8 @@ func TestUnsignedThatEnds(t *testing.T) {
 	expectNothingBuffered(t)
 }
 
-// TestObservedHandshake is answered all the same; one that is refused goes on,
-// as everything does.
+// TestObservedHandshake checks that a handshake is also answered with observe,
+// and that a rejected one is passed on, as every request is.
 func TestObservedHandshake(t *testing.T) {
 	g := newGateway(t, observing(asking("slack")), nil)
 	g.expectHandshake(t, g.send(t, signedV0("slack", testTime, slackChallenge), slackChallenge), http.StatusOK, "text/plain; charset=utf-8", "3eZbrw1aBm2r")

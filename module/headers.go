@@ -27,7 +27,8 @@ const (
 // headerOptions say which headers the application gets.
 type headerOptions struct{ webhook, cloudEvents bool }
 
-// headerOptionsOf compiles the option; without it the headers are Webhook-.
+// headerOptionsOf compiles the option emit. By default, the headers are those
+// of `webhook`.
 func headerOptionsOf(names []string) headerOptions {
 	return headerOptions{
 		webhook:     len(names) == 0 || slices.Contains(names, EmitWebhook),
@@ -50,9 +51,9 @@ func checkEmit(names []string) error {
 	return nil
 }
 
-// setUpstreamHeaders writes the headers of a verified delivery. They are signed
-// only if the delivery is new. The request no longer has any of them from its
-// sender. The values are appended to those given.
+// setUpstreamHeaders writes the headers of a verified delivery. A signature is
+// added only if the delivery is new. The request no longer has any of these
+// headers from its sender. values is the memory for the header values.
 func (h *Handler) setUpstreamHeaders(header http.Header, d *delivery, values []string) {
 	if h.headerOptions.webhook {
 		d.setHeaders(header, values)
@@ -63,13 +64,13 @@ func (h *Handler) setUpstreamHeaders(header http.Header, d *delivery, values []s
 	if h.signer == nil {
 		return
 	}
-	// What the provider itself signed with these names, it signed for others.
+	// The provider's own signature under these names was made for others.
 	delete(header, headerTimestamp)
 	delete(header, headerSignature)
 	if d.verdict == accepted {
 		id := d.id()
 		if strings.Contains(id, ".") {
-			// With a dot in it, text could move between id, time and body.
+			// With a dot in the id, text could move between id, time and body.
 			id = d.event.Content.ID()
 		}
 		h.signer.sign(header, id, h.now(), d.body.Buffer.Bytes())
@@ -89,20 +90,20 @@ const (
 	headerOccurrenceID  = "Webhook-Occurrence-Id"
 	headerUnsignedEvent = "Webhook-Unsigned-Event"
 
-	// These are on deliveries from the inbox only.
+	// Only deliveries from the inbox have these.
 	headerAttempt    = "Webhook-Attempt"
 	headerReceivedAt = "Webhook-Received-At"
 )
 
-// milliseconds is how send times are written: RFC 3339 in UTC.
+// milliseconds is the format of send times: RFC 3339 in UTC.
 const milliseconds = "2006-01-02T15:04:05.000Z"
 
-// maxHeaders is how many of them a delivery can have.
+// maxHeaders is how many of these headers a delivery can have.
 const maxHeaders = 10
 
-// setHeaders writes the one set of headers that all providers are translated
-// into. The request no longer has any of them from its sender. All values are in
-// the piece of memory that is passed, which has room for maxHeaders.
+// setHeaders writes the common set of headers that all providers are translated
+// into. The request no longer has any of them from its sender. All values share
+// the memory of values, which has room for maxHeaders.
 func (d *delivery) setHeaders(header http.Header, values []string) {
 	set := func(name, value string) {
 		if value != "" {
@@ -126,8 +127,8 @@ func (d *delivery) setHeaders(header http.Header, values []string) {
 	set(headerUnsignedEvent, fit(d.unsigned.Value))
 }
 
-// setAttempt writes the headers of a delivery from the inbox: which attempt it
-// is, and when its body was there.
+// setAttempt writes the headers of a delivery from the inbox: the number of the
+// attempt, and when the body arrived.
 func (d *delivery) setAttempt(header http.Header, receivedAt time.Time) {
 	if d.handler.headerOptions.webhook {
 		header[headerAttempt] = []string{strconv.Itoa(d.attempt)}
@@ -135,11 +136,11 @@ func (d *delivery) setAttempt(header http.Header, receivedAt time.Time) {
 	}
 }
 
-// maxValue bounds the value of a header, in bytes.
+// maxValue is the largest value of a header, in bytes.
 const maxValue = 256
 
-// fit gives a value that can be a header as it is, or nothing: cutting it or
-// replacing characters would make another value of it.
+// fit returns the value if it can be a header unchanged, or an empty string.
+// Cutting the value or replacing characters would make it another value.
 func fit(value string) string {
 	if len(value) > maxValue || !utf8.ValidString(value) {
 		return ""
@@ -149,7 +150,7 @@ func fit(value string) string {
 			return ""
 		}
 	}
-	// Blanks at the ends are lost on the way.
+	// Spaces at the ends are lost on the way.
 	if value != "" && (value[0] == ' ' || value[len(value)-1] == ' ') {
 		return ""
 	}
@@ -166,13 +167,13 @@ const (
 	ceTime        = "Ce-Time"
 )
 
-// ceUnknownType is the type of an event whose own is not signed: a CloudEvent
+// ceUnknownType is the type of an event that has no signed type. A CloudEvent
 // must have one.
 const ceUnknownType = "webhook.delivery"
 
-// setCloudEvent makes the request a CloudEvent whose data are the body. Its
-// time is the event's own or else the signed send time; without either it has
-// none.
+// setCloudEvent makes the request a CloudEvent whose data is the body. Its time
+// is the time of the event, or else the signed send time. Without either, it
+// has no time.
 func (d *delivery) setCloudEvent(header http.Header) {
 	kind := fit(d.facts.Type)
 	if kind == "" {
@@ -190,9 +191,9 @@ func (d *delivery) setCloudEvent(header http.Header) {
 	}
 }
 
-// percentEncoded writes a value as section 3.1.3.2 of the binding wants it in a
-// header: every byte is encoded that is not printable ASCII, and blank, quote
-// and percent sign too.
+// percentEncoded encodes a value for a header, as section 3.1.3.2 of the
+// binding requires: it encodes every byte that is not printable ASCII, and also
+// space, quotation mark and percent sign.
 func percentEncoded(value string) string {
 	const digits = "0123456789ABCDEF"
 	plain := func(b byte) bool { return b > ' ' && b < 0x7f && b != '"' && b != '%' }
@@ -207,19 +208,20 @@ func percentEncoded(value string) string {
 	return text.String()
 }
 
-// The headers that Standard Webhooks signs with, besides the id.
+// The headers of a Standard Webhooks signature, besides the id.
 const (
 	headerTimestamp = "Webhook-Timestamp"
 	headerSignature = "Webhook-Signature"
 )
 
-// signer signs what goes to the application, as Standard Webhooks 1.0.0 has it
-// for symmetric keys: HMAC-SHA256 over id, time and body with points between
-// them. (github.com/standard-webhooks/standard-webhooks,
+// signer signs deliveries for the application, as Standard Webhooks 1.0.0
+// defines it for symmetric keys: HMAC-SHA256 over id, time and body, separated
+// by dots. (github.com/standard-webhooks/standard-webhooks,
 // spec/standard-webhooks.md)
 type signer struct{ keys [][]byte }
 
-// newSigner resolves the secrets of sign_upstream. Its errors never hold one.
+// newSigner resolves the secrets of sign_upstream. Its errors never contain a
+// secret.
 func newSigner(secrets []string) (*signer, error) {
 	if len(secrets) == 0 {
 		return nil, nil
@@ -239,8 +241,8 @@ func newSigner(secrets []string) (*signer, error) {
 	return s, nil
 }
 
-// checkSigning checks secrets as they are written; those with placeholders
-// show what they are when the configuration loads.
+// checkSigning checks secrets as they are written. Those with placeholders are
+// checked when the configuration loads.
 func checkSigning(secrets []string) error {
 	for i, secret := range secrets {
 		err := checkSecret(secret)
@@ -256,8 +258,9 @@ func checkSigning(secrets []string) error {
 
 var errNoSigningKey = errors.New("is not a secret of Standard Webhooks; write whsec_ and behind it the base64 of 24 to 64 random bytes, such as `openssl rand -base64 32` makes")
 
-// signingKey reads a secret as the specification of Standard Webhooks writes it.
-// The scheme reads more, because senders do not all keep to that.
+// signingKey parses a secret as the specification of Standard Webhooks defines
+// it. The scheme accepts more forms, because not all senders follow the
+// specification.
 func signingKey(secret string) ([]byte, error) {
 	text, ok := strings.CutPrefix(secret, "whsec_")
 	key, err := base64.StdEncoding.Strict().DecodeString(text)

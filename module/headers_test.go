@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// TestPercentEncoding has the example of the HTTP binding, section 3.1.3.2.
+// TestPercentEncoding checks the example of the HTTP binding, section 3.1.3.2.
 func TestPercentEncoding(t *testing.T) {
 	for value, want := range map[string]string{
 		"Euro € 😀":                  "Euro%20%E2%82%AC%20%F0%9F%98%80",
@@ -24,7 +24,7 @@ func TestPercentEncoding(t *testing.T) {
 	}
 }
 
-// beginning gives the headers whose name begins with a prefix.
+// beginning returns the headers whose names begin with a prefix.
 func beginning(h http.Header, prefix string) map[string]string {
 	found := map[string]string{}
 	for name, values := range h {
@@ -94,7 +94,7 @@ func TestEmit(t *testing.T) {
 			if found := got.Get("Webhook-Verdict") == "accepted"; found != c.webhook || got.Get("Webhook-Forged") != "" {
 				t.Errorf("headers %v", got)
 			}
-			// Without cloudevents these names are nobody's but the sender's.
+			// Without cloudevents these names belong to the sender.
 			if found := got.Get("Ce-Id") != ""; found != c.cloudEvents || (got.Get("Ce-Sender") == "") != c.cloudEvents {
 				t.Errorf("headers %v", got)
 			}
@@ -102,7 +102,8 @@ func TestEmit(t *testing.T) {
 	}
 }
 
-// TestRefusedIsNoCloudEvent: the sender's attributes do not reach handle_errors.
+// TestRefusedIsNoCloudEvent checks that the sender's attributes do not reach
+// handle_errors.
 func TestRefusedIsNoCloudEvent(t *testing.T) {
 	g := newGateway(t, map[string]any{"emit": []string{"cloudevents"}}, nil)
 	var left http.Header
@@ -116,7 +117,7 @@ func TestRefusedIsNoCloudEvent(t *testing.T) {
 
 const goodSigningKey = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
-// TestSigner has the known answer of the reference libraries:
+// TestSigner checks the known answer of the reference libraries:
 // github.com/standard-webhooks/standard-webhooks, libraries/python/tests.
 func TestSigner(t *testing.T) {
 	s, err := newSigner([]string{goodSigningKey})
@@ -147,8 +148,8 @@ func TestSigningKeys(t *testing.T) {
 	}
 }
 
-// TestSignUpstream: each secret signs id, the gateway's time and the body, and
-// what the sender wrote in the place of it is gone.
+// TestSignUpstream checks that each secret signs id, the gateway's time and the
+// body, and that the sender's own headers of these names are gone.
 func TestSignUpstream(t *testing.T) {
 	second := "whsec_" + base64.StdEncoding.EncodeToString([]byte(strings.Repeat("k", 32)))
 	for _, emit := range []string{"webhook", "cloudevents", "none"} {
@@ -180,8 +181,8 @@ func TestSignUpstream(t *testing.T) {
 	}
 }
 
-// TestSignUpstreamUnderAnIDWithADot: Standard Webhooks has dots between id, time and
-// body, so that no id may have one.
+// TestSignUpstreamUnderAnIDWithADot checks an id with a dot. Standard Webhooks
+// puts dots between id, time and body, so no id may contain one.
 func TestSignUpstreamUnderAnIDWithADot(t *testing.T) {
 	for id, want := range map[string]string{"evt_1": "evt_1", "evt.1": "sha256-"} {
 		body := `{"id":"` + id + `"}`
@@ -195,8 +196,8 @@ func TestSignUpstreamUnderAnIDWithADot(t *testing.T) {
 	}
 }
 
-// TestUnsignedWithoutSignUpstream: nothing but what was configured looks like a
-// signature.
+// TestUnsignedWithoutSignUpstream checks that without the option, no header
+// looks like a signature.
 func TestUnsignedWithoutSignUpstream(t *testing.T) {
 	g := newGateway(t, nil, nil)
 	expect(t, g.send(t, with(craneops(body), "Webhook-Signature", "v1,forged", "Webhook-Timestamp", "1"), body), http.StatusNoContent, "")

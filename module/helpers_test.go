@@ -17,11 +17,11 @@ type readCloser struct{ io.Reader }
 
 func (readCloser) Close() error { return nil }
 
-// patience bounds every wait for what happens at once on an idle machine. It is
-// long, because only a failing test waits to its end.
+// patience limits every wait for something that takes no time on an idle
+// machine. It is long, because only a failing test waits to its end.
 const patience = time.Minute
 
-// waitUntil waits for what another goroutine does.
+// waitUntil waits until another goroutine has done its work.
 func waitUntil(t *testing.T, over func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(patience); !over(); time.Sleep(time.Millisecond) {
@@ -31,12 +31,12 @@ func waitUntil(t *testing.T, over func() bool) {
 	}
 }
 
-// expectNothingBuffered is what must be left once all is over, which may be a
-// moment after a sender has read its answer.
+// expectNothingBuffered checks that no bodies are held any more. This may
+// become true only a moment after a sender has read its answer.
 func expectNothingBuffered(t *testing.T) {
 	t.Helper()
 	waitUntil(t, func() bool {
-		runtime.GC() // some may be left to the collector
+		runtime.GC() // some buffers may be left to the garbage collector
 		return bodies.InUse() == bodies.Usage{}
 	})
 }

@@ -18,8 +18,9 @@ import (
 )
 
 // sharedHistory is the history of a label in one configuration. It stays open
-// until the configuration is over and its last request has ended, because a
-// reload does not wait for requests. Stores count nothing themselves.
+// until the configuration has ended and its last request is done, because a
+// reload does not wait for requests. Stores do not count their users
+// themselves.
 type sharedHistory struct {
 	registration
 	app *App
@@ -29,7 +30,7 @@ type sharedHistory struct {
 	outlived bool // captures are kept for longer than this history remembers
 
 	// opening is held while the store opens the history, so that requests that
-	// come meanwhile wait for one attempt and share its outcome.
+	// arrive meanwhile wait for one attempt and share its outcome.
 	opening  sync.Mutex
 	failure  error // of the last attempt
 	failedAt time.Time
@@ -46,12 +47,13 @@ type sharedHistory struct {
 	closed   chan struct{} // closed when isClosed becomes true
 }
 
-// retryOpening is how long a failed attempt to open a history stands for the
-// deliveries that come after it.
+// retryOpening is how long the error of a failed attempt to open a history
+// applies to later deliveries, before the next attempt.
 const retryOpening = time.Second
 
-// errConfigurationOver is for a request that comes after its configuration is
-// over, as on an HTTP/2 connection that Caddy has not ended yet.
+// errConfigurationOver is returned to a request that arrives after its
+// configuration has ended, such as on an HTTP/2 connection that Caddy has not
+// closed yet.
 var errConfigurationOver = errors.New("the configuration of this connection is over and its replay history closed; a retry reaches the running one")
 
 // acquire keeps the history open, if it is, until release is called.
@@ -61,8 +63,8 @@ func (s *sharedHistory) acquire() {
 	s.users++
 }
 
-// release ends what acquire began. The last request of a configuration that is
-// over closes the history.
+// release undoes acquire. The last request of a configuration that has ended
+// closes the history.
 func (s *sharedHistory) release() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -70,10 +72,10 @@ func (s *sharedHistory) release() {
 	s.closeIfUnused()
 }
 
-// get returns the history to a caller that has acquired it; with an inbox, that
-// is asked first. Only a verified delivery asks for it: the first one may come
-// before the app has started, since Caddy starts apps in no particular order, and
-// then opens the history.
+// get returns the history to a caller that has acquired it. With an inbox, the
+// inbox is asked before the history. Only verified deliveries call get. The
+// first of them may arrive before the app has started, because Caddy starts
+// apps in no particular order; it then opens the history.
 func (s *sharedHistory) get() (replay.History, error) {
 	opened, err := s.getOpened()
 	if err != nil || s.kept == nil {
@@ -150,7 +152,7 @@ func (s *sharedHistory) close() {
 	s.closeIfUnused()
 }
 
-// stopAttempts begins no more attempts of what the inbox holds.
+// stopAttempts stops starting attempts for deliveries in the inbox.
 func (s *sharedHistory) stopAttempts() {
 	if kept := s.currentInbox(); kept != nil {
 		kept.stop()
@@ -167,7 +169,8 @@ func (s *sharedHistory) currentInbox() *labelInbox {
 	return s.kept
 }
 
-// closeIfUnused is called with the lock held.
+// closeIfUnused closes the history if the configuration has ended and no
+// request uses it. It is called with the lock held.
 func (s *sharedHistory) closeIfUnused() {
 	if !s.over || s.users > 0 || s.isClosed {
 		return
@@ -189,8 +192,9 @@ func (s *sharedHistory) closeIfUnused() {
 }
 
 // historiesByLabel holds the open histories of this process. The admin endpoint
-// finds them here and not in its configuration: Caddy replaces the endpoint
-// before it loads the apps, and keeps that of a configuration that then fails.
+// looks here and not in its configuration: Caddy replaces the endpoint before
+// it loads the apps, and keeps the new one even if that configuration then
+// fails.
 var historiesByLabel historyTable
 
 // historyTable lists histories in the order in which they were opened.
@@ -211,8 +215,8 @@ func (t *historyTable) remove(s *sharedHistory) {
 	t.open = slices.DeleteFunc(t.open, func(each *sharedHistory) bool { return each == s })
 }
 
-// newest finds the history of a label that was opened last, or nil: the requests
-// of an older configuration may still have theirs open.
+// newest returns the history of a label that was opened last, or nil. Requests
+// of an older configuration may still hold another one open.
 func (t *historyTable) newest(label string) *sharedHistory {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -224,7 +228,7 @@ func (t *historyTable) newest(label string) *sharedHistory {
 	return nil
 }
 
-// active finds the history of a label in the configuration that runs, or nil.
+// active returns the history of a label in the running configuration, or nil.
 func (t *historyTable) active(label string) *sharedHistory {
 	t.mu.Lock()
 	open := slices.Clone(t.open)
@@ -237,12 +241,12 @@ func (t *historyTable) active(label string) *sharedHistory {
 	return nil
 }
 
-// keyer makes the keys of the replay history. All are the first 128 bits of a
-// SHA-256; the kinds cannot meet, because a content key's hash begins with the
-// label, and the others begin with a sign that no label can hold.
+// keyer makes the keys of the replay history. Each key is the first 128 bits of
+// a SHA-256. Keys of different kinds never have the same input: it begins with
+// the label, or with a kind, whose first character no label can contain.
 type keyer struct {
 	withTime bool // `key delivery`: the send time is part of the identity
-	unique   bool // occurrence IDs are
+	unique   bool // occurrence IDs are unique
 	cuts     bool // a signed text can be cut in several ways
 	signsID  bool // deliveries have a signed id, though perhaps not all of them
 	pool     sync.Pool
@@ -269,14 +273,14 @@ type contentHash struct {
 	sum     [sha256.Size]byte
 }
 
-// content makes the content key: the label, with `key delivery` the send time
-// as it was signed, then the signed id; where there is none, what is signed
-// besides the body, then the body.
+// content returns the content key. Its input is the label, with `key delivery`
+// the send time as signed, and the signed id. Without a signed id, the input
+// has instead everything signed besides the body, and then the body.
 //
-// A body must not be taken for the id that has the same text, so what comes
-// without an id is of another kind where deliveries have ids. The common keys,
-// those of ids and those of bodies where nothing has an id, stay as they were
-// before there was this kind: what is in a history is still found.
+// A body must not be taken for an id that has the same text. So if the scheme
+// signs ids, the key of a delivery without one is of another kind. All other
+// keys are the same as before this kind existed, so that entries in existing
+// histories are still found.
 func (k *keyer) content(owner string, claim *schemes.SignedHeaders, id string, body []byte) replay.Key {
 	c := k.pool.Get().(*contentHash)
 	defer k.pool.Put(c)
@@ -304,7 +308,7 @@ func idKey(owner, id string) replay.Key {
 	return keyOf([]byte(owner + "\x00" + id))
 }
 
-// appendHead appends what both kinds of keys begin with.
+// appendHead appends the common beginning of content and occurrence keys.
 func (k *keyer) appendHead(b []byte, owner string, claim *schemes.SignedHeaders) []byte {
 	b = append(append(b, owner...), 0)
 	if k.withTime {
@@ -313,7 +317,7 @@ func (k *keyer) appendHead(b []byte, owner string, claim *schemes.SignedHeaders)
 	return b
 }
 
-// event makes the keys of a delivery.
+// event returns the keys of a delivery.
 func (k *keyer) event(owner string, claim *schemes.SignedHeaders, id string, body, cut []byte) replay.Event {
 	e := replay.Event{Content: k.content(owner, claim, id, body), Unsigned: fingerprint(claim, cut)}
 	switch {
@@ -325,31 +329,32 @@ func (k *keyer) event(owner string, claim *schemes.SignedHeaders, id string, bod
 	return e
 }
 
-// occurrence makes the key of an occurrence ID.
+// occurrence returns the key of an occurrence ID.
 func (k *keyer) occurrence(owner string, claim *schemes.SignedHeaders) replay.Key {
 	b := k.appendHead([]byte(occurrenceKind), owner, claim)
 	return keyOf(append(b, claim.OccurrenceID.Value...))
 }
 
-// cut makes the key of the way in which a signed text is cut. The history keeps
-// it beside the content in the place of an occurrence ID, so that it can be
-// asked whether this cut was delivered: see Handler.compareCut.
+// cut returns the key of how a signed text is cut. The history keeps it next to
+// the content, in place of an occurrence ID, so that Handler.compareCut can ask
+// whether this cut was delivered.
 func (k *keyer) cut(owner string, content replay.Key, cut []byte) replay.Key {
 	b := append([]byte(cutKind), owner...)
 	b = append(append(b, 0), content[:]...)
 	return keyOf(append(b, cut...))
 }
 
-// variant makes the content key of what conflicts and is forwarded all the
-// same: content and unsigned values together.
+// variant returns the content key of a delivery that conflicts and is forwarded
+// anyway. It covers the content and the unsigned values.
 func (k *keyer) variant(owner string, content replay.Key, unsigned uint64) replay.Key {
 	b := append([]byte(variantKind), owner...)
 	b = append(append(b, 0), content[:]...)
 	return keyOf(binary.BigEndian.AppendUint64(b, unsigned))
 }
 
-// fingerprint stands for what the provider sends and does not sign, how a signed
-// text is cut included. Absence is a value too.
+// fingerprint returns a hash of the values that the provider sends without
+// signing them, and of how a signed text is cut. A missing value counts as a
+// value too.
 func fingerprint(claim *schemes.SignedHeaders, cut []byte) uint64 {
 	if !claim.OccurrenceID.Sent && !claim.UnsignedEvent.Sent && len(cut) == 0 {
 		return 0

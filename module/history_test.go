@@ -26,8 +26,9 @@ type opener struct {
 
 func (o opener) Open(replay.OpenOptions) (replay.History, error) { return o.open() }
 
-// TestHistoryOutlivesItsConfiguration: a request that began before its
-// configuration ended keeps the history open, and the last one closes it.
+// TestHistoryOutlivesItsConfiguration checks that a request that began before
+// its configuration ended keeps the history open, and that the last such
+// request closes it.
 func TestHistoryOutlivesItsConfiguration(t *testing.T) {
 	c := &counts{}
 	counted[t.Name()] = c
@@ -39,7 +40,7 @@ func TestHistoryOutlivesItsConfiguration(t *testing.T) {
 		t.Fatal(err)
 	}
 	shared := app.histories["label"]
-	shared.acquire() // its body is still coming
+	shared.acquire() // the body of the request is still arriving
 	shared.acquire()
 	if err := app.Cleanup(); err != nil {
 		t.Fatal(err)
@@ -60,8 +61,8 @@ func TestHistoryOutlivesItsConfiguration(t *testing.T) {
 	}
 }
 
-// TestForgeryOpensNoHistory: only a verified delivery has a failing history
-// opened, and those that come right after it share the outcome.
+// TestForgeryOpensNoHistory checks that only a verified delivery opens a
+// history that fails, and that deliveries right after it share the outcome.
 func TestForgeryOpensNoHistory(t *testing.T) {
 	g := newGateway(t, map[string]any{"replay": map[string]any{"store": "test_broken", "Opening": true}}, nil)
 	now := testTime
@@ -86,8 +87,8 @@ func TestForgeryOpensNoHistory(t *testing.T) {
 	g.expectDelivered(t)
 }
 
-// TestFailingOpeningIsShared: of many deliveries that wait for a history that
-// cannot be opened, one tries it.
+// TestFailingOpeningIsShared checks that of many deliveries that wait for a
+// history that cannot be opened, only one tries to open it.
 func TestFailingOpeningIsShared(t *testing.T) {
 	const many = 16
 	var attempts atomic.Int32
@@ -121,8 +122,8 @@ func TestFailingOpeningIsShared(t *testing.T) {
 	}
 }
 
-// TestForgetUnderAnotherConfiguration: the admin endpoint finds the history of
-// the configuration that runs, although one that failed to load came after it.
+// TestForgetUnderAnotherConfiguration checks that the admin endpoint finds the
+// history of the running configuration, even if a later one failed to load.
 func TestForgetUnderAnotherConfiguration(t *testing.T) {
 	g := newGateway(t, map[string]any{"provider": "forget-other"}, nil)
 	expect(t, g.send(t, craneops(body), body), http.StatusNoContent, "")
@@ -144,8 +145,8 @@ func TestForgetUnderAnotherConfiguration(t *testing.T) {
 	g.expectDelivered(t, body, body)
 }
 
-// TestKindsOfContentKeys holds the common keys to what histories have in them, and
-// keeps a body apart from the id that has the same text.
+// TestKindsOfContentKeys checks that the common keys match those in existing
+// histories, and that a body and an id with the same text have different keys.
 func TestKindsOfContentKeys(t *testing.T) {
 	keyOf := func(text string) (key replay.Key) {
 		sum := sha256.Sum256([]byte(text))
@@ -173,8 +174,8 @@ func TestKindsOfContentKeys(t *testing.T) {
 	}
 }
 
-// TestBodyLikeAnID: a delivery without an id is not taken for the one whose id
-// is its body.
+// TestBodyLikeAnID checks that a delivery without an id is not taken for the
+// delivery whose id equals its body.
 func TestBodyLikeAnID(t *testing.T) {
 	stripe := func(body string) http.Header {
 		at := fmt.Sprint(testTime.Unix())

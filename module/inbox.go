@@ -25,7 +25,7 @@ import (
 type labelInbox struct {
 	label   label
 	opened  inbox.Inbox
-	history replay.History // as it was opened, without the inbox before it
+	history replay.History // as opened, without the check of the inbox
 	options inbox.Options
 	always  bool
 	after   time.Duration
@@ -36,7 +36,7 @@ type labelInbox struct {
 	events *eventEmitter
 	record inboxRecorder
 	listed *openInbox    // for metrics and the admin endpoint
-	wake   chan struct{} // the scheduler looks again
+	wake   chan struct{} // has the scheduler look again
 	trying redeliveries
 }
 
@@ -73,15 +73,15 @@ func (b *labelInbox) close() {
 	}
 }
 
-// inboxFirst is a history before which the inbox is asked: it answers for what
-// it holds, whatever the history has forgotten.
+// inboxFirst is a history that asks the inbox first. The inbox answers for its
+// own deliveries, even if the history has forgotten them.
 type inboxFirst struct {
 	replay.History
 	inbox *labelInbox
 }
 
-// atOnce reports whether a history answers at once. The inbox before it is no
-// reason for a deadline: it takes none.
+// atOnce reports whether a history answers at once. An inbox before it does not
+// matter, because its calls take no context.
 func atOnce(history replay.History) bool {
 	if f, ok := history.(inboxFirst); ok {
 		history = f.History
@@ -90,7 +90,7 @@ func atOnce(history replay.History) bool {
 	return ok
 }
 
-// Reserve claims an event that does not wait in the inbox.
+// Reserve claims an event, unless it waits in the inbox.
 func (f inboxFirst) Reserve(ctx context.Context, e replay.Event) (replay.Reservation, replay.Status, error) {
 	if status := f.inbox.judge(e); status != replay.Reserved {
 		return nil, status, nil
@@ -98,7 +98,7 @@ func (f inboxFirst) Reserve(ctx context.Context, e replay.Event) (replay.Reserva
 	return f.History.Reserve(ctx, e)
 }
 
-// Forget removes a delivered event that does not wait in the inbox.
+// Forget removes a delivered event, unless it waits in the inbox.
 func (f inboxFirst) Forget(ctx context.Context, content replay.Key) (replay.Status, error) {
 	if f.inbox.judge(replay.Event{Content: content}) != replay.Reserved {
 		return replay.InFlight, nil
@@ -106,8 +106,8 @@ func (f inboxFirst) Forget(ctx context.Context, content replay.Key) (replay.Stat
 	return f.History.Forget(ctx, content)
 }
 
-// judge compares an event with those that wait. An inbox that cannot be read
-// leaves the answer to the history.
+// judge compares an event with those that wait. If the inbox cannot be read,
+// the history alone decides.
 func (b *labelInbox) judge(e replay.Event) replay.Status {
 	status, err := b.opened.Judge(e)
 	if err != nil {
@@ -120,8 +120,8 @@ func (b *labelInbox) judge(e replay.Event) replay.Status {
 // isAnswer reports whether a status counts as the application's answer.
 func (b *labelInbox) isAnswer(status int) bool { return b.options.IsAnswer(status) }
 
-// keep stores a verified delivery. The sender may be answered once the history
-// has it too.
+// keep stores a verified delivery. Its sender may be answered once the history
+// has recorded it too.
 func (b *labelInbox) keep(ctx context.Context, d *delivery, seen *http.Request) (inbox.Hold, error) {
 	hold, err := b.opened.Keep(ctx, d.entry(seen), d.body.Buffer.Bytes())
 	if err != nil {
@@ -133,8 +133,8 @@ func (b *labelInbox) keep(ctx context.Context, d *delivery, seen *http.Request) 
 	return hold, nil
 }
 
-// entry is the delivery as the inbox stores it. The request is the one that
-// verify_webhook saw.
+// entry returns the delivery in the form that the inbox stores. seen is the
+// request as verify_webhook saw it.
 func (d *delivery) entry(seen *http.Request) inbox.Entry {
 	ip, _ := caddyhttp.GetVar(seen.Context(), caddyhttp.ClientIPVarKey).(string)
 	return inbox.Entry{
@@ -149,7 +149,8 @@ func (d *delivery) entry(seen *http.Request) inbox.Entry {
 	}
 }
 
-// deliveryOf is the delivery that an entry was made of, for its next attempt.
+// deliveryOf returns the delivery that an entry was made from, for its next
+// attempt.
 func deliveryOf(e *inbox.Entry) *delivery {
 	f := e.Facts
 	return &delivery{
@@ -162,7 +163,8 @@ func deliveryOf(e *inbox.Entry) *delivery {
 }
 
 // keepFirst keeps a delivery before the application is asked, and answers its
-// sender. It reports false if the inbox cannot: the application is then asked.
+// sender. It reports false if the inbox cannot keep it; the application is then
+// asked directly.
 func (h *Handler) keepFirst(w http.ResponseWriter, r *http.Request, d *delivery, reservation replay.Reservation) bool {
 	ctx, cancel := storeContext(r.Context())
 	defer cancel()
@@ -214,8 +216,8 @@ func (b *labelInbox) delivered(ctx context.Context, content replay.Key) {
 	}
 }
 
-// again stores that the application has not taken a delivery: it is attempted
-// again later, or dead if the application has refused it.
+// again stores that the application has not taken a delivery. The delivery is
+// attempted again later, or becomes dead if the application has refused it.
 func (b *labelInbox) again(ctx context.Context, hold inbox.Hold, attempts int, o attempt) {
 	result := inbox.Outcome{Attempts: attempts, Status: o.status, Error: o.detail}
 	if o.refused(b) {
@@ -231,8 +233,8 @@ func (b *labelInbox) again(ctx context.Context, hold inbox.Hold, attempts int, o
 	b.look()
 }
 
-// die makes an entry dead and then has the history forget the event, so that it
-// is forwarded if it is sent again.
+// die makes an entry dead. The history then forgets the event, so that the
+// event is forwarded if it is sent again.
 func (b *labelInbox) die(ctx context.Context, hold inbox.Hold, result inbox.Outcome) {
 	keys, id := hold.Entry().Keys, hold.Entry().Facts.ID
 	if err := hold.Die(ctx, result); err != nil {
@@ -267,8 +269,9 @@ func (b *labelInbox) forget(ctx context.Context, content replay.Key) {
 	}
 }
 
-// backoff is how long to wait after so many attempts: it doubles, with up to a
-// quarter less, so that what failed together does not come together again.
+// backoff returns how long to wait after a number of attempts. The wait doubles
+// with each attempt and is shortened by up to a quarter at random, so that
+// deliveries that failed together do not return together.
 func (b *labelInbox) backoff(attempts int) time.Duration {
 	first, most := time.Duration(b.options.Retry.First), time.Duration(b.options.Retry.Most)
 	wait := first
@@ -281,30 +284,31 @@ func (b *labelInbox) backoff(attempts int) time.Duration {
 	return wait - time.Duration(rand.Int64N(int64(wait)/4+1)) //nolint:gosec // nobody gains by guessing it
 }
 
-// failed logs and counts what the inbox could not do.
+// failed logs and counts a failure of the inbox.
 func (b *labelInbox) failed(what string, err error) {
 	b.record.errors.Inc()
 	b.logger.Error(what, zap.String("provider", b.label.provider), zap.Error(err))
 }
 
-// look has the schedulers of the label look again, those of other configurations
-// too: an attempt that a reload has overtaken ends in the old one, and what it
-// leaves is for the new one.
+// look wakes the schedulers of the label, also those of other configurations:
+// an attempt that began before a reload ends in the old configuration, and the
+// new one continues from there.
 func (b *labelInbox) look() { series.inboxes.open.look(b.label) }
 
-// lookAgain has the scheduler of this configuration look again.
+// lookAgain wakes the scheduler of this configuration.
 func (b *labelInbox) lookAgain() {
 	select {
 	case b.wake <- struct{}{}:
-	default: // it will
+	default: // it has been woken already
 	}
 }
 
-// defaultAfter is the default of an inbox's `after` where the provider's own
-// deadline is not known.
+// defaultAfter is the default of `after` if the provider's deadline is not
+// known.
 const defaultAfter = 8 * time.Second
 
-// checkInbox checks what every inbox has against the rest.
+// checkInbox checks the options that every inbox has against the rest of the
+// configuration.
 func (h *Handler) checkInbox(scheme schemes.Scheme) error {
 	if h.InboxRaw == nil {
 		return nil
@@ -330,7 +334,8 @@ func (h *Handler) checkInbox(scheme schemes.Scheme) error {
 	return h.checkInboxHistory(scheme, options)
 }
 
-// checkInboxHistory checks that the history of an inbox remembers enough.
+// checkInboxHistory checks that the history remembers events for long enough to
+// be used with an inbox.
 func (h *Handler) checkInboxHistory(scheme schemes.Scheme, o inbox.Options) error {
 	var history struct {
 		replay.Options
@@ -379,11 +384,12 @@ func (h *Handler) loadInbox(ctx caddy.Context) error {
 	return nil
 }
 
-// placed is a store that is kept in one place, such as a file.
+// placed is implemented by a store that is kept in one place, such as a file.
 type placed interface{ Place() string }
 
-// claimPlace checks the place of a handler's inbox against those of others: they
-// may share one, but not its limit, nor a file with a history.
+// claimPlace checks the place of a handler's inbox against those of the other
+// handlers. Inboxes may share a place if they have the same size limit. An
+// inbox and a history cannot share a file.
 func (a *App) claimPlace(h *Handler) error {
 	if history, ok := h.store.(placed); ok {
 		a.historyPlaces = append(a.historyPlaces, history.Place())
@@ -405,7 +411,7 @@ func (a *App) claimPlace(h *Handler) error {
 }
 
 // openOrphans opens the inboxes of labels that no handler has any more, so that
-// an operator sees what waits there. Nothing attempts it.
+// an operator sees the deliveries in them. They are not attempted.
 func (a *App) openOrphans() {
 	for _, place := range slices.Sorted(maps.Keys(a.places)) {
 		h := a.places[place]

@@ -15,7 +15,7 @@ import (
 	"github.com/hooklatch/hooklatch/module/replay"
 )
 
-// memoryStore is an inbox in memory whose clock and failures a test decides.
+// memoryStore is an inbox in memory. The test sets its clock and its failures.
 type memoryStore struct {
 	inbox.Options
 	Name string
@@ -29,7 +29,7 @@ func (memoryStore) CaddyModule() caddy.ModuleInfo {
 
 func (s *memoryStore) Place() string { return s.Name }
 
-// memoryInboxes are the open ones by name.
+// memoryInboxes are the open inboxes by name.
 var memoryInboxes sync.Map
 
 func (s *memoryStore) Open(o inbox.OpenOptions) (inbox.Inbox, error) {
@@ -37,8 +37,8 @@ func (s *memoryStore) Open(o inbox.OpenOptions) (inbox.Inbox, error) {
 	return opened.(*memoryInbox), nil
 }
 
-// memoryInbox keeps what it is given in the order in which it came. An entry is
-// due when the test's clock, advanced by elapse, has come to it.
+// memoryInbox keeps entries in the order in which they arrived. An entry is due
+// when the test's clock, which elapse advances, has reached its time.
 type memoryInbox struct {
 	owner inbox.Owner
 
@@ -46,9 +46,9 @@ type memoryInbox struct {
 	clock   time.Duration
 	entries []*memoryEntry
 	full    bool          // Keep fails
-	hold    chan struct{} // Keep waits for it
+	hold    chan struct{} // Keep waits until it is closed
 	slow    chan struct{} // Finish waits for it
-	did     []string      // what was called, in order
+	did     []string      // the calls, in order
 	closed  int
 
 	committing atomic.Int32 // calls of Keep
@@ -137,16 +137,16 @@ func (m *memoryInbox) Next() (time.Duration, bool) {
 	return 0, false
 }
 
-// memoryInbox is the inbox of a gateway made by newKeeper.
+// memoryInbox returns the inbox of a gateway made by newKeeper.
 func (g *gateway) memoryInbox() *memoryInbox { return g.handler.history.kept.opened.(*memoryInbox) }
 
-// entries returns what is kept, without requests.
+// entries returns the kept entries, without requests.
 func (g *gateway) entries() (all []inbox.Entry) {
 	_ = g.memoryInbox().List(func(e inbox.Entry) bool { all = append(all, e); return true })
 	return all
 }
 
-// elapse has time go by and the scheduler look.
+// elapse advances the time and wakes the scheduler.
 func (g *gateway) elapse(t time.Duration) {
 	m := g.memoryInbox()
 	m.mu.Lock()
@@ -258,7 +258,7 @@ func (m *memoryInbox) Close() error {
 	return nil
 }
 
-// memoryHold is an entry that is busy.
+// memoryHold is a busy entry.
 type memoryHold struct {
 	entry *memoryEntry
 	once  sync.Once

@@ -13,22 +13,25 @@ import (
 
 func init() { caddy.RegisterModule(Inspector{}) }
 
-// AccessRoute is the Access of an Inspector that leaves it to the route.
+// AccessRoute is the value of Inspector.Access that leaves access control to
+// the route.
 const AccessRoute = "route"
 
-// Inspector serves the page that shows which webhook deliveries came, which were
-// refused, why, and what to change. It shows what this process has seen.
+// Inspector serves a page that shows which webhook deliveries arrived, which
+// were rejected, why, and what to change. It shows the deliveries of this
+// process.
 //
-// It answers where `{http.auth.user.id}` is set, as `basic_auth` and other
-// authentication do, and 403 everywhere else. That a request comes from this
-// machine proves nothing: so does each one that a proxy on it passes on.
+// It serves requests for which `{http.auth.user.id}` is set, as `basic_auth`
+// and other authentication handlers do, and answers 403 to all others. It does
+// not trust requests from this machine, because a proxy on this machine may
+// have passed them on.
 //
 // Write it with a path that ends in a slash, such as `/inspect/`.
 type Inspector struct {
-	// Who may see the page. `route` leaves that to the handlers before this one,
-	// for authentication that sets no user, such as `forward_auth` or client
-	// certificates: whoever gets past them sees everything, and may press every
-	// button. Default: requests with an authenticated user.
+	// Who may see the page. `route` leaves the decision to the handlers before
+	// this one, for authentication that sets no user, such as `forward_auth` or
+	// client certificates: anyone who gets past them sees everything and may press
+	// every button. Default: requests with an authenticated user.
 	Access string `json:"access,omitempty"`
 
 	page inspector.Page
@@ -78,7 +81,7 @@ func (h *Inspector) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhtt
 	return nil
 }
 
-// isByUser reports whether a handler before this one knows the user.
+// isByUser reports whether a handler before this one has authenticated a user.
 func isByUser(r *http.Request) bool {
 	repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
 	if !ok {

@@ -13,7 +13,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
-// provision makes a handler of its JSON, in a configuration of its own.
+// provision provisions a handler from its JSON, in a configuration of its own.
 func provision(t *testing.T, config string) (*Inspector, error) {
 	t.Helper()
 	ctx, err := caddy.ProvisionContext(&caddy.Config{Admin: &caddy.AdminConfig{Disabled: true}})
@@ -30,7 +30,8 @@ func provision(t *testing.T, config string) (*Inspector, error) {
 	return h, h.Validate()
 }
 
-// request is one as Caddy hands it on, by a user or by nobody.
+// request returns a request as Caddy passes it on, from a user, or without one
+// if user is empty.
 func request(user string) *http.Request {
 	r := httptest.NewRequest(http.MethodGet, "http://hooks.example.com/inspect/", nil)
 	repl := caddy.NewReplacer()
@@ -40,8 +41,9 @@ func request(user string) *http.Request {
 	return r.WithContext(context.WithValue(r.Context(), caddy.ReplacerCtxKey, repl))
 }
 
-// TestAccess: only authentication, or the operator's word, opens the page. That a
-// request comes from this machine, or says who it is, does not.
+// TestAccess checks that only authentication or the operator's option opens the
+// page. It is not enough that a request comes from this machine or claims to be
+// from a user.
 func TestAccess(t *testing.T) {
 	next := caddyhttp.HandlerFunc(func(http.ResponseWriter, *http.Request) error { return errors.New("passed on") })
 	serve := func(h *Inspector, r *http.Request) *httptest.ResponseRecorder {

@@ -16,10 +16,10 @@ import (
 )
 
 // series are the metrics of this process, in the registry of every
-// configuration. Caddy makes a registry for each, and its admin endpoint keeps
-// showing that of a configuration that failed to load: what belonged to one
-// configuration would begin anew with every reload, and be gone with a failed
-// one, when the gateway still runs.
+// configuration. Caddy makes a registry for each configuration, and its admin
+// endpoint may keep showing the registry of one that failed to load. Metrics
+// that belonged to one configuration would start again at every reload, and
+// disappear after a failed one although the gateway still runs.
 var series = newMetrics()
 
 // metrics are the series that the handlers share. Their labels are from the
@@ -41,15 +41,16 @@ type metrics struct {
 	inboxes      inboxMetrics
 }
 
-// label is what all series of a handler have in common.
+// label holds the labels that all series of a handler have.
 type label struct{ provider, scheme string }
 
 func (l label) compare(other label) int {
 	return cmp.Or(strings.Compare(l.provider, other.provider), strings.Compare(l.scheme, other.scheme))
 }
 
-// histogram returns a series on its first observation. A histogram has a series
-// for each bucket, which a label that nothing has happened to should not cost.
+// histogram returns a series that is created by its first observation. A
+// histogram has a series for each bucket, which would be wasted on a label
+// without observations.
 type histogram func() prometheus.Observer
 
 func lazily(vec *prometheus.HistogramVec, values ...string) histogram {
@@ -105,7 +106,7 @@ func newMetrics() *metrics {
 	}
 }
 
-// register has the series shown by a configuration's registry.
+// register adds the series to the registry of a configuration.
 func (m *metrics) register(registry *prometheus.Registry) error {
 	for _, c := range append(m.inboxes.collectors(),
 		m.requests, m.verifyDuration, m.deliveryAge, m.bodyBytes, m.keyMatches, m.bufferedBytes,
@@ -122,10 +123,10 @@ func (m *metrics) register(registry *prometheus.Registry) error {
 	return nil
 }
 
-// recorder counts what one handler does. Its counters are looked up once, when
-// the configuration loads: they are there from the beginning, so that the first
-// event of a kind is an increase, and counting is an addition. A nil recorder
-// counts nothing.
+// recorder counts the requests of one handler. It looks its counters up once,
+// when the configuration loads. They exist from the beginning, so that the
+// first event of a kind shows as an increase, and counting is only an addition.
+// A nil recorder counts nothing.
 type recorder struct {
 	requests *requestCounts
 	keys     []prometheus.Counter
@@ -151,23 +152,24 @@ func (m *metrics) recorder(l label, secrets int, observes bool) *recorder {
 	return r
 }
 
-// ended counts a request by what became of it.
+// ended counts a request by its result.
 func (r *recorder) ended(o result) {
 	if r != nil {
 		r.requests.add(o)
 	}
 }
 
-// arrived measures a body that is there whole.
+// arrived measures a body that has arrived whole.
 func (r *recorder) arrived(size int) {
 	if r != nil {
 		r.bodyBytes.observe(float64(size))
 	}
 }
 
-// verified counts the secret that matched, from 1, and measures the age of the
-// send time if there is one. What is ahead of the clock has no age: a negative
-// one would take from the sum, which only grows.
+// verified counts the position of the secret that matched, from 1, and measures
+// the age of the send time if there is one. A send time ahead of the clock
+// counts as age 0, because a negative value would reduce the sum of the
+// histogram, which may only grow.
 func (r *recorder) verified(d *delivery) {
 	if r == nil {
 		return
@@ -194,7 +196,7 @@ func (r *recorder) judged(d *delivery, now func() time.Time) {
 	r.verifyDuration.observe(d.judged.Sub(d.arrived).Seconds())
 }
 
-// storeRecorder counts what the replay store of a handler does. A nil one
+// storeRecorder measures the replay store of a handler. A nil storeRecorder
 // counts nothing.
 type storeRecorder struct {
 	metrics *metrics
@@ -236,15 +238,16 @@ func (r *storeRecorder) failed() {
 	}
 }
 
-// evicted counts entries that made room before they expired.
+// evicted counts entries that were evicted before they expired.
 func (r *storeRecorder) evicted(entries int) {
 	if r != nil {
 		r.metrics.replayEvictions.WithLabelValues(r.label.provider, r.label.scheme, r.store).Add(float64(entries))
 	}
 }
 
-// watch shows how much a history holds until unwatch is called. What knows that
-// also knows when it makes room; Redis does so by itself, and nobody is told.
+// watch adds the number of entries in a history to the metrics until unwatch is
+// called. A history that knows the number also reports evictions; Redis evicts
+// by itself and tells no client.
 func (r *storeRecorder) watch(history replay.History) (unwatch func()) {
 	measured, ok := history.(replay.EntryCounter)
 	if r == nil || !ok {
@@ -256,9 +259,9 @@ func (r *storeRecorder) watch(history replay.History) (unwatch func()) {
 	return func() { r.metrics.histories.remove(open) }
 }
 
-// openHistories shows how much the histories hold that are open now, asked for
-// at every scrape. During a reload the old configuration and the new one have
-// one and the same history open: the one that was opened last is asked.
+// openHistories shows the number of entries in the open histories. It asks them
+// at every scrape. During a reload the old and the new configuration have the
+// same history open; only the one that was opened last is asked.
 type openHistories struct {
 	entries *prometheus.Desc
 
@@ -297,7 +300,7 @@ func (o *openHistories) remove(h openHistory) {
 // Describe names the metric.
 func (o *openHistories) Describe(descs chan<- *prometheus.Desc) { descs <- o.entries }
 
-// Collect asks the histories. One that cannot say is left out.
+// Collect asks the histories. It leaves out one that does not know its number.
 func (o *openHistories) Collect(collected chan<- prometheus.Metric) {
 	o.mu.Lock()
 	open := slices.Clone(o.open)

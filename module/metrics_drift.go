@@ -10,13 +10,13 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// driftAt is how many well-formed deliveries in a row must fail to verify for the
-// event webhook_drift.
+// driftAt is how many well-formed deliveries in a row must fail to verify
+// before the event webhook_drift is emitted.
 const driftAt = 20
 
 // lastAccepted shows when each label last accepted a delivery, and how many
-// well-formed ones have failed to verify since one verified: for alerts on
-// silence and on a secret that no longer fits.
+// well-formed deliveries have failed to verify since the last one that did. It
+// is for alerts on silence and on a secret that no longer matches.
 type lastAccepted struct {
 	accepted, inARow *prometheus.Desc
 
@@ -24,7 +24,7 @@ type lastAccepted struct {
 	labels map[label]*labelState
 }
 
-// labelState is one label's. Handlers that share the label share it.
+// labelState is the state of one label. Handlers with the same label share it.
 type labelState struct {
 	acceptedAt atomic.Int64 // Unix milliseconds; at first, when the label was loaded
 
@@ -58,8 +58,9 @@ func (s *lastAccepted) of(l label, now time.Time) *labelState {
 	return state
 }
 
-// ended counts a delivery, and reports whether a run of refusals has just become
-// long. Only what arrived whole counts: its signature is well-formed. What names no
+// ended counts a delivery, and reports whether the number of failures in a row
+// has just reached driftAt. Only deliveries whose body has arrived count,
+// because their signature is well-formed. What names no
 // tenant that there is counts for none.
 func (s *labelState) ended(d *delivery) (drift bool) {
 	switch {

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// TestDrift: what is well-formed and does not verify makes a run; what verifies
-// ends it.
+// TestDrift checks that well-formed deliveries that fail to verify are counted
+// in a row, and that one that verifies ends the row.
 func TestDrift(t *testing.T) {
 	g := newGateway(t, nil, nil)
 	state := g.handler.state

@@ -35,7 +35,7 @@ func (m inboxMetrics) collectors() []prometheus.Collector {
 	return []prometheus.Collector{m.kept, m.attempts, m.errors, m.open}
 }
 
-// inboxRecorder counts what the inbox of a label does.
+// inboxRecorder counts the deliveries and attempts of a label's inbox.
 type inboxRecorder struct {
 	kept, delivered, again, dead, errors prometheus.Counter
 }
@@ -61,8 +61,8 @@ func (r inboxRecorder) attempted(a attempt, b *labelInbox) {
 	}
 }
 
-// openInboxes shows how much the inboxes hold that are open now. During a reload
-// two configurations have the same one open, and it is shown once.
+// openInboxes shows the size of the open inboxes. During a reload two
+// configurations have the same inbox open; it is shown once.
 type openInboxes struct {
 	entries, oldest, bytes *prometheus.Desc
 
@@ -70,8 +70,8 @@ type openInboxes struct {
 	open []openInbox // in the order of their opening
 }
 
-// openInbox is an inbox that metrics show and the admin endpoint finds. Of a label
-// that the configuration no longer has, it has no scheduler.
+// openInbox is an inbox that metrics show and the admin endpoint finds. It has
+// no scheduler if the configuration no longer has its label.
 type openInbox struct {
 	label  label
 	opened inbox.Inbox
@@ -102,7 +102,7 @@ func (o *openInboxes) remove(b *openInbox) {
 	o.open = slices.DeleteFunc(o.open, func(each openInbox) bool { return each.opened == b.opened })
 }
 
-// look has all schedulers of a label look again.
+// look wakes all schedulers of a label.
 func (o *openInboxes) look(l label) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -113,7 +113,7 @@ func (o *openInboxes) look(l label) {
 	}
 }
 
-// all returns each inbox once, as it was opened last, in the order of labels.
+// all returns each inbox once, the one opened last, sorted by label.
 func (o *openInboxes) all() []openInbox {
 	o.mu.Lock()
 	defer o.mu.Unlock()

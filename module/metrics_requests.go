@@ -9,13 +9,13 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// result is what requests are counted by.
+// result is the key by which requests are counted.
 type result struct {
 	verdict verdict
 	reason  Reason
 }
 
-// results are all that the handler itself has.
+// results are all results that the handler itself can produce.
 var results = func() []result {
 	all := []result{{accepted, ""}, {accepted, noAnswer}, {duplicateBefore, conflict}}
 	for _, reason := range slices.Sorted(maps.Keys(statuses)) {
@@ -28,7 +28,7 @@ var results = func() []result {
 	return all
 }()
 
-// resultAt are the positions in results.
+// resultAt maps each result to its position in results.
 var resultAt = func() map[result]int {
 	at := map[result]int{}
 	for i, r := range results {
@@ -37,13 +37,13 @@ var resultAt = func() map[result]int {
 	return at
 }()
 
-// requestsTotal counts requests by label and result. All results of a label are
-// there from the beginning, so that the first one of a kind is an increase. With
-// a CounterVec these would take 17 KiB for each label, so they are plain numbers
-// that become metrics at a scrape.
+// requestsTotal counts requests by label and result. All results of a label
+// exist from the beginning, so that the first one of a kind shows as an
+// increase. In a CounterVec they would take 17 KiB for each label, so they are
+// plain numbers that become metrics when they are scraped.
 type requestsTotal struct {
 	desc *prometheus.Desc
-	own  *prometheus.CounterVec // by the reasons that schemes made up themselves
+	own  *prometheus.CounterVec // by the own reasons of schemes
 
 	mu     sync.Mutex
 	counts map[requestLabel]*requestCounts
@@ -61,8 +61,9 @@ func newRequestsTotal() *requestsTotal {
 	}
 }
 
-// requestLabel is what a handler's requests are counted under. What is observed
-// and not enforced is counted apart, under verdicts of other names.
+// requestLabel is the key under which the requests of a handler are counted.
+// With observe, verdicts that are not enforced are counted separately, under
+// other names.
 type requestLabel struct {
 	label
 	observes bool
@@ -77,14 +78,14 @@ func (l requestLabel) values(r result) []string {
 	return []string{l.provider, l.scheme, name, string(r.reason)}
 }
 
-// requestCounts are the numbers of one label, as in results.
+// requestCounts holds the numbers of one label, in the order of results.
 type requestCounts struct {
 	label requestLabel
 	known []atomic.Uint64
 	own   *prometheus.CounterVec
 }
 
-// of returns the numbers of a label. Handlers that share it share them.
+// of returns the counts of a label. Handlers with the same label share them.
 func (t *requestsTotal) of(l requestLabel) *requestCounts {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -96,7 +97,7 @@ func (t *requestsTotal) of(l requestLabel) *requestCounts {
 	return c
 }
 
-// add counts a request. One that was not judged has no verdict and is not
+// add counts a request. A request that was not judged has no verdict and is not
 // counted.
 func (c *requestCounts) add(r result) {
 	if i, known := resultAt[r]; known {

@@ -20,7 +20,8 @@ import (
 	"github.com/hooklatch/hooklatch/module/replay"
 )
 
-// scrape reads the metrics as Prometheus would: values by series.
+// scrape reads the metrics as Prometheus would, and returns the values by
+// series.
 func scrape(t *testing.T, m *metrics) map[string]float64 {
 	t.Helper()
 	registry := prometheus.NewPedanticRegistry()
@@ -48,8 +49,8 @@ func scrape(t *testing.T, m *metrics) map[string]float64 {
 	return values
 }
 
-// metrics are those of the gateway's own label, without what is zero and
-// without buckets.
+// metrics returns the series of the gateway's own label, without buckets and
+// values of zero.
 func (g *gateway) metrics(t *testing.T) map[string]float64 {
 	t.Helper()
 	label, scheme := fmt.Sprintf(`provider="%s"`, g.handler.Provider), fmt.Sprintf(`scheme="%s"`, g.handler.Scheme)
@@ -99,7 +100,7 @@ func TestMetricsOfDeliveries(t *testing.T) {
 		`body_bytes_sum`:                                                  float64(5*len(body) + len("{}")),
 		`key_matches_total{key="2"}`:                                      5,
 		`delivery_age_seconds_count`:                                      5,
-		`delivery_age_seconds_sum`:                                        2*2.678 + 3600.678 + 60.678, // and nothing for what is ahead
+		`delivery_age_seconds_sum`:                                        2*2.678 + 3600.678 + 60.678, // and 0 for one ahead of the clock
 		`replay_duration_seconds_count{store="memory"}`:                   5,                           // reserved, delivered; seen; reserved, released
 		`replay_entries{store="memory"}`:                                  1,
 		`last_accepted_timestamp_seconds`:                                 float64(testTime.UnixMilli()) / 1000,
@@ -117,7 +118,7 @@ func TestMetricsOfDeliveries(t *testing.T) {
 	}
 }
 
-// TestBufferedBytes while the application has a delivery.
+// TestBufferedBytes checks the metric while the application has a delivery.
 func TestBufferedBytes(t *testing.T) {
 	before := scrape(t, series)["buffered_bytes"]
 	var during float64
@@ -132,8 +133,8 @@ func TestBufferedBytes(t *testing.T) {
 	}
 }
 
-// TestSenderMakesNoSeries sends what a sender can choose, and finds the series
-// that were there before.
+// TestSenderMakesNoSeries checks that values chosen by a sender create no new
+// series.
 func TestSenderMakesNoSeries(t *testing.T) {
 	g := newGateway(t, nil, nil)
 	g.send(t, craneops(body), body) // opens the history
@@ -157,8 +158,8 @@ func TestSenderMakesNoSeries(t *testing.T) {
 	}
 }
 
-// TestEveryOutcomeHasItsSeries from the beginning: an alert sees no increase
-// where there was no value before.
+// TestEveryOutcomeHasItsSeries checks that all series exist from the beginning:
+// an alert sees no increase if there was no value before.
 func TestEveryOutcomeHasItsSeries(t *testing.T) {
 	m := newMetrics()
 	label := label{provider: "label", scheme: "acme"}
@@ -182,8 +183,8 @@ func TestEveryOutcomeHasItsSeries(t *testing.T) {
 	}
 }
 
-// TestCostOfALabel that nothing has been delivered to: an operator may have
-// thousands.
+// TestCostOfALabel limits the memory and the series of a label without
+// deliveries, because an operator may have thousands of labels.
 func TestCostOfALabel(t *testing.T) {
 	const (
 		labels     = 300
@@ -218,11 +219,11 @@ func TestCostOfALabel(t *testing.T) {
 	heap := func() int64 {
 		var m runtime.MemStats
 		runtime.GC()
-		runtime.GC() // what had a finalizer or was pooled
+		runtime.GC() // frees objects with finalizers and in pools
 		runtime.ReadMemStats(&m)
 		return int64(m.HeapAlloc)
 	}
-	load(0, 1) // what all share
+	load(0, 1) // creates the shared state
 	series0, heap0 := len(scrape(t, series)), heap()
 	load(1, 1+labels)
 	heap1, series1 := heap(), len(scrape(t, series))
@@ -236,8 +237,8 @@ func TestCostOfALabel(t *testing.T) {
 	}
 }
 
-// measured is a history that holds as much as it says; below zero it does not
-// know.
+// measured is a history that reports a fixed number of entries. Below zero, the
+// number is unknown.
 type measured struct {
 	replay.History
 	n int
@@ -245,9 +246,9 @@ type measured struct {
 
 func (m measured) Entries() (int, bool) { return m.n, m.n >= 0 }
 
-// TestEntriesDuringAReload: two configurations have the history open, and it is
-// counted once, as the newer one sees it; if that one fails, the older one goes
-// on.
+// TestEntriesDuringAReload checks that a history that two configurations have
+// open is counted once, as the newer one sees it. If the newer one fails, the
+// older one is asked again.
 func TestEntriesDuringAReload(t *testing.T) {
 	const name = `replay_entries{provider="label",scheme="acme",store="memory"}`
 	m := newMetrics()
@@ -272,7 +273,8 @@ func TestEntriesDuringAReload(t *testing.T) {
 	expect(0, false)
 }
 
-// TestFullHistoryIsCounted as what it lost, and what it holds.
+// TestFullHistoryIsCounted checks the metrics of a full history: its evictions
+// and its entries.
 func TestFullHistoryIsCounted(t *testing.T) {
 	g := newGateway(t, map[string]any{"replay": map[string]any{"store": "memory", "size": 2}}, nil)
 	for n := range 5 {

@@ -11,15 +11,16 @@ import (
 	"github.com/hooklatch/hooklatch/module/internal/bodies"
 )
 
-// observed is how metrics call a verdict that was reported and not enforced.
+// observed is the prefix of a verdict in metrics that was reported and not
+// enforced.
 const observed = "observed_"
 
 // passedOn reports whether the verdict was not enforced.
 func (d *delivery) passedOn() bool { return d.handler.Observe && d.verdict != accepted }
 
-// passOn is what `observe` does instead of refusing: the application gets the
-// request as it came, and is told the verdict. Only a duplicate, which is
-// verified, carries more than that, and never a new signature.
+// passOn forwards a request that would be rejected, with `observe`. The
+// application gets the request as it arrived, with the verdict in a header. A
+// duplicate is verified and so gets all headers, but never a new signature.
 func (h *Handler) passOn(w http.ResponseWriter, r *http.Request, d *delivery, v verdict, refused *refusal) error {
 	h.recordVerdict(r, d, v, refused)
 	if v == duplicateBefore {
@@ -34,8 +35,8 @@ func (h *Handler) passOn(w http.ResponseWriter, r *http.Request, d *delivery, v 
 	defer func() { d.status = seen.answered() }()
 	switch {
 	case !d.arrived.IsZero():
-		// A reader that cannot have the whole body ends the handlers: with an
-		// error alone, Caddy's proxy would try again and mix its buffers.
+		// A reader that cannot have the whole body cancels the handlers. With
+		// an error alone, Caddy's proxy would try again and mix its buffers.
 		ctx, cancel := context.WithCancel(r.Context())
 		defer cancel()
 		r = requestWith(d.body.Lend(ctx, proxiesOf(r), cancel), r, &d.body)
@@ -44,8 +45,8 @@ func (h *Handler) passOn(w http.ResponseWriter, r *http.Request, d *delivery, v 
 		body := bodies.NewPrefixed(&d.body.Buffer, d.unjudged, r.Body)
 		defer body.End()
 		if r.Context().Err() != nil {
-			// The sender's going away has ended it, and the application is to
-			// see how far the sender came.
+			// The context ended because the sender went away. The application
+			// should still see the part of the body that was sent.
 			r = r.WithContext(context.WithoutCancel(r.Context()))
 		}
 		return d.next.ServeHTTP(w, withoutTrailers(r, body))
@@ -53,16 +54,17 @@ func (h *Handler) passOn(w http.ResponseWriter, r *http.Request, d *delivery, v 
 	return d.next.ServeHTTP(w, withoutTrailers(r, r.Body)) // nothing has been read
 }
 
-// withoutTrailers gives the request a body whose trailers, which nobody signs,
-// go no further: the server writes them into the request that it made.
+// withoutTrailers returns a copy of the request with a body and without
+// trailers, which are not signed. The server writes the trailers into its own
+// request and not into the copy.
 func withoutTrailers(r *http.Request, body io.ReadCloser) *http.Request {
 	r = r.WithContext(r.Context())
 	r.Body, r.Trailer = body, nil
 	return r
 }
 
-// overhear reads a body as readBody does, but so that whoever is next can go on
-// where it stops.
+// overhear reads a body as readBody does. If it cannot read the whole body, the
+// next reader continues where it stopped.
 func (h *Handler) overhear(r *http.Request, d *delivery, sink io.Writer) *refusal {
 	d.unjudged = bodies.NewTimeoutReader(r.Body)
 	defer d.unjudged.ClearTimeout()

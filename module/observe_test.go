@@ -14,15 +14,15 @@ import (
 	"go.uber.org/zap"
 )
 
-// observing adds the option to others.
+// observing adds observe to other options.
 func observing(options map[string]any) map[string]any {
 	all := map[string]any{"observe": true}
 	maps.Copy(all, options)
 	return all
 }
 
-// expectObserved checks what the application was told of the delivery that came
-// last: the verdict and the label, and nothing that says it was verified.
+// expectObserved checks the headers of the last delivery at the application:
+// they have the verdict and the label, and nothing that looks verified.
 func (g *gateway) expectObserved(t *testing.T, reason string) {
 	t.Helper()
 	got := g.delivered()
@@ -88,7 +88,8 @@ func TestObservedVerdicts(t *testing.T) {
 	}
 }
 
-// TestObservedHistory is used as ever, so that its verdict is right.
+// TestObservedHistory checks that the history is used as without observe, so
+// that the verdicts are right.
 func TestObservedHistory(t *testing.T) {
 	fail := true
 	g := newGateway(t, observing(map[string]any{"sign_upstream": []string{goodSigningKey}, "emit": []string{"webhook", "cloudevents"}}), func(w http.ResponseWriter, _ *http.Request) error {
@@ -136,7 +137,8 @@ func TestObservedHistory(t *testing.T) {
 	}
 }
 
-// TestObservedInFlight is the same event while the application still has it.
+// TestObservedInFlight sends an event again while the application is still
+// handling it.
 func TestObservedInFlight(t *testing.T) {
 	var g *gateway
 	inner := false
@@ -152,8 +154,8 @@ func TestObservedInFlight(t *testing.T) {
 	g.expectObserved(t, "in_flight")
 }
 
-// TestObservedBodyThatIsTooSlow: judging stops, and the application gets what
-// was there, and the rest when it comes.
+// TestObservedBodyThatIsTooSlow checks that judging stops, and that the
+// application gets the first part of the body and the rest when it arrives.
 func TestObservedBodyThatIsTooSlow(t *testing.T) {
 	for name, length := range map[string]int64{"declared": int64(len(body)), "chunked": -1} {
 		t.Run(name, func(t *testing.T) {
@@ -176,8 +178,8 @@ func TestObservedBodyThatIsTooSlow(t *testing.T) {
 	}
 }
 
-// TestObservedOverload: what there was room for and what was not, both go on,
-// and nothing stays held.
+// TestObservedOverload checks that bodies are passed on with and without room
+// for them, and that no memory stays in use.
 func TestObservedOverload(t *testing.T) {
 	app, arrived, release := holding()
 	g := newGateway(t, observing(map[string]any{"max_buffered": 512 << 10, "max_body": 448 << 10}), app)
@@ -196,8 +198,9 @@ func TestObservedOverload(t *testing.T) {
 	expectNothingBuffered(t)
 }
 
-// TestObservedErrorOfTheStream reaches the application behind what came before
-// it, and a limit of an earlier handler stays one.
+// TestObservedErrorOfTheStream checks that an error of the body reaches the
+// application after the bytes before it, and that the body limit of an earlier
+// handler still applies.
 func TestObservedErrorOfTheStream(t *testing.T) {
 	for reason, failure := range map[string]error{
 		"body_incomplete": io.ErrUnexpectedEOF,
@@ -226,7 +229,8 @@ func TestObservedErrorOfTheStream(t *testing.T) {
 	}
 }
 
-// TestObservedPanic of the application is its own.
+// TestObservedPanic checks that a panic of the application is passed on
+// unchanged.
 func TestObservedPanic(t *testing.T) {
 	g := newGateway(t, observing(nil), nil)
 	defer func() {
@@ -238,8 +242,8 @@ func TestObservedPanic(t *testing.T) {
 	_ = g.handler.ServeHTTP(&nothing{http.Header{}}, r, caddyhttp.HandlerFunc(func(http.ResponseWriter, *http.Request) error { panic(http.ErrAbortHandler) }))
 }
 
-// TestObserveIsNamed where the operator looks: at the start, and with every
-// verdict that was not enforced.
+// TestObserveIsNamed checks that observe is visible to the operator: in the log
+// at startup, and with every verdict that was not enforced.
 func TestObserveIsNamed(t *testing.T) {
 	g := newGateway(t, observing(nil), nil)
 	if weaker := g.handler.weakerChoices(); len(weaker) != 1 || weaker[0] != "observe" {
@@ -255,8 +259,9 @@ func TestObserveIsNamed(t *testing.T) {
 	}
 }
 
-// TestObservedStandardWebhooks: what the provider signs with names like this
-// handler's goes on once it is verified, and never beside a refusal.
+// TestObservedStandardWebhooks checks headers that a provider signs and that
+// are named like this handler's own. They are passed on if they are verified,
+// and never with a rejection.
 func TestObservedStandardWebhooks(t *testing.T) {
 	for name, c := range map[string]struct {
 		signUpstream []string

@@ -13,9 +13,10 @@ import (
 // maxOutlived is how many delivered events are remembered beyond their histories.
 const maxOutlived = 100_000
 
-// outlived has the delivered events of labels whose captures are kept for longer
-// than their history remembers. Without it, rejudge would deliver a capture once
-// more whose retry was delivered long ago. It is the process's, as captures are.
+// outlived holds the delivered events of labels whose captures are kept for
+// longer than their history remembers. Without it, rejudge would deliver a
+// capture again although its retry was delivered long ago. It belongs to the
+// process, as captures do.
 var outlived = newDeliveredEvents(maxOutlived)
 
 // deliveredEvents remembers which events were delivered, and when.
@@ -30,7 +31,7 @@ type deliveredEvent struct {
 }
 
 func newDeliveredEvents(most int) *deliveredEvents {
-	events, _ := simplelru.NewLRU[replay.Key, deliveredEvent](most, nil) // it fails for no entries
+	events, _ := simplelru.NewLRU[replay.Key, deliveredEvent](most, nil) // fails only if most is not above zero
 	return &deliveredEvents{events: events}
 }
 
@@ -40,7 +41,7 @@ func (e *deliveredEvents) add(event replay.Event, at time.Time) {
 	e.events.Add(event.Content, deliveredEvent{event.Unsigned, at})
 }
 
-// forget reports whether the event was there.
+// forget removes an event and reports whether it was there.
 func (e *deliveredEvents) forget(content replay.Key) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -53,22 +54,22 @@ func (e *deliveredEvents) find(content replay.Key) (deliveredEvent, bool) {
 	return e.events.Peek(content)
 }
 
-// outlives reports whether captures with these settings are kept for longer than
-// the history remembers what was delivered.
+// outlives reports whether captures with these settings are kept for longer
+// than the history remembers delivered events.
 func (s *sharedHistory) outlives(settings deliveries.Capturing) bool {
 	return settings.For > s.ttl && s.settings["store"] != storeNone
 }
 
-// noteDelivered remembers a delivered event where captures outlive the history.
+// noteDelivered remembers a delivered event if captures outlive the history.
 func (s *sharedHistory) noteDelivered(event replay.Event) {
 	if s.outlived {
 		outlived.add(event, s.handler.now())
 	}
 }
 
-// wasDelivered reports whether the event of a capture was delivered, though the
-// history may have forgotten it. What was delivered longer before the capture
-// than the history remembers was another event with the same content.
+// wasDelivered reports whether the event of a capture was delivered, even if
+// the history has forgotten it. A delivery longer before the capture than the
+// history remembers was another event with the same content.
 func (h *Handler) wasDelivered(d *delivery) bool {
 	since := d.again.ReceivedAt.Add(-h.ttl)
 	known, found := outlived.find(d.event.Content)

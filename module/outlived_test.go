@@ -9,9 +9,9 @@ import (
 	"github.com/hooklatch/hooklatch/module/replay"
 )
 
-// TestWasDelivered: what was delivered within the history's time before the
-// capture, or at any time after it, is its event. Other unsigned values make
-// another event only where they are forwarded as one.
+// TestWasDelivered checks that a delivery belongs to the event of a capture if
+// it was at most the history's ttl before the capture, or at any time after it.
+// Other unsigned values make another event only if they are forwarded as one.
 func TestWasDelivered(t *testing.T) {
 	const ttl = 10 * time.Minute
 	for _, c := range []struct {
@@ -49,7 +49,8 @@ func TestWasDelivered(t *testing.T) {
 	}
 }
 
-// TestNothingOutlives where the history remembers long enough, or nothing.
+// TestNothingOutlives checks that nothing is remembered if the history
+// remembers for long enough, or not at all.
 func TestNothingOutlives(t *testing.T) {
 	for _, history := range []map[string]any{{"store": "memory"}, {"store": "none"}} {
 		g := newGateway(t, map[string]any{"capture": map[string]any{"for": "1h"}, "replay": history}, nil)
@@ -60,7 +61,7 @@ func TestNothingOutlives(t *testing.T) {
 	}
 }
 
-// TestDeliveredEventsAreBounded: the oldest go.
+// TestDeliveredEventsAreBounded checks that the oldest events are dropped.
 func TestDeliveredEventsAreBounded(t *testing.T) {
 	e := newDeliveredEvents(2)
 	for i := range 3 {

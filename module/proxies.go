@@ -29,8 +29,8 @@ var mixingVersions = []string{"v2.11.4", "v2.11.5", "v2.11.6", "v2.11.7", "v2.11
 
 // linkedCaddy returns the version of Caddy that this program is built with,
 // and whether it mixes bodies. A replaced Caddy is one that the operator
-// chose, most likely for its fix. A version that is not known has to be taken
-// for a bad one, and so has a commit after the last bad release.
+// chose, most likely for its fix. An unknown version has to be treated as a bad
+// one, and so has a commit after the last bad release.
 func linkedCaddy() (version string, mixes bool) {
 	build, ok := debug.ReadBuildInfo()
 	if !ok {
@@ -53,9 +53,9 @@ func caddyIn(build *debug.BuildInfo) (version string, mixes bool) {
 	return "of an unknown version", true
 }
 
-// checkProxies looks at every reverse_proxy of the configuration. It returns
-// an error for each one that a delivery could not pass whole, and warns of
-// those that spoil what others buffer.
+// checkProxies checks every reverse_proxy of the configuration. It returns an
+// error for each one that could not send a delivery whole, and warns of those
+// that can corrupt the buffers of others.
 //
 // It runs when the apps start: while handlers are provisioned, the routes
 // after them do not exist yet.
@@ -94,20 +94,20 @@ func (a *App) judgeProxies(proxies []*proxy) error {
 	return errors.Join(refused...)
 }
 
-// proxy is a reverse_proxy and how requests come to it.
+// proxy is a reverse_proxy with the ways in which requests reach it.
 type proxy struct {
 	*reverseproxy.Handler
 	place      string
 	deliveries []*passage
-	unverified bool // some requests come without a passage
+	unverified bool // some requests come without passing verify_webhook
 }
 
-// passage is what a verify_webhook handler lets through.
+// passage describes the requests that a verify_webhook handler lets through.
 type passage struct {
 	largest int64 // body; MaxInt64 if there is no limit, as with observe
 	methods []string
 	paths   []caddyhttp.MatchPath // each of them matched the request's path
-	// elsewhere is the same passage once the path may be another one.
+	// elsewhere is the same passage once the path may have changed.
 	elsewhere *passage
 }
 
@@ -128,7 +128,7 @@ func (p *proxy) String() string {
 // beginning of it. (FastCGI buffers 4 KiB by default.)
 func (p *proxy) checkRetries() error {
 	for _, d := range p.deliveries {
-		// A body of just this length counts as one that may go on.
+		// A body of exactly this length counts as one that may continue.
 		if p.RequestBuffers < 1 || p.RequestBuffers > d.largest || !p.retries(d.methods) {
 			continue
 		}
@@ -166,10 +166,10 @@ func (p *proxy) retries(methods []string) bool {
 	})
 }
 
-// mixesBodies reports whether requests from anybody can make p spoil the
-// buffers that all proxies of the process share. A buffer of any size will do:
-// the rest of a malformed body cannot be buffered. FastCGI never closes a body,
-// and the closing is what spoils.
+// mixesBodies reports whether requests from anyone can make p corrupt the
+// buffers that all proxies of the process share. The size of the buffer does
+// not matter, because the rest of a malformed body cannot be buffered. FastCGI
+// is safe: it never closes a body, and the closing causes the fault.
 func (p *proxy) mixesBodies() bool {
 	open := p.unverified || slices.ContainsFunc(p.deliveries, func(d *passage) bool { return d.largest == math.MaxInt64 })
 	return open && p.RequestBuffers != 0 && !p.isFastCGI() && p.retries(nil)
@@ -188,13 +188,13 @@ func (p *proxy) isFastCGI() bool {
 type proxyWalk struct {
 	server  *caddyhttp.Server
 	proxies []*proxy
-	// around are the paths that the routes around the current one matched.
+	// around are the paths that the enclosing routes matched.
 	around  []caddyhttp.MatchPath
 	invoked []string
 }
 
-// way is how a request may have come to a handler: through a verify_webhook
-// handler or not, and through a route of which group.
+// way is how a request may have reached a handler: whether through a
+// verify_webhook handler, and through a route of which group.
 type way struct {
 	passed *passage
 	group  string
@@ -210,7 +210,7 @@ func findProxies(app *caddyhttp.App) []*proxy {
 		w := proxyWalk{server: app.Servers[name]}
 		w.routes(w.server.Routes, ways{{}: true}, "server "+name)
 		if w.server.Errors != nil {
-			// Here a request has no body of its own any more if it was verified.
+			// A request that was verified has no body here any more.
 			w.routes(w.server.Errors.Routes, ways{{}: true}, "errors of server "+name)
 		}
 		found = append(found, w.proxies...)
@@ -218,9 +218,9 @@ func findProxies(app *caddyhttp.App) []*proxy {
 	return found
 }
 
-// routes follows a list and returns the ways that lead beyond it. A route's
-// group is compared with the last one only: Caddy's adapters write the routes
-// of a group one after the other.
+// routes follows a list of routes and returns the ways that lead beyond it. It
+// compares a route's group only with the previous one, because Caddy's adapters
+// write the routes of a group one after the other.
 func (w *proxyWalk) routes(list caddyhttp.RouteList, in ways, place string) ways {
 	for i, route := range list {
 		entered, beyond := ways{}, ways{}
@@ -268,16 +268,16 @@ func (w *proxyWalk) handlers(list []caddyhttp.MiddlewareHandler, in ways, place 
 	return in
 }
 
-// handler returns the ways that lead beyond one handler. What is inside of a
-// group of routes leaves the groups outside as they were, so inner lists begin
-// with the same ways.
+// handler returns the ways that lead beyond one handler. Groups inside a list
+// of routes do not affect the groups outside, so inner lists begin with the
+// same ways.
 func (w *proxyWalk) handler(handler caddyhttp.MiddlewareHandler, in ways, place string) ways {
 	switch h := handler.(type) {
 	case *Handler:
 		return w.verified(h, in)
 	case *reverseproxy.Handler:
 		w.add(h, in, place)
-		// Requests go on from routes of handle_response only.
+		// Only the routes of handle_response pass requests on.
 		return w.responses(h.HandleResponse, in, place)
 	case *intercept.Intercept:
 		w.responses(h.HandleResponse, in, place)
@@ -314,7 +314,8 @@ func (w *proxyWalk) responses(list []caddyhttp.ResponseHandler, in ways, place s
 	return out
 }
 
-// verified makes one passage of all ways that lead to a verify_webhook handler.
+// verified combines all ways that lead to a verify_webhook handler into one
+// passage.
 func (w *proxyWalk) verified(h *Handler, in ways) ways {
 	p := &passage{largest: h.MaxBody, methods: h.Methods}
 	if h.Observe {
@@ -339,7 +340,7 @@ func (w *proxyWalk) verified(h *Handler, in ways) ways {
 	return out
 }
 
-// elsewhere forgets what is known of the path.
+// elsewhere discards what is known about the path.
 func (w *proxyWalk) elsewhere(in ways) ways {
 	clear(w.around)
 	out := ways{}
@@ -378,7 +379,7 @@ func union(a, b ways) ways {
 	return a
 }
 
-// keepsPath reports whether a handler is known to leave the path alone.
+// keepsPath reports whether a handler is known to leave the path unchanged.
 func keepsPath(handler caddyhttp.MiddlewareHandler) bool {
 	m, ok := handler.(caddy.Module)
 	return ok && slices.Contains([]caddy.ModuleID{
@@ -387,7 +388,7 @@ func keepsPath(handler caddyhttp.MiddlewareHandler) bool {
 	}, m.CaddyModule().ID)
 }
 
-// meets reports whether the passage's requests may match one of sets, and
+// meets reports whether the requests of the passage may match one of sets, and
 // whether they must.
 func (p *passage) meets(sets caddyhttp.MatcherSets) (may, must bool) {
 	for _, set := range sets {
@@ -407,8 +408,8 @@ func (p *passage) meets(sets caddyhttp.MatcherSets) (may, must bool) {
 	return may, must
 }
 
-// pathsOf returns the paths of which one matches whatever sets match, or none
-// if another path could too.
+// pathsOf returns paths of which at least one matches every request that sets
+// match. It returns none if the sets can match other paths too.
 func pathsOf(sets caddyhttp.MatcherSets) (paths caddyhttp.MatchPath) {
 	for _, set := range sets {
 		i := slices.IndexFunc(set, func(matcher any) bool { _, ok := matcher.(*caddyhttp.MatchPath); return ok })
@@ -420,7 +421,7 @@ func pathsOf(sets caddyhttp.MatcherSets) (paths caddyhttp.MatchPath) {
 	return paths
 }
 
-// disjoint reports whether no path is matched by both.
+// disjoint reports whether no path matches both a and b.
 func disjoint(a, b caddyhttp.MatchPath) bool {
 	for _, one := range a {
 		for _, other := range b {
@@ -432,8 +433,8 @@ func disjoint(a, b caddyhttp.MatchPath) bool {
 	return true
 }
 
-// overlap reports whether a path may match both patterns. Only whole paths and
-// prefixes are compared; for anything else it may.
+// overlap reports whether a path may match both patterns. It compares only
+// whole paths and prefixes; for any other pattern it returns true.
 func overlap(a, b string) bool {
 	a, aOpen := strings.CutSuffix(a, "*")
 	b, bOpen := strings.CutSuffix(b, "*")

@@ -21,8 +21,8 @@ import (
 	"go.uber.org/zap"
 )
 
-// executions is how many random deliveries go through the handler. `make
-// fuzz-long` asks for ten million.
+// executions is how many random deliveries are sent through the handler. `make
+// fuzz-long` uses ten million.
 var executions = flag.Int("executions", executionsByDefault(), "how many random deliveries go through the handler")
 
 func executionsByDefault() int {
@@ -32,10 +32,10 @@ func executionsByDefault() int {
 	return 5_000
 }
 
-// TestRandomDeliveries sends deliveries that are new, come again, are signed
-// anew, have other unsigned values, are too old or have one bit changed, in any
-// order and to an application that does not always take them, and compares what
-// becomes of each with a model of the rules.
+// TestRandomDeliveries sends deliveries in any order that are new, repeated,
+// signed again, with other unsigned values, too old or with one bit changed, to
+// an application that does not always take them. It compares the outcome of
+// each with a model of the rules.
 func TestRandomDeliveries(t *testing.T) {
 	for _, scheme := range []string{"craneops", "mceasy"} {
 		t.Run(scheme, func(t *testing.T) {
@@ -44,7 +44,7 @@ func TestRandomDeliveries(t *testing.T) {
 			var forwarded atomic.Int64
 			t.Run("", func(t *testing.T) {
 				for worker := range workers {
-					// Not at the same time: Caddy sets a global when it provisions.
+					// One after the other, because Caddy sets a global when it provisions.
 					w := newWorld(t, scheme, uint64(worker))
 					t.Run(fmt.Sprintf("worker %d", worker), func(t *testing.T) {
 						t.Parallel()
@@ -60,18 +60,18 @@ func TestRandomDeliveries(t *testing.T) {
 	}
 }
 
-// world is a handler, and what its rules say that it must know.
+// world is a handler with a model of what it must remember.
 type world struct {
 	*rand.Rand
 	scheme      string
 	handler     *Handler
 	status      int    // of the application's next answer
-	got         string // what it received last
+	got         string // the body that it received last
 	forwarded   int
 	n           int
 	recent      []randomDelivery
-	delivered   map[string]string // content to unsigned values
-	occurrences map[string]string // occurrence ID to the content delivered under it
+	delivered   map[string]string // by content, the unsigned values
+	occurrences map[string]string // by occurrence ID, the content delivered under it
 }
 
 type randomDelivery struct{ body, event, unsigned string }
@@ -79,7 +79,8 @@ type randomDelivery struct{ body, event, unsigned string }
 const (
 	// lookBack is how many deliveries the world looks back.
 	lookBack = 500
-	// anew is after how many the model begins anew: it would grow without end.
+	// anew is the number of deliveries after which the model starts again, because
+	// it would grow without end.
 	anew = 50_000
 )
 
@@ -100,8 +101,8 @@ func newWorld(t *testing.T, scheme string, seed uint64) *world {
 	}
 }
 
-// next is a delivery: a new one, or one of the recent ones with or without
-// other unsigned values.
+// next returns a delivery: a new one, or a recent one with or without other
+// unsigned values.
 func (w *world) next() randomDelivery {
 	if w.n++; w.n%anew == 0 {
 		clear(w.delivered)
@@ -125,7 +126,8 @@ func (w *world) next() randomDelivery {
 	return again
 }
 
-// request signs a delivery with its time, which is not part of its content.
+// request returns the signed request of a delivery. Its time is not part of its
+// content.
 func (w *world) request(d randomDelivery, at time.Time, mac func(prefix, body string) []byte) *http.Request {
 	r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(d.body))
 	set := func(name, value string) {
@@ -154,7 +156,7 @@ func (w *world) mac(prefix, body string) []byte {
 	return macUnder(key, prefix, body)
 }
 
-// send sends one delivery and holds the outcome against the model.
+// send sends one delivery and compares the outcome with the model.
 func (w *world) send(t *testing.T) {
 	d := w.next()
 	at := testTime.Add(time.Duration(w.IntN(9*60)-4*60) * time.Second).Add(-time.Minute)
@@ -204,7 +206,8 @@ func (w *world) application(rw http.ResponseWriter, r *http.Request) error {
 	return err
 }
 
-// expected is the reason that the rules give; none is that it is forwarded.
+// expected returns the reason that the rules give, or an empty one if the
+// delivery is forwarded.
 func (w *world) expected(d randomDelivery) string {
 	if unsigned, ok := w.delivered[d.body]; ok {
 		if unsigned == d.unsigned {

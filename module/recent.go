@@ -14,23 +14,24 @@ import (
 	"github.com/hooklatch/hooklatch/schemes"
 )
 
-// recent are the last deliveries of this process. They belong to no
-// configuration, so that a reload that fails takes nothing away.
+// recent holds the last deliveries of this process. It belongs to no
+// configuration, so that a failed reload takes nothing away.
 var recent = deliveries.NewList()
 
-// FollowDeliveries shows the recent deliveries of this process that pass a
-// filter, and those that come.
+// FollowDeliveries returns the recent deliveries of this process that pass a
+// filter, and then new ones as they arrive.
 func FollowDeliveries(f deliveries.Filter) *deliveries.Follower { return recent.Follow(f, true) }
 
-// defaultRecent is how many deliveries are remembered, and maxRecent how many
-// can be.
+// defaultRecent is how many deliveries are remembered by default, and maxRecent
+// the largest number.
 const (
 	defaultRecent = 1000
 	maxRecent     = 1_000_000
 )
 
-// list adds a delivery to the recent ones, once, when it is known what the
-// sender and the application answer. What was not judged is no delivery.
+// list adds a delivery to the recent ones, once, when both the status for the
+// sender and the application's answer are known. A request that was not judged
+// is no delivery.
 func (d *delivery) list(status, application int) {
 	if d.listed || d.verdict == "" {
 		return
@@ -51,7 +52,7 @@ func (d *delivery) list(status, application int) {
 	}
 }
 
-// shown returns a delivery as the list has it.
+// shown returns a delivery in the form that the list has.
 func (d *delivery) shown(status, application int) deliveries.Delivery {
 	h, r := d.handler, d.request
 	shown := deliveries.Delivery{
@@ -76,7 +77,8 @@ func (d *delivery) shown(status, application int) deliveries.Delivery {
 	return shown
 }
 
-// sentURI is the URI of a request as its sender wrote it, before any rewrite.
+// sentURI returns the URI of a request as its sender wrote it, before any
+// rewrite.
 func sentURI(r *http.Request) string {
 	if original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok {
 		return original.RequestURI
@@ -84,7 +86,8 @@ func sentURI(r *http.Request) string {
 	return r.RequestURI
 }
 
-// sentPath is its path: the query may hold what is not for a list.
+// sentPath returns the path of that URI. The query is left out, because it may
+// hold secrets.
 func sentPath(r *http.Request) string {
 	path, _, _ := strings.Cut(sentURI(r), "?")
 	return path
@@ -102,7 +105,7 @@ func (d *delivery) answeredWith(err error) int {
 	return http.StatusInternalServerError
 }
 
-// statusWriter sees the status that a handler answers with, where nothing else
+// statusWriter remembers the status that a handler answers with. Nothing else
 // depends on it.
 type statusWriter struct {
 	caddyhttp.ResponseWriterWrapper
@@ -125,11 +128,11 @@ func (w *statusWriter) answered() int {
 	return w.status
 }
 
-// mismatchHint is for an operator who looks at a list.
+// mismatchHint is the hint for a signature mismatch in lists.
 const mismatchHint = "none of the secrets produces this signature"
 
-// hint says in a sentence what may be wrong. It holds nothing that the sender
-// wrote.
+// hint returns a sentence about what may be wrong. It contains nothing that the
+// sender wrote.
 func (refused *refusal) hint() string {
 	switch {
 	case refused.lookalike != "":
@@ -142,8 +145,8 @@ func (refused *refusal) hint() string {
 	return refused.detail
 }
 
-// signatureHeaders are the names under which the schemes send their signatures,
-// with the schemes that do.
+// signatureHeaders maps the names of the headers that carry signatures to the
+// schemes that use them.
 var signatureHeaders = sync.OnceValue(func() map[string][]string {
 	known := map[string][]string{}
 	for _, scheme := range schemes.All() {
@@ -154,7 +157,8 @@ var signatureHeaders = sync.OnceValue(func() map[string][]string {
 	return known
 })
 
-// signatureNames lists the names under which a scheme sends its signature.
+// signatureNames returns the names of the headers that carry the signature of a
+// scheme.
 func signatureNames(scheme schemes.Scheme) []string {
 	names := []string{http.CanonicalHeaderKey(scheme.SignatureHeader())}
 	for _, alias := range scheme.AliasHeaders() {
@@ -165,8 +169,8 @@ func signatureNames(scheme schemes.Scheme) []string {
 	return names
 }
 
-// lookalike says which other scheme's signature a request has, if its own is
-// missing or malformed.
+// lookalike returns a hint if the request has the signature of another scheme
+// while its own is missing or malformed.
 func (h *Handler) lookalike(d *delivery, reason Reason) string {
 	if reason != schemes.MissingSignature && reason != schemes.MalformedSignature {
 		return ""
@@ -175,7 +179,7 @@ func (h *Handler) lookalike(d *delivery, reason Reason) string {
 	found := ""
 	for name := range signatureHeaders() {
 		sent := d.request.Header[name] != nil || name == headerSignature && d.sentStandard
-		// The same one of several, whatever the order of the map.
+		// Always the same one of several, whatever the order of the map.
 		if sent && !slices.Contains(own, name) && (found == "" || name < found) {
 			found = name
 		}

@@ -15,7 +15,7 @@ import (
 	"github.com/hooklatch/hooklatch/module/deliveries"
 )
 
-// remember gives the list of recent deliveries room, as the app does when it
+// remember gives room to the list of recent deliveries, as the app does when it
 // starts.
 func (g *gateway) remember(t *testing.T) {
 	t.Helper()
@@ -23,12 +23,12 @@ func (g *gateway) remember(t *testing.T) {
 	t.Cleanup(func() { recent.Forget(t) })
 }
 
-// recent returns what the gateway's label has in the list, the newest first.
+// recent returns the gateway's deliveries in the list, the newest first.
 func (g *gateway) recent() []deliveries.Delivery {
 	return recent.Select(deliveries.Filter{Provider: g.handler.Provider})
 }
 
-// admin asks the admin endpoint.
+// admin sends a request to the admin endpoint.
 func (g *gateway) admin(t *testing.T, method, path string) answerOf {
 	t.Helper()
 	a := &adminAPI{ctx: t.Context(), logger: zap.NewNop()}
@@ -100,7 +100,8 @@ func TestRecent(t *testing.T) {
 	}
 }
 
-// TestRecentErrors: the status of an error is the one that the sender gets.
+// TestRecentErrors checks that the listed status of an error is the one that
+// the sender gets.
 func TestRecentErrors(t *testing.T) {
 	for name, c := range map[string]struct {
 		app    application
@@ -137,8 +138,8 @@ func TestRecentObserved(t *testing.T) {
 	}
 }
 
-// TestRecentBeforeTheEnd: a delivery is listed when its status is known, and not
-// only when its answer has been written.
+// TestRecentBeforeTheEnd checks that a delivery is listed when its status is
+// known, before its answer is complete.
 func TestRecentBeforeTheEnd(t *testing.T) {
 	var during []deliveries.Delivery
 	var g *gateway

@@ -25,13 +25,14 @@ type redeliveries struct {
 	mu       sync.Mutex
 	running  int
 	removing int       // deliveries that the application has taken and the disk still holds
-	failures int       // attempts in a row: one at a time is enough to find out more
-	resume   time.Time // when the next one may begin after them
+	failures int       // failed attempts in a row; if there are any, attempts run one at a time
+	resume   time.Time // when the next attempt may begin after failures
 }
 
-// unhurried is how many attempts fail in a row before the pause between them is
-// the first one of an entry. Until then it doubles, so that a few deliveries that
-// fail by themselves hold up the others little.
+// unhurried is how many attempts must fail in a row before the pause between
+// attempts is as long as the first wait of an entry. Until then the pause
+// doubles, so that a few deliveries that fail by themselves barely delay the
+// others.
 const unhurried = 7
 
 // removalsEach is how many deliveries may wait for their removal for each attempt
@@ -39,17 +40,18 @@ const unhurried = 7
 // application need not wait for that. But a crash repeats these deliveries.
 const removalsEach = 8
 
-// longestAttempt is how long the end of the process waits for attempts.
+// longestAttempt is how long the process waits for running attempts before it
+// ends.
 const longestAttempt = 2 * time.Minute
 
-// How long the scheduler waits at most before it looks again.
+// The longest time that the scheduler waits before it looks again.
 const (
-	lookEvery     = time.Minute            // for what is too old
+	lookEvery     = time.Minute            // for entries that are too old
 	lookForActive = 100 * time.Millisecond // until the configuration is the active one
 	lookForRoom   = time.Second            // when there is no memory or the store fails
 )
 
-// start begins to attempt what waits.
+// start starts the scheduler.
 func (b *labelInbox) start() {
 	var ctx context.Context
 	ctx, b.trying.cancel = context.WithCancel(context.Background())
@@ -60,7 +62,7 @@ func (b *labelInbox) start() {
 	}()
 }
 
-// stop begins no more attempts. Those that run go on.
+// stop stops the scheduler. Attempts that are running go on.
 func (b *labelInbox) stop() {
 	if b.trying.cancel != nil {
 		b.trying.cancel()
@@ -68,9 +70,9 @@ func (b *labelInbox) stop() {
 	}
 }
 
-// schedule attempts what is due until the context ends. It does nothing before
-// its configuration is active, because that may still fail to start, and nothing
-// after another one is.
+// schedule attempts the deliveries that are due until the context ends. It does
+// nothing before its configuration is active, because the configuration may
+// still fail to start, and nothing after another one has become active.
 func (b *labelInbox) schedule(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -112,7 +114,7 @@ func (b *labelInbox) round(ctx context.Context) time.Duration {
 		go b.attempt(hold) //nolint:gosec // an attempt does not end with the scheduler
 	}
 	if !b.trying.free(b.options.Concurrency) {
-		return lookEvery // the end of an attempt wakes it
+		return lookEvery // the end of an attempt wakes the scheduler
 	}
 	if wait, ok := b.opened.Next(); ok {
 		return min(max(wait, 0), lookEvery)
@@ -120,7 +122,7 @@ func (b *labelInbox) round(ctx context.Context) time.Duration {
 	return lookEvery
 }
 
-// begin takes a place for an attempt, if one is free.
+// begin takes a place for an attempt, and reports whether one was free.
 func (t *redeliveries) begin(most int) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -143,8 +145,9 @@ func (t *redeliveries) places(most int) int {
 	return most
 }
 
-// pause returns how long to wait before the next attempt. However many deliveries
-// are due, an application that is down is not asked without a break.
+// pause returns how long to wait before the next attempt. It keeps an
+// application that is down from being asked without a break when many
+// deliveries are due.
 func (t *redeliveries) pause() time.Duration {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -180,8 +183,8 @@ func (t *redeliveries) endRemoval() {
 	t.removing--
 }
 
-// failed notes that the application does not take deliveries. first is how long an
-// entry waits after its first attempt.
+// failed records that the application does not take deliveries. first is how
+// long an entry waits after its first attempt.
 func (t *redeliveries) failed(first time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -189,8 +192,8 @@ func (t *redeliveries) failed(first time.Duration) {
 	t.resume = time.Now().Add(first >> (unhurried - t.failures))
 }
 
-// worked notes that the application has taken one. If it had not before, all
-// that waits for it is due.
+// worked records that the application has taken a delivery. If it had failed
+// before, all entries that wait for it become due.
 func (t *redeliveries) worked(b *labelInbox) {
 	t.mu.Lock()
 	recovered := t.failures > 0
@@ -202,7 +205,7 @@ func (t *redeliveries) worked(b *labelInbox) {
 	}
 }
 
-// expire gives up what has waited for too long.
+// expire gives up the entries that have waited for too long.
 func (b *labelInbox) expire(ctx context.Context) {
 	for {
 		died, removed, err := b.opened.Expire(ctx, time.Duration(b.options.Keep), time.Duration(b.options.Dead))
@@ -244,12 +247,12 @@ func (b *labelInbox) attempt(hold inbox.Hold) {
 	}
 }
 
-// redelivery is an attempt.
+// redelivery is one attempt for an entry.
 type redelivery struct {
 	inbox       *labelInbox
 	hold        inbox.Hold
 	delivery    *delivery
-	reservation replay.Reservation // nil if the history has the event
+	reservation replay.Reservation // nil without one, such as when the history has the event
 	removed     <-chan struct{}    // closed once the entry is removed; nil if the application has not taken it
 }
 
@@ -270,8 +273,9 @@ func (a *redelivery) leave() {
 	<-a.removed
 }
 
-// readBody reads the body into memory that counts. It reports false if there is
-// no room, which is no attempt.
+// readBody reads the body into memory that counts against the budget. It
+// reports false if it cannot, such as when there is no room. That does not
+// count as an attempt.
 func (a *redelivery) readBody() bool {
 	size := a.hold.Entry().Size
 	stored, err := a.hold.Body()
@@ -297,16 +301,16 @@ func (a *redelivery) readBody() bool {
 	return false
 }
 
-// wait lets the entry wait for a moment, although there was no attempt.
+// wait makes the entry wait for a moment without counting an attempt.
 func (a *redelivery) wait(ctx context.Context) {
 	if err := a.hold.Later(ctx, a.hold.Entry().Last, lookForRoom); err != nil {
 		a.inbox.failed("putting off an attempt", err)
 	}
 }
 
-// reserve claims the event in the history, if that has forgotten it. It reports
-// false if another gateway is handling it. A history that fails does not stop
-// what is kept.
+// reserve claims the event in the history if the history has forgotten it. It
+// reports false if another gateway is handling the event. A history that fails
+// does not stop the attempt.
 func (a *redelivery) reserve() bool {
 	ctx, cancel := storeContext(context.Background())
 	defer cancel()
@@ -323,7 +327,7 @@ func (a *redelivery) reserve() bool {
 	return true
 }
 
-// arrive hands the delivery to the handlers after the one of its label.
+// arrive passes the delivery to the handlers after the one of its label.
 func (a *redelivery) arrive(h *Handler, w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	d := a.delivery
 	d.handler, d.next, d.request, d.began = h, next, r, h.now()
@@ -344,7 +348,7 @@ func (a *redelivery) arrive(h *Handler, w http.ResponseWriter, r *http.Request, 
 	return nil
 }
 
-// end stores the outcome of an attempt that did not come to the application.
+// end stores the outcome of an attempt that did not reach the application.
 func (a *redelivery) end(o attempt) {
 	ctx, cancel := storeContext(context.Background())
 	defer cancel()

@@ -22,8 +22,8 @@ import (
 	_ "github.com/hooklatch/hooklatch/module/replay/file"
 )
 
-// TestRedeliveryHasWhatWasVerified: the same headers as the first time, and a
-// signature of its own.
+// TestRedeliveryHasWhatWasVerified checks that a redelivery has the same
+// headers as the first time, and a signature of its own.
 func TestRedeliveryHasWhatWasVerified(t *testing.T) {
 	var app switchable
 	key := "whsec_" + "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
@@ -59,7 +59,8 @@ func TestRedeliveryHasWhatWasVerified(t *testing.T) {
 	}
 }
 
-// TestAttemptIsVisible in a placeholder; the first request of a rescue has none.
+// TestAttemptIsVisible checks the placeholder of the attempt. The first request
+// of a rescue has none.
 func TestAttemptIsVisible(t *testing.T) {
 	var app switchable
 	seen := make(chan string, 10)
@@ -83,8 +84,8 @@ func TestAttemptIsVisible(t *testing.T) {
 	g.waitForEntries(t, 0)
 }
 
-// TestRedeliveryThatDoesNotArrive (A1): a 2xx from before the handler of the
-// label removes nothing.
+// TestRedeliveryThatDoesNotArrive (A1) checks that a 2xx from a handler before
+// the one of the label does not remove the entry.
 func TestRedeliveryThatDoesNotArrive(t *testing.T) {
 	var block switchable
 	g := newKeeper(t, nil, map[string]any{"before": []any{
@@ -109,7 +110,8 @@ func TestRedeliveryThatDoesNotArrive(t *testing.T) {
 	g.expectDelivered(t, body)
 }
 
-// TestNothingIsAttemptedBeforeTheConfigurationIsActive, nor after.
+// TestNothingIsAttemptedBeforeTheConfigurationIsActive checks that nothing is
+// attempted before the configuration is active, nor afterwards.
 func TestNothingIsAttemptedBeforeTheConfigurationIsActive(t *testing.T) {
 	g := newKeeper(t, map[string]any{"mode": "always"}, nil, nil)
 	b := g.handler.history.kept
@@ -130,7 +132,7 @@ func TestNothingIsAttemptedBeforeTheConfigurationIsActive(t *testing.T) {
 	g.expectDelivered(t, body)
 }
 
-// TestMostAttemptsAtOnce are as many as concurrency says.
+// TestMostAttemptsAtOnce checks that concurrency limits the attempts at once.
 func TestMostAttemptsAtOnce(t *testing.T) {
 	app := newSlow()
 	g := newKeeper(t, map[string]any{"mode": "always", "concurrency": 2}, nil, app.serve)
@@ -194,7 +196,8 @@ func TestApplicationNeedNotWaitForRemovals(t *testing.T) {
 	}
 }
 
-// TestInboxMetrics counts what happens by label.
+// TestInboxMetrics checks that the metrics count the inbox's operations by
+// label.
 func TestInboxMetrics(t *testing.T) {
 	var app switchable
 	g := newKeeper(t, map[string]any{"max_size": 1 << 20}, nil, app.serve)
@@ -225,7 +228,7 @@ func TestInboxMetrics(t *testing.T) {
 	}
 }
 
-// TestInboxEvents tells listeners, and never a payload.
+// TestInboxEvents checks that listeners get events without payloads.
 func TestInboxEvents(t *testing.T) {
 	var app switchable
 	g := newKeeper(t, nil, nil, app.serve)
@@ -255,7 +258,7 @@ func TestInboxEvents(t *testing.T) {
 	}
 }
 
-// askAdmin asks the admin endpoint.
+// askAdmin sends a request to the admin endpoint.
 func askAdmin(t *testing.T, method, uri string) (status int, text string) {
 	t.Helper()
 	w := httptest.NewRecorder()
@@ -344,8 +347,7 @@ func TestInboxAdmin(t *testing.T) {
 	g.waitForEntries(t, 0)
 }
 
-// loading loads handlers, which are verify_webhook of craneops, and returns
-// the error.
+// loading loads a configuration of craneops handlers and returns the error.
 func loading(t *testing.T, handlers ...map[string]any) error {
 	t.Helper()
 	var handle []any
@@ -366,8 +368,8 @@ func loading(t *testing.T, handlers ...map[string]any) error {
 	return err
 }
 
-// TestInboxesOfOneConfiguration are checked against each other, and say what to
-// write.
+// TestInboxesOfOneConfiguration checks that inboxes are checked against each
+// other, and that the errors say what to write.
 func TestInboxesOfOneConfiguration(t *testing.T) {
 	dir := t.TempDir()
 	file := func(name string, more ...any) map[string]any {

@@ -38,14 +38,14 @@ type reentry struct {
 	arrive func(h *Handler, w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error
 
 	arrived atomic.Bool
-	astray  atomic.Bool            // it came to a handler of another label
-	refused atomic.Pointer[Reason] // by a handler after the one where it arrived
+	astray  atomic.Bool            // it reached a handler of another label first
+	refused atomic.Pointer[Reason] // the reason of a handler after the one where it arrived
 	failed  atomic.Int32           // the status of an error that would have gone to an error route
 	early   earlyBody
 }
 
-// Why a stored request came to no handler. Its delivery is not lost by that: it
-// can be tried again.
+// Why a stored request reached no handler. Its delivery is not lost: it can be
+// attempted again.
 var (
 	errNoHandler  = errors.New("the configuration has no handler of this label and scheme")
 	errNotReached = errors.New("the request did not come to the handler of its label; compare the routes of the site with its host and path")
@@ -53,9 +53,9 @@ var (
 	errPanickedBy = errors.New("a handler panicked")
 )
 
-// activeApp returns the app of the configuration that runs, or nil. A
+// activeApp returns the app of the running configuration, or nil. A
 // configuration that failed to start was never active, and one that is being
-// stopped is active no more.
+// stopped is no longer active.
 func activeApp() *App {
 	guest, err := caddy.ActiveContext().AppIfConfigured(appName)
 	if err != nil {
@@ -65,8 +65,8 @@ func activeApp() *App {
 }
 
 // enter sends a stored request through the routes of its site in this
-// configuration and returns when its handlers have returned. What they answer is
-// dropped; arrive sees it. An error says that arrive was not called.
+// configuration, and returns when its handlers have returned. Their answer is
+// dropped, but arrive sees it. enter returns an error if arrive was not called.
 func (a *App) enter(ctx context.Context, e *reentry) error {
 	server := a.serverOf(e)
 	if server == nil {
@@ -95,7 +95,7 @@ func (a *App) enter(ctx context.Context, e *reentry) error {
 	return errNotReached
 }
 
-// run calls the server as net/http does, and ends a panic.
+// run calls the server as net/http does, and recovers from panics.
 func (a *App) run(server *caddyhttp.Server, r *http.Request) (err error) {
 	defer func() {
 		p := recover()
@@ -113,9 +113,10 @@ func (a *App) run(server *caddyhttp.Server, r *http.Request) (err error) {
 	return nil
 }
 
-// serverOf finds the server of a handler of the label: the one that listens
-// nearest to where the request arrived, or else the first one. Servers are not
-// found by name, because adding a site can change the name of another one.
+// serverOf returns the server of a handler of the label: the one whose address
+// is nearest to where the request arrived, or else the first one. It does not
+// look for the server's name, because adding a site can change the name of
+// another one.
 func (a *App) serverOf(e *reentry) (found *caddyhttp.Server) {
 	best := -1
 	for _, h := range a.handlers[e.label] {
@@ -133,9 +134,9 @@ func (a *App) serverOf(e *reentry) (found *caddyhttp.Server) {
 	return found
 }
 
-// nearness ranks where a server listens by where a request has arrived: the same
-// address or socket, all addresses with that port, another one with that port,
-// nothing of it.
+// nearness ranks the address that a server listens on against the address where
+// a request arrived. From best to worst: the same address or socket, all
+// addresses with that port, another address with that port, anything else.
 func nearness(listener, arrived string) int {
 	const nothing, port, everywhere, same = 0, 1, 2, 3
 	host, own, err := net.SplitHostPort(listener)
@@ -151,17 +152,17 @@ func nearness(listener, arrived string) int {
 	return port
 }
 
-// reentryKey finds a reentry in the context of a request. No other package can
-// make one, and nothing that a sender writes gets into a context.
+// reentryKey is the context key of a reentry. No other package can set it, and
+// nothing that a sender writes gets into a context.
 type reentryKey struct{}
 
-// reentries counts the stored requests that are under way. Asking for it costs
-// nothing, and asking a context does.
+// reentries counts the stored requests in progress. Reading it costs almost
+// nothing, unlike looking into a context.
 var reentries atomic.Int64
 
-// reentryOf returns the reentry that a request is, or nil. It is spent once it
-// has arrived: later handlers verify what they get. So do error routes, which
-// belong to no delivery.
+// reentryOf returns the reentry of a request, or nil. A reentry is used up once
+// it has arrived: later handlers verify the request that they get. So do
+// handlers in error routes, which belong to no delivery.
 func reentryOf(r *http.Request) *reentry {
 	if reentries.Load() == 0 {
 		return nil
@@ -173,9 +174,9 @@ func reentryOf(r *http.Request) *reentry {
 	return e
 }
 
-// pass lets the request arrive at the first handler of its label. It ends at one of
-// another label: that has never verified it, and what comes after that handler
-// believes that everything is verified.
+// pass lets the request arrive at the first handler of its label. It ends the
+// request at a handler of another label: that one has never verified the
+// request, and the handlers after it trust that every request is verified.
 func (e *reentry) pass(h *Handler, w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	if h.Provider != e.label || h.Scheme != e.scheme {
 		e.astray.Store(true)
@@ -188,8 +189,8 @@ func (e *reentry) pass(h *Handler, w http.ResponseWriter, r *http.Request, next 
 	return e.arrive(h, w, r, next)
 }
 
-// answeredBefore returns why a verify_webhook after the one where the request
-// arrived did not pass it on; empty: none did so.
+// answeredBefore returns why a later verify_webhook did not pass the request
+// on. It returns an empty reason if all did.
 func (e *reentry) answeredBefore() Reason {
 	if reason := e.refused.Load(); reason != nil {
 		return *reason
@@ -197,8 +198,8 @@ func (e *reentry) answeredBefore() Reason {
 	return ""
 }
 
-// noteRefusal has the one who sent a stored request learn that a handler after the
-// one where it arrived did not pass it on.
+// noteRefusal records in the reentry of a stored request that a handler after
+// the one where it arrived did not pass it on.
 func noteRefusal(r *http.Request, reason Reason) {
 	if reentries.Load() == 0 {
 		return
@@ -208,12 +209,14 @@ func noteRefusal(r *http.Request, reason Reason) {
 	}
 }
 
-// errorRouteGuard ends stored requests before the error routes of a server: nobody
-// reads what these answer, and some ask another application.
+// errorRouteGuard ends stored requests before the error routes of a server. No
+// sender reads the answer of these routes, and some of them ask another
+// application.
 type errorRouteGuard struct{}
 
-// guardErrorRoutes puts a guard before the error routes of a server, once. A server
-// provisions its routes, and so this handler, before its error routes.
+// guardErrorRoutes puts a guard before the error routes of a server, once. It
+// may do so while this handler is provisioned, because a server provisions its
+// routes before its error routes.
 func guardErrorRoutes(server *caddyhttp.Server) {
 	if server == nil || server.Errors == nil || len(server.Errors.Routes) == 0 {
 		return
@@ -247,8 +250,8 @@ func (errorRouteGuard) ServeHTTP(w http.ResponseWriter, r *http.Request, next ca
 	return nil
 }
 
-// storedRequest takes down a request for later. The handlers after this one have
-// not had its headers yet.
+// storedRequest returns a request in the form in which it is stored. The
+// handlers after this one must not have changed its headers yet.
 func storedRequest(r *http.Request) inbox.Request {
 	sent := originalRequest(r)
 	stored := inbox.Request{
@@ -271,7 +274,7 @@ func storedRequest(r *http.Request) inbox.Request {
 	return stored
 }
 
-// request makes the request anew, as a server would have read it.
+// request recreates the request as a server would have read it.
 func (e *reentry) request(ctx context.Context) (*http.Request, error) {
 	uri, err := url.ParseRequestURI(e.stored.URI)
 	if err != nil {
@@ -288,7 +291,7 @@ func (e *reentry) request(ctx context.Context) (*http.Request, error) {
 	ctx = context.WithValue(ctx, reentryKey{}, e)
 	ctx = context.WithValue(ctx, http.LocalAddrContextKey, net.Addr(localAddr{e.stored.LocalNetwork, e.stored.LocalAddr}))
 	header := e.stored.Header.Clone()
-	header["Content-Length"] = []string{strconv.Itoa(len(e.body))} // as it is now, however it came
+	header["Content-Length"] = []string{strconv.Itoa(len(e.body))} // of the body as stored, however it was sent
 	r := &http.Request{
 		Method: e.stored.Method, URL: uri, RequestURI: e.stored.URI, Host: e.stored.Host,
 		Proto: e.stored.Proto, ProtoMajor: major, ProtoMinor: minor,
@@ -310,7 +313,7 @@ func (a localAddr) Network() string { return a.network }
 // String returns the address.
 func (a localAddr) String() string { return a.text }
 
-// connectionState makes the state of a TLS connection anew.
+// connectionState recreates the state of a TLS connection.
 func connectionState(stored *inbox.TLS) (*tls.ConnectionState, error) {
 	if stored == nil {
 		return nil, nil
@@ -329,12 +332,13 @@ func connectionState(stored *inbox.TLS) (*tls.ConnectionState, error) {
 	return state, nil
 }
 
-// earlyBody is the body for handlers before verify_webhook. Few read it, so it is
-// copied when the first one does. A transport may go on reading after all is
-// over, when the memory of the body is another delivery's.
+// earlyBody is the body for handlers before verify_webhook. Few handlers read
+// it, so it is copied on the first read. The copy is needed because a transport
+// may still read after the request has ended, when the memory of the body
+// belongs to another delivery.
 type earlyBody struct {
 	mu   sync.Mutex
-	body []byte // the stored one; then what is left of the copy
+	body []byte // the stored one; after the first read, the rest of the copy
 	read bool
 	over bool
 }
@@ -366,8 +370,8 @@ func (b *earlyBody) end() {
 	b.over = true
 }
 
-// mostDiscarded is how much of an answer that nobody reads is taken. An attempt
-// that writes more ends there, because it holds a place.
+// mostDiscarded is the most, in bytes, that is accepted of a discarded answer.
+// An attempt that writes more ends there, because it occupies a place.
 const mostDiscarded = 64 << 10
 
 var errEnoughRead = errors.New("nobody reads more of this answer")
@@ -395,8 +399,8 @@ func (d *discarded) Write(p []byte) (int, error) {
 // Flush does nothing.
 func (d *discarded) Flush() {}
 
-// SetReadDeadline and those below do nothing, and no error: there is no
-// connection that could hang.
+// SetReadDeadline does nothing and returns no error, as the methods below:
+// there is no connection that could hang.
 func (d *discarded) SetReadDeadline(time.Time) error { return nil }
 
 // SetWriteDeadline does nothing.

@@ -19,7 +19,7 @@ import (
 	"github.com/hooklatch/hooklatch/module/inbox"
 )
 
-// storedHook is a request as a handler would have taken it down.
+// storedHook returns a request in the form in which a handler stores it.
 func storedHook() inbox.Request {
 	return inbox.Request{
 		Method: http.MethodPost, URI: "/hook?token=1", Host: "hooks.example.com:8443", Proto: "HTTP/2.0",
@@ -29,8 +29,8 @@ func storedHook() inbox.Request {
 	}
 }
 
-// enter runs a stored request again. What arrives answers 202 and goes no
-// further.
+// enter sends a stored request through the routes again. At its handler it is
+// answered with 202 and goes no further.
 func (g *gateway) enter(t *testing.T, stored inbox.Request, arrive func(r *http.Request)) error {
 	t.Helper()
 	return g.app.enter(t.Context(), &reentry{
@@ -46,7 +46,8 @@ func (g *gateway) enter(t *testing.T, stored inbox.Request, arrive func(r *http.
 	})
 }
 
-// TestStoredRequestIsWhatItWas: whatever handlers and placeholders see.
+// TestStoredRequestIsWhatItWas checks that handlers and placeholders see a
+// stored request as it was.
 func TestStoredRequestIsWhatItWas(t *testing.T) {
 	g := newGateway(t, map[string]any{"before": []any{
 		map[string]any{"handler": "rewrite", "uri": "/rewritten"},
@@ -92,8 +93,9 @@ func TestStoredRequestIsWhatItWas(t *testing.T) {
 	}
 }
 
-// TestStoredRequestEndsAtOtherLabels: a handler of another label has never verified
-// it, and what comes after that handler believes that everything is verified.
+// TestStoredRequestEndsAtOtherLabels checks that a request ends at a handler of
+// another label: that handler has never verified it, and the handlers after it
+// trust that every request is verified.
 func TestStoredRequestEndsAtOtherLabels(t *testing.T) {
 	for name, other := range map[string]map[string]any{
 		"label":  {"handler": "verify_webhook", "scheme": "craneops", "secrets": []string{testSecret}, "provider": "other"},
@@ -110,7 +112,8 @@ func TestStoredRequestEndsAtOtherLabels(t *testing.T) {
 	}
 }
 
-// TestStoredRequestIsSpent when it has arrived: what comes after is verified as ever.
+// TestStoredRequestIsSpent checks that once a stored request has arrived, later
+// handlers verify it as usual.
 func TestStoredRequestIsSpent(t *testing.T) {
 	g := newGateway(t, nil, nil)
 	var after error
@@ -130,7 +133,8 @@ func TestStoredRequestIsSpent(t *testing.T) {
 	g.expectDelivered(t)
 }
 
-// TestStoredRequestThatDoesNotArrive is no delivery, whatever was answered.
+// TestStoredRequestThatDoesNotArrive checks that it is no delivery, whatever
+// the answer was.
 func TestStoredRequestThatDoesNotArrive(t *testing.T) {
 	for _, c := range []struct {
 		name   string
@@ -160,8 +164,9 @@ func TestStoredRequestThatDoesNotArrive(t *testing.T) {
 	})
 }
 
-// TestErrorRouteIsNoArrival: one that has a handler of the label gets what the
-// site could not route, and verifies it.
+// TestErrorRouteIsNoArrival checks that a stored request does not arrive at a
+// handler of its label in an error route. That handler verifies the request
+// instead.
 func TestErrorRouteIsNoArrival(t *testing.T) {
 	g := newGateway(t, map[string]any{"before": []any{map[string]any{"handler": "error", "status_code": 502}}}, nil)
 	ctx := context.WithValue(t.Context(), reentryKey{}, &reentry{label: g.handler.Provider, scheme: g.handler.Scheme})
@@ -177,18 +182,19 @@ func TestErrorRouteIsNoArrival(t *testing.T) {
 	}
 }
 
-// TestNothingFromOutsideIsStored: a request that says it is one is verified.
+// TestNothingFromOutsideIsStored checks that a request that claims to be a
+// stored one is verified.
 func TestNothingFromOutsideIsStored(t *testing.T) {
 	g := newGateway(t, nil, nil)
-	reentries.Add(1) // so that contexts are asked
+	reentries.Add(1) // so that the context is checked
 	defer reentries.Add(-1)
 	forged := g.send(t, with(craneops("other"), "Webhook-Attempt", "2", "Reentry", "1", "Webhook-Verdict", "accepted"), body)
 	expect(t, forged, http.StatusUnauthorized, "rejected signature_mismatch")
 	g.expectDelivered(t)
 }
 
-// TestRequestIsTakenDownAsItWas: the snapshot of a request that handlers have
-// rewritten, made into a request again.
+// TestRequestIsTakenDownAsItWas checks that a request that handlers have
+// rewritten is stored, and recreated, as it was sent.
 func TestRequestIsTakenDownAsItWas(t *testing.T) {
 	server := httptest.NewTLSServer(nil)
 	defer server.Close()
@@ -227,7 +233,8 @@ func TestRequestIsTakenDownAsItWas(t *testing.T) {
 	}
 }
 
-// TestEarlyBodyIsACopy: nothing that reads late gets another delivery's memory.
+// TestEarlyBodyIsACopy checks that a late reader does not get another
+// delivery's memory.
 func TestEarlyBodyIsACopy(t *testing.T) {
 	memory := []byte("abcdef")
 	read, late := &earlyBody{body: memory}, &earlyBody{body: memory}
@@ -246,7 +253,8 @@ func TestEarlyBodyIsACopy(t *testing.T) {
 	}
 }
 
-// TestLongAnswerEnds, because an attempt holds a place.
+// TestLongAnswerEnds checks that a long answer is cut off, because an attempt
+// occupies a place.
 func TestLongAnswerEnds(t *testing.T) {
 	d := &discarded{header: http.Header{}}
 	n, err := io.Copy(d, io.LimitReader(endless{}, mostDiscarded))

@@ -14,8 +14,8 @@ import (
 	"github.com/hooklatch/hooklatch/schemes"
 )
 
-// Reason is why a delivery was not passed on, or not acknowledged: one word
-// from a fixed list. The schemes have some of their own.
+// Reason is why a delivery was not forwarded or not acknowledged: one word from
+// a fixed list. The schemes have some reasons of their own.
 type Reason = schemes.Reason
 
 const (
@@ -34,7 +34,7 @@ const (
 	tenantUnavailable Reason = "tenant_unavailable"
 )
 
-// verdict is what became of a request.
+// verdict is the result of judging a request.
 type verdict string
 
 const (
@@ -67,8 +67,8 @@ var statuses = map[Reason]int{
 	duplicate:                     http.StatusConflict, // with on_duplicate reject
 }
 
-// statusFor returns the HTTP status of a reason. One that a scheme made up
-// itself is about the signature, so it is 401.
+// statusFor returns the HTTP status of a reason. A scheme's own reason is about
+// the signature, so its status is 401.
 func statusFor(reason Reason) int {
 	if status, known := statuses[reason]; known {
 		return status
@@ -76,7 +76,7 @@ func statusFor(reason Reason) int {
 	return http.StatusUnauthorized
 }
 
-// texts are the errors of the reasons, made once. They become
+// texts are the errors for the reasons, created once. They become
 // {http.error.message}, so they say no more than the reason.
 var texts = func() map[Reason]error {
 	errs := map[Reason]error{noAnswer: errorFor(noAnswer)}
@@ -96,12 +96,13 @@ func textFor(reason Reason) error {
 
 func errorFor(reason Reason) error { return errors.New("verify_webhook: " + string(reason)) }
 
-// otherReason stands for a scheme's own reason that comes after too many others.
+// otherReason replaces a scheme's own reason after too many others.
 const otherReason Reason = "other"
 
-// ownReasons are the reasons that schemes written in Go made up themselves. A
-// scheme should have a few constants. The bound keeps metrics, and the keys by
-// which the log is sampled, finite if it builds reasons from what it receives.
+// ownReasons are the reasons that schemes written in Go define themselves. A
+// scheme should have a few constants. The limit keeps the metrics, and the keys
+// by which the log is sampled, finite if a scheme builds reasons from what it
+// receives.
 var ownReasons = struct {
 	sync.Mutex
 	known map[Reason]bool
@@ -126,16 +127,16 @@ func bounded(reason Reason) Reason {
 	return reason
 }
 
-// refusal is why a request goes no further.
+// refusal is the reason why a request is not forwarded, with its details.
 type refusal struct {
 	reason Reason
-	// detail is for the log. It never holds what the sender wrote.
+	// detail is for the log. It never contains what the sender wrote.
 	detail string
-	// lookalike says whose signature the request has instead, if any.
+	// lookalike is a hint if the request has the signature of another scheme.
 	lookalike string
-	// unread is set where bytes of the body may still be on their way.
+	// unread is set if a part of the body may still be on its way.
 	unread bool
-	// asked is set where some of them have been read.
+	// asked is set if a part of the body has been read.
 	asked bool
 }
 
@@ -143,7 +144,8 @@ func refuseFor(reason Reason, detail string) *refusal {
 	return &refusal{reason: reason, detail: detail}
 }
 
-// refusalOf takes over the reason and the detail of a scheme.
+// refusalOf returns the refusal for an error of a scheme, with the scheme's
+// reason and detail.
 func refusalOf(err error) *refusal {
 	if refused, ok := errors.AsType[schemes.Refusal](err); ok {
 		return refuseFor(bounded(refused.Reason()), refused.Detail())
@@ -158,8 +160,8 @@ func (h *Handler) refuseMethod(w http.ResponseWriter) *refusal {
 	return refuseFor(methodNotAllowed, "deliveries come with "+h.allow)
 }
 
-// answerDuplicate answers a delivery that comes again. By default it is
-// acknowledged, so that the provider stops sending it.
+// answerDuplicate answers a duplicate. By default it acknowledges the delivery,
+// so that the provider stops sending it.
 func (h *Handler) answerDuplicate(w http.ResponseWriter, r *http.Request, d *delivery) error {
 	refused := refuseFor(duplicate, "it has been delivered")
 	if h.OnDuplicate == DuplicateReject {
@@ -168,8 +170,8 @@ func (h *Handler) answerDuplicate(w http.ResponseWriter, r *http.Request, d *del
 	return h.acknowledge(w, r, d, refused)
 }
 
-// answerConflict refuses delivered content that comes again with other unsigned
-// values, or acknowledges it: the application has that content.
+// answerConflict rejects or acknowledges delivered content that comes again
+// with other unsigned values. The application already has that content.
 func (h *Handler) answerConflict(w http.ResponseWriter, r *http.Request, d *delivery) error {
 	refused := refuseFor(conflict, "this content has been delivered with another occurrence ID or event type, which are not signed")
 	if h.onConflict != ConflictAck {
@@ -189,12 +191,13 @@ func (h *Handler) acknowledge(w http.ResponseWriter, r *http.Request, d *deliver
 	return nil
 }
 
-// reject is the way of every refusal but duplicates.
+// reject rejects a request for any reason other than a duplicate.
 func (h *Handler) reject(w http.ResponseWriter, r *http.Request, d *delivery, refused *refusal) error {
 	return h.refuse(w, r, d, rejected, refused)
 }
 
-// refuse logs, sets placeholders and makes the error that handle_errors sees.
+// refuse logs the refusal, sets the placeholders and returns the error for
+// handle_errors.
 func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, d *delivery, v verdict, refused *refusal) error {
 	if h.Observe {
 		return h.passOn(w, r, d, v, refused)
@@ -219,8 +222,8 @@ func (h *Handler) setRetryAfter(w http.ResponseWriter) {
 	w.Header()["Retry-After"] = []string{strconv.Itoa(int(seconds))}
 }
 
-// emptyBody leaves nothing of the body for handle_errors, which must not pass
-// on what was not verified.
+// emptyBody removes the body from the request, because handle_errors must not
+// pass on a body that was not verified.
 func emptyBody(r *http.Request) {
 	if r.Body != nil {
 		// Copies of the request that earlier handlers made have this body too.
@@ -234,14 +237,14 @@ func emptyBody(r *http.Request) {
 	r.Header["Content-Length"] = []string{"0"}
 }
 
-// maxDrain is how much of a refused body is read and dropped, in bytes.
+// maxDrain is the most that is read and dropped of a refused body, in bytes.
 const maxDrain = 32 << 20
 
-// drain reads what is left of a refused body, within bounds, before the answer
-// is written. A sender that is still writing when its connection is closed may
-// never see the answer, and some providers take no answer for a reason never
-// to send an event again. Asked says that some of the body has been read, so that
-// a sender which waits to be asked for it waits no more.
+// drain reads the rest of a refused body, within limits, before the answer is
+// written. A sender that is still writing when its connection is closed may
+// never see the answer, and some providers never send an event again if they
+// get no answer. asked means that a part of the body has been read, so that a
+// sender with `Expect: 100-continue` is no longer waiting.
 func (h *Handler) drain(w http.ResponseWriter, r *http.Request, asked bool) {
 	if r.Body == nil || r.Body == http.NoBody {
 		return
@@ -256,18 +259,19 @@ func (h *Handler) drain(w http.ResponseWriter, r *http.Request, asked bool) {
 	}
 	_ = rc.SetReadDeadline(time.Now().Add(time.Duration(h.BodyTimeout)))
 	if err := dropRest(r); err != nil {
-		// An expired deadline stays until the answer is written. What is still
-		// to come of this body must not be taken for the next request.
+		// An expired deadline stays until the answer is written. The rest of
+		// this body must not be taken for the next request.
 		closeConnection(w, r)
 		return
 	}
 	_ = rc.SetReadDeadline(time.Time{})
 }
 
-// errTooMuch is a body whose rest is not worth reading.
+// errTooMuch is returned for a body whose rest is too long to read.
 var errTooMuch = errors.New("more than is drained")
 
-// dropRest reads to the end of a body, or says why it could not.
+// dropRest reads to the end of a body. It fails if the body breaks off or is
+// too long.
 func dropRest(r *http.Request) error {
 	n, err := io.Copy(io.Discard, io.LimitReader(r.Body, maxDrain))
 	if err == nil && n == maxDrain {
@@ -280,8 +284,8 @@ func waitsForContinue(r *http.Request) bool {
 	return r.ProtoAtLeast(1, 1) && strings.EqualFold(r.Header.Get("Expect"), "100-continue")
 }
 
-// closeConnection ends an HTTP/1 connection with the answer: what follows on it
-// may be the rest of a body.
+// closeConnection ends an HTTP/1 connection with the answer, because the rest
+// of a body may follow on it.
 func closeConnection(w http.ResponseWriter, r *http.Request) {
 	if r.ProtoMajor == 1 {
 		w.Header()["Connection"] = []string{"close"}

@@ -13,11 +13,11 @@ import (
 	"github.com/hooklatch/hooklatch/schemes"
 )
 
-// moody is a scheme written in Go that refuses with the error that a header
-// names.
+// moody is a scheme written in Go that rejects every request with the error
+// that a header names.
 const moody = "test_moody"
 
-// moods are those errors.
+// moods are these errors by name.
 var moods = map[string]error{
 	"own":        schemes.Refuse("unknown_sender", "the sender is not on the list"),
 	"ill-formed": schemes.Refuse("Unknown sender", "no word"),
@@ -45,8 +45,8 @@ func init() {
 	})
 }
 
-// TestReasonsOfASchemeInGo: whatever a scheme refuses with, the sender gets an
-// answer, and the operator sees it.
+// TestReasonsOfASchemeInGo checks that the sender gets an answer for any error
+// of a scheme, and that the operator sees the error.
 func TestReasonsOfASchemeInGo(t *testing.T) {
 	for mood, c := range map[string]struct {
 		status int
@@ -82,15 +82,15 @@ func TestReasonsOfASchemeInGo(t *testing.T) {
 	}
 }
 
-// TestObservedReasonOfASchemeInGo is told to the application.
+// TestObservedReasonOfASchemeInGo checks that the application gets the reason.
 func TestObservedReasonOfASchemeInGo(t *testing.T) {
 	g := newGateway(t, observing(map[string]any{"scheme": moody}), nil)
 	expect(t, g.send(t, with(craneops(body), "X-Mood", "own"), body), http.StatusNoContent, "")
 	g.expectObserved(t, "unknown_sender")
 }
 
-// TestOwnReasonsAreBounded: a scheme that makes reasons of what it receives
-// makes no series without end.
+// TestOwnReasonsAreBounded checks that a scheme that builds reasons from what
+// it receives does not create series without end.
 func TestOwnReasonsAreBounded(t *testing.T) {
 	different := map[Reason]bool{}
 	for n := range 10 * maxOwnReasons {

@@ -117,8 +117,8 @@ func TestOnConflictForward(t *testing.T) {
 	}
 }
 
-// TestVariantWithoutUnsignedValues is the event that comes without what the
-// one it conflicts with has.
+// TestVariantWithoutUnsignedValues sends an event without the unsigned values
+// of the event that it conflicts with.
 func TestVariantWithoutUnsignedValues(t *testing.T) {
 	g := newGateway(t, map[string]any{"on_conflict": "forward", "replay": map[string]any{"store": "memory", "size": 2}}, nil)
 	g.walk(t, []step{
@@ -129,8 +129,8 @@ func TestVariantWithoutUnsignedValues(t *testing.T) {
 	})
 }
 
-// TestVariantUnderAKnownOccurrence is an event of its own whose occurrence is
-// still known when the content that it conflicted with has made room.
+// TestVariantUnderAKnownOccurrence sends an event of its own whose occurrence
+// is still known after the content that it conflicted with was evicted.
 func TestVariantUnderAKnownOccurrence(t *testing.T) {
 	g := newGateway(t, map[string]any{"scheme": "mceasy", "on_conflict": "forward", "replay": map[string]any{"store": "memory", "size": 4}}, nil)
 	at := testTime
@@ -142,8 +142,8 @@ func TestVariantUnderAKnownOccurrence(t *testing.T) {
 	})
 }
 
-// TestConflictOutlivesItsContent is an event whose own entry is still there
-// when the one of the content that it conflicted with has made room.
+// TestConflictOutlivesItsContent sends an event whose own entry still exists
+// after the content that it conflicted with was evicted.
 func TestConflictOutlivesItsContent(t *testing.T) {
 	g := newGateway(t, map[string]any{"on_conflict": "forward", "replay": map[string]any{"store": "memory", "size": 2}}, nil)
 	g.walk(t, []step{
@@ -176,9 +176,9 @@ func TestReplayOff(t *testing.T) {
 	}
 }
 
-// TestContentKeys compares with keys written down independently: they are the
-// contract with whoever reads Webhook-Id, and with histories that outlive an
-// upgrade.
+// TestContentKeys compares with keys that were written down independently. They
+// are a contract with applications that read Webhook-Id, and with histories
+// that outlive an upgrade.
 func TestContentKeys(t *testing.T) {
 	for _, c := range []struct {
 		scheme  string
@@ -272,7 +272,7 @@ func TestStoreThatFails(t *testing.T) {
 	}
 }
 
-// contextStore notes the contexts that it is called with.
+// contextStore records the contexts that it is called with.
 type contextStore struct {
 	replay.Options
 	AtOnce bool
@@ -292,8 +292,8 @@ func (s *contextStore) Open(replay.OpenOptions) (replay.History, error) {
 	return contextHistory{}, nil
 }
 
-// seen has, for each call of the history, whether its context has a deadline, and
-// whether it has ended with the sender.
+// seen records for each call of the history whether its context has a deadline,
+// and whether it has ended with the sender.
 var seen struct {
 	deadlines []bool
 	ended     bool
@@ -324,8 +324,9 @@ type atOnceHistory struct{ contextHistory }
 
 func (atOnceHistory) AnswersAtOnce() {}
 
-// TestDeadlineOfTheHistory: a history that may wait gets a deadline, one that
-// answers at once none, and neither ends with the sender.
+// TestDeadlineOfTheHistory checks that a history that may wait gets a deadline,
+// that one that answers at once gets none, and that no call ends with the
+// sender.
 func TestDeadlineOfTheHistory(t *testing.T) {
 	for _, atOnce := range []bool{false, true} {
 		t.Run(fmt.Sprint(atOnce), func(t *testing.T) {

@@ -41,8 +41,9 @@ func (h *Handler) recordVerdict(r *http.Request, d *delivery, v verdict, refused
 	}
 }
 
-// setPlaceholders has the values worked out only when somebody asks. Of two
-// handlers on one request, the last one to judge is heard.
+// setPlaceholders sets the placeholders. Their values are computed only when
+// they are read. If two handlers judge one request, the placeholders show the
+// last verdict.
 func (d *delivery) setPlaceholders(r *http.Request) {
 	repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
 	if !ok || d.mapped {
@@ -62,13 +63,14 @@ func (d *delivery) setPlaceholders(r *http.Request) {
 	}
 }
 
-// placeholders are their names, those that need a verified signature last.
+// placeholders are the names of the placeholders. Those that need a verified
+// signature come last.
 var placeholders = []string{
 	"verdict", "reason", "provider", "scheme", "attempt",
 	"event", "tenant", "id", "occurrence_id", "unsigned_event", "sent_at", "age", "key",
 }
 
-// placeholder gives the value of a placeholder.
+// placeholder returns the value of a placeholder.
 func (d *delivery) placeholder(name string) (any, bool) {
 	name, ok := strings.CutPrefix(name, placeholder)
 	if !ok {
@@ -119,7 +121,7 @@ func (d *delivery) placeholder(name string) (any, bool) {
 	return nil, false
 }
 
-// setLogFields adds to the access log, if the server has one.
+// setLogFields adds the delivery to the access log, if the server has one.
 func (d *delivery) setLogFields(r *http.Request) {
 	if extra := extraLogFields(r); extra != nil {
 		for _, field := range d.logFields() {
@@ -128,7 +130,8 @@ func (d *delivery) setLogFields(r *http.Request) {
 	}
 }
 
-// setInboxField adds what the inbox did to the list and to the access log.
+// setInboxField adds the outcome of the inbox to the list and to the access
+// log.
 func (d *delivery) setInboxField(r *http.Request, outcome string) {
 	d.kept = outcome
 	if extra := extraLogFields(r); extra != nil {
@@ -136,8 +139,8 @@ func (d *delivery) setInboxField(r *http.Request, outcome string) {
 	}
 }
 
-// extraLogFields returns what a request adds to the access log, or nil if the
-// server has none.
+// extraLogFields returns the extra fields of a request for the access log, or
+// nil if the server has no access log.
 func extraLogFields(r *http.Request) *caddyhttp.ExtraLogFields {
 	server, ok := r.Context().Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
 	if !ok || server.Logs == nil {
@@ -147,7 +150,7 @@ func extraLogFields(r *http.Request) *caddyhttp.ExtraLogFields {
 	return extra
 }
 
-// logFields returns what the access log gains.
+// logFields returns the fields that a delivery adds to the access log.
 func (d *delivery) logFields() []zap.Field {
 	fields := []zap.Field{
 		zap.String("webhook_provider", d.handler.Provider),
@@ -172,9 +175,9 @@ func (d *delivery) logFields() []zap.Field {
 	return fields
 }
 
-// log writes what became of a delivery that was not forwarded. What is
-// authentic and was refused all the same is a warning, as is every conflict: an
-// operator must see it.
+// log writes a log line for a delivery that was not forwarded. The line is a
+// warning if the delivery is authentic and was rejected for any reason other
+// than in_flight, and for every conflict: an operator must see these.
 func (h *Handler) log(r *http.Request, d *delivery, v verdict, refused *refusal) {
 	level := zapcore.InfoLevel
 	if d.verified && (v == rejected && refused.reason != inFlight || refused.reason == conflict) {
@@ -231,7 +234,7 @@ var (
 	observedMessages = newMessages("delivery would be rejected, and was passed on: ")
 )
 
-// messages are those of the known reasons, made once.
+// messages holds the messages of the known reasons, made once.
 type messages struct {
 	beginning string
 	known     map[Reason]string
@@ -252,7 +255,7 @@ func (m messages) of(reason Reason) string {
 	return m.beginning + string(reason)
 }
 
-// The span of a verification, and what it tells.
+// The span of a verification and its attributes.
 const (
 	tracerName = "github.com/hooklatch/hooklatch/module"
 	spanName   = "verify_webhook"
@@ -264,8 +267,8 @@ const (
 	attributeObserved = "webhook.observed"
 )
 
-// startSpan begins a child of the span that the context has, if that one is
-// recorded: Caddy's directive `tracing` makes it. Otherwise it gives nil.
+// startSpan starts a child of the span in the context, if that one is recorded;
+// Caddy's directive `tracing` creates it. Otherwise it returns nil.
 func startSpan(ctx context.Context) trace.Span {
 	parent := trace.SpanFromContext(ctx)
 	if !parent.IsRecording() {
@@ -275,8 +278,8 @@ func startSpan(ctx context.Context) trace.Span {
 	return span
 }
 
-// endSpan ends the span with the verdict. What the application then does is no
-// part of it.
+// endSpan ends the span with the verdict. The span does not include the time
+// that the application takes.
 func (d *delivery) endSpan() {
 	if d.span == nil {
 		return
@@ -299,32 +302,33 @@ func (d *delivery) endSpan() {
 	d.span = nil
 }
 
-// logSampler is one for the process. The sampler of zap has a table of half a
-// megabyte, and every handler would have one.
+// logSampler is the sampler of the whole process. zap's own sampler has a table
+// of half a megabyte, and every handler would need one.
 var logSampler sampler
 
-// sampler lets the first entries of each label and message in a second through,
-// and then one of many, so that a flood of forgeries cannot fill a disk.
+// sampler writes the first entries of each second for each label and message,
+// and then one in a thousand, so that a flood of forgeries cannot fill a disk.
 type sampler struct {
 	mu      sync.Mutex
-	began   time.Time // of the second that is counted
+	began   time.Time // of the current second
 	counted map[sampleKey]int
 }
 
-// sampleKey is what entries are counted by. Both are from the configuration and
-// from fixed lists, and maxSampleKeys bounds them all the same.
+// sampleKey is the key by which entries are counted. Labels come from the
+// configuration and messages from fixed lists; maxSampleKeys limits their
+// number nevertheless.
 type sampleKey struct{ label, message string }
 
 const (
 	sampleFirst      = 10
 	sampleThereafter = 1000
 
-	// maxSampleKeys is how many keys are counted apart in one second. Further
-	// ones are counted together.
+	// maxSampleKeys is how many keys are counted separately in one second. All
+	// further ones are counted together.
 	maxSampleKeys = 4096
 )
 
-// allows counts an entry and reports whether it is written.
+// allows counts an entry and reports whether to write it.
 func (s *sampler) allows(key sampleKey, at time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -343,8 +347,8 @@ func (s *sampler) allows(key sampleKey, at time.Time) bool {
 	return n <= sampleFirst || (n-sampleFirst)%sampleThereafter == 0
 }
 
-// sampled returns a logger for the handlers of a label that the process's
-// sampler restrains.
+// sampled returns a logger for the handlers of a label, limited by the sampler
+// of the process.
 func sampled(logger *zap.Logger, label string) *zap.Logger {
 	return logger.WithOptions(zap.WrapCore(func(core zapcore.Core) zapcore.Core {
 		return sampledCore{core, &logSampler, label}
@@ -358,13 +362,13 @@ type sampledCore struct {
 	label   string
 }
 
-// With returns a core with fields that the same sampler restrains.
+// With returns a core with more fields and the same sampler.
 func (c sampledCore) With(fields []zapcore.Field) zapcore.Core {
 	c.Core = c.Core.With(fields)
 	return c
 }
 
-// Check adds the core to what is written, if the entry is.
+// Check adds the core to those that write the entry, if the sampler allows it.
 func (c sampledCore) Check(entry zapcore.Entry, checked *zapcore.CheckedEntry) *zapcore.CheckedEntry {
 	if !c.Enabled(entry.Level) || !c.sampler.allows(sampleKey{c.label, entry.Message}, entry.Time) {
 		return checked

@@ -20,7 +20,8 @@ import (
 	"github.com/hooklatch/hooklatch/schemes"
 )
 
-// TestAccessLog has the event only once it is verified.
+// TestAccessLog checks that the access log has the event only once it is
+// verified.
 func TestAccessLog(t *testing.T) {
 	h := &Handler{Provider: "acme", Scheme: "craneops"}
 	for name, c := range map[string]struct {
@@ -54,7 +55,7 @@ func TestAccessLog(t *testing.T) {
 	}
 }
 
-// serve hands a delivery to the handler under a context.
+// serve passes a delivery to the handler under a context.
 func (g *gateway) serve(t *testing.T, ctx context.Context, h http.Header, body string, next caddyhttp.HandlerFunc) {
 	t.Helper()
 	r := requestOf(g.request(t, h, strings.NewReader(body)).WithContext(ctx))
@@ -108,8 +109,8 @@ func TestSpan(t *testing.T) {
 	}
 }
 
-// TestNoSpanWithoutOne: there is nothing to be a child of, or it is not
-// recorded.
+// TestNoSpanWithoutOne checks that there is no span without a parent span that
+// is recorded.
 func TestNoSpanWithoutOne(t *testing.T) {
 	g := newGateway(t, nil, nil)
 	exporter := tracetest.NewInMemoryExporter()
@@ -157,8 +158,8 @@ func TestSampler(t *testing.T) {
 	}
 }
 
-// TestSamplerIsBounded: keys without end are counted together, and those that
-// were there first keep their own count.
+// TestSamplerIsBounded checks that keys beyond the limit are counted together,
+// and that the first ones keep their own count.
 func TestSamplerIsBounded(t *testing.T) {
 	var s sampler
 	first := sampleKey{"first", ""}
@@ -180,7 +181,8 @@ func TestSamplerIsBounded(t *testing.T) {
 	}
 }
 
-// TestHandlersShareTheSampler, and a label's flood keeps no other one quiet.
+// TestHandlersShareTheSampler checks that handlers share one sampler, and that
+// a flood under one label does not silence another.
 func TestHandlersShareTheSampler(t *testing.T) {
 	core, logs := observer.New(zap.InfoLevel)
 	logger := zap.New(core, zap.WithClock(stopped{}))

@@ -20,16 +20,17 @@ import (
 	"github.com/hooklatch/hooklatch/module/inbox"
 )
 
-// keeping is what an inbox adds to a forwarding. The delivery is kept if the
-// application does not take it, and the sender then gets an empty 200. Once it
-// is kept, an answer is about the entry and not for the sender.
+// keeping is the state that an inbox adds to a forwarding. If the application
+// does not take the delivery, it is kept and the sender gets an empty 200. Once
+// it is kept, the application's answer settles the entry and does not reach the
+// sender.
 //
-// Its gate is held while it is decided who is answered: by WriteHeader, by the
-// timer of `after`, and when the handlers have returned.
+// The gate is held while a decision is made about who is answered: in
+// WriteHeader, in the timer of `after`, and when the handlers have returned.
 type keeping struct {
 	f        *forwarding
 	seen     *http.Request // as verify_webhook saw it
-	attempts int           // that there have been, with this one
+	attempts int           // so far, including this one; 0 for a rescue
 	gate     sync.Mutex
 	hold     inbox.Hold    // the entry; nil until it is kept
 	kept     chan struct{} // closed once it is
@@ -37,15 +38,15 @@ type keeping struct {
 	removed  chan struct{} // closed once the entry is removed; nil until the application has taken it
 }
 
-// attempt is what became of asking the application.
+// attempt is the outcome of asking the application.
 type attempt struct {
 	taken      bool   // with a 2xx
-	status     int    // that counts as an answer or not; zero if there was none
-	detail     string // why there was none
+	status     int    // the application's, whether it counts or not; zero if there was none
+	detail     string // why there was no answer
 	retryAfter time.Duration
 }
 
-// name is how the access log calls the outcome.
+// name returns the outcome as the access log shows it.
 func (a attempt) name(b *labelInbox) string {
 	switch {
 	case a.taken:
@@ -56,7 +57,8 @@ func (a attempt) name(b *labelInbox) string {
 	return "again"
 }
 
-// refused reports whether the application will not take the delivery.
+// refused reports whether the application has answered that it will not take
+// the delivery.
 func (a attempt) refused(b *labelInbox) bool { return a.status != 0 && b.isAnswer(a.status) }
 
 // rescue forwards a delivery that is kept if the application does not take it.
@@ -65,10 +67,10 @@ func (h *Handler) rescue(w http.ResponseWriter, r *http.Request, next caddyhttp.
 	f.keeping = k
 	f.delivery.id() // while nothing else reads it
 	f.begin(w, r)
-	f.answer.detach(&k.gate, f.before) // those of the sender's answer stay as they are
+	f.answer.detach(&k.gate, f.before) // the headers of the sender's answer stay unchanged
 	own, join := ownRequest(f.ctx, r, &f.answer)
 	h.setUpstreamHeaders(own.Header, f.delivery, make([]string, 0, maxHeaders))
-	*own = *f.lend(own.Context(), own) // in place: the placeholders are those of this pointer
+	*own = *f.lend(own.Context(), own) // in place, because the placeholders read this pointer
 
 	var err error
 	returned, over := false, make(chan struct{})
@@ -103,7 +105,7 @@ func (h *Handler) rescue(w http.ResponseWriter, r *http.Request, next caddyhttp.
 	return f.conclude(w, r, err)
 }
 
-// leave has the delivery end when its handlers have returned. Its sender does not
+// leave ends the delivery when its handlers have returned. Its sender does not
 // wait for them.
 func (d *delivery) leave(over <-chan struct{}) {
 	select {
@@ -113,7 +115,7 @@ func (d *delivery) leave(over <-chan struct{}) {
 	}
 	d.left = true
 	if d.handler.Capture.takes(d) {
-		d.copied = d.body.Copy() // the list comes after this, and so may the buffer's end
+		d.copied = d.body.Copy() // the delivery is listed later, when the buffer may be gone
 	}
 	history := d.handler.history
 	history.acquire()
@@ -133,8 +135,9 @@ func (k *keeping) isKept() bool {
 	}
 }
 
-// rescue is called when `after` is over. If nothing has been answered, the
-// delivery is kept. If it cannot be, the application's answer still goes out.
+// rescue is called when `after` is over. It keeps the delivery if there is no
+// answer yet. If the delivery cannot be kept, the application's answer still
+// goes out.
 func (k *keeping) rescue() {
 	k.gate.Lock()
 	defer k.gate.Unlock()
@@ -143,8 +146,9 @@ func (k *keeping) rescue() {
 	}
 }
 
-// settles reports whether a status is about the entry, and not for the sender.
-// A status that is no answer makes an entry. It is called with the gate held.
+// settles reports whether a status settles the entry instead of going to the
+// sender. A status that does not count as an answer creates the entry. It is
+// called with the gate held.
 func (k *keeping) settles(status int) bool {
 	isTaken := status >= 200 && status <= 299
 	if k.hold == nil && (isTaken || k.f.delivery.inbox.isAnswer(status) || !k.keep()) {
@@ -158,7 +162,7 @@ func (k *keeping) settles(status int) bool {
 }
 
 // instead keeps a delivery that got no answer, if the status that the sender
-// would get does not count as one.
+// would get does not count as one. It reports whether it has kept it.
 func (k *keeping) instead(m missing) bool {
 	k.gate.Lock()
 	defer k.gate.Unlock()
@@ -170,8 +174,8 @@ func (k *keeping) instead(m missing) bool {
 	return true
 }
 
-// keep stores the delivery and then has the history record it. It is called with
-// the gate held.
+// keep stores the delivery and then has the history record it. It reports
+// whether the delivery is kept. It is called with the gate held.
 func (k *keeping) keep() bool {
 	f := k.f
 	d := f.delivery
@@ -188,8 +192,9 @@ func (k *keeping) keep() bool {
 	return true
 }
 
-// reason says why there was no answer, as the list of the inbox shows it. What a
-// handler says in its error may hold a payload; what the network says does not.
+// reason returns why there was no answer, as the list of the inbox shows it.
+// The text of a handler's error may contain a payload, so it is left out; the
+// text of a network error does not.
 func (m missing) reason() string {
 	if failed, ok := errors.AsType[*net.OpError](m.err); ok {
 		return failed.Error()
@@ -204,7 +209,7 @@ func (m missing) reason() string {
 }
 
 // conclude is called once the handlers have returned. If the delivery is kept,
-// its entry gets the outcome of the attempt.
+// it stores the outcome of the attempt in the entry.
 func (k *keeping) conclude(err error) {
 	ended := k.f.answer.end()
 	k.gate.Lock()
@@ -236,8 +241,8 @@ func (k *keeping) finish() {
 	}()
 }
 
-// end stores what became of the attempt. If the application has taken the
-// delivery, that is done.
+// end stores the outcome of an attempt that the application has not taken. For
+// one that it has taken, finish has done so.
 func (k *keeping) end() {
 	f := k.f
 	if k.outcome.taken {
@@ -262,7 +267,7 @@ func (k *keeping) acknowledge(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// header returns the headers of an answer whose status is there.
+// header returns the headers of an answer that has a status.
 func (a *answer) header() http.Header {
 	if a.own != nil {
 		return a.own
@@ -270,10 +275,11 @@ func (a *answer) header() http.Header {
 	return a.ResponseWriter.Header()
 }
 
-// longestRetryAfter bounds what an application may ask for.
+// longestRetryAfter is the longest wait that an application may ask for.
 const longestRetryAfter = time.Hour
 
-// retryAfter reads how long an answer asks to wait; zero if it does not.
+// retryAfter returns how long an answer asks to wait, or zero if it does not
+// ask.
 func retryAfter(header http.Header, now time.Time) time.Duration {
 	text := header.Get("Retry-After")
 	wait := time.Duration(0)
@@ -285,15 +291,16 @@ func retryAfter(header http.Header, now time.Time) time.Duration {
 	return min(max(wait, 0), longestRetryAfter)
 }
 
-// routeGroups is the key of what Caddy keeps of a request's route groups: of
-// several routes in a group, such as those of `handle`, the first one counts.
+// routeGroups is the context key under which Caddy stores which route groups a
+// request has matched. Of the routes in a group, such as those of `handle`,
+// only the first match runs.
 const routeGroups caddy.CtxKey = "route_group"
 
-// ownRequest returns a request for handlers that may run on when the server has
-// ended the one it is made of. Nothing that changes is shared, because handlers
-// do not expect others to run at the same time. Once they have returned, join
-// takes their variables and placeholders over. What they add to the access log
-// is lost.
+// ownRequest returns a copy of a request for handlers that may still run when
+// the server has ended the original. The copy shares nothing that changes,
+// because handlers do not expect others to run at the same time. Once the
+// handlers have returned, join copies their variables and placeholders to the
+// original. Fields that they add to the access log are lost.
 func ownRequest(ctx context.Context, r *http.Request, w http.ResponseWriter) (own *http.Request, join func()) {
 	server, _ := r.Context().Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
 	repl := caddy.NewReplacer()
@@ -314,7 +321,7 @@ func ownRequest(ctx context.Context, r *http.Request, w http.ResponseWriter) (ow
 	if !ok {
 		return own, func() {}
 	}
-	var joined atomic.Bool // or the two would ask each other for ever
+	var joined atomic.Bool // otherwise the two would ask each other for ever
 	repl.Map(func(name string) (any, bool) {
 		if joined.Load() {
 			return nil, false

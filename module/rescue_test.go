@@ -22,8 +22,8 @@ import (
 	"github.com/hooklatch/hooklatch/module/replay"
 )
 
-// newKeeper is a gateway with an inbox in memory, whose options these are. Its
-// configuration counts as the active one.
+// newKeeper returns a gateway with an inbox in memory that has these options.
+// Its configuration counts as the active one.
 func newKeeper(t *testing.T, options map[string]any, handler map[string]any, app application) *gateway {
 	t.Helper()
 	all := map[string]any{"inbox": "test_memory", "Name": t.Name()}
@@ -51,7 +51,7 @@ func newKeeper(t *testing.T, options map[string]any, handler map[string]any, app
 	return g
 }
 
-// switchable is an application that is down until it is up.
+// switchable is an application that is down until up is set.
 type switchable struct{ up atomic.Bool }
 
 func (s *switchable) serve(w http.ResponseWriter, _ *http.Request) error {
@@ -64,8 +64,8 @@ func (s *switchable) serve(w http.ResponseWriter, _ *http.Request) error {
 	return nil
 }
 
-// TestApplicationDownAndUp is the whole of a rescue: kept, acknowledged, handed
-// over when the application is back, gone.
+// TestApplicationDownAndUp checks a whole rescue: the delivery is kept and
+// acknowledged, delivered when the application is back, and removed.
 func TestApplicationDownAndUp(t *testing.T) {
 	var app switchable
 	g := newKeeper(t, nil, nil, app.serve)
@@ -111,7 +111,7 @@ func answering(status int, header ...string) application {
 	}
 }
 
-// waitForEntries waits until so many are kept and none is busy.
+// waitForEntries waits until n entries are kept and none is busy.
 func (g *gateway) waitForEntries(t *testing.T, n int) []inbox.Entry {
 	t.Helper()
 	var entries []inbox.Entry
@@ -122,7 +122,7 @@ func (g *gateway) waitForEntries(t *testing.T, n int) []inbox.Entry {
 	return entries
 }
 
-// TestWhatIsKept: every way in which an application does not answer.
+// TestWhatIsKept checks every way in which an application can fail to answer.
 func TestWhatIsKept(t *testing.T) {
 	for _, c := range []struct {
 		name   string
@@ -159,7 +159,8 @@ func TestWhatIsKept(t *testing.T) {
 			if e.State != inbox.Waiting || e.Last.Status != c.status || c.status == 0 && e.Last.Error == "" {
 				t.Errorf("entry %+v", e)
 			}
-			// The history has it, so that another gateway that shares it knows.
+			// The history has the event, so that another gateway that shares the history
+			// knows it.
 			if _, status, err := g.handler.history.opened.Reserve(t.Context(), e.Keys); status != replay.Duplicate {
 				t.Errorf("the history says %v, %v", status, err)
 			}
@@ -167,7 +168,8 @@ func TestWhatIsKept(t *testing.T) {
 	}
 }
 
-// TestWhatIsNotKept is answered as without an inbox.
+// TestWhatIsNotKept checks the deliveries that are answered as without an
+// inbox.
 func TestWhatIsNotKept(t *testing.T) {
 	for _, c := range []struct {
 		name    string
@@ -199,7 +201,8 @@ func TestWhatIsNotKept(t *testing.T) {
 	}
 }
 
-// TestAbortIsNoDelivery: the connection is cut, and the retry is forwarded.
+// TestAbortIsNoDelivery checks that the connection is cut and the retry is
+// forwarded.
 func TestAbortIsNoDelivery(t *testing.T) {
 	g := newKeeper(t, nil, nil, once(func(http.ResponseWriter, *http.Request) error { panic(http.ErrAbortHandler) }))
 	if _, err := g.try(g.request(t, craneops(body), strings.NewReader(body))); err == nil {
@@ -209,7 +212,8 @@ func TestAbortIsNoDelivery(t *testing.T) {
 	g.waitForEntries(t, 0)
 }
 
-// TestGoexitIsNoDelivery, in the goroutine of the handlers.
+// TestGoexitIsNoDelivery checks runtime.Goexit in the goroutine of the
+// handlers.
 func TestGoexitIsNoDelivery(t *testing.T) {
 	g := newKeeper(t, nil, nil, once(func(http.ResponseWriter, *http.Request) error { runtime.Goexit(); return nil }))
 	if _, err := g.try(g.request(t, craneops(body), strings.NewReader(body))); err == nil {
@@ -219,7 +223,7 @@ func TestGoexitIsNoDelivery(t *testing.T) {
 	g.waitForEntries(t, 0)
 }
 
-// slow is an application that waits for its test before it answers.
+// slow is an application that waits for the test before it answers.
 type slow struct {
 	asked  chan context.Context
 	answer chan application
@@ -232,8 +236,9 @@ func (s *slow) serve(w http.ResponseWriter, r *http.Request) error {
 	return (<-s.answer)(w, r)
 }
 
-// TestAfterIsOver: the sender is answered while the application still works, on
-// a connection that is free, and the attempt goes on.
+// TestAfterIsOver checks that the sender is answered while the application is
+// still working, on a connection that is then free, and that the attempt goes
+// on.
 func TestAfterIsOver(t *testing.T) {
 	for _, c := range []struct {
 		name   string
@@ -270,7 +275,7 @@ func TestAfterIsOver(t *testing.T) {
 				t.Errorf("entry %+v", e[0])
 			}
 			g.expectDelivered(t, body)
-			// Dead forgets; what waits or was taken is a duplicate.
+			// A dead event is forgotten; one that waits or was taken is a duplicate.
 			app.answer <- answering(http.StatusAccepted)
 			want, got := http.StatusOK, ""
 			if c.state == inbox.Dead {
@@ -278,14 +283,14 @@ func TestAfterIsOver(t *testing.T) {
 			}
 			expect(t, g.send(t, craneops(body), body), want, got)
 			if c.state == inbox.Dead {
-				g.waitForEntries(t, 0) // its 2xx removes the dead one
+				g.waitForEntries(t, 0) // the 2xx removes the dead entry
 			}
 		})
 	}
 }
 
-// TestCutOffIsNoAnswer (A2): what a handler writes after answer_within does not
-// count, whatever it is.
+// TestCutOffIsNoAnswer (A2) checks that nothing a handler writes after
+// answer_within counts.
 func TestCutOffIsNoAnswer(t *testing.T) {
 	for name, after := range map[string]any{"kept before": time.Millisecond, "kept then": 50 * time.Millisecond} {
 		t.Run(name, func(t *testing.T) {
@@ -304,8 +309,9 @@ func TestCutOffIsNoAnswer(t *testing.T) {
 	}
 }
 
-// TestAnswerWhileCommitting waits for the inbox. If that fails, the answer goes
-// out whole; otherwise it is about the entry.
+// TestAnswerWhileCommitting checks that an answer waits while the inbox is
+// writing. If that fails, the whole answer goes out. Otherwise the answer
+// settles the entry.
 func TestAnswerWhileCommitting(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -332,7 +338,8 @@ func TestAnswerWhileCommitting(t *testing.T) {
 	}
 }
 
-// TestFullInbox is as none, and always asks the application before it answers.
+// TestFullInbox checks that a full inbox is like none: with mode always too,
+// the application is asked before the sender is answered.
 func TestFullInbox(t *testing.T) {
 	for _, mode := range []string{inbox.ModeRescue, inbox.ModeAlways} {
 		t.Run(mode, func(t *testing.T) {
@@ -349,7 +356,8 @@ func TestFullInbox(t *testing.T) {
 	}
 }
 
-// TestAlways keeps first, answers at once and then hands over as attempt 1.
+// TestAlways checks that mode always keeps the delivery, answers at once and
+// then delivers it as attempt 1.
 func TestAlways(t *testing.T) {
 	app := newSlow()
 	g := newKeeper(t, map[string]any{"mode": "always"}, nil, app.serve)
@@ -367,8 +375,9 @@ func TestAlways(t *testing.T) {
 	}
 }
 
-// TestKeptInThisOrder: the inbox has it, then the history, then the sender is
-// answered; the application has it, then the history, and then it is removed.
+// TestKeptInThisOrder checks the order: the inbox stores the delivery, then the
+// history records it, then the sender is answered. Later the application takes
+// it, then the history records that, and then the entry is removed.
 func TestKeptInThisOrder(t *testing.T) {
 	var app switchable
 	g := newKeeper(t, nil, nil, app.serve)
@@ -392,7 +401,7 @@ func TestKeptInThisOrder(t *testing.T) {
 	g.expectDelivered(t, body, body)
 }
 
-// noting notes what is done with a history.
+// noting is a history that records its calls.
 type noting struct {
 	replay.History
 	m *memoryInbox
@@ -425,8 +434,8 @@ func (n notingReservation) Deliver(ctx context.Context) error {
 	return n.Reservation.Deliver(ctx)
 }
 
-// TestRetryAfter of an answer that does not count is obeyed where it is later
-// than the backoff, up to an hour.
+// TestRetryAfter checks that the Retry-After of an answer that does not count
+// is respected if it is longer than the backoff, up to an hour.
 func TestRetryAfter(t *testing.T) {
 	for _, c := range []struct {
 		text string
@@ -458,7 +467,8 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
-// TestBackoff doubles between its bounds, with up to a quarter less.
+// TestBackoff checks that the wait doubles between its bounds, with up to a
+// quarter less.
 func TestBackoff(t *testing.T) {
 	b := &labelInbox{options: inbox.Options{}.WithDefaults()}
 	for attempts, want := range map[int]time.Duration{
@@ -472,8 +482,9 @@ func TestBackoff(t *testing.T) {
 	}
 }
 
-// TestHandlersBehindAreTheSame as without an inbox: variables and placeholders
-// that others set reach them, and theirs come back.
+// TestHandlersBehindAreTheSame checks that later handlers behave as without an
+// inbox: they see the variables and placeholders that others set, and others
+// see theirs.
 func TestHandlersBehindAreTheSame(t *testing.T) {
 	g := newKeeper(t, nil, map[string]any{"before": []any{
 		map[string]any{"handler": "rewrite", "uri": "/rewritten"},
@@ -531,7 +542,8 @@ func TestHandlersBehindAreTheSame(t *testing.T) {
 	}
 }
 
-// TestSenderGoesAway: what it left is still kept.
+// TestSenderGoesAway checks that a delivery is kept although its sender has
+// gone away.
 func TestSenderGoesAway(t *testing.T) {
 	app := newSlow()
 	g := newKeeper(t, nil, nil, app.serve)
@@ -546,8 +558,8 @@ func TestSenderGoesAway(t *testing.T) {
 	g.waitForEntries(t, 1)
 }
 
-// TestPauseBetweenProbes: it grows with each failure in a row up to the first wait of
-// an entry, and a success ends it.
+// TestPauseBetweenProbes checks that the pause grows with each failure in a row
+// up to the first wait of an entry, and that a success ends it.
 func TestPauseBetweenProbes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &labelInbox{opened: new(memoryInbox)}
@@ -573,7 +585,9 @@ func TestPauseBetweenProbes(t *testing.T) {
 	})
 }
 
-// TestOneProbeWhileItFails, and all that waits once it works.
+// TestOneProbeWhileItFails checks that one attempt runs at a time while the
+// application fails, and that all waiting deliveries are attempted once it
+// works.
 func TestOneProbeWhileItFails(t *testing.T) {
 	var running, most atomic.Int32
 	var app switchable
@@ -607,7 +621,8 @@ func TestOneProbeWhileItFails(t *testing.T) {
 	}
 }
 
-// TestKeepIsOver: the entry is dead, the event forgotten, and later removed.
+// TestKeepIsOver checks that the entry becomes dead, that the history forgets
+// the event, and that the entry is removed later.
 func TestKeepIsOver(t *testing.T) {
 	g := newKeeper(t, map[string]any{"keep": time.Hour, "dead": 2 * time.Hour}, nil, answering(503))
 	expect(t, g.send(t, craneops(body), body), http.StatusOK, "")
@@ -629,7 +644,8 @@ func TestKeepIsOver(t *testing.T) {
 	}
 }
 
-// TestMemoryIsGivenBack after kept deliveries, late attempts and redeliveries.
+// TestMemoryIsGivenBack checks that memory is given back after kept deliveries,
+// late attempts and redeliveries.
 func TestMemoryIsGivenBack(t *testing.T) {
 	app := newSlow()
 	g := newKeeper(t, map[string]any{"after": time.Millisecond}, nil, app.serve)

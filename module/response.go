@@ -13,29 +13,29 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
-// answer is the response writer of the handlers behind: it sees the status
-// before the sender does, and takes nothing after the time for an answer is
-// over.
+// answer is the response writer of the handlers after this one. It sees the
+// status before the sender does, and accepts nothing once the time for an
+// answer is over.
 //
-// Where a delivery can be kept, the handlers may run on after its sender has been
-// answered. The answer then has headers of its own, and its gate is held by what
-// decides who is answered.
+// If a delivery can be kept, the handlers may keep running after its sender has
+// been answered. The answer then has headers of its own, and a gate that is
+// held while a decision is made about who is answered.
 type answer struct {
 	caddyhttp.ResponseWriterWrapper
 	state   atomic.Int32
 	outcome outcome
 
-	gate sync.Locker // nil without an inbox, as own is
-	own  http.Header // until the status is there
+	gate sync.Locker // nil without an inbox, like own
+	own  http.Header // used until there is a status
 }
 
-// outcome is told of the status of an answer, once.
+// outcome receives the status of an answer, once.
 type outcome interface {
-	settle(status int) int32 // before it goes out; returns the state that it leads to
-	answered(status int)     // after it has gone out
+	settle(status int) int32 // before the status goes out; returns the state of the answer
+	answered(status int)     // after the status has gone out
 }
 
-// The states of an answer. Waiting becomes one of the others, once.
+// The states of an answer. It changes once, from waiting to one of the others.
 const (
 	waiting int32 = iota
 	endAnswered
@@ -49,12 +49,14 @@ func (a *answer) begin(w http.ResponseWriter, o outcome) {
 	a.ResponseWriter, a.outcome = w, o
 }
 
-// detach gives the answer headers of its own, and the lock that decides.
+// detach gives the answer headers of its own and the lock that guards the
+// decision.
 func (a *answer) detach(gate sync.Locker, header http.Header) {
 	a.gate, a.own = gate, header
 }
 
-// pass goes through the gate, if there is one, and returns what ends that.
+// pass locks the gate, if there is one, and returns the function that unlocks
+// it.
 func (a *answer) pass() (leave func()) {
 	if a.gate == nil {
 		return func() {}
@@ -63,10 +65,11 @@ func (a *answer) pass() (leave func()) {
 	return a.gate.Unlock
 }
 
-// expire ends the time for an answer, unless one has begun.
+// expire ends the time for an answer. It reports false if the answer has begun
+// or ended before.
 func (a *answer) expire() bool { return a.state.CompareAndSwap(waiting, endExpired) }
 
-// end says how it ended, once the handlers have returned.
+// end returns the final state of the answer, once the handlers have returned.
 func (a *answer) end() int32 {
 	defer a.pass()()
 	a.state.CompareAndSwap(waiting, endUnanswered)
@@ -92,13 +95,13 @@ func (a *answer) Unwrap() http.ResponseWriter {
 
 func (a *answer) isAnswered() bool { return a.state.Load() == endAnswered }
 
-// isBodiless recognises an answer that ends with its headers.
+// isBodiless reports whether an answer ends with its headers.
 func (a *answer) isBodiless(status int) bool {
 	length := a.Header()["Content-Length"]
 	return status == http.StatusNoContent || len(length) == 1 && length[0] == "0"
 }
 
-// WriteHeader settles the delivery with the first status that is final.
+// WriteHeader settles the delivery with the first final status.
 func (a *answer) WriteHeader(status int) {
 	if status < 100 || status > 999 {
 		// As net/http does, but before the delivery counts as answered.
@@ -125,7 +128,7 @@ func (a *answer) WriteHeader(status int) {
 	a.outcome.answered(status)
 }
 
-// inform writes what comes before the answer, with its headers.
+// inform writes an informational response with its headers.
 func (a *answer) inform(status int) {
 	if a.own != nil {
 		before := maps.Clone(a.ResponseWriter.Header())
@@ -140,13 +143,13 @@ func replaceHeaders(header, by http.Header) {
 	maps.Copy(header, by)
 }
 
-// isInformational recognises what comes before the answer. 101 is an answer:
-// it ends HTTP on the connection.
+// isInformational reports whether a response comes before the answer. 101 is an
+// answer itself, because it ends HTTP on the connection.
 func isInformational(status int) bool {
 	return status >= 100 && status <= 199 && status != http.StatusSwitchingProtocols
 }
 
-// ok answers 200 if nothing has been answered, as net/http does.
+// ok answers 200 if there is no answer yet, as net/http does.
 func (a *answer) ok() error {
 	if a.state.Load() == waiting {
 		a.WriteHeader(http.StatusOK)
@@ -173,8 +176,8 @@ func (a *answer) ReadFrom(from io.Reader) (int64, error) {
 	return a.ResponseWriterWrapper.ReadFrom(from)
 }
 
-// FlushError flushes; http.ResponseController would otherwise do it behind our
-// back, status and all.
+// FlushError flushes the answer. Without it, http.ResponseController would
+// write the status and flush without this type noticing.
 func (a *answer) FlushError() error {
 	if err := a.ok(); err != nil {
 		return err
@@ -182,7 +185,7 @@ func (a *answer) FlushError() error {
 	return http.NewResponseController(a.ResponseWriter).Flush()
 }
 
-// Hijack refuses: a delivery never becomes a tunnel.
+// Hijack always fails, because a delivery never becomes a tunnel.
 func (a *answer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return nil, nil, http.ErrNotSupported
 }

@@ -9,15 +9,16 @@ import (
 	"github.com/caddyserver/caddy/v2"
 )
 
-// A secret that is nothing but one of these was meant as something else; taken
-// as it stands it would be a key that everybody can guess.
+// A secret that consists of nothing but one of these was meant as a reference.
+// Taken literally, it would be a key that anyone can guess.
 var (
 	shellVariable    = regexp.MustCompile(`^\$[A-Za-z_][A-Za-z0-9_]*$`)
 	bareVariable     = regexp.MustCompile(`^\{\$?[A-Za-z_][A-Za-z0-9_]*\}$`)
 	wholePlaceholder = regexp.MustCompile(`^\{(env|file)\.[^{}]+\}$`)
 )
 
-// checkSecret refuses what is no secret. It never repeats one.
+// checkSecret rejects a text that is no secret. Its error never repeats the
+// secret.
 func checkSecret(secret string) error {
 	switch {
 	case secret == "":
@@ -30,16 +31,16 @@ func checkSecret(secret string) error {
 	return nil
 }
 
-// hasMargin reports whether something is around a secret that an editor or a file
-// may have put there. Caddy takes one line end off a file.
+// hasMargin reports whether a secret is surrounded by characters that an editor
+// or a file may have added. Caddy itself removes one line end from a file.
 func hasMargin(secret string) bool {
 	return strings.TrimSpace(strings.TrimPrefix(secret, "\ufeff")) != secret
 }
 
 // resolveSecrets replaces the placeholders in secrets. A placeholder that is
-// unknown or empty is an error: Caddy's other ways of replacing would turn it
-// into an empty key, which everybody knows. Caddy's own error is not passed
-// on, because it quotes the secret where that has braces in it.
+// unknown or empty is an error: otherwise Caddy would turn it into an empty
+// key, which everyone knows. Caddy's own error is not passed on, because it
+// quotes a secret that contains braces.
 func resolveSecrets(repl *caddy.Replacer, secrets []string) ([]string, error) {
 	resolved := make([]string, len(secrets))
 	for i, secret := range secrets {

@@ -2,8 +2,9 @@ package module
 
 import "testing"
 
-// TestSecretWithAMargin: white space, a line end and a byte order mark around a
-// secret are told, and are no error: they can be a part of it.
+// TestSecretWithAMargin checks that white space, a line end or a byte order
+// mark around a secret is logged and is no error, because it may be part of the
+// secret.
 func TestSecretWithAMargin(t *testing.T) {
 	for secret, want := range map[string]bool{
 		"k": false, "k k": false, "\u00e9": false,

@@ -15,7 +15,8 @@ import (
 	"github.com/hooklatch/hooklatch/schemes"
 )
 
-// ServeHTTP serves a request, or a stored one that comes again.
+// ServeHTTP serves a new request, or a stored one that passes through the
+// routes again.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	if again := reentryOf(r); again != nil {
 		return again.pass(h, w, r, next)
@@ -23,8 +24,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	return h.serve(w, r, next)
 }
 
-// serve takes a request on its way: refuse what the headers give away,
-// verify the body while it comes, judge time and history, hand it on.
+// serve handles a new request. It rejects requests that are invalid by their
+// headers, verifies the body while it arrives, checks the signed time and the
+// history, and forwards the delivery.
 func (h *Handler) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) (err error) {
 	d := &delivery{handler: h, next: next, request: r, began: h.now(), span: startSpan(r.Context())}
 	defer func() { d.end(err) }()
@@ -80,34 +82,34 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.H
 	return h.forward(w, r, next, d, reservation)
 }
 
-// delivery is what is known of a request. What is below verified may be
-// believed once verified is set.
+// delivery holds the state of one request. The fields below verified can be
+// trusted only once verified is true.
 type delivery struct {
 	handler *Handler
 	next    caddyhttp.Handler
 	request *http.Request
 	began   time.Time
 
-	status int    // what the sender is answered, if no error says it
-	taken  int    // what the application has answered, if the sender does not get that
-	kept   string // what the inbox did, as the access log has it
-	listed bool   // among the recent deliveries
-	hint   string // for the operator, if it is refused
+	status int    // sent to the sender, unless an error determines it
+	taken  int    // the application's answer, if the sender gets another one
+	kept   string // what the inbox did, as shown in the access log
+	listed bool   // already among the recent deliveries
+	hint   string // for the operator
 
-	headers      http.Header // as they came, with capture
+	headers      http.Header // as received; only with capture
 	sentStandard bool        // the sender wrote Webhook-Signature
 
-	mapped  bool // the placeholders are asked for here
+	mapped  bool // the replacer asks this delivery for the placeholders
 	verdict verdict
 	reason  Reason
 	body    bodies.Retryable
 	// unjudged is a body that could not be read to its end, with observe.
 	unjudged *bodies.TimeoutReader
-	arrived  time.Time  // when the body was there whole
+	arrived  time.Time  // when the whole body had arrived
 	size     int64      // of the body then
-	copied   []byte     // the body for a capture, where the buffer may be gone by then
-	judged   time.Time  // when the history had answered
-	span     trace.Span // of the verification; nil if nobody traces, and once it has ended
+	copied   []byte     // a copy for the capture, if the buffer may be gone by then
+	judged   time.Time  // when the history answered
+	span     trace.Span // of the verification; nil without tracing, and once it has ended
 
 	verified   bool
 	tenant     string // with `tenants`: the one that the request names, if it has a file
@@ -119,20 +121,20 @@ type delivery struct {
 	event      replay.Event
 	occurrence schemes.Unsigned
 	unsigned   schemes.Unsigned
-	idText     string // the signed one; else of event.Content, once it is final
+	idText     string // the signed ID, or that of event.Content once it is final
 
 	inbox     *labelInbox // nil if there is none
 	immediate bool        // the history answers at once
 	attempt   int         // of a delivery from the inbox, from 1
 	left      bool        // the sender is answered and the handlers still run
 
-	again *inbox.Entry // set if an operator has it judged or delivered again: the sender was answered long ago
+	again *inbox.Entry // set if an operator verifies or delivers it again; its sender was answered long ago
 
-	handshake        *schemes.Reply // what it is answered with if it is one
+	handshake        *schemes.Reply // the reply, if the request is a handshake
 	handshakeRefused error
 }
 
-// id is what the application knows the delivery by.
+// id returns the ID that the application gets in Webhook-Id.
 func (d *delivery) id() string {
 	if d.idText == "" {
 		d.idText = d.event.Content.ID()
@@ -140,7 +142,7 @@ func (d *delivery) id() string {
 	return d.idText
 }
 
-// receivedAt is when the body was there, the first time.
+// receivedAt returns when the body first arrived.
 func (d *delivery) receivedAt() time.Time {
 	if d.again != nil {
 		return d.again.ReceivedAt
@@ -148,8 +150,8 @@ func (d *delivery) receivedAt() time.Time {
 	return d.arrived
 }
 
-// end gives back what the delivery holds, once nothing behind needs it, and
-// tells what became of it. The error is the one that the sender is answered with.
+// end reports the outcome of the delivery and releases the body, unless
+// handlers still need it. err is the error that the sender is answered with.
 func (d *delivery) end(err error) {
 	d.list(d.answeredWith(err), d.taken)
 	if !d.left {
@@ -163,7 +165,8 @@ func (d *delivery) end(err error) {
 	}
 }
 
-// verify reads the body and fills the delivery, or says why not.
+// verify reads the body, verifies the signature and fills in the delivery. It
+// returns the refusal of a request that does not pass, or nil.
 func (h *Handler) verify(w http.ResponseWriter, r *http.Request, d *delivery) *refusal {
 	if !h.takesMethod(r.Method) {
 		refused := h.refuseMethod(w)
@@ -228,12 +231,12 @@ func (h *Handler) verify(w http.ResponseWriter, r *http.Request, d *delivery) *r
 	return nil
 }
 
-// age is how old the signed time is; it may be negative.
+// age returns the age of the signed time. It may be negative.
 func (d *delivery) age() time.Duration { return d.now.Sub(d.sentAt) }
 
-// reserve claims the event in the history. With `on_conflict forward` what
-// conflicts is an event of its own, under a key that the unsigned values make
-// too, unless it is another cut of a delivered text: that is an
+// reserve claims the event in the history. With `on_conflict forward`, a
+// conflicting delivery is an event of its own, under a key that also covers the
+// unsigned values. The exception is another cut of a delivered text: it is an
 // OccurrenceConflict whatever the option says.
 func (h *Handler) reserve(ctx context.Context, history replay.History, d *delivery) (replay.Reservation, replay.Status, error) {
 	ctx, cancel := d.storeContext(ctx)
@@ -261,17 +264,17 @@ func (h *Handler) reserve(ctx context.Context, history replay.History, d *delive
 		reservation, status, err = history.Reserve(ctx, d.event)
 	}
 	if err == nil && status == replay.Reserved && d.event.Content != own.Content {
-		// The content's own entry may have expired before the one of these
-		// unsigned values, which is then the one that counts.
+		// The content's own entry may have expired before the entry that
+		// includes these unsigned values. The latter then decides.
 		return h.unlessDelivered(ctx, history, own, reservation)
 	}
 	return reservation, status, err
 }
 
-// compareCut returns ContentConflict for a delivered text that is cut as before,
-// and OccurrenceConflict for another cut. It tries to reserve the cut under
-// another content: that conflicts if the cut was delivered, and succeeds if it
-// was not.
+// compareCut returns ContentConflict if the text was delivered with this cut,
+// and OccurrenceConflict if it was delivered with another one. It tries to
+// reserve the cut under another content: this conflicts if the cut was
+// delivered, and succeeds if it was not.
 func (h *Handler) compareCut(ctx context.Context, history replay.History, own replay.Event) (replay.Status, error) {
 	tried, status, err := history.Reserve(ctx, own)
 	switch {
@@ -301,9 +304,9 @@ func (h *Handler) unlessDelivered(ctx context.Context, history replay.History, o
 	return nil, status, err
 }
 
-// received returns a request as its sender wrote it, for the scheme: handlers
-// before this one may have rewritten it. This is the one place that knows which
-// URL the provider has signed.
+// received returns the request as its sender wrote it, because handlers before
+// this one may have rewritten it. No other function decides which URL the
+// provider has signed.
 func (h *Handler) received(r *http.Request) schemes.Request {
 	if !h.scheme.SignsRequest() {
 		return schemes.Request{Header: r.Header}
@@ -313,7 +316,7 @@ func (h *Handler) received(r *http.Request) schemes.Request {
 	return schemes.RequestOf(&sent, h.publicURL)
 }
 
-// originalRequest is the request before any rewrite.
+// originalRequest returns the request before any rewrite.
 func originalRequest(r *http.Request) *http.Request {
 	if original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok {
 		return &original
@@ -321,7 +324,8 @@ func originalRequest(r *http.Request) *http.Request {
 	return r
 }
 
-// explainURL says what else a mismatch may be where the URL is signed.
+// explainURL adds to the detail of a mismatch that the URL may be wrong, for
+// schemes that sign the URL.
 func (h *Handler) explainURL(refused *refusal) *refusal {
 	switch {
 	case !h.scheme.SignsRequest() || refused.reason != schemes.SignatureMismatch:

@@ -133,7 +133,7 @@ func TestWindowOfSendTimes(t *testing.T) {
 			}
 			expect(t, a, http.StatusUnauthorized, "rejected "+c.reason)
 			g.expectDelivered(t)
-			// An authentic delivery that is refused must be seen, with its age.
+			// A rejected authentic delivery must be logged with its age.
 			entries := g.logs.FilterField(zap.String("reason", c.reason)).All()
 			if len(entries) != 1 || entries[0].Level.String() != "warn" || entries[0].ContextMap()["age"] == nil {
 				t.Errorf("log %+v", entries)
@@ -259,7 +259,7 @@ func TestSecondSecretMatches(t *testing.T) {
 	}
 }
 
-// A scheme that signs all there is of a request.
+// A scheme that signs every part of a request.
 func init() {
 	schemes.Define("test-request", schemes.Definition{
 		Signature: schemes.SignatureForm{Header: "X-Request-Signature"},
@@ -286,8 +286,8 @@ func TestSignedURL(t *testing.T) {
 	}
 }
 
-// TestPublicURL: what is signed is the URL in front of the proxy, with what the
-// proxy takes away from its path.
+// TestPublicURL checks that the signed URL is the one before the proxy,
+// including the prefix that the proxy removes from the path.
 func TestPublicURL(t *testing.T) {
 	for public, begins := range map[string]string{
 		"https://hooks.example.com":          "https://hooks.example.com",
@@ -322,8 +322,9 @@ func TestPublicURL(t *testing.T) {
 	}
 }
 
-// TestForwardedHeadersDoNotCount, not even those of a trusted proxy: most pass
-// on an X-Forwarded-Host that the sender has written.
+// TestForwardedHeadersDoNotCount checks that X-Forwarded headers are ignored,
+// even from a trusted proxy: most proxies pass on an X-Forwarded-Host that the
+// sender has written.
 func TestForwardedHeadersDoNotCount(t *testing.T) {
 	scheme, _ := schemes.Get("test-request")
 	h := &Handler{scheme: scheme}
@@ -337,7 +338,8 @@ func TestForwardedHeadersDoNotCount(t *testing.T) {
 	}
 }
 
-// TestMismatchOfAURLSaysSo, and what to look at.
+// TestMismatchOfAURLSaysSo checks that the log says that the URL may be wrong,
+// and what to compare.
 func TestMismatchOfAURLSaysSo(t *testing.T) {
 	for name, c := range map[string]struct {
 		options map[string]any
@@ -363,8 +365,8 @@ func TestMismatchOfAURLSaysSo(t *testing.T) {
 	}
 }
 
-// TestReceivedIsAsItWasSent: what was rewritten in front of the handler is not
-// what the provider signed.
+// TestReceivedIsAsItWasSent checks that the scheme gets the request as it was
+// sent, even if a handler before this one has rewritten it.
 func TestReceivedIsAsItWasSent(t *testing.T) {
 	scheme, _ := schemes.Get("test-request")
 	h := &Handler{scheme: scheme}
@@ -383,8 +385,9 @@ func TestReceivedIsAsItWasSent(t *testing.T) {
 	}
 }
 
-// TestTargetWithoutASlash: nothing would stand between the host and what follows
-// it, so that one could be cut out of the other's text.
+// TestTargetWithoutASlash checks a target without a leading slash. Nothing
+// would separate it from the host in the signed text, so a sender could move
+// characters from one to the other.
 func TestTargetWithoutASlash(t *testing.T) {
 	for _, options := range []map[string]any{
 		{"scheme": "test-request"},

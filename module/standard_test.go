@@ -16,7 +16,7 @@ const (
 	standardKey    = "c3RhbmRhcmQgc3RhbmRhcmQgc3RhbmRhcmQg"
 )
 
-// standard signs by the specification, not by the schemes package.
+// standard signs as the specification says, without the schemes package.
 func standard(prefix, id string, at time.Time, body string) http.Header {
 	key, _ := base64.StdEncoding.DecodeString(standardKey)
 	seconds := fmt.Sprint(at.Unix())
@@ -34,8 +34,9 @@ func newStandard(t *testing.T, provider string) *gateway {
 	return newGateway(t, options, nil)
 }
 
-// TestTheProvidersOwnWebhookHeaders shows that they are read, stay once
-// verified and are gone in every other case, and that no others pass.
+// TestTheProvidersOwnWebhookHeaders checks that these headers are read, that
+// they stay once verified and are removed in every other case, and that no
+// others pass.
 func TestTheProvidersOwnWebhookHeaders(t *testing.T) {
 	const body = `{"type":"paid"}`
 	g := newStandard(t, "")
@@ -85,8 +86,8 @@ func TestSvixHeaders(t *testing.T) {
 	expect(t, g.send(t, mixed, body), http.StatusUnauthorized, "rejected malformed_signature")
 }
 
-// TestASignedIDIsTheIdentity: a retry may be signed anew and even have another
-// body; another id is another event.
+// TestASignedIDIsTheIdentity checks that a retry may have a new signature and
+// even another body, and that another id is another event.
 func TestASignedIDIsTheIdentity(t *testing.T) {
 	g := newStandard(t, "signed-id")
 	expect(t, g.send(t, standard("Webhook", "msg_1", testTime, body), body), http.StatusNoContent, "")
@@ -108,7 +109,8 @@ func TestASignedIDIsTheIdentity(t *testing.T) {
 	g.expectDelivered(t, body, body, body)
 }
 
-// TestAnIDInTheBody is the identity where it is there; else the content is.
+// TestAnIDInTheBody checks that an id in the body is the identity of the event,
+// and that without one the content is.
 func TestAnIDInTheBody(t *testing.T) {
 	g := newGateway(t, map[string]any{"scheme": "stripe"}, nil)
 	send := func(body string) answerOf {
@@ -148,7 +150,7 @@ func TestOwnNames(t *testing.T) {
 	}
 }
 
-// inGo makes a scheme of the headers that it reads.
+// inGo returns a scheme written in Go that reads the given headers.
 func inGo(t *testing.T, headers schemes.Implementation) schemes.Scheme {
 	t.Helper()
 	i := headers

@@ -8,11 +8,12 @@ import (
 	"github.com/hooklatch/hooklatch/schemes"
 )
 
-// stripForged removes what a sender must not be able to say, first of all and
-// whatever the verdict, because handle_errors passes headers on too: headers
-// that look like this handler's own, trailers, which nobody signs, and all that
-// would open a tunnel or have a header deleted on the way. Those that the
-// scheme reads are left until it has judged them.
+// stripForged removes headers that a sender must not set. It runs before
+// anything else and whatever the verdict, because handle_errors passes headers
+// on too. It removes headers that look like this handler's own, trailers, which
+// are not signed, and headers that would open a tunnel or make a proxy delete
+// another header. Headers that the scheme reads stay until the scheme has
+// judged them.
 func stripForged(r *http.Request, o headerOptions, read []string) {
 	o.removeOursBut(r.Header, read)
 	dropTrailers(r)
@@ -31,7 +32,8 @@ func stripForged(r *http.Request, o headerOptions, read []string) {
 // removeOurs removes the headers that only this handler may write.
 func (o headerOptions) removeOurs(header http.Header) { o.removeOursBut(header, nil) }
 
-// removeOursBut removes them but for some names, in exactly this spelling.
+// removeOursBut removes these headers except for some names, in exactly this
+// spelling.
 func (o headerOptions) removeOursBut(header http.Header, kept []string) {
 	for name := range header {
 		if o.isOurs(name) && !slices.Contains(kept, name) {
@@ -40,13 +42,13 @@ func (o headerOptions) removeOursBut(header http.Header, kept []string) {
 	}
 }
 
-// standardHeaders are what providers that follow Standard Webhooks send under
-// names that are otherwise this handler's own.
+// standardHeaders are the headers of Standard Webhooks. Their names are
+// otherwise this handler's own.
 var standardHeaders = []string{headerID, headerTimestamp, headerSignature}
 
-// ownNames finds the headers of a scheme that look like this handler's own:
-// those that it reads, and those of them that stay once verified. What is not
-// signed never stays.
+// ownNames returns the headers of a scheme that look like this handler's own:
+// those that the scheme reads, and those of them that stay once verified. A
+// header that is not signed never stays.
 func (o headerOptions) ownNames(s schemes.Scheme) (read, stay []string) {
 	signed := slices.Concat([]string{s.SignatureHeader()}, s.SignedHeaders(), s.AliasHeaders())
 	for _, name := range slices.Concat(signed, s.UnsignedHeaders()) {
@@ -61,9 +63,9 @@ func (o headerOptions) ownNames(s schemes.Scheme) (read, stay []string) {
 	return read, stay
 }
 
-// RemoveForged removes the headers of a captured delivery that only this handler
-// may write, and leaves those that its scheme signs. For a scheme that is not built
-// in, these may be those of Standard Webhooks.
+// RemoveForged removes the headers of a captured delivery that only this
+// handler may write, except those that its scheme signs. For a scheme that is
+// not built in, it keeps those of Standard Webhooks.
 func RemoveForged(header http.Header, scheme string) {
 	o, kept := headerOptionsOf(nil), standardHeaders
 	if known, ok := schemes.Get(scheme); ok {
@@ -72,14 +74,15 @@ func RemoveForged(header http.Header, scheme string) {
 	o.removeOursBut(header, kept)
 }
 
-// isOurs recognises this handler's prefixes. Names of CloudEvents are anybody's
-// as long as it does not write them.
+// isOurs reports whether a header has one of this handler's prefixes. The names
+// of CloudEvents are not reserved unless the handler writes them.
 func (o headerOptions) isOurs(name string) bool {
 	return begins(name, "webhook") || o.cloudEvents && begins(name, "ce")
 }
 
-// begins recognises a prefix in any spelling that an application may take for
-// it: CGI and its kin turn whatever is no letter or digit into an underscore.
+// begins reports whether a name has a prefix, in any spelling that an
+// application may take for it. CGI and similar interfaces turn every character
+// other than a letter or digit into an underscore.
 func begins(name, prefix string) bool {
 	if len(name) <= len(prefix) || !strings.EqualFold(name[:len(prefix)], prefix) {
 		return false
@@ -88,16 +91,17 @@ func begins(name, prefix string) bool {
 	return (ch < 'a' || ch > 'z') && (ch < '0' || ch > '9')
 }
 
-// dropTrailers is called again once the body has been read, which is when
-// trailers come. Earlier handlers may have made copies of the request that
-// share its map of trailers.
+// dropTrailers removes the trailers. It is called again once the body has been
+// read, which is when trailers arrive. It clears the map, because earlier
+// handlers may have copies of the request that share it.
 func dropTrailers(r *http.Request) {
 	clear(r.Trailer)
 	delete(r.Header, "Trailer")
 }
 
-// harmlessTokens keeps what only concerns the connection. Any other name in
-// Connection would have the proxy delete a header of that name.
+// harmlessTokens returns the tokens of Connection that concern only the
+// connection. Any other token would make the proxy delete the header of that
+// name.
 func harmlessTokens(values []string) string {
 	var kept []string
 	for _, value := range values {

@@ -30,9 +30,9 @@ func TestForgedHeadersNeverPass(t *testing.T) {
 	}
 }
 
-// TestTunnelsNeverPass: an application that accepts one would get bytes that
-// nobody verified. Net/http's client does not send these, so the handler is
-// asked directly.
+// TestTunnelsNeverPass checks that tunnels are not passed on: an application
+// that accepts one would get unverified bytes. The client of net/http does not
+// send these headers, so the test calls the handler directly.
 func TestTunnelsNeverPass(t *testing.T) {
 	for name, headers := range map[string]http.Header{"accepted": craneops(body), "observed": {}} {
 		t.Run(name, func(t *testing.T) {

@@ -7,8 +7,8 @@ import (
 	"go.uber.org/zap"
 )
 
-// TestTokenIsNamed: GitLab's old token is no signature, and the log says so
-// without its text.
+// TestTokenIsNamed checks that the log says that GitLab's old token is no
+// signature, without repeating it.
 func TestTokenIsNamed(t *testing.T) {
 	g := newGateway(t, options{"scheme": "gitlab", "secrets": []string{goodSigningKey}}, nil)
 	expect(t, g.send(t, http.Header{"X-Gitlab-Token": {"sometoken"}}, body), http.StatusUnauthorized, "rejected missing_signature")

@@ -9,9 +9,9 @@ import (
 	"testing"
 )
 
-// TestTwilioRecut: whatever can be made of a delivered form without the token
-// goes no further, and what is made of it first does not keep the real one from
-// being seen: that is a conflict, and no duplicate.
+// TestTwilioRecut checks that no form that can be made from a delivered one
+// without the token is forwarded. Such a form does not hide the real one
+// either: that is then reported as a conflict and not as a duplicate.
 func TestTwilioRecut(t *testing.T) {
 	const form = "Body=2&From=3"
 	same := []string{form, "From=3&Body=2&Body=2"}

@@ -58,15 +58,16 @@ func (u *Unverified) Provision(ctx caddy.Context) error {
 type UnverifiedRequest struct {
 	Time         time.Time
 	Method, Path string // the path as it was sent, without the query
-	Status       int    // 0: none was written
+	Status       int    // 0 if none was written
 	Duration     time.Duration
 }
 
-// unverifiedObserver is told of each request that Unverified has handled.
+// unverifiedObserver is called for each request that Unverified has handled.
 var unverifiedObserver atomic.Pointer[func(UnverifiedRequest)]
 
-// ObserveUnverified has a function called for each request that the handler
-// unverified has handled, in place of the one before. It must not block.
+// ObserveUnverified sets the function that is called for each request that the
+// handler unverified has handled. It replaces the previous one. It must not
+// block.
 func ObserveUnverified(observer func(UnverifiedRequest)) { unverifiedObserver.Store(&observer) }
 
 // ServeHTTP removes the headers and calls the next handlers.
@@ -85,8 +86,8 @@ func (u *Unverified) ServeHTTP(w http.ResponseWriter, r *http.Request, next cadd
 	return err
 }
 
-// removeVerdicts removes what only this module may say, and what reaches another
-// path than the request's.
+// removeVerdicts removes headers that only this module may write, and headers
+// that make an application serve another path than the request's.
 func (o headerOptions) removeVerdicts(r *http.Request) {
 	o.removeOurs(r.Header)
 	delete(r.Header, "X-Original-Url")
@@ -104,14 +105,15 @@ func (o headerOptions) removeVerdicts(r *http.Request) {
 	}
 }
 
-// removeVerdictTrailers also removes the announcement of trailers: a proxy makes
-// its own from the map.
+// removeVerdictTrailers removes the trailers that only this module may write.
+// It also removes the announcement of trailers, because a proxy makes its own
+// from the map.
 func (o headerOptions) removeVerdictTrailers(r *http.Request) {
 	o.removeOurs(r.Trailer)
 	delete(r.Header, "Trailer")
 }
 
-// trailerBody removes trailers as soon as they are there, at the body's end.
+// trailerBody removes trailers when they arrive, at the end of the body.
 type trailerBody struct {
 	io.ReadCloser
 	request *http.Request

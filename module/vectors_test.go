@@ -57,7 +57,7 @@ func TestEveryScheme(t *testing.T) {
 	}
 }
 
-// vectorGateway is one with the secrets and the clock of a vector.
+// vectorGateway returns a gateway with the secrets and the clock of a vector.
 func vectorGateway(t *testing.T, v schemestest.Vector) *gateway {
 	t.Helper()
 	options := map[string]any{"scheme": v.Scheme, "secrets": v.Secrets}
@@ -93,7 +93,7 @@ func (g *gateway) sendVector(t *testing.T, v schemestest.Vector) answerOf {
 	return g.sendRequest(t, r)
 }
 
-// expectTold checks that the application got a header of everything that the
+// expectTold checks that the application got a header for everything that the
 // scheme finds in a delivery.
 func (g *gateway) expectTold(t *testing.T, scheme schemes.Scheme) {
 	t.Helper()
@@ -110,13 +110,14 @@ func (g *gateway) expectTold(t *testing.T, scheme schemes.Scheme) {
 	}
 }
 
-// tellsLess are schemes whose first delivery in the suite has not everything that
-// the scheme knows of.
+// tellsLess are the schemes whose first delivery in the suite lacks some of the
+// values that the scheme can read.
 var tellsLess = []string{
 	"discord", "gitlab", "linear", "meta", "paddle", "slack", "square", "standard", "stripe", "zoom",
 }
 
-// headerTime is where the signed send time is, if it is in the headers.
+// headerTime returns the header of the signed send time, if the time is in the
+// headers.
 func headerTime(scheme schemes.Scheme) string {
 	if scheme.Time() == schemes.TimeInHeaders {
 		return scheme.Description().Time

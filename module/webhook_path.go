@@ -65,7 +65,8 @@ func (m MatchWebhookPath) Validate() error {
 	return nil
 }
 
-// CheckWebhookPath reports why a path cannot be matched.
+// CheckWebhookPath returns an error if a path cannot be matched. The error says
+// what to write instead.
 func CheckWebhookPath(path string) error {
 	path = strings.TrimSuffix(path, everythingBelow)
 	if !strings.HasPrefix(path, "/") || strings.Trim(path, "/") == "" || !isPlain(path) {
@@ -76,7 +77,7 @@ func CheckWebhookPath(path string) error {
 
 const everythingBelow = "/*"
 
-// isPlain reports whether there is one way to read a path.
+// isPlain reports whether there is only one way to read a path.
 func isPlain(path string) bool {
 	for i := range len(path) {
 		switch c := path[i]; {
@@ -105,9 +106,10 @@ func (m MatchWebhookPath) MatchWithError(r *http.Request) (bool, error) {
 	return false, nil
 }
 
-// maxReadings is how many ways to read a path are tried, and maxReadPath how long
-// a path is read in more than one way, in bytes. What is beyond is no honest path
-// and counts as a match, which leaves it to the verification.
+// maxReadings is how many ways to read a path are tried. maxReadPath is the
+// longest path, in bytes, that is read in more than one way. A path beyond
+// these limits is not an honest one and counts as a match, which leaves it to
+// the verification.
 const (
 	maxReadings = 512
 	maxReadPath = 4 << 10
@@ -140,7 +142,7 @@ func mayBe(u *url.URL, pattern string) bool {
 			return true
 		}
 		if isPlain(reading) && !strings.Contains(reading, ".") {
-			continue // nobody reads it otherwise
+			continue // there is no other way to read it
 		}
 		if len(seen) > maxReadings || len(reading) > maxReadPath {
 			return true
@@ -152,8 +154,8 @@ func mayBe(u *url.URL, pattern string) bool {
 	return false
 }
 
-// pathSteps is what is done to paths before they are compared. None makes a path
-// longer.
+// pathSteps are the changes that are tried on paths before they are compared.
+// None of them makes a path longer.
 var pathSteps = []func(string) string{
 	decoded,
 	func(p string) string { return strings.ReplaceAll(p, `\`, "/") },
@@ -203,8 +205,8 @@ func withoutScript(path string) string {
 	return path
 }
 
-// cleaned drops empty and dot segments; with climb, two dots take the segment
-// before them away.
+// cleaned drops empty and dot segments. With climb, two dots remove the
+// previous segment.
 func cleaned(path string, climb bool) string {
 	var kept []string
 	for segment := range strings.SplitSeq(path, "/") {
@@ -221,7 +223,7 @@ func cleaned(path string, climb bool) string {
 	return "/" + strings.Join(kept, "/")
 }
 
-// withoutParameters drops what follows a semicolon in each segment.
+// withoutParameters drops everything after a semicolon in each segment.
 func withoutParameters(path string) string {
 	segments := strings.Split(path, "/")
 	for i, segment := range segments {
@@ -230,7 +232,7 @@ func withoutParameters(path string) string {
 	return strings.Join(segments, "/")
 }
 
-// before is what stands before the first of some characters.
+// before returns the text before the first of some characters.
 func before(path, chars string) string {
 	if i := strings.IndexAny(path, chars); i >= 0 {
 		return path[:i]
@@ -248,8 +250,8 @@ func withoutControls(path string) string {
 	}, path), unicode.IsSpace)
 }
 
-// decoded decodes percent-encoding once and leaves what is none, as lenient
-// applications do.
+// decoded decodes percent-encoding once and leaves invalid sequences as they
+// are, as lenient applications do.
 func decoded(path string) string {
 	if !strings.Contains(path, "%") {
 		return path

@@ -17,8 +17,8 @@ func pathOf(t *testing.T, target string) *url.URL {
 	return u
 }
 
-// TestWebhookPath has the spellings that applications take for a path, and those
-// that none does.
+// TestWebhookPath checks spellings that applications take for a path, and
+// spellings that no application does.
 func TestWebhookPath(t *testing.T) {
 	same := []string{
 		"/webhook", "/webhook?x=1", "/webhook/", "//webhook", "/webhook//", "/WebHook", "/./webhook", "/webhook/.",
@@ -83,7 +83,7 @@ func TestWebhookPathEndless(t *testing.T) {
 }
 
 // readers are the ways in which applications, frameworks and proxies read a
-// path; real ones do several of them, in orders of their own.
+// path. Real ones combine several of them, in different orders.
 var readers = []func(string) string{
 	func(p string) string { return strings.ToLower(p) },
 	func(p string) string {
@@ -108,8 +108,8 @@ var readers = []func(string) string{
 	},
 }
 
-// FuzzWebhookPath: whatever an application does to a path, if the outcome is the
-// path of the webhooks, the matcher has seen it coming.
+// FuzzWebhookPath checks that the matcher matches every path that an
+// application can turn into the path of the webhooks.
 func FuzzWebhookPath(f *testing.F) {
 	for _, target := range []string{
 		"/webhook", "/x/..;a%2fb/webhook", "/%2577ebhook", `/x\..\webhook;`, "/webhook%2500.html", "/webhook.json", "/WEBHOOK//",

@@ -6,25 +6,26 @@ import (
 )
 
 // workers run functions in goroutines of their own, as the go statement does. A
-// goroutine that is done waits for the next function, because the handlers after
-// verify_webhook need a large stack: to grow it anew for each delivery costs as
-// much as all the rest of a rescue.
+// goroutine that is done waits for the next function, because the handlers
+// after verify_webhook need a large stack. Growing a new stack for each
+// delivery costs as much as everything else in a rescue.
 type workers struct {
-	next    chan func() // without a buffer: only one that waits receives
+	next    chan func() // unbuffered: only a waiting worker receives
 	waiting atomic.Int32
 }
 
-// A worker ends when it has waited for long, and when enough others wait.
+// A worker ends after it has waited for longestWait, or when mostWaiting others
+// wait already.
 const (
 	longestWait = 10 * time.Second
 	mostWaiting = 64
 )
 
-// rescuers ask the application for the senders of deliveries that can be kept. They
-// belong to no configuration.
+// rescuers run the handlers for deliveries that can be kept. They belong to no
+// configuration.
 var rescuers = workers{next: make(chan func())}
 
-// start calls a function in another goroutine.
+// start runs a function in another goroutine.
 func (w *workers) start(do func()) {
 	select {
 	case w.next <- do:
@@ -37,7 +38,7 @@ func (w *workers) work(do func()) {
 	timer := time.NewTimer(longestWait)
 	defer timer.Stop()
 	for {
-		do() // it may end the goroutine
+		do() // do may end the goroutine
 		if !w.wait() {
 			return
 		}
@@ -52,7 +53,7 @@ func (w *workers) work(do func()) {
 	}
 }
 
-// wait reports whether one more worker may wait.
+// wait counts the worker as waiting, and reports whether it may wait.
 func (w *workers) wait() bool {
 	if w.waiting.Add(1) > mostWaiting {
 		w.waiting.Add(-1)

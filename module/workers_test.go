@@ -11,8 +11,9 @@ import (
 	"github.com/hooklatch/hooklatch/module/replay"
 )
 
-// TestWorkers: a worker is used again, one whose function ends the goroutine is
-// not, no more wait than allowed, and they end when nothing is to be done.
+// TestWorkers checks that a worker is reused, that one whose function ends its
+// goroutine is not, that no more than mostWaiting wait, and that they end when
+// there is nothing to do.
 func TestWorkers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := workers{next: make(chan func())}
@@ -52,8 +53,8 @@ func TestWorkers(t *testing.T) {
 	})
 }
 
-// TestInboxNeedsNoTimers: a history that answers at once gets no deadline, with an
-// inbox before it too.
+// TestInboxNeedsNoTimers checks that a history that answers at once gets no
+// deadline, even with an inbox before it.
 func TestInboxNeedsNoTimers(t *testing.T) {
 	g := newKeeper(t, nil, nil, answering(http.StatusNoContent))
 	g.handler.history.opened = noDeadlines{g.handler.history.opened, t}

@@ -15,9 +15,9 @@ import (
 	"github.com/hooklatch/hooklatch/schemes/internal/engine"
 )
 
-// TestVerifyAllocatesNothing holds the path of every delivery, authentic or
-// forged, to no garbage at all. Public keys are the standard library's, which
-// makes some.
+// TestVerifyAllocatesNothing: verifying a delivery, authentic or forged,
+// allocates nothing. It leaves out public keys, for which the standard library
+// allocates.
 func TestVerifyAllocatesNothing(t *testing.T) {
 	body := []byte("{" + strings.Repeat("x", 2048))
 	all := All()
@@ -54,7 +54,8 @@ func TestVerifyAllocatesNothing(t *testing.T) {
 	}
 }
 
-// TestTwilioFormAllocatesNothing is for the forms, which are sorted.
+// TestTwilioFormAllocatesNothing does the same for forms, whose fields are
+// sorted.
 func TestTwilioFormAllocatesNothing(t *testing.T) {
 	twilio := mustGet(t, "twilio")
 	body := []byte("To=%2B18005551212&From=%2B14158675309&Digits=1234&Body=Zo%C3%AB+%26+co&Empty=")

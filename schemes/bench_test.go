@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// BenchmarkVerify is the whole path of an authentic delivery of two KiB, for
-// each scheme: open, write, verify, close.
+// BenchmarkVerify measures an authentic delivery of 2 KiB for each scheme:
+// begin, write, verify, close.
 func BenchmarkVerify(b *testing.B) {
 	body := []byte("{" + strings.Repeat("x", 2047))
 	for _, s := range All() {

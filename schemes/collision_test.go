@@ -12,18 +12,19 @@ import (
 	"testing"
 )
 
-// cut is a URL and a body that are signed as one text.
+// cut is a URL and a body that are signed as one joined text.
 type cut struct{ uri, body string }
 
-// accepts is a verifier of cuts that all have the signature of one of them. It
-// returns what the history knows the delivery by: its content, and where one text
-// has several cuts, the cut.
+// accepts verifies the cut tried with the signature of the cut signed. It
+// returns the values by which the history identifies the delivery: its content,
+// and its boundaries if a signed text can be cut in several ways.
 type accepts func(signed, tried cut) (content, boundaries string, ok bool)
 
-// collisions looks for two cuts of one signed text that a verifier accepts, and that
-// the history would not know for cuts of one: with other content, or with the same
-// content and cut. It counts those that are known. It tries every place for the border between URL and body, and
-// places at random for texts that hold what looks like a border.
+// collisions looks for two cuts of one signed text that a verifier accepts and
+// that the history would not recognize as cuts of the same text: their content
+// differs, or their content and boundaries are equal. It counts the recognized
+// cuts. It tries every border between URL and body, and random texts that
+// contain something like a border.
 func collisions(verify accepts, deliveries []cut) (found []string, known int) {
 	random := rand.New(rand.NewPCG(1, 2)) // so that a failure repeats
 	pieces := []string{"{", "}", "{}", `{"a":1}`, "A=1", "&", "B=2", "=", "?", "%7B", "+", "%26", "/", "x"}
@@ -56,9 +57,10 @@ func collisions(verify accepts, deliveries []cut) (found []string, known int) {
 	return found, known
 }
 
-// TestNoCollisionOfURLAndBody moves the border between the URL and the body. The
-// same search finds that of a verifier which joins the two and asks nothing of the
-// body, as each of these schemes would be without its guard.
+// TestNoCollisionOfURLAndBody moves the border between the URL and the body. As
+// a check, the same search finds collisions of a verifier that joins the two
+// and requires nothing of the body, as these schemes would without their
+// guards.
 func TestNoCollisionOfURLAndBody(t *testing.T) {
 	const host, secret = "https://h.example", "k"
 	deliveries := []cut{
@@ -112,7 +114,7 @@ func TestNoCollisionOfURLAndBody(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		verify accepts
-		cuts   bool // one text has several
+		cuts   bool // one signed text can have several cuts
 	}{
 		"square":       {verifier(mustGet(t, "square"), square), false},
 		"a definition": {verifier(defined, own), false},

@@ -23,8 +23,8 @@ func TestConformance(t *testing.T) {
 	})
 }
 
-// TestConformanceWithAnotherSecretFirst shows that the position of a secret
-// makes no difference to what is accepted.
+// TestConformanceWithAnotherSecretFirst: the position of a secret does not
+// change which deliveries are accepted.
 func TestConformanceWithAnotherSecretFirst(t *testing.T) {
 	others := map[string]string{}
 	for _, v := range read(t) {
@@ -49,8 +49,8 @@ func read(t *testing.T) []schemestest.Vector {
 	return vectors
 }
 
-// TestConformanceIsWhole: every scheme has vectors of each kind that can go
-// wrong with it, and no vector is of a scheme that is not there.
+// TestConformanceIsWhole: every scheme has vectors of each kind that applies to
+// it, and every vector belongs to a registered scheme.
 func TestConformanceIsWhole(t *testing.T) {
 	vectors := map[string][]schemestest.Vector{}
 	for _, v := range read(t) {
@@ -77,8 +77,8 @@ func TestConformanceIsWhole(t *testing.T) {
 	}
 }
 
-// needed follows from what the scheme says of itself, and from what its own
-// deliveries look like.
+// needed returns the kinds of vectors that a scheme needs, derived from its
+// properties and its deliveries.
 func needed(t *testing.T, s schemes.Scheme, vectors []schemestest.Vector) []schemestest.Kind {
 	kinds := []schemestest.Kind{
 		schemestest.Valid, schemestest.Tampered, schemestest.WrongSecret, schemestest.Missing, schemestest.Empty,
@@ -107,7 +107,8 @@ func needed(t *testing.T, s schemes.Scheme, vectors []schemestest.Vector) []sche
 	return kinds
 }
 
-// bareSignature is one without the name of a version or of an algorithm.
+// bareSignature matches a signature without the name of a version or an
+// algorithm.
 var bareSignature = regexp.MustCompile(`^[A-Za-z0-9+/_-]*=*$`)
 
 func anyDelivery(t *testing.T, vectors []schemestest.Vector, is func(schemestest.Vector) bool) bool {
@@ -129,7 +130,8 @@ func schemeHeader(t *testing.T, v schemestest.Vector) string {
 	return s.SignatureHeader()
 }
 
-// isList tries whether something behind the signature does no harm to it.
+// isList reports whether a delivery still verifies with another entry after its
+// signature.
 func isList(t *testing.T, s schemes.Scheme, v schemestest.Vector) bool {
 	t.Helper()
 	for _, more := range []string{",x=y", ";x=y", " x,y"} {

@@ -10,9 +10,9 @@ import (
 	"time"
 )
 
-// FuzzDefinition compiles whatever there is. Nothing panics, the same
-// definition gives the same answer, and what is compiled opens, signs and
-// reads without a panic.
+// FuzzDefinition compiles arbitrary definitions. Nothing panics, the same
+// definition always compiles to the same result, and a compiled scheme begins,
+// signs and reads without a panic.
 func FuzzDefinition(f *testing.F) {
 	for _, s := range []string{
 		`{"signature":{"header":"X-S"}}`,
@@ -58,7 +58,7 @@ func FuzzDefinition(f *testing.F) {
 	})
 }
 
-// fuzzed are schemes that have, together, every place, unit, form and
+// fuzzed are schemes that together cover every place, unit and form, and every
 // algorithm with a short key.
 var fuzzed = []string{
 	`{"algorithm":"hmac-sha1","signature":{"header":"X-S","encoding":"base64"},"signed":"{url}|{body}"}`,
@@ -69,7 +69,8 @@ var fuzzed = []string{
 	`{"signature":{"header":"X-S"},"signed":"{url}{body}","json_object":true}`,
 }
 
-// fuzzedSample is what the headers of one of them need.
+// fuzzedSample returns a delivery with the values that the headers of one of
+// them need.
 func fuzzedSample(s Scheme) Delivery {
 	out := Delivery{Request: Request{Method: "POST", Scheme: "https", Host: "a", URI: "/b", Header: http.Header{"X-A": {"paid"}}}}
 	if strings.Contains(s.SignedBytes(), "{id}") {
@@ -78,9 +79,9 @@ func fuzzedSample(s Scheme) Delivery {
 	return out
 }
 
-// FuzzDefinedSchemes signs a delivery, changes it, and shows that it is taken
-// if and only if what is then signed is the same text: the text is put
-// together here once more, from the values by themselves.
+// FuzzDefinedSchemes signs a delivery and changes it. The delivery must be
+// accepted if and only if its signed text is still the same. The test builds
+// that text independently, from the single values.
 func FuzzDefinedSchemes(f *testing.F) {
 	for which := range fuzzed {
 		f.Add(uint8(which), []byte(`{"a":1}`), "e1", "paid", "/a?b", uint16(3), uint8(0))
@@ -96,7 +97,7 @@ func FuzzDefinedSchemes(f *testing.F) {
 		}
 		h, err := s.SignWith("key", out)
 		if err != nil {
-			return // not a delivery that the scheme can make
+			return // the scheme cannot sign this delivery
 		}
 		r.Header = h
 		text := signedBy(s, r, body)

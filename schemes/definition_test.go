@@ -14,7 +14,7 @@ import (
 	"github.com/hooklatch/hooklatch/schemes/internal/engine"
 )
 
-// compileJSON reads a definition as a configuration does.
+// compileJSON decodes and compiles a definition as a configuration does.
 func compileJSON(text string) (Scheme, error) {
 	var d Definition
 	dec := json.NewDecoder(bytes.NewReader([]byte(text)))
@@ -92,7 +92,8 @@ func TestDefinitionErrors(t *testing.T) {
 	}
 }
 
-// TestWhatIsSignedDecides shows what follows from the template alone.
+// TestWhatIsSignedDecides shows which properties of a scheme follow from its
+// template alone.
 func TestWhatIsSignedDecides(t *testing.T) {
 	at := time.Unix(1760000000, 0)
 	for _, c := range []struct {
@@ -181,7 +182,8 @@ func TestWhatIsSignedDecides(t *testing.T) {
 	}
 }
 
-// TestDefinedHeaders shows what of a signature header is taken, and why not.
+// TestDefinedHeaders shows which signature headers are accepted, and why others
+// are refused.
 func TestDefinedHeaders(t *testing.T) {
 	const (
 		mac    = "117eca332f7e13ccb8e4574e4f33daa212a9231353670c2b8b4797df0bb77afa" // of "x", under "secret"
@@ -227,8 +229,8 @@ func TestDefinedHeaders(t *testing.T) {
 	}
 }
 
-// TestEntriesWithoutAName shows that they are never taken for the time or the
-// id of a scheme that has neither among its entries.
+// TestEntriesWithoutAName: an entry without a name is never taken for the time
+// or the id of a scheme that has neither among its entries.
 func TestEntriesWithoutAName(t *testing.T) {
 	for _, signed := range []string{
 		`"signed":"{timestamp}.{body}","timestamp":{"field":"t"},"id":{"body":"id"}`,
@@ -292,8 +294,8 @@ func TestSignedHeaderRefusals(t *testing.T) {
 	}
 }
 
-// TestBodiesBehindAURL shows what holds {url}{body} together: a body that
-// begins otherwise could have been a part of the URL.
+// TestBodiesBehindAURL shows why {url}{body} needs a JSON object: the beginning
+// of any other body could have been moved from the URL.
 func TestBodiesBehindAURL(t *testing.T) {
 	s := mustCompile(t, `{"signature":{"header":"X-S","encoding":"base64"},"signed":"{url}{body}","json_object":true}`)
 	r := Request{Scheme: "https", Host: "a", URI: "/b{}"}

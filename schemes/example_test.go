@@ -13,10 +13,10 @@ import (
 	"github.com/hooklatch/hooklatch/schemes"
 )
 
-// at is when the deliveries of the examples are sent and judged.
+// at is the time at which the deliveries of the examples are sent and verified.
 func at() time.Time { return time.Unix(1760000000, 0) }
 
-// A delivery is verified with one call, once its body has been read.
+// Verify checks a delivery whose body has been read.
 func ExampleNewVerifier() {
 	v, err := schemes.NewVerifier("stripe", []string{"whsec_new", "whsec_old"}, schemes.Clock(at))
 	if err != nil {
@@ -37,7 +37,7 @@ func ExampleNewVerifier() {
 	// true false
 }
 
-// A delivery is signed as the provider would sign it, for a test.
+// SignWith signs a test delivery as the provider would.
 func ExampleScheme_SignWith() {
 	stripe, _ := schemes.Get("stripe")
 	headers, err := stripe.SignWith("whsec_old", schemes.Delivery{
@@ -48,8 +48,8 @@ func ExampleScheme_SignWith() {
 	// t=1760000000,v1=0ed470af61a93720d9e07a45ff4d7d66554946a8f70d7bcc91e991aebeac01e2 <nil>
 }
 
-// A provider that signs its send time and the body, and has the id of the event
-// in the body. Define registers such a scheme; here it is only compiled.
+// This provider signs the send time and the body, and sends the id of the event
+// in the body. Define would register the scheme; here it is only compiled.
 func ExampleDefinition() {
 	acme, err := schemes.Definition{
 		Source:    "docs.example.com/webhooks",
@@ -88,7 +88,7 @@ func ExampleDefinition() {
 	// signed: it cannot be told where {id} ends, which may hold what {body} begins with: a signed delivery could be cut into another one; if all bodies are JSON objects, set json_object, which holds them to that
 }
 
-// A body is verified while it arrives.
+// Begin verifies a body while it arrives.
 func ExampleVerifier_Begin() {
 	v, err := schemes.NewVerifier("github", []string{"a secret"})
 	if err != nil {
@@ -115,7 +115,7 @@ func ExampleVerifier_Begin() {
 	// Output: <nil>
 }
 
-// A provider that no definition describes: it signs the body in upper case.
+// This provider signs the body in upper case, which no definition can describe.
 func ExampleImplementation() {
 	loud, err := schemes.Implementation{
 		Name: "loud", SignatureHeader: "Loud-Signature",

@@ -14,9 +14,9 @@ import (
 	"time"
 )
 
-// The fuzz targets of the header grammars share one statement: nothing
-// panics, and a header that is taken is of the grammar written down here a
-// second time, as a regular expression, and says exactly what is then signed.
+// The fuzz targets of the header grammars all check the same property: nothing
+// panics, and an accepted header matches a regular expression of its grammar,
+// written independently here, and determines exactly the signed text.
 
 const fuzzBody = `{"event":"x|>y.z"}`
 
@@ -29,7 +29,7 @@ func seedHeaders(f *testing.F, scheme, header string) {
 // fuzzVerifiers are made once.
 var fuzzVerifiers sync.Map
 
-// opened opens a claim and shows that a MAC that nobody made is not accepted.
+// opened begins a verification and checks that a made-up MAC is not accepted.
 func opened(t *testing.T, s Scheme, h http.Header) (*SignedHeaders, bool) {
 	known, ok := fuzzVerifiers.Load(s.Name())
 	if !ok {
@@ -61,7 +61,8 @@ func FuzzHexSignature(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) { checkHexSignature(t, text) })
 }
 
-// checkHexSignature and its kin report whether the grammar takes what is given.
+// checkHexSignature and the other check functions report whether the grammar
+// accepts a text.
 func checkHexSignature(t *testing.T, text string) (taken bool) {
 	for _, name := range []string{"craneops", "easytools"} {
 		s, _ := Get(name)
@@ -82,7 +83,7 @@ var (
 	cryptrMAC  = regexp.MustCompile(`^v[01]=(?:sha256\.)?([0-9A-Fa-f]{64}|[A-Za-z0-9_-]{43}=?)$`)
 )
 
-// cryptrElements reads the header the slow and obvious way.
+// cryptrElements reads the header in a slow and obvious way.
 func cryptrElements(text string) (t string, macs int, ok bool) {
 	names := map[string]int{}
 	for _, element := range strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' || r == '\t' }) {
@@ -170,7 +171,8 @@ func checkMcEasyHeaders(t *testing.T, signature, at, event, occurrence string) (
 	return ok
 }
 
-// FuzzFlippedBits changes one bit of what is signed, which must refuse.
+// FuzzFlippedBits changes one bit of the signed text; the delivery must be
+// refused.
 func FuzzFlippedBits(f *testing.F) {
 	f.Add([]byte(`{"event":"paid"}`), uint(3), uint8(0))
 	f.Add([]byte("6|>{}"), uint(77), uint8(3))
@@ -194,7 +196,7 @@ func FuzzFlippedBits(f *testing.F) {
 	})
 }
 
-// secretFor spells the key as it is configured: McEasy's is in base64.
+// secretFor returns the secret as it is configured: McEasy's is in base64.
 func secretFor(scheme string) []string {
 	if scheme == "mceasy" {
 		return []string{"c2VjcmV0"}

@@ -9,8 +9,8 @@ import (
 
 var harmless = regexp.MustCompile(`^[A-Za-z0-9+/=_-]{1,128}$`)
 
-// FuzzHandshakes: what is echoed or signed is never more than a challenge, and
-// nothing else of what was sent gets into an answer.
+// FuzzHandshakes: a handshake echoes or signs only a challenge, and no other
+// part of the request gets into an answer.
 func FuzzHandshakes(f *testing.F) {
 	f.Add([]byte(`{"type":"url_verification","challenge":"a"}`), "hub.mode=subscribe&hub.verify_token=t&hub.challenge=1")
 	f.Add([]byte(`{"event":"endpoint.url_validation","payload":{"plainToken":"a"}}`), "hub.mode=subscribe&hub.mode=")
@@ -29,7 +29,7 @@ func FuzzHandshakes(f *testing.F) {
 		}
 		whole := func(r *Reply) string { return string(r.Body) }
 		reply, err := mustGet(t, "slack").Handshake().Signed(key, body)
-		if reply == nil || len(reply.Body) > 0 { // nothing but ssl_check is answered with nothing
+		if reply == nil || len(reply.Body) > 0 { // only ssl_check is answered with an empty body
 			check("slack", reply, err, whole)
 		}
 		if reply := mustGet(t, "slack").Handshake().Unsigned(body); reply != nil && len(reply.Body) > 0 {

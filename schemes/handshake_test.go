@@ -33,7 +33,8 @@ func TestSignedHandshakes(t *testing.T) {
 		},
 		{"zoom", `{"payload":{"plainToken":"a"},"event":"meeting.started"}`, none},
 		{"zoom", `{"plainToken":"a","event":"endpoint.url_validation"}`, refused},
-		// What Zoom signs can never be asked for.
+		// A request can never obtain a signature for the text of a Zoom
+		// delivery.
 		{"zoom", `{"payload":{"plainToken":"v0:1654503849:{}"},"event":"endpoint.url_validation"}`, refused},
 		{"zoom", `{"payload":{"plainToken":"v0\u003a1"},"event":"endpoint.url_validation"}`, refused},
 		{"zoom", `{"payload":{"plainToken":""},"event":"endpoint.url_validation"}`, refused},
@@ -67,8 +68,8 @@ func TestSignedHandshakes(t *testing.T) {
 	}
 }
 
-// TestUnsignedHandshakes: the answer is the same for everybody, so that it tells
-// nothing of a secret.
+// TestUnsignedHandshakes: the answer is the same for every sender, so it
+// reveals nothing about a secret.
 func TestUnsignedHandshakes(t *testing.T) {
 	found := 0
 	for _, s := range All() {
@@ -135,8 +136,8 @@ func TestMetaHandshake(t *testing.T) {
 	}
 }
 
-// TestHandshakeIsForAVerifiedDelivery: who asks before the signature has been
-// verified gets nothing.
+// TestHandshakeIsForAVerifiedDelivery: Handshake returns nothing before the
+// signature has been verified.
 func TestHandshakeIsForAVerifiedDelivery(t *testing.T) {
 	zoom, _ := Get("zoom")
 	body := []byte(`{"payload":{"plainToken":"a"},"event":"endpoint.url_validation"}`)
@@ -148,7 +149,7 @@ func TestHandshakeIsForAVerifiedDelivery(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for range 2 { // the second has the first one's memory
+	for range 2 { // the second reuses the memory of the first
 		d, err := v.Begin(Request{Header: h})
 		if err != nil {
 			t.Fatal(err)
@@ -161,7 +162,8 @@ func TestHandshakeIsForAVerifiedDelivery(t *testing.T) {
 			t.Fatal(err)
 		}
 		reply, err := d.Handshake()
-		// By the key that matches: HMAC-SHA256 of "a" under "old", by openssl.
+		// With the key that matches: HMAC-SHA256 of "a" under "old", by
+		// openssl.
 		if err != nil || !strings.Contains(string(reply.Body), "ccb8aa420cd444f5cfdcd2d6615b96bb052db7c6401711ceaf45f0a800cf00aa") {
 			t.Fatalf("%s %v", reply.Body, err)
 		}

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// TestKeysThatAnybodyHas: what they verify, nobody has signed.
+// TestKeysThatAnybodyHas: keys with which anyone could sign are rejected.
 func TestKeysThatAnybodyHas(t *testing.T) {
 	own := func(d Definition) Scheme {
 		d.Signature.Header = "X-Own"

@@ -17,10 +17,11 @@ import (
 	"time"
 )
 
-// keyPair is a key in one of its forms: what verifies, and what signs.
+// keyPair is a key in one of its forms: the secret that verifies and the one
+// that signs.
 type keyPair struct{ algorithm, form, public, private string }
 
-// keyPairs has every algorithm in every form.
+// keyPairs returns a pair for every algorithm in every form.
 func keyPairs(t testing.TB) []keyPair {
 	b64 := base64.StdEncoding.EncodeToString
 	key := []byte("0123456789abcdef01234567")
@@ -63,14 +64,14 @@ func keyPairs(t testing.TB) []keyPair {
 	return pairs
 }
 
-// definitionFor is a scheme that signs on both sides of the body.
+// definitionFor returns a scheme that signs values before and after the body.
 func definitionFor(k keyPair, encoding string) string {
 	return fmt.Sprintf(`{"algorithm":%q,"key":%q,"signature":{"header":"X-S","encoding":%q},"signed":"{timestamp}.{body}.{id}",
 		"timestamp":{"header":"X-T"},"id":{"header":"X-I"}}`, k.algorithm, k.form, encoding)
 }
 
-// TestEveryKeySignsWhatItVerifies also shows that the bytes which are said to
-// be signed are, and that no position of the key makes a difference.
+// TestEveryKeySignsWhatItVerifies also checks that Signed returns the bytes
+// that are signed, and that the position of the key makes no difference.
 func TestEveryKeySignsWhatItVerifies(t *testing.T) {
 	body, at := []byte(`{"a":1}`), time.Unix(1760000000, 0)
 	pairs := keyPairs(t)
@@ -83,7 +84,7 @@ func TestEveryKeySignsWhatItVerifies(t *testing.T) {
 				t.Errorf("%s: %v", name, err)
 				continue
 			}
-			v, err := s.NewVerifier([]string{strings.TrimSuffix(k.public, "\n")}) // as {file.PATH} gives it
+			v, err := s.NewVerifier([]string{strings.TrimSuffix(k.public, "\n")}) // as {file.PATH} returns it
 			if err != nil {
 				t.Errorf("%s: %v", name, err)
 				continue
@@ -104,7 +105,7 @@ func TestEveryKeySignsWhatItVerifies(t *testing.T) {
 			for _, again := range keyPairs(t)[i : i+1] { // another key of the same kind
 				secrets := []string{again.public, k.public}
 				if k.algorithm[0] == 'h' {
-					continue // those are not made anew
+					continue // those keys are fixed
 				}
 				if _, err := verifyBy(t, s, secrets, Request{Header: h}, body, at); err != nil {
 					t.Errorf("%s behind another key: %v", name, err)
@@ -168,9 +169,9 @@ func TestKeyErrors(t *testing.T) {
 	}
 }
 
-// TestKeysAsTheyAreHandedOut: what an editor or a file puts around the text of a
-// key is no part of it, and each form of base64 that the libraries of Standard
-// Webhooks know stands for the same key.
+// TestKeysAsTheyAreHandedOut: white space and a byte order mark around a key
+// are not part of it, and each form of base64 that the libraries of Standard
+// Webhooks accept yields the same key.
 func TestKeysAsTheyAreHandedOut(t *testing.T) {
 	key := make([]byte, 25)
 	for i := range key {

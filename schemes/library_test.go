@@ -13,7 +13,7 @@ import (
 
 func ownClock() time.Time { return time.Unix(1760000000, 0) }
 
-// stripeVerifier and a delivery that it accepts.
+// stripeDelivery returns a verifier and a delivery that it accepts.
 func stripeDelivery(t *testing.T, at time.Time, body string) (*Verifier, *http.Request) {
 	t.Helper()
 	v, err := NewVerifier("stripe", []string{"k"}, Clock(ownClock))
@@ -62,17 +62,17 @@ func TestVerifyJudgesSignatureAndTime(t *testing.T) {
 	}
 }
 
-// growing is a body that a program keeps.
+// growing is a shared body that grows while it is read.
 type growing struct{ bytes.Buffer }
 
-// TestEventIsOfWhatWasWritten: no way of holding a verification makes it tell
-// the event of a body that its signature does not cover.
+// TestEventIsOfWhatWasWritten: no misuse of a Verification makes it return the
+// event of a body that the signature does not cover.
 func TestEventIsOfWhatWasWritten(t *testing.T) {
 	const signed, other = `{"id":"evt_1","type":"paid"}`, `{"id":"evt_2","type":"paid"}`
 	var body growing
 	for _, c := range []struct {
 		name string
-		hold func(d *Verification) // and what is verified then
+		hold func(d *Verification) // misuses the verification
 		want bool
 		id   string
 	}{
@@ -145,7 +145,8 @@ func TestEventIsOfWhatWasWritten(t *testing.T) {
 	}
 }
 
-// TestAuthenticAndOld has the event, since an operator must see it.
+// TestAuthenticAndOld: the event of an authentic but old delivery is returned,
+// since an operator must see it.
 func TestAuthenticAndOld(t *testing.T) {
 	const body = `{"id":"evt_1"}`
 	v, r := stripeDelivery(t, time.Unix(1, 0), body)
@@ -160,8 +161,8 @@ func TestAuthenticAndOld(t *testing.T) {
 	}
 }
 
-// TestRefusalsOfOtherSchemes: whatever a scheme in Go refuses with, the caller
-// gets a Refusal with a reason that can be a metric's label.
+// TestRefusalsOfOtherSchemes: whatever error a scheme in Go returns, the caller
+// gets a Refusal whose reason can be a metric label.
 func TestRefusalsOfOtherSchemes(t *testing.T) {
 	var none *Refusal
 	for _, c := range []struct {
@@ -243,7 +244,8 @@ func TestOptions(t *testing.T) {
 	}
 }
 
-// TestBodyTimeIsJudgedIfAsked for, and only then.
+// TestBodyTimeIsJudgedIfAsked: the time in the body is checked only with
+// Tolerance.
 func TestBodyTimeIsJudgedIfAsked(t *testing.T) {
 	s, _ := Get("easytools")
 	for _, c := range []struct {
@@ -270,7 +272,8 @@ func TestBodyTimeIsJudgedIfAsked(t *testing.T) {
 	}
 }
 
-// TestURLOfARequest is the one that the sender wrote, or the public one.
+// TestURLOfARequest: the URL is the one that the sender wrote, or the public
+// one.
 func TestURLOfARequest(t *testing.T) {
 	for target, want := range map[string][2]string{
 		"/a%2Fb?c=%20&d":          {"http://example.com/a%2Fb?c=%20&d", "https://pub.example:443/in/a%2Fb?c=%20&d"},

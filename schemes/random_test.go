@@ -13,13 +13,13 @@ import (
 	"time"
 )
 
-// executions is how many random inputs the grammars are tried with, all
-// together. `make fuzz-long` asks for a hundred million.
+// executions is how many random inputs the grammars are tried with in total.
+// `make fuzz-long` sets it to a hundred million.
 var executions = flag.Int("executions", 50_000, "how many random inputs the grammars are tried with")
 
-// TestRandomGrammars puts random changes of well-formed inputs into what reads
-// them. It states what the fuzz targets state, without their search for new
-// paths and therefore many times as often.
+// TestRandomGrammars passes randomly changed inputs to the parsers. It checks
+// the properties of the fuzz targets without their search for new paths, and
+// therefore tries many times as many inputs.
 func TestRandomGrammars(t *testing.T) {
 	values := func(scheme, header string) (all []string) {
 		for _, s := range seeds(t, scheme) {
@@ -53,8 +53,9 @@ func TestRandomGrammars(t *testing.T) {
 	}
 }
 
-// randomDelivery signs deliveries of a scheme and changes most of them: what is
-// accepted is exactly what was signed, and what was not changed is accepted.
+// randomDelivery signs deliveries of a scheme and changes most of them. A
+// delivery is accepted only if its signed text is unchanged, and always if
+// nothing was changed.
 func randomDelivery(t *testing.T, s Scheme, bodies []string) func(t *testing.T, r *mutator) bool {
 	v, err := s.NewVerifier([]string{sampleOf(s).secrets[0]})
 	if err != nil {
@@ -143,10 +144,10 @@ func runRandomly(t *testing.T, times int, target func(t *testing.T, r *mutator) 
 	}
 }
 
-// mutator makes inputs out of well-formed ones.
+// mutator derives inputs from well-formed ones.
 type mutator struct{ *rand.Rand }
 
-// text is one of the seeds, as it is or changed.
+// text returns one of the seeds, unchanged or changed.
 func (r *mutator) text(seeds []string) string {
 	seed := seeds[r.IntN(len(seeds))]
 	if r.IntN(8) == 0 {
@@ -175,7 +176,7 @@ func (r *mutator) change(s string) string {
 		case 2:
 			s = s[:at] + s[end:]
 		case 3:
-			s = s[:end] + s[at:] // once more
+			s = s[:end] + s[at:] // repeated
 		case 4:
 			s = s[:at]
 		default:

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestHostWithAPath: the text of a signed URL can be cut between host and path
-// in one place only.
+// TestHostWithAPath: a signed URL can be cut into host and path in only one
+// place.
 func TestHostWithAPath(t *testing.T) {
 	for name, body := range map[string][]byte{"square": []byte(`{"a":1}`), "twilio": []byte("a=1")} {
 		scheme, _ := Get(name)

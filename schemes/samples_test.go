@@ -11,18 +11,18 @@ import (
 	"github.com/hooklatch/hooklatch/schemes/internal/engine"
 )
 
-// sample is what a scheme is tested with, beside all others.
+// sample holds the secrets and the delivery that a scheme is tested with.
 type sample struct {
 	secrets [3]string // the last two sign nothing
 	signing string    // the secret that signs; empty: the first
-	out     Delivery  // what the provider's headers need
+	out     Delivery  // the values for the provider's headers
 }
 
-// samples are those that have been made, and those of schemes that need another
-// than sampleOf makes.
+// samples caches the samples of sampleOf, and holds those of schemes that need
+// special ones.
 var samples = map[string]sample{}
 
-// secretSamples are secrets by the form in which they are written.
+// secretSamples are secrets, by the form in which they are written.
 var secretSamples = map[string][3]string{
 	"text":   {"c2VjcmV0", "b3RoZXI=", "dGhpcmQ="},
 	"base64": {"c2VjcmV0", "b3RoZXI=", "dGhpcmQ="},
@@ -33,7 +33,7 @@ var secretSamples = map[string][3]string{
 	},
 }
 
-// publicSample is a sample of a scheme with public keys.
+// publicSample returns a sample for a scheme with public keys.
 func publicSample(algorithm, form string) (s sample) {
 	for i := range s.secrets {
 		for _, k := range keyPairs(nil) {
@@ -48,8 +48,8 @@ func publicSample(algorithm, form string) (s sample) {
 	return s
 }
 
-// sampleOf follows from what the scheme says of itself, so that a new one needs
-// none of its own.
+// sampleOf derives a sample from the scheme's properties, so that a new scheme
+// needs no sample of its own.
 func sampleOf(s Scheme) sample {
 	found := samples[s.Name()]
 	form, _, _ := strings.Cut(s.SecretForm(), " or ")
@@ -72,7 +72,8 @@ func sampleOf(s Scheme) sample {
 	return found
 }
 
-// deliverySample is the least that the provider's headers need.
+// deliverySample returns a delivery with only the values that the provider's
+// headers need.
 func deliverySample(s Scheme, secret string) Delivery {
 	var request Request
 	if s.SignsRequest() {
@@ -87,7 +88,7 @@ func deliverySample(s Scheme, secret string) Delivery {
 	panic(s.Name() + ": none of these deliveries can be signed; add one that can")
 }
 
-// signsText reports whether a scheme signs a text that is made of the body.
+// signsText reports whether a scheme has a SignedText.
 func signsText(s Scheme) (does bool) {
 	engine.Derive(s, func(i *Implementation) { does = i.SignedText != nil })
 	return does
@@ -106,7 +107,7 @@ func signSample(t testing.TB, s Scheme, body []byte, at time.Time) http.Header {
 	return h
 }
 
-// requestOf is the request that a sample is sent with.
+// requestOf returns the request that carries a sample.
 func requestOf(s Scheme, h http.Header, body []byte) Request {
 	r := sampleOf(s).out.Request
 	r.URI = uriOf(s, body)
@@ -114,8 +115,8 @@ func requestOf(s Scheme, h http.Header, body []byte) Request {
 	return r
 }
 
-// uriOf is where a sample is sent to. Twilio's has the digest of a body that is
-// no form.
+// uriOf returns the URI that a sample is sent to. Twilio's contains the digest
+// of a body that is not a form.
 func uriOf(s Scheme, body []byte) string {
 	uri := sampleOf(s).out.Request.URI
 	if s.Name() == "twilio" {

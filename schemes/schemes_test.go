@@ -139,7 +139,8 @@ func TestSecrets(t *testing.T) {
 	}
 }
 
-// TestWhichSecretMatches shows the position that operators see in {…key}.
+// TestWhichSecretMatches checks the position that operators see in
+// {http.verify_webhook.key}.
 func TestWhichSecretMatches(t *testing.T) {
 	body := []byte(`{}`)
 	for _, s := range All() {

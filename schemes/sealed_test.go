@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// TestNothingToChange: a scheme and a refusal are shared by all who have them, so
-// neither has a field that another package can write, and neither is a pointer
-// through which it could be replaced.
+// TestNothingToChange: all users share a scheme or a refusal, so neither has a
+// field that another package can write, and neither is a pointer through which
+// it could be replaced.
 func TestNothingToChange(t *testing.T) {
 	_, err := verify(t, "stripe", []string{"k"}, http.Header{}, nil, ownClock())
 	if err == nil {
@@ -61,8 +61,8 @@ func TestRegistryIsNotTheCallers(t *testing.T) {
 	}
 }
 
-// TestSourceIsCopied: a package that keeps what it has made a scheme of changes
-// nothing by changing that.
+// TestSourceIsCopied: changing a definition or an implementation after it was
+// compiled does not change the scheme.
 func TestSourceIsCopied(t *testing.T) {
 	at := time.Unix(1e9, 0)
 	verifies := func(s Scheme, h http.Header) {
@@ -114,7 +114,7 @@ func TestSourceIsCopied(t *testing.T) {
 	}
 }
 
-// TestNoScheme: the zero value is what Get returns for a name that is not there.
+// TestNoScheme: Get returns the zero value for an unknown name.
 func TestNoScheme(t *testing.T) {
 	s, ok := Get("none")
 	if ok || s != (Scheme{}) || s.Name() != "" || s.SignedHeaders() != nil || s.Handshake() != nil {

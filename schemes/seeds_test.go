@@ -8,8 +8,9 @@ import (
 	"testing"
 )
 
-// seed is a delivery of the conformance suite, for the fuzz targets. What reads
-// the whole suite is in a package that imports this one.
+// seed is a delivery of the conformance suite, for the fuzz targets. The
+// package that reads the whole suite imports this one, so it cannot be used
+// here.
 type seed struct {
 	Headers [][2]string `json:"headers"`
 	Body    []byte      `json:"body_base64"`
@@ -23,7 +24,7 @@ func (s seed) header() http.Header {
 	return h
 }
 
-// seeds are the deliveries of a scheme, or of all: *.
+// seeds returns the deliveries of a scheme, or of all schemes for *.
 func seeds(t testing.TB, scheme string) (all []seed) {
 	files, err := filepath.Glob("testdata/" + scheme + ".json")
 	if err != nil || len(files) == 0 {

@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// reversed signs what no template can say: the body backwards behind the URL.
+// reversed signs a text that no template can express: the URL followed by the
+// reversed body.
 func reversed() Implementation {
 	text := func(dst []byte, c *SignedHeaders, body []byte, candidate int) ([]byte, error) {
 		if len(body) == 0 {
@@ -77,7 +78,7 @@ func TestSignedText(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, body := range []string{"abc", "xyz", "abc"} { // nothing of one delivery is left for the next
+	for _, body := range []string{"abc", "xyz", "abc"} { // no state of one delivery is left for the next
 		d, err := v.Begin(r)
 		if err != nil {
 			t.Fatal(err)

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// TestStandardTellsItsSignaturesApart shows that the secret alone decides what
-// a signature is tried with.
+// TestStandardTellsItsSignaturesApart: the secret alone decides which
+// signatures it is tried on.
 func TestStandardTellsItsSignaturesApart(t *testing.T) {
 	s, _ := Get("standard")
 	const (

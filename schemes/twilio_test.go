@@ -14,7 +14,7 @@ import (
 
 const twilioToken = "12345"
 
-// twilioRequest has the signature of a text.
+// twilioRequest returns a request with the signature of a text.
 func twilioRequest(scheme, host, uri, text string) Request {
 	mac := hmac.New(sha1.New, []byte(twilioToken))
 	mac.Write([]byte(text))
@@ -30,7 +30,7 @@ func verifyTwilio(t testing.TB, r Request, body string) string {
 	return reasonOf(err)
 }
 
-// TestTwilioSigns shows each thing that decides the signed text.
+// TestTwilioSigns covers everything that determines the signed text.
 func TestTwilioSigns(t *testing.T) {
 	digest := func(body string) string {
 		sum := sha256.Sum256([]byte(body))
@@ -88,8 +88,8 @@ func TestTwilioSigns(t *testing.T) {
 	}
 }
 
-// TestTwilioRecut: what can be made of a delivery without the token is the same
-// event to the history.
+// TestTwilioRecut: every request that can be made from a delivery without the
+// token is the same event to the history.
 func TestTwilioRecut(t *testing.T) {
 	const text = "https://a.example/b?c=1Body2From3"
 	v, err := mustGet(t, "twilio").NewVerifier([]string{twilioToken})

@@ -7,14 +7,14 @@ import (
 	"time"
 )
 
-// verify is what a caller does with a scheme, with the window of five minutes
+// verify uses a scheme as a caller does, with the tolerance of five minutes
 // that the vectors assume.
 func verify(t testing.TB, scheme string, secrets []string, h http.Header, body []byte, at time.Time) (Event, error) {
 	s := mustGet(t, scheme)
 	return verifyBy(t, s, secrets, requestOf(s, h, body), body, at)
 }
 
-// verifyBy is verify for a scheme that need not be registered.
+// verifyBy is like verify, for a scheme that need not be registered.
 func verifyBy(t testing.TB, s Scheme, secrets []string, r Request, body []byte, at time.Time) (Event, error) {
 	v, err := s.NewVerifier(secrets, Clock(func() time.Time { return at }))
 	if err != nil {
@@ -45,7 +45,8 @@ func mustGet(t testing.TB, name string) Scheme {
 	return s
 }
 
-// bodyOf leaves what the body and the signed headers tell of an event.
+// bodyOf returns the fields of an event that come from the body and the signed
+// headers.
 func bodyOf(e Event) Event {
 	return Event{ID: e.ID, Type: e.Type, OccurredAt: e.OccurredAt, BodyTime: e.BodyTime, Tenant: e.Tenant, Environment: e.Environment}
 }
@@ -62,7 +63,7 @@ func bytesIn(b []byte, n int) func(func([]byte) bool) {
 	}
 }
 
-// reasonOf names an error the way a verdict does.
+// reasonOf returns the reason of an error, as verdicts show it.
 func reasonOf(err error) string {
 	var refusal Refusal
 	switch {
@@ -74,8 +75,8 @@ func reasonOf(err error) string {
 	return err.Error()
 }
 
-// TestOccurredAtInEitherNotation: Stripe's thin events have the time as text
-// (stripe/stripe-node#2337), and its others as Unix seconds.
+// TestOccurredAtInEitherNotation: Stripe's thin events write the time as text
+// (stripe/stripe-node#2337), and its other events as Unix seconds.
 func TestOccurredAtInEitherNotation(t *testing.T) {
 	stripe := mustGet(t, "stripe")
 	for body, want := range map[string]string{

@@ -34,7 +34,7 @@ func TestWindow(t *testing.T) {
 	if err := NewWindow(2*time.Hour, 0).Judge(now.Add(-3*time.Hour-time.Microsecond), now); err == nil || err.Error() != "stale: authentic, but 3h old; the tolerance is 2h" {
 		t.Errorf("%v", err)
 	}
-	// Further ahead than a duration can say.
+	// Further ahead than a time.Duration can hold.
 	if err := NewWindow(0, 0).Judge(time.Unix(99999999999, 0), now); !errors.Is(err, ErrFuture) {
 		t.Errorf("the year 5138: %v", err)
 	}

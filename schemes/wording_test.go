@@ -7,8 +7,9 @@ import (
 	"github.com/hooklatch/hooklatch/schemes"
 )
 
-// TestWordsFitTheKey: not every signature is a MAC, and nobody is told to write a
-// secret as it is shown, who copied it from there.
+// TestWordsFitTheKey: no error calls every signature a MAC, and none tells
+// users to write a secret as the provider shows it, because they copied it from
+// there.
 func TestWordsFitTheKey(t *testing.T) {
 	for _, scheme := range schemes.All() {
 		for _, secret := range []string{"k", "whsec_polar_AbCdEfGh1234567890", "whsec_AAAA", "whpk_AAAA", strings.Repeat("a", 63), "-----BEGIN PUBLIC KEY-----"} {

@@ -1,6 +1,6 @@
-// Package definition reads the definition of a scheme as it is written in a
-// Caddyfile, or in JSON. It is a package of its own, so that a program or a test
-// that only reads definitions does not link the whole gateway.
+// Package definition reads the definition of a scheme from a Caddyfile or from
+// JSON. It is a package of its own, so that a program or a test that only reads
+// definitions does not link the whole gateway.
 package definition
 
 import (
@@ -17,17 +17,17 @@ import (
 // Option is the name of the block.
 const Option = "scheme_definition"
 
-// block is the block of scheme_definition while it is read.
+// block is the scheme_definition block that is being read.
 type block struct {
 	*caddyfile.Dispenser
 	schemes.Definition
 
-	begin   caddyfile.Dispenser            // on the option itself
-	options map[string]caddyfile.Dispenser // on those in the block
+	begin   caddyfile.Dispenser            // at the option itself
+	options map[string]caddyfile.Dispenser // at the options in the block
 }
 
-// Read reads the block and tries what it says. The names are those of
-// the JSON, see schemes.Definition, which also says what each is for. In the
+// Read reads the block and compiles the definition, to find its errors. The
+// names are the same as in JSON; schemes.Definition documents them. In the
 // template, \n stands for a line break. Syntax:
 //
 //	scheme_definition {
@@ -69,7 +69,8 @@ func Read(d *caddyfile.Dispenser) (*schemes.Definition, error) {
 	return &b.Definition, nil
 }
 
-// locate names the line of the option that a definition's error begins with.
+// locate adds to a definition's error the line of the option that the error
+// begins with.
 func (b *block) locate(err error) error {
 	field, _, _ := strings.Cut(err.Error(), ":")
 	switch field {
@@ -132,8 +133,8 @@ func (b *block) read(option string) (known bool, err error) {
 	return true, err
 }
 
-// readSignature reads where the signature is, and in the block how it is
-// written there.
+// readSignature reads the header of the signature and, in the block, how the
+// signature is written there.
 func (b *block) readSignature() error {
 	f := &b.Signature
 	if err := b.pairs("header <name>", pair{"header", &f.Header}); err != nil {
@@ -169,7 +170,7 @@ func (b *block) readOccurrence() error {
 	return nil
 }
 
-// readAlias reads a block of other names.
+// readAlias reads a block of header names and their aliases.
 func (b *block) readAlias() error {
 	if err := args.None(b.Dispenser); err != nil {
 		return err
@@ -196,8 +197,8 @@ func (b *block) one(into *string, what string) (err error) {
 	return err
 }
 
-// readTemplate reads what is signed. A quoted text over several lines would
-// have their indentation in it, which nobody sees.
+// readTemplate reads the template of the signed text. It rejects a quoted text
+// over several lines, which would contain their indentation unnoticed.
 func (b *block) readTemplate() error {
 	if err := b.one(&b.Signed, "<template>"); err != nil {
 		return err
@@ -207,7 +208,7 @@ func (b *block) readTemplate() error {
 	}
 	b.Signed = strings.NewReplacer(
 		`\n`, "\n", `\r`, "\r",
-		"{http.request.", "{", // Caddy has made the long form of some variables by now
+		"{http.request.", "{", // Caddy has expanded the short form of some placeholders by now
 	).Replace(b.Signed)
 	return nil
 }
@@ -218,13 +219,13 @@ const (
 	unitWords  = "[unit s | ms | rfc3339]"
 )
 
-// pair is a word and where to put the one behind it.
+// pair is a word, and where to store the word after it.
 type pair struct {
 	name string
 	into *string
 }
 
-// place are the pairs that say where a value is.
+// place returns the pairs that locate a value.
 func place(p *schemes.Place) []pair {
 	return []pair{{"header", &p.Header}, {"field", &p.Field}, {"body", &p.Body}}
 }
@@ -259,15 +260,15 @@ func (b *block) pairs(form string, known ...pair) error {
 	return nil
 }
 
-// ReadFile reads a definition from a file: the block scheme_definition
-// as it stands in a Caddyfile, or JSON. The name is that of the file, for
-// errors, which say what to write instead.
+// ReadFile reads a definition from the content of a file: a scheme_definition
+// block as in a Caddyfile, or JSON. name is the name of the file, for errors.
+// Errors say what to write instead.
 func ReadFile(name string, content []byte) (schemes.Definition, error) {
 	if text := strings.TrimSpace(string(content)); strings.HasPrefix(text, "{") {
 		return fromJSON(name, text)
 	}
 	words, err := caddyfile.Tokenize(content, name)
-	if err != nil && !errors.Is(err, io.EOF) { // which it gives for no content
+	if err != nil && !errors.Is(err, io.EOF) { // which it returns for empty content
 		return schemes.Definition{}, err
 	}
 	d := caddyfile.NewDispenser(words)

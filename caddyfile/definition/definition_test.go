@@ -10,7 +10,7 @@ import (
 	"github.com/hooklatch/hooklatch/schemes"
 )
 
-// definitionIn takes the block out of a file of the directive's testdata.
+// definitionIn returns the block in a file of the directive's testdata.
 func definitionIn(t *testing.T, name string) string {
 	t.Helper()
 	content, err := os.ReadFile("../testdata/" + name + ".caddyfiletest")
@@ -47,8 +47,8 @@ func TestReadDefinition(t *testing.T) {
 	}
 }
 
-// TestDefinitionHasEveryField: nothing can be said in JSON that cannot be said
-// in a Caddyfile.
+// TestDefinitionHasEveryField checks that everything that can be written in
+// JSON can be written in a Caddyfile.
 func TestDefinitionHasEveryField(t *testing.T) {
 	said := map[string]bool{}
 	for _, name := range []string{"scheme_definition_whole", "scheme_definition_variants", "scheme_definition_body_places", "scheme_definition_fields"} {
@@ -70,7 +70,7 @@ func TestDefinitionHasEveryField(t *testing.T) {
 	}
 }
 
-// collect names the fields that have a value.
+// collect adds the names of the fields that have a value.
 func collect(v reflect.Value, name string, into map[string]bool) {
 	switch v.Kind() {
 	case reflect.Struct:
@@ -86,12 +86,12 @@ func collect(v reflect.Value, name string, into map[string]bool) {
 	}
 }
 
-// fields names all there are.
+// fields adds the names of all fields.
 func fields(typ reflect.Type, name string, into map[string]bool) {
 	switch typ.Kind() {
 	case reflect.Struct:
 		for f := range typ.Fields() {
-			if f.Tag.Get("json") == "-" { // is for definitions in Go
+			if f.Tag.Get("json") == "-" { // only for definitions in Go
 				continue
 			}
 			fields(f.Type, name+"."+f.Name, into)

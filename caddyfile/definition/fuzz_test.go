@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// FuzzReadDefinition reads whatever there is. Nothing panics, and what is read
-// from a block is the same when it is written as JSON.
+// FuzzReadDefinition reads arbitrary input. Nothing panics, and a definition
+// read from a block is the same when it is written as JSON.
 func FuzzReadDefinition(f *testing.F) {
 	for _, text := range []string{
 		"scheme_definition {\n\tsignature header X-S\n}",

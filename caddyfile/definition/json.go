@@ -10,7 +10,7 @@ import (
 	"github.com/hooklatch/hooklatch/schemes"
 )
 
-// fromJSON reads a definition as it stands in Caddy's JSON.
+// fromJSON reads a definition in the form that it has in Caddy's JSON.
 func fromJSON(name, text string) (schemes.Definition, error) {
 	var definition schemes.Definition
 	d := json.NewDecoder(strings.NewReader(text))

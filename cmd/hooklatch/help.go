@@ -13,8 +13,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// asksForHelp reports whether the whole program is asked for help, and not one
-// of its commands.
+// asksForHelp reports whether the arguments ask for the help of the whole
+// program rather than of one command.
 func asksForHelp(args []string) bool {
 	return len(args) == 0 || len(args) == 1 && slices.Contains([]string{"help", "--help", "-h"}, args[0])
 }
@@ -32,7 +32,7 @@ As a service, with a Caddyfile:
 
 `
 
-// tasks are the commands of Caddy by what they are for.
+// tasks groups Caddy's commands by task.
 var tasks = []struct {
 	task  string
 	names []string
@@ -50,7 +50,7 @@ Documentation: https://github.com/hooklatch/hooklatch/tree/main/docs
 Hooklatch is a Caddy with the directive verify_webhook: https://caddyserver.com/docs
 `
 
-// printHelp lists the commands by task. Caddy has one list of all of them.
+// printHelp lists the commands by task. Caddy's own help is a single list.
 func printHelp(w io.Writer) error {
 	text := new(strings.Builder)
 	text.WriteString(beginning)
@@ -74,7 +74,7 @@ func printHelp(w io.Writer) error {
 	return table.Flush()
 }
 
-// list prints commands under their task and takes them off the map.
+// list prints commands under their task and removes them from the map.
 func list(w *strings.Builder, task string, commands map[string]caddycmd.Command, names []string) {
 	fmt.Fprintf(w, "\n%s:\n", task)
 	for _, name := range names {
@@ -85,7 +85,7 @@ func list(w *strings.Builder, task string, commands map[string]caddycmd.Command,
 	}
 }
 
-// listWebhook prints the sub-commands of webhook by their groups.
+// listWebhook prints the sub-commands of webhook by group.
 func listWebhook(w *strings.Builder, command caddycmd.Command) {
 	webhook := &cobra.Command{Use: "webhook"}
 	command.CobraFunc(webhook)

@@ -14,8 +14,8 @@ import (
 )
 
 func main() {
-	// What Go knows of this module stands in front of Caddy's own version: the
-	// tag, or time and commit.
+	// The version of this module, a tag or time and commit, is printed before
+	// Caddy's own version.
 	if build, ok := debug.ReadBuildInfo(); ok && caddy.CustomVersion == "" {
 		caddy.CustomVersion = "hooklatch " + build.Main.Version + ", caddy"
 	}

@@ -19,13 +19,15 @@ import (
 
 const adminUsage = "the gateway's admin endpoint, unix//path for a socket; default: Caddy's own, which CADDY_ADMIN sets"
 
-// adminAddress is where the admin endpoint is, also if it was written as a URL.
+// adminAddress returns the address of the admin endpoint, which may be written
+// as a URL.
 func adminAddress(o *option) (string, error) {
 	address := strings.TrimSuffix(strings.TrimPrefix(o.text, "http://"), "/")
 	return caddycmd.DetermineAdminAPIAddress(address, nil, "", "")
 }
 
-// adminNetwork splits an address as Caddy writes it into what a dialer takes.
+// adminNetwork splits an address in Caddy's form into the arguments of a
+// dialer.
 func adminNetwork(address string) (network, host string, err error) {
 	parsed, err := caddy.ParseNetworkAddress(address)
 	if err != nil || parsed.PortRangeSize() > 1 {
@@ -38,20 +40,21 @@ func adminNetwork(address string) (network, host string, err error) {
 	return "tcp", parsed.JoinHostPort(0), nil
 }
 
-// adminClient speaks to a gateway's admin endpoint.
+// adminClient sends requests to a gateway's admin endpoint.
 type adminClient struct {
 	client    *http.Client
 	origin    string
 	sayOrigin bool
 }
 
-// refusedError is an answer that is not 2xx, as the gateway says it.
+// refusedError is the gateway's error text in an answer that is not 2xx.
 type refusedError struct{ text string }
 
-// Error returns what the gateway says.
+// Error returns the gateway's text.
 func (e refusedError) Error() string { return e.text }
 
-// newAdminClient finds the admin endpoint, which may be a unix socket.
+// newAdminClient returns a client for the admin endpoint, which may be a Unix
+// socket.
 func newAdminClient(o *option) (*adminClient, error) {
 	address, err := adminAddress(o)
 	if err != nil {
@@ -78,7 +81,7 @@ func (a *adminClient) get(ctx context.Context, path string) (*http.Response, err
 	return a.do(ctx, http.MethodGet, path)
 }
 
-// ask asks and reads the answer into result, unless that is nil.
+// ask sends a request and decodes the answer into result, unless that is nil.
 func (a *adminClient) ask(ctx context.Context, method, path string, result any) error {
 	res, err := a.do(ctx, method, path)
 	if err != nil {
@@ -94,7 +97,7 @@ func (a *adminClient) ask(ctx context.Context, method, path string, result any) 
 	return nil
 }
 
-// do asks, and returns an answer that is 2xx.
+// do sends a request and returns the answer. It fails if the answer is not 2xx.
 func (a *adminClient) do(ctx context.Context, method, path string) (*http.Response, error) {
 	r, err := http.NewRequestWithContext(ctx, method, a.origin+path, nil)
 	if err != nil {
@@ -123,7 +126,8 @@ func (a *adminClient) do(ctx context.Context, method, path string) (*http.Respon
 	return nil, refusedError{fmt.Sprintf("the gateway answers %d: %s", res.StatusCode, inLine(said.Error))}
 }
 
-// unreached ends a command that the gateway did not serve.
+// unreached prints the error of a failed request to the gateway, and ends the
+// command with exit status 1.
 func unreached(cmd *cobra.Command, err error) error {
 	cmd.PrintErrf("Error: %v\n", err)
 	return errUnsuccessful

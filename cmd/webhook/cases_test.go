@@ -30,8 +30,8 @@ func inUTF16(text string) string {
 	return string(out)
 }
 
-// TestKeptOtherwise has what became of deliveries in public reports, named beside
-// them. The signature is the one of what was sent.
+// TestKeptOtherwise has deliveries that were changed before they were kept, as
+// in the named public reports. The signature is that of the body that was sent.
 func TestKeptOtherwise(t *testing.T) {
 	const (
 		object  = "X-Hub-Signature-256: sha256=c3a92ff9e274cdcce27a58c15a78ec6dcbbdbd0038a87e7a11baef2028fd8bff"
@@ -87,7 +87,7 @@ func TestKeptOtherwise(t *testing.T) {
 	}
 }
 
-// TestSignedOtherwise has URLs and headers of public reports.
+// TestSignedOtherwise has URLs and headers from public reports.
 func TestSignedOtherwise(t *testing.T) {
 	twilio := func(signature string) string { return "X-Twilio-Signature: " + signature }
 	for _, c := range []struct {
@@ -131,7 +131,8 @@ func TestSignedOtherwise(t *testing.T) {
 	}
 }
 
-// TestExplainedKinds has the mistakes that are explained since long, by their row.
+// TestExplainedKinds covers the mistakes that were explained before, by their
+// row.
 func TestExplainedKinds(t *testing.T) {
 	const body = `{"a":"b/c"}`
 	hub := func(secret, signed string) string {
@@ -176,7 +177,7 @@ func TestExplainedKinds(t *testing.T) {
 	}
 }
 
-// TestNoMACWhereThereIsNone: the words fit Ed25519, which Discord signs with.
+// TestNoMACWhereThereIsNone: the words fit Ed25519, with which Discord signs.
 func TestNoMACWhereThereIsNone(t *testing.T) {
 	seed := bytes.Repeat([]byte{7}, ed25519.SeedSize)
 	public := ed25519.NewKeyFromSeed(seed).Public().(ed25519.PublicKey)

@@ -22,10 +22,10 @@ func newChoice(cmd *cobra.Command) choice {
 	return c
 }
 
-// custom is the name of a scheme of the user's own that has none.
+// custom is the name of a user's own scheme if --scheme is not given.
 const custom = "custom"
 
-// needed are the options that may not be missing.
+// needed returns the options that are required.
 func (c choice) needed(others ...*option) []*option {
 	if c.definition.text != "" {
 		return others
@@ -33,8 +33,7 @@ func (c choice) needed(others ...*option) []*option {
 	return append([]*option{c.scheme}, others...)
 }
 
-// find finds the scheme that the options say, and gives the definition of one of
-// the user's own.
+// find returns the chosen scheme, and its definition if it is the user's own.
 func (c choice) find() (schemes.Scheme, *schemes.Definition, error) {
 	if c.definition.text != "" {
 		return c.define()
@@ -46,7 +45,7 @@ func (c choice) find() (schemes.Scheme, *schemes.Definition, error) {
 	return scheme, nil, nil
 }
 
-// define makes a scheme of the user's own, and gives what it is made of.
+// define compiles the user's own scheme and returns it with its definition.
 func (c choice) define() (schemes.Scheme, *schemes.Definition, error) {
 	name := c.scheme.text
 	if name == "" {

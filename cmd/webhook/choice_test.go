@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// ownDefinition is a scheme that signs a bit of everything.
+// ownDefinition is a scheme that signs a value of every kind.
 const ownDefinition = `{
 	"source": "Acme, Webhooks",
 	"signature": {"header": "X-Acme-Signature", "prefix": "acme="},
@@ -16,7 +16,7 @@ const ownDefinition = `{
 	"event": {"body": "type"}
 }`
 
-// The same, as it stands in a Caddyfile.
+// The same definition in a Caddyfile.
 const ownBlock = `scheme_definition {
 	source "Acme, Webhooks"
 	signature header X-Acme-Signature {
@@ -29,8 +29,8 @@ const ownBlock = `scheme_definition {
 }
 `
 
-// TestDefinition: a scheme of the user's own is listed, signed, sent and
-// verified.
+// TestDefinition: the commands list, sign, send and verify with a user's own
+// scheme.
 func TestDefinition(t *testing.T) {
 	for name, text := range map[string]string{"JSON": ownDefinition, "Caddyfile": ownBlock} {
 		t.Run(name, func(t *testing.T) { testDefinition(t, text) })

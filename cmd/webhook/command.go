@@ -31,7 +31,7 @@ answer or none; 2 wrong usage.`,
 	})
 }
 
-// command is what the sub-commands share.
+// command is the state that the sub-commands share.
 type command struct {
 	now func() time.Time // tests have their own clock
 }
@@ -64,7 +64,7 @@ func (c *command) build(cmd *cobra.Command) {
 	cmd.SetHelpTemplate(cmd.HelpTemplate() + "\nDocumentation: https://github.com/hooklatch/hooklatch/tree/main/docs\n")
 }
 
-// firstSteps is for those who type the command alone.
+// firstSteps is printed for the command without arguments.
 const firstSteps = `To try it out, with a gateway and an application:
 
   %[1]s demo
@@ -80,7 +80,7 @@ To find out why a delivery does not verify:
 All commands: %[1]s --help
 `
 
-// tasks are the sub-commands by what they are for.
+// tasks groups the sub-commands by task.
 var tasks = []struct {
 	title    string
 	commands []string
@@ -100,7 +100,7 @@ func names(commands []*cobra.Command) []string {
 	return list
 }
 
-// ending makes cobra's function out of one that reports what went wrong.
+// ending turns a function that returns an error into one for cobra.
 func ending(run func(cmd *cobra.Command, args []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
 		return end(cmd, run(cmd, args))

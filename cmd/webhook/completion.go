@@ -6,7 +6,7 @@ import (
 	"github.com/hooklatch/hooklatch/schemes"
 )
 
-// completeSchemes has the shell complete the names of schemes.
+// completeSchemes adds shell completion for the names of schemes.
 func completeSchemes(cmd *cobra.Command) {
 	// Only an unknown flag is an error, and the caller has just added it.
 	_ = cmd.RegisterFlagCompletionFunc("scheme", cobra.FixedCompletions(schemes.Names(), cobra.ShellCompDirectiveNoFileComp))

@@ -8,20 +8,21 @@ import (
 	"testing"
 )
 
-// definedCase is a delivery of a provider without a scheme of its own, and what a
-// definition can say of it.
+// definedCase is a delivery of a provider without a built-in scheme, with a
+// definition for it.
 type definedCase struct {
 	source, secret, headers, body, definition string
-	at                                        string // Unix seconds; 1700000000 unless given
+	at                                        string // Unix seconds; default: 1700000000
 	more                                      []string
-	// says is in what is printed if the delivery is not accepted, and why the
-	// reason in words: what a definition lacks.
+	// says is a part of the output if the delivery is not accepted. why says in
+	// words which feature definitions lack.
 	says, why string
 }
 
-// TestDefinedCases has providers' published signatures and public reports. Each
-// is accepted with a definition, and no longer once a byte of the body is another,
-// or the test says why a definition cannot have it.
+// TestDefinedCases has signatures that providers have published, and cases from
+// public reports. Each is accepted with a definition, and rejected if a byte of
+// the body is changed. For the others the case says why no definition can
+// accept them.
 func TestDefinedCases(t *testing.T) {
 	for _, c := range definedCases() {
 		t.Run(c.source, func(t *testing.T) {
@@ -49,7 +50,7 @@ func TestDefinedCases(t *testing.T) {
 	}
 }
 
-// definedCases name what stands beside their signature only where that matters.
+// definedCases lists headers other than the signature only if they matter.
 func definedCases() []definedCase {
 	const (
 		boxBody = `{"type":"webhook_event","webhook":{"id":"1234567890"},"trigger":"FILE.UPLOADED","source":{"id":"1234567890","type":"file","name":"Test.txt"}}`
@@ -170,8 +171,8 @@ func definedCases() []definedCase {
 	}
 }
 
-// TestKindsThatWork has the deliveries that providers and proxies send besides the
-// ordinary ones, made with the secret k.
+// TestKindsThatWork has unusual deliveries that providers and proxies send,
+// signed with the secret k.
 func TestKindsThatWork(t *testing.T) {
 	sign := func(signed string) string { return hex.EncodeToString(mac([]byte("k"), signed)) }
 	striped := func(header string) string {
@@ -210,8 +211,8 @@ func TestKindsThatWork(t *testing.T) {
 	}
 }
 
-// TestOldToken: abiosoft/caddy-git#46. GitLab's token is named, whatever secret
-// is written, and its text is not shown.
+// TestOldToken: abiosoft/caddy-git#46. The output names GitLab's token header,
+// whichever secret is given, and does not show the token.
 func TestOldToken(t *testing.T) {
 	headers := tempFile(t, []byte("X-Gitlab-Event: Push Hook\nX-Gitlab-Token: sometoken"))
 	for secret, status := range map[string]int{standardSecret: 1, "sometoken": 2} {

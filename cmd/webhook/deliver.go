@@ -58,7 +58,7 @@ usage.`,
 	return cmd
 }
 
-// deliver has the gateway deliver a delivery again.
+// deliver makes the gateway deliver a delivery again.
 func (a *adminClient) deliver(cmd *cobra.Command, number uint64) error {
 	var result struct {
 		Status int    `json:"status"`
@@ -90,11 +90,11 @@ func (a *adminClient) deliverTo(cmd *cobra.Command, number uint64, to string) er
 		}
 	}
 	for _, name := range []string{"Host", "Content-Length", "Connection", "Proxy-Authorization", "Proxy-Connection", "Keep-Alive", "Te", "Trailer", "Transfer-Encoding", "Upgrade", "Expect"} {
-		header.Del(name) // of the connection that it came on
+		header.Del(name) // these belong to the original connection
 	}
 	module.RemoveForged(header, d.Scheme)
 	client := newSender()
-	client.Transport = &http.Transport{} // without a proxy, which would see a live signature
+	client.Transport = &http.Transport{} // without a proxy, which would see a valid signature
 	defer client.CloseIdleConnections()
 	status, answer, err := exchange(cmd.Context(), client, d.Method, to, header, d.Body)
 	if err != nil {

@@ -52,7 +52,7 @@ func TestDeliver(t *testing.T) {
 		http.Redirect(w, r, "/elsewhere", http.StatusSeeOther)
 	}))
 	defer developer.Close()
-	// Of the headers Webhook-… only what the scheme signs is sent.
+	// Of the Webhook-… headers, only those that the scheme signs are sent.
 	for number, want := range map[string]string{
 		"3": "PUT /hooks a,b {}\n",
 		"6": "POST /hooks  {}\n and Webhook-Id",

@@ -21,7 +21,7 @@ import (
 	"github.com/hooklatch/hooklatch/module/deliveries"
 )
 
-// deliveriesPath is where the admin endpoint has what arrived.
+// deliveriesPath is the path of the recent deliveries on the admin endpoint.
 const deliveriesPath = "/verify_webhook/deliveries"
 
 func listDeliveriesCommand() *cobra.Command {
@@ -112,23 +112,23 @@ type tail struct {
 	admin   *adminClient
 	filters *filters
 	query   values
-	last    uint64 // the number that was shown last
+	last    uint64 // the number of the last delivery shown
 }
 
-// The pauses between two attempts to reach a gateway that reloads, and for how
-// long it may be away.
+// tailPause is the pause between two attempts to reach a gateway that reloads,
+// and tailAway is how long it may be unreachable.
 const (
 	tailPause = 200 * time.Millisecond
 	tailAway  = 15 * time.Second
 )
 
 func (t *tail) run(ctx context.Context) error {
-	// What arrives between two answers is not lost: the next one begins after
-	// the newest number that there is now.
+	// Deliveries that arrive between two answers are not lost: the next answer
+	// begins after the newest number of now.
 	if _, err := t.newest(ctx); err != nil {
 		return err
 	}
-	var lost time.Time // since when the gateway is away
+	var lost time.Time // when the gateway became unreachable
 	for {
 		seen, err := t.follow(ctx)
 		if ctx.Err() != nil {
@@ -156,8 +156,8 @@ func (t *tail) run(ctx context.Context) error {
 	}
 }
 
-// newest looks for the number after which to begin, unless the user says how far
-// back.
+// newest finds the number of the newest delivery, after which to begin unless
+// the user gives --since.
 func (t *tail) newest(ctx context.Context) (uint64, error) {
 	res, err := t.admin.get(ctx, deliveriesPath+"?limit=1")
 	if err != nil {
@@ -175,8 +175,8 @@ func (t *tail) newest(ctx context.Context) (uint64, error) {
 	return t.last, nil
 }
 
-// follow shows what arrives until the answer ends. It reports whether the
-// gateway answered at all.
+// follow prints deliveries until the answer ends. It reports whether the
+// gateway answered.
 func (t *tail) follow(ctx context.Context) (answered bool, err error) {
 	query := url.Values(t.query)
 	if t.last > 0 || !query.Has("since") {
@@ -191,7 +191,7 @@ func (t *tail) follow(ctx context.Context) (answered bool, err error) {
 	for {
 		var d deliveries.Delivery
 		if err := lines.Decode(&d); err != nil {
-			return true, nil //nolint:nilerr // the answer has ended, as it does with each reload
+			return true, nil //nolint:nilerr // the answer ended, as at each reload
 		}
 		t.last = d.Number
 		if err := t.filters.print(t.cmd, &d); err != nil {
@@ -200,7 +200,7 @@ func (t *tail) follow(ctx context.Context) (answered bool, err error) {
 	}
 }
 
-// values is a query that knows how it is written behind a path.
+// values is a query that can be appended to a path.
 type values url.Values
 
 // String writes the query with its question mark, or nothing.
@@ -211,7 +211,7 @@ func (v values) String() string {
 	return "?" + url.Values(v).Encode()
 }
 
-// filters are the options that say which deliveries are shown, and how.
+// filters holds the options that say which deliveries are printed, and how.
 type filters struct {
 	options []*option
 	json    bool
@@ -251,7 +251,7 @@ func (f *filters) query() (values, error) {
 	return values(query), nil
 }
 
-// print shows a delivery on a line.
+// print prints a delivery on one line.
 func (f *filters) print(cmd *cobra.Command, d *deliveries.Delivery) error {
 	if !f.json {
 		return write(cmd, deliveryLine(d))
@@ -263,7 +263,7 @@ func (f *filters) print(cmd *cobra.Command, d *deliveries.Delivery) error {
 	return write(cmd, string(text)+"\n")
 }
 
-// deliveryLine has what an operator looks for first, in columns.
+// deliveryLine formats the most important facts of a delivery in columns.
 func deliveryLine(d *deliveries.Delivery) string {
 	event := d.Event
 	if d.Verdict == "rejected" {
@@ -300,7 +300,7 @@ func deliveryLine(d *deliveries.Delivery) string {
 	return strings.TrimSuffix(strings.TrimRight(line.String(), " "), "  -") + "\n"
 }
 
-// remark is the last column: what the inbox has done, and the hint.
+// remark returns the last column: the state in the inbox, and the hint.
 func remark(d *deliveries.Delivery) string {
 	state := map[string]string{
 		"kept":        "kept in the inbox",
@@ -314,7 +314,8 @@ func remark(d *deliveries.Delivery) string {
 	return state + d.Hint
 }
 
-// inLine shows a text of a sender's as one word or sentence of a line.
+// inLine escapes a sender's text so that it fits on one line, and writes - for
+// an empty one.
 func inLine(s string) string {
 	if s == "" {
 		return "-"
@@ -322,7 +323,8 @@ func inLine(s string) string {
 	return strings.NewReplacer("\n", `\n`, "\t", `\t`).Replace(visible(s))
 }
 
-// sayIfOff says why nothing is listed.
+// sayIfOff says so if the list is empty because the gateway remembers no
+// deliveries.
 func sayIfOff(cmd *cobra.Command, res *http.Response) {
 	if res.Header.Get("Webhook-Recent") == "off" {
 		cmd.PrintErrln("the gateway remembers no deliveries: its configuration says recent 0")

@@ -14,8 +14,8 @@ import (
 	"github.com/hooklatch/hooklatch/module/deliveries"
 )
 
-// newAdmin answers as the admin endpoint does; the real one is asked by the
-// end-to-end tests.
+// newAdmin starts a server that answers like the admin endpoint. The end-to-end
+// tests use the real one.
 func newAdmin(t *testing.T, answers map[string]string) (address string) {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -64,7 +64,7 @@ const (
 	demoApplicationPort = "9000"
 )
 
-// portOr gives a port of this machine, or a free one if something uses it.
+// portOr returns the port, or a free one if it is in use on this machine.
 func portOr(port string) (string, error) {
 	address := net.JoinHostPort(loopback, port)
 	if free(address) == nil {
@@ -92,8 +92,9 @@ func setEnvironment(lines string) error {
 	return nil
 }
 
-// demoCaddyfile is the quickstart on other ports, with the global options of a
-// process that leaves nothing, and without an access log: each delivery is a line.
+// demoCaddyfile returns the quickstart on other ports, with global options for
+// a process that leaves no files. It has no access log, since the command
+// prints a line for each delivery.
 func demoCaddyfile(gateway, application, admin string) string {
 	capturing := demoDirective.ReplaceAllString(quickstart.Caddyfile, "$0 {\n\t\t\tcapture {\n\t\t\t\tof all\n\t\t\t}\n\t\t}")
 	return strings.NewReplacer(
@@ -113,7 +114,8 @@ func indent(lines []string) []string {
 	return indented
 }
 
-// demoDirective is a line with the directive, which has no options in the quickstart.
+// demoDirective matches a line with the directive, which has no options in the
+// quickstart.
 var demoDirective = regexp.MustCompile(`(?m)^\t\tverify_webhook [^{]*\{env\.[A-Z_]+\}$`)
 
 func demoBanner(gateway, application, page string) string {
@@ -138,11 +140,12 @@ Ctrl-C ends the demo. Each delivery is a line:
 `, gateway, application, send, page, program())
 }
 
-// program is how a shell in any folder calls this binary.
+// program returns the word with which a shell in any folder can call this
+// binary.
 func program() string {
 	name := os.Args[0]
 	if !strings.ContainsRune(name, filepath.Separator) {
-		return name // from the path
+		return name // found in PATH
 	}
 	path, err := filepath.Abs(name)
 	if err != nil {
@@ -154,7 +157,7 @@ func program() string {
 	return shellWord(path)
 }
 
-// shellWord is a word for sh.
+// shellWord quotes a text as one word for sh.
 func shellWord(text string) string {
 	plain := func(r rune) bool {
 		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/._-+", r)

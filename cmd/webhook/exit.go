@@ -9,13 +9,13 @@ import (
 
 const exitUsage = 2
 
-// errUnsuccessful ends a command with exit status 1: the delivery is rejected,
-// or was not answered 2xx. What there is to say has been printed.
+// errUnsuccessful ends a command with exit status 1: the delivery was rejected
+// or not answered with 2xx. The command has already printed why.
 var errUnsuccessful = errors.New("unsuccessful")
 
-// end turns an error into the one that makes Caddy's main exit with the right
-// status. The message is printed here and not by Caddy, whose logger would
-// make a log line of it.
+// end turns an error into one that makes Caddy's main exit with the right
+// status. It prints the message itself, because Caddy would write it as a log
+// line.
 func end(cmd *cobra.Command, err error) error {
 	if err == nil {
 		return nil
@@ -23,7 +23,7 @@ func end(cmd *cobra.Command, err error) error {
 	cmd.SilenceErrors = true
 	cmd.SilenceUsage = true
 	if errors.Is(err, errUnsuccessful) {
-		return err // any error that is not Caddy's own is status 1
+		return err // Caddy exits with status 1 for any error of another type
 	}
 	cmd.PrintErrf("Error: %v\nRun '%s --help' for usage.\n", err, cmd.CommandPath())
 	return caddycmd.WrapCommandFuncForCobra(func(caddycmd.Flags) (int, error) {

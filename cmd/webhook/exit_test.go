@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// TestExitStatus runs Caddy's own main: what it prints and how it exits.
+// TestExitStatus runs Caddy's own main and checks its output and exit status.
 func TestExitStatus(t *testing.T) {
 	headers := tempFile(t, []byte("X-CraneOps-Signature: "+strings.Repeat("0", 64)+"\n"))
 	for name, test := range map[string]struct {

@@ -16,7 +16,7 @@ func (r *result) explain(ctx context.Context, d *explain.Delivery) {
 	r.explanation = d.Refused(ctx, r.refusal.Reason())
 }
 
-// withAdvice adds to an error what would fix it.
+// withAdvice adds the findings to an error.
 func withAdvice(err error, found []explain.Finding) error {
 	for _, f := range found {
 		err = fmt.Errorf("%w; %s: %s", err, f.What, f.Do)

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// TestExplained makes each mistake with MACs of this test's own and reads the
-// advice. The tests of the package explain make them for every scheme.
+// TestExplained makes each mistake with MACs computed in this test and checks
+// the advice. The tests of the package explain do so for every scheme.
 func TestExplained(t *testing.T) {
 	const body = `{"event":"paid"}`
 	key := []byte("\x00a key that is no text\xff")
@@ -83,7 +83,7 @@ func TestExplained(t *testing.T) {
 	}
 }
 
-// TestLargeHeaders are not read: no server would have taken them.
+// TestLargeHeaders: headers that no server would accept are not read.
 func TestLargeHeaders(t *testing.T) {
 	headers := bytes.Repeat([]byte("a:\n"), maxHeaderBytes/3+1)
 	o := run(t, nil, "verify", "--scheme", "easytools", "--secret", "the-secret", "--headers", tempFile(t, headers))
@@ -92,7 +92,8 @@ func TestLargeHeaders(t *testing.T) {
 	}
 }
 
-// TestPreviousSecret: accepted, but not for long.
+// TestPreviousSecret: a delivery that only the previous secret verifies is
+// accepted with a note.
 func TestPreviousSecret(t *testing.T) {
 	text := fmt.Sprintf("%d.%s", noon, cryptrBody)
 	headers := fmt.Appendf(nil, "cryptr-signature: t=%d,v1=sha256.%x,v0=sha256.%x\n", noon, mac([]byte("new"), text), mac([]byte("old"), text))
@@ -106,8 +107,8 @@ func TestPreviousSecret(t *testing.T) {
 	}
 }
 
-// TestUnreadableSecret: what keeps a secret from being read is wrong usage, and
-// the error says what it is.
+// TestUnreadableSecret: an unreadable secret is wrong usage, and the error says
+// what is wrong with it.
 func TestUnreadableSecret(t *testing.T) {
 	headers := tempFile(t, nil)
 	o := run(t, nil, "verify", "--scheme", "mceasy", "--secret", canary, "--secret", `"`+canary+`"`, "--headers", headers)

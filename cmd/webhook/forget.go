@@ -48,7 +48,7 @@ cannot be reached; 2 wrong usage.`,
 	return cmd
 }
 
-// noArgs refuses arguments.
+// noArgs rejects arguments.
 func noArgs(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {
 		return end(cmd, errors.New("words that no option takes; write --name value"))

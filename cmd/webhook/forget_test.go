@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestForget speaks to a server that answers as the admin endpoint does; the
-// real one is asked by the end-to-end tests.
+// TestForget uses a server that answers like the admin endpoint. The end-to-end
+// tests use the real one.
 func TestForget(t *testing.T) {
 	var asked string
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -11,18 +11,18 @@ import (
 	"unicode/utf16"
 )
 
-// keptHeaders are the headers of a delivery that was kept, with what else of its
-// request stands beside them.
+// keptHeaders holds the headers of a kept delivery, and the other values of its
+// request that are printed with them.
 type keptHeaders struct {
 	header      http.Header
-	url, method string // empty if nothing says them
+	url, method string // empty if not known
 
 	scheme, authority, path string // of HTTP/2
 }
 
 // readHeaders reads headers as tools, logs and providers' pages print them: one
-// per line, as a request or an answer has them, or as the object of a language.
-// It leaves nothing out: what it cannot read is an error with the line.
+// per line as in a request or an answer, or as an object of a programming
+// language. It skips nothing: a line that it cannot read is an error.
 func readHeaders(text []byte) (*keptHeaders, error) {
 	text = bytes.TrimPrefix(fromUTF16(text), []byte("\ufeff"))
 	k := &keptHeaders{header: http.Header{}}
@@ -46,7 +46,7 @@ func readHeaders(text []byte) (*keptHeaders, error) {
 	return k, nil
 }
 
-// fromUTF16 reads what Windows PowerShell writes.
+// fromUTF16 decodes UTF-16, which Windows PowerShell writes.
 func fromUTF16(text []byte) []byte {
 	var order binary.ByteOrder = binary.LittleEndian
 	switch {
@@ -62,7 +62,8 @@ func fromUTF16(text []byte) []byte {
 	return []byte(string(utf16.Decode(units)))
 }
 
-// lineError names a line that cannot be read, and shows it.
+// lineError is the error for a line that cannot be read. It contains its number
+// and its text.
 type lineError struct {
 	number int
 	line   string
@@ -73,12 +74,12 @@ func (e *lineError) Error() string {
 	return fmt.Sprintf("line %d of the headers %s: %s", e.number, e.wrong, shown([]byte(e.line)))
 }
 
-// readLines reads headers that stand on lines.
+// readLines reads headers with one per line.
 func (k *keptHeaders) readLines(text string) error {
 	var (
-		name, value string // of the header that may go on
+		name, value string // of the header that the next line may continue
 		number      int
-		indent      string // of the first line, for lines that all have one
+		indent      string // of the first line, if all lines are indented
 		first       = true
 	)
 	begun := 0
@@ -124,7 +125,7 @@ func (k *keptHeaders) readLines(text string) error {
 			continue
 		}
 		if _, _, isHeader := cutHeader(line); name != "" && value == "" && !isHeader {
-			value = strings.TrimSpace(line) // on a line of its own
+			value = strings.TrimSpace(line) // the value is on its own line
 			continue
 		}
 		if err := end(); err != nil {
@@ -143,12 +144,12 @@ func (k *keptHeaders) readLines(text string) error {
 	return end()
 }
 
-// maxFolded is the longest value on several lines, in bytes: each line copies what
-// stands before it.
+// maxFolded is the longest value on several lines, in bytes. It is bounded
+// because each line copies the value before it.
 const maxFolded = 64 << 10
 
-// cutArrow takes off what curl -v writes before a line of the request or of the
-// answer.
+// cutArrow removes the arrow that curl -v prints before a line of the request
+// or of the answer.
 func cutArrow(line string) (string, bool) {
 	if rest, ok := strings.CutPrefix(line, "> "); ok {
 		return rest, true
@@ -156,8 +157,9 @@ func cutArrow(line string) (string, bool) {
 	return strings.CutPrefix(line, "< ")
 }
 
-// joined joins the lines of a folded header. After a comma or a semicolon, what
-// follows is the next entry of a list, which has no space in it as it is sent.
+// joined joins the lines of a folded header. After a comma or a semicolon it
+// adds no space, since the next line is another entry of a list, and providers
+// send lists without spaces.
 func joined(value, line string) string {
 	if value == "" || strings.HasSuffix(value, ",") || strings.HasSuffix(value, ";") {
 		return value + line
@@ -177,17 +179,17 @@ func isStartLine(line string) bool {
 	return isToken(method) && len(method) < len(line) && strings.HasPrefix(last, version)
 }
 
-// startLine takes the method of a request line. What it says of the URL lacks the
-// host, and may have been rewritten.
+// startLine reads the method from a request line. It does not use the URL,
+// which has no host there and may have been rewritten.
 func (k *keptHeaders) startLine(line string) {
 	if method, _, _ := strings.Cut(line, " "); !strings.HasPrefix(line, "HTTP/") {
 		k.method = method
 	}
 }
 
-// cutHeader splits a line into a name and a value. Between them is a colon,
-// perhaps with white space before it, a tab, or an equals sign where variables of
-// an environment are listed.
+// cutHeader splits a line into a name and a value. They are separated by a
+// colon, possibly after white space, by a tab, or by an equals sign in a list
+// of environment variables.
 func cutHeader(line string) (name, value string, ok bool) {
 	colon := strings.IndexByte(line[1:], ':') + 1 // not the colon that HTTP/2's own names begin with
 	if colon > 0 {
@@ -203,15 +205,16 @@ func cutHeader(line string) (name, value string, ok bool) {
 	return name, strings.Trim(value, " \t"), isName(name)
 }
 
-// isName reports whether a text can be before a value: the name of a header, or a
-// label that pages have beside headers.
+// isName reports whether a text can come before a value: the name of a header,
+// or a label that pages print with headers.
 func isName(s string) bool {
 	_, isLabel := labels[strings.ToLower(s)]
 	return isLabel || isToken(strings.TrimPrefix(s, ":"))
 }
 
-// labels are what providers' pages and browsers print beside headers, with what
-// of the request they say. What says nothing that is signed is read and not used.
+// labels are the labels that providers' pages and browsers print with headers.
+// Each has a function that stores its value in the request, and does nothing if
+// the value is never signed.
 var labels = map[string]func(k *keptHeaders, value string){
 	"request url":     func(k *keptHeaders, value string) { k.url = value },
 	"request method":  func(k *keptHeaders, value string) { k.method = value },
@@ -230,7 +233,7 @@ var (
 	errName    = errors.New("does not begin with a header's name; write Name: value")
 )
 
-// add adds a header, or takes what is said beside them.
+// add adds a header, or stores the value of a label.
 func (k *keptHeaders) add(name, value string) error {
 	if !isFieldValue(value) {
 		return errControl
@@ -249,7 +252,8 @@ func (k *keptHeaders) add(name, value string) error {
 	return nil
 }
 
-// variablePrefix begins the names that CGI, WSGI, Rack and PHP give to headers.
+// variablePrefix is the prefix that CGI, WSGI, Rack and PHP put before the
+// names of headers.
 const variablePrefix = "HTTP_"
 
 func isVariable(name string) bool {
@@ -257,8 +261,8 @@ func isVariable(name string) bool {
 		name == "CONTENT_TYPE" || name == "CONTENT_LENGTH"
 }
 
-// parseHeader splits a header of the command line, which is written by hand. Its
-// errors go on from the name of the option.
+// parseHeader splits a header from the command line. Its errors continue a
+// sentence that begins with the name of the option.
 func parseHeader(line string) (name, value string, err error) {
 	name, value, ok := strings.Cut(line, ":")
 	if !ok || !isToken(name) {
@@ -293,7 +297,7 @@ func isFieldValue(s string) bool {
 	return true
 }
 
-// sentTo checks that what was kept as the URL is one.
+// sentTo checks that the kept URL is valid.
 func (k *keptHeaders) sentTo() error {
 	if k.url == "" {
 		return nil

@@ -8,8 +8,7 @@ import (
 	"testing"
 )
 
-// TestReadHeaders reads one set of headers in all the ways in which they are
-// printed.
+// TestReadHeaders reads one set of headers in every printed form.
 func TestReadHeaders(t *testing.T) {
 	want := http.Header{"X-A": {"1", "2"}, "B": {""}, "C": {"a, b: [c] {d}"}}
 	inUTF16 := func(text string) string {
@@ -53,7 +52,7 @@ func TestReadHeaders(t *testing.T) {
 	}
 }
 
-// TestReadRequest: what stands beside the headers.
+// TestReadRequest: URL and method are read from the lines around the headers.
 func TestReadRequest(t *testing.T) {
 	for text, want := range map[string][2]string{
 		"Request URL: https://h/x?y\nRequest method: PUT\nA: b":    {"https://h/x?y", "PUT"},
@@ -70,7 +69,8 @@ func TestReadRequest(t *testing.T) {
 	}
 }
 
-// TestUnreadableHeaders: a line that cannot be read is shown with its number.
+// TestUnreadableHeaders: the error shows the line that cannot be read and its
+// number.
 func TestUnreadableHeaders(t *testing.T) {
 	for text, want := range map[string]string{
 		"POST /\n":                    `line 1 of the headers is not a header; write Name: value: "POST /"`,
@@ -103,7 +103,7 @@ func TestUnreadableHeaders(t *testing.T) {
 	}
 }
 
-// TestHeadersAsPeopleHaveThem verifies one delivery by headers from many
+// TestHeadersAsPeopleHaveThem verifies one delivery with headers from many
 // sources.
 func TestHeadersAsPeopleHaveThem(t *testing.T) {
 	const (
@@ -169,8 +169,8 @@ func TestRequestMethodOfThePage(t *testing.T) {
 	}
 }
 
-// FuzzReadHeaders: whatever is read has names and values as HTTP has them, and is
-// read again as it was printed.
+// FuzzReadHeaders: headers that are read have names and values that are valid
+// in HTTP, and can be printed and read again.
 func FuzzReadHeaders(f *testing.F) {
 	f.Add("A: b\n c\n\nHTTP_D=e")
 	f.Add(`{"A": ["b", 'c'], D => e}`)

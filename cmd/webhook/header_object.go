@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// isObject reports whether a text is headers as a language prints them.
+// isObject reports whether a text is headers as a programming language prints
+// them.
 func isObject(text []byte) bool {
 	s := string(text)
 	return strings.HasPrefix(s, "{") || strings.HasPrefix(s, "map[") || strings.HasPrefix(s, "http.Header{") ||
@@ -21,8 +22,8 @@ func (k *keptHeaders) readObject(text string) error {
 	if strings.HasPrefix(o.rest(), "map[") {
 		return o.readMap(k)
 	}
-	// The name of a type before the brace, or no brace where lines were copied
-	// from the middle.
+	// There may be the name of a type before the brace, or no brace if the
+	// lines were copied from the middle.
 	if at := strings.IndexByte(o.rest(), '{'); at >= 0 && !strings.ContainsAny(o.rest()[:at], `"'`) {
 		o.at += at + 1
 	}
@@ -61,12 +62,13 @@ type objectReader struct {
 
 func (o *objectReader) rest() string { return o.text[o.at:] }
 
-// space goes over white space and commas.
+// space skips white space and commas.
 func (o *objectReader) space() {
 	o.at += len(o.rest()) - len(strings.TrimLeft(o.rest(), " \t\r\n,"))
 }
 
-// assign goes over what is between a name and its value.
+// assign skips the separator between a name and its value, and reports whether
+// there is one.
 func (o *objectReader) assign() bool {
 	o.space()
 	for _, between := range []string{"=>", ":", "="} {
@@ -88,7 +90,7 @@ func (o *objectReader) values() (all []string, ok bool) {
 		value, ok := o.word()
 		return []string{value}, ok
 	}
-	end := o.text[o.at] + 2 // ] and } stand two after [ and {
+	end := o.text[o.at] + 2 // in ASCII, ] and } are two after [ and {
 	for o.at++; ; {
 		o.space()
 		if o.at == len(o.text) {
@@ -106,7 +108,7 @@ func (o *objectReader) values() (all []string, ok bool) {
 	}
 }
 
-// word reads a text in quotes, or a name, a number, true, false and null.
+// word reads a text in quotes, or a name, a number, true, false or null.
 func (o *objectReader) word() (string, bool) {
 	rest := o.rest()
 	if rest == "" {
@@ -146,9 +148,9 @@ func (o *objectReader) word() (string, bool) {
 	return "", false
 }
 
-// readMap reads what Go prints of an http.Header: map[Name:[value] Name:[value]].
-// Values of one name have a space between them, as may stand in a value too, so
-// that they are taken as one.
+// readMap reads an http.Header as Go prints it: map[Name:[value] Name:[value]].
+// Go separates the values of one name with a space. A value may also contain
+// spaces, so the values are read as one.
 func (o *objectReader) readMap(k *keptHeaders) error {
 	o.at += len("map[")
 	for {
@@ -176,8 +178,8 @@ func (o *objectReader) readMap(k *keptHeaders) error {
 	}
 }
 
-// endOfValue finds the bracket after which the next header or the end of the map
-// comes, or returns -1.
+// endOfValue returns the position of the bracket before the next header or the
+// end of the map, or -1.
 func endOfValue(text string) int {
 	for at := 0; ; at++ {
 		next := strings.IndexByte(text[at:], ']')
@@ -193,10 +195,10 @@ func endOfValue(text string) int {
 	}
 }
 
-// maxName bounds the names of headers that are looked for, in bytes.
+// maxName bounds the name of a header, in bytes.
 const maxName = 256
 
-// wrong is the error of what begins somewhere.
+// wrong returns the error for the line at a position.
 func (o *objectReader) wrong(at int, what string) error {
 	begin := strings.LastIndexByte(o.text[:at], '\n') + 1
 	line, _, _ := strings.Cut(o.text[begin:], "\n")

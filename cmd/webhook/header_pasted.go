@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// unpasted turns what people copy from terminals, browsers and logs into the lines
-// or the object that it stands for. It returns what it does not know as it is.
+// unpasted turns text copied from terminals, browsers and logs into the headers
+// that it contains, as lines or an object. It returns any other text unchanged.
 func unpasted(text string) string {
 	for _, turn := range []func(string) (string, bool){
 		fromLogLine, fromCurlTrace, fromCommand, fromNested, fromJava, fromSections, fromMarkedLines, fromTwoLines,
@@ -20,10 +20,10 @@ func unpasted(text string) string {
 	return text
 }
 
-// logTime is how a line of a log begins.
+// logTime matches the beginning of a log line.
 var logTime = regexp.MustCompile(`^\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[^\s\]]*\]?\s`)
 
-// fromLogLine takes the object out of the one line of a log.
+// fromLogLine extracts the object from a single log line.
 func fromLogLine(text string) (string, bool) {
 	line := strings.TrimSpace(text)
 	if strings.Contains(line, "\n") || !logTime.MatchString(line) {
@@ -39,8 +39,9 @@ func fromLogLine(text string) (string, bool) {
 	return line[begin:], true
 }
 
-// fromCurlTrace takes the request out of what curl -v prints: its lines begin with
-// an arrow, those of the answer with the other one, and curl's own with a sign.
+// fromCurlTrace extracts the request from the output of curl -v. Lines of the
+// request begin with >, those of the answer with <, and curl's own with another
+// sign.
 func fromCurlTrace(text string) (string, bool) {
 	var request []string
 	trace, asked := false, false
@@ -51,7 +52,7 @@ func fromCurlTrace(text string) (string, bool) {
 			request = append(request, line)
 			asked = true
 		case strings.HasPrefix(line, "* "), strings.HasPrefix(line, "< "), strings.HasPrefix(line, "{ ["), strings.HasPrefix(line, "} ["):
-			request = append(request, "") // so that lines keep their numbers
+			request = append(request, "") // keeps the line numbers
 			trace = true
 		case line != "" && line != ">" && line != "<" && line != "*":
 			return "", false
@@ -62,7 +63,7 @@ func fromCurlTrace(text string) (string, bool) {
 	return strings.Join(request, "\n"), trace && asked
 }
 
-// fromCommand takes the headers out of a curl command, or of its options.
+// fromCommand extracts the headers from a curl command, or from its options.
 func fromCommand(text string) (string, bool) {
 	words, ok := shellWords(text)
 	if !ok || len(words) == 0 || words[0] != "curl" && words[0] != "-H" && words[0] != "--header" {
@@ -79,7 +80,7 @@ func fromCommand(text string) (string, bool) {
 	return strings.Join(lines, "\n"), lines != nil
 }
 
-// shellWords splits a command as a shell does, without what a shell replaces.
+// shellWords splits a command as a shell does, but expands nothing.
 func shellWords(text string) (words []string, ok bool) {
 	var word strings.Builder
 	begun, quote := false, byte(0)
@@ -117,11 +118,12 @@ func shellWords(text string) (words []string, ok bool) {
 	return words, quote == 0
 }
 
-// fromNested takes the headers out of the JSON of a platform's event, of a log or
-// of an archive of requests, which have them in a member.
+// fromNested extracts the headers from the JSON of a platform's event, a log or
+// an archive of requests, which contains them in a member.
 func fromNested(text string) (string, bool) { return fromNestedWithin(text, maxNesting) }
 
-// maxNesting is how deep the headers may be: each step reads the rest again.
+// maxNesting bounds how deeply the headers may be nested, since each level
+// reads the rest again.
 const maxNesting = 8
 
 func fromNestedWithin(text string, depth int) (string, bool) {
@@ -146,14 +148,14 @@ func fromNestedWithin(text string, depth int) (string, bool) {
 	return "", false
 }
 
-// javaEntry is a header as a map of Java's prints it, and springEntry one of
-// Spring's.
+// javaEntry matches a header as a Java map prints it, and springEntry the
+// beginning of headers as Spring prints them.
 var (
 	javaEntry   = regexp.MustCompile(`^([A-Za-z0-9!#$%&'*+.^_|~-]+)=\[(.*?)\](?:, |\}\s*$)`)
 	springEntry = regexp.MustCompile(`^\s*\[[A-Za-z0-9-]+:"`)
 )
 
-// fromJava reads what Java prints of headers.
+// fromJava converts headers as Java prints them.
 func fromJava(text string) (string, bool) {
 	if springEntry.MatchString(text) {
 		return "{" + strings.TrimSuffix(strings.TrimSpace(text)[1:], "]") + "}", true
@@ -171,7 +173,7 @@ func fromJava(text string) (string, bool) {
 	return strings.Join(lines, "\n"), lines != nil
 }
 
-// fromSections leaves out the titles that browsers print, and the section of the
+// fromSections removes the titles that browsers print, and the section of the
 // answer.
 func fromSections(text string) (string, bool) {
 	var lines []string
@@ -190,11 +192,11 @@ func fromSections(text string) (string, bool) {
 	return strings.Join(lines, ""), titles
 }
 
-// markedLine is a line that holds a name and a value as lists and tables of
-// languages and pages have them.
+// markedLine matches a line with a name and a value, as lists and tables in
+// languages and pages print it.
 var markedLine = regexp.MustCompile(`^\s*(?:[-*+] (?P<yaml>[^:]+: .*)|\| *(?P<name>[^|]*?) *\| *(?P<value>[^|]*?) *\||\[(?P<php>[^\]]+)\] => ?(?P<printed>.*)|["'](?P<quoted>[^:"']+:[^"']*)["'],?)\s*$`)
 
-// fromMarkedLines takes off what stands around each line.
+// fromMarkedLines removes the marks around each line.
 func fromMarkedLines(text string) (string, bool) {
 	var lines []string
 	for line := range strings.Lines(text) {
@@ -219,8 +221,8 @@ func fromMarkedLines(text string) (string, bool) {
 	return strings.Join(lines, "\n"), lines != nil
 }
 
-// fromTwoLines joins names and values that stand on lines of their own by turns, as
-// browsers copy their tables.
+// fromTwoLines joins names and values on alternating lines, as browsers copy
+// their tables.
 func fromTwoLines(text string) (string, bool) {
 	var lines []string
 	for line := range strings.Lines(text) {
@@ -235,7 +237,7 @@ func fromTwoLines(text string) (string, bool) {
 	var joined []string
 	for i := 0; i < len(lines); i += 2 {
 		if name, _, colon := strings.Cut(lines[i+1]+" ", ": "); colon && isToken(name) {
-			return "", false // a header after one without a value
+			return "", false // a header follows one without a value
 		}
 		if !isToken(bare(lines[i])) {
 			if _, isLabel := labels[strings.ToLower(strings.TrimSuffix(lines[i], ":"))]; !isLabel {
@@ -256,7 +258,7 @@ func isList(text string) bool {
 
 var listBegins = regexp.MustCompile(`^(?:[A-Za-z.]*\(?\[\s*[\[({]*\s*|[A-Za-z]+\(\d+\) \{\s*)b?$`)
 
-// readList reads such a list.
+// readList reads a list of names and values.
 func (k *keptHeaders) readList(text string) error {
 	o := &objectReader{text: text}
 	type word struct {

@@ -51,8 +51,8 @@ func TestPastedHeaders(t *testing.T) {
 	}
 }
 
-// TestPastedInVain: what cannot be read is shown with its number, whatever stands
-// around it.
+// TestPastedInVain: the error shows the unreadable line with its number in
+// every pasted form.
 func TestPastedInVain(t *testing.T) {
 	for text, want := range map[string]string{
 		"* Trying\n> A: b\n> no header\n< C: d": "line 3 of the headers is not a header",
@@ -79,8 +79,8 @@ func TestPastedInVain(t *testing.T) {
 	}
 }
 
-// TestPastedIsBounded: what would be read again for each of its steps ends early.
-// Without the bounds, these take minutes and gigabytes.
+// TestPastedIsBounded: texts that each step would read again are rejected
+// early. Without the bounds, they take minutes and gigabytes.
 func TestPastedIsBounded(t *testing.T) {
 	for name, text := range map[string]string{
 		"members in members": strings.Repeat(`{"request":`, 9000) + `"` + strings.Repeat("x", 250_000) + `"` + strings.Repeat("}", 9000),

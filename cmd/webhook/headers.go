@@ -6,11 +6,11 @@ import (
 	"slices"
 )
 
-// headerLines are the values of an option that takes headers.
+// headerLines holds the values of an option that takes headers.
 type headerLines []string
 
-// read reads them. Those that frame the body are rejected, because Go's client
-// would leave them out without a word.
+// read parses the headers. It rejects those that frame the body, because Go's
+// client would silently omit them.
 func (lines headerLines) read() (http.Header, error) {
 	h := http.Header{}
 	for _, line := range lines {

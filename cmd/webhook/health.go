@@ -25,7 +25,8 @@ elsewhere; 2 wrong usage.`,
 		if err != nil {
 			return err
 		}
-		// Of all that it could be asked, this alone does not go into the log.
+		// Requests for /metrics are the only ones that the admin endpoint does
+		// not log.
 		res, err := caddycmd.AdminAPIRequest(admin, http.MethodGet, "/metrics", nil, nil)
 		if err != nil {
 			cmd.PrintErrf("Error: %v\n", err)

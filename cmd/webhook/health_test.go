@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestHealth speaks to a server that answers as the admin endpoint does; the
-// real one is asked by the container's test.
+// TestHealth uses a server that answers like the admin endpoint. The
+// container's test uses the real one.
 func TestHealth(t *testing.T) {
 	answer := http.StatusOK
 	var asked string

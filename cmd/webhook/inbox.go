@@ -59,7 +59,7 @@ type inboxFlags struct {
 	all                          bool
 }
 
-// check refuses what contradicts itself.
+// check rejects options that contradict each other.
 func (f inboxFlags) check(do string) error {
 	switch one := f.id.text != ""; {
 	case f.state.text != "" && f.state.text != "waiting" && f.state.text != "dead":
@@ -110,7 +110,7 @@ func (c *command) inbox(cmd *cobra.Command, do string, f inboxFlags) error {
 	return write(cmd, fmt.Sprintf("%s: %d\n", did(do), len(list)))
 }
 
-// did names what has been done.
+// did returns the word for a completed action.
 func did(do string) string { return map[string]string{"retry": "due now", "drop": "dropped"}[do] }
 
 func (a *adminClient) changeKept(ctx context.Context, do, provider, id string) error {
@@ -132,8 +132,9 @@ func (a *adminClient) listKept(ctx context.Context, provider, state string) (lis
 	return list, err
 }
 
-// keptLines writes a line for each delivery: when it came, state, label, event,
-// id, attempts, when it is due, and what the last one ended with.
+// keptLines returns a line for each delivery: the time of arrival, state,
+// label, event, id, attempts, the time of the next attempt and the result of
+// the last one.
 func (c *command) keptLines(list []inbox.Listed) string {
 	var text strings.Builder
 	table := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)

@@ -15,12 +15,12 @@ import (
 const (
 	// maxInput is the largest body, in bytes.
 	maxInput = 64 << 20
-	// maxHeaderBytes is the largest file of headers, in bytes. Caddy takes no
+	// maxHeaderBytes is the largest file of headers, in bytes. Caddy accepts no
 	// more in a request.
 	maxHeaderBytes = 1 << 20
 )
 
-// oneFile allows for at most one argument, the file with the body.
+// oneFile accepts at most one argument, the file with the body.
 func oneFile(cmd *cobra.Command, args []string) error {
 	if len(args) > 1 {
 		return end(cmd, errors.New("too many arguments; write one FILE, or none for standard input, and quote values that have blanks in them"))
@@ -47,7 +47,7 @@ func readBody(cmd *cobra.Command, args []string) ([]byte, error) {
 
 // readFile reads a file up to a size. Its errors do not repeat the path.
 func readFile(path string, limit int64) ([]byte, error) {
-	f, err := os.Open(path) //nolint:gosec // the user names it
+	f, err := os.Open(path) //nolint:gosec // the user chooses it
 	if err != nil {
 		return nil, withoutPath(err)
 	}
@@ -78,8 +78,9 @@ func withoutPath(err error) error {
 	return err
 }
 
-// timeOr reads an option that is a time, up to the year 2286: later Unix
-// seconds are in truth milliseconds, and no provider can send them.
+// timeOr reads an option that is a time. It accepts times until the year 2286:
+// larger numbers are milliseconds by mistake, and no provider can send them as
+// seconds.
 func timeOr(o *option, now func() time.Time) (time.Time, error) {
 	const latest = 9_999_999_999
 	if o.text == "" {

@@ -67,8 +67,8 @@ listen on is taken; 2 wrong usage.`,
 // anyLocalPort is a free port on loopback.
 const anyLocalPort = loopback + ":0"
 
-// localOnly checks that an address is one of this machine's own, and no other
-// machine's way in.
+// localOnly checks that an address is on loopback, so that no other machine can
+// reach it.
 func localOnly(o *option) (string, error) {
 	address := o.text
 	if address == "" {
@@ -108,14 +108,14 @@ func serveInspector(cmd *cobra.Command, address string, gateway *remote) error {
 	return page.Close()
 }
 
-// privatePage is the page on a port of its own, at an address that has a token.
+// privatePage is the page on its own port, with a token in its URL.
 type privatePage struct {
 	http.Server
 	listener net.Listener
 	url      string
 }
 
-// openPage takes the port of the page; the address must be on loopback.
+// openPage listens on the port of the page. The address must be on loopback.
 func openPage(address string, page *inspector.Page) (*privatePage, error) {
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
@@ -135,15 +135,15 @@ func openPage(address string, page *inspector.Page) (*privatePage, error) {
 // serve returns when the page is closed.
 func (p *privatePage) serve() error { return p.Serve(p.listener) }
 
-// remote is a gateway in another process, through its admin endpoint.
+// remote is a gateway in another process, reached through its admin endpoint.
 type remote struct {
 	httputil.ReverseProxy
 	name string
 	dial func(context.Context) (net.Conn, error)
 }
 
-// reach reports why nothing listens at the admin endpoint. The page would say so
-// too, but a wrong address is better known at once.
+// reach returns an error if the admin endpoint cannot be reached. The page
+// would show it too, but a wrong address should be reported at once.
 func (r *remote) reach(ctx context.Context) error {
 	conn, err := r.dial(ctx)
 	if err != nil {
@@ -152,7 +152,8 @@ func (r *remote) reach(ctx context.Context) error {
 	return conn.Close()
 }
 
-// newRemote knows every network that Caddy's admin endpoint can be on.
+// newRemote returns the gateway at an admin address, on any network that Caddy
+// supports.
 func newRemote(admin string) (*remote, error) {
 	network, target, err := adminNetwork(admin)
 	if err != nil {
@@ -160,7 +161,7 @@ func newRemote(admin string) (*remote, error) {
 	}
 	host := target
 	if network == "unix" {
-		host = "127.0.0.1" // what Caddy takes as the name of a socket
+		host = "127.0.0.1" // the host that Caddy accepts for a socket
 	}
 	transport := &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -182,7 +183,7 @@ func newRemote(admin string) (*remote, error) {
 		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, err error) {
 			http.Error(w, fmt.Sprintf("the gateway cannot be reached: %v", err), http.StatusBadGateway)
 		},
-		ErrorLog: log.New(io.Discard, "", 0), // the page says what went wrong
+		ErrorLog: log.New(io.Discard, "", 0), // the page shows errors
 	}
 	return r, nil
 }

@@ -2,7 +2,7 @@ package webhook
 
 import "testing"
 
-// TestLoopback: the page is served to this machine only.
+// TestLoopback: the page is served only to this machine.
 func TestLoopback(t *testing.T) {
 	for address, want := range map[string]string{
 		"": "127.0.0.1:0", "127.0.0.1:9000": "127.0.0.1:9000", "127.9.9.9:1": "127.9.9.9:1", "[::1]:80": "[::1]:80", "localhost:80": "127.0.0.1:80",

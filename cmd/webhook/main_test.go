@@ -16,7 +16,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// asCaddy makes the test binary behave as Caddy with this command in it.
+// asCaddy is the variable that makes the test binary behave as Caddy with this
+// command.
 const asCaddy = "HOOKLATCH_TEST_AS_CADDY"
 
 func TestMain(m *testing.M) {
@@ -29,13 +30,13 @@ func TestMain(m *testing.M) {
 
 var testClock = time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC)
 
-// outcome is what a run of the command leaves behind.
+// outcome is the exit status and the output of a command.
 type outcome struct {
 	status      int
 	out, errOut string
 }
 
-// run executes the command with a clock that stands still.
+// run executes the command with a fixed clock.
 func run(t *testing.T, stdin []byte, args ...string) outcome {
 	t.Helper()
 	return runWithin(t.Context(), stdin, args...)
@@ -55,8 +56,8 @@ func runWithin(ctx context.Context, stdin []byte, args ...string) outcome {
 	return outcome{status: status(root.ExecuteContext(ctx)), out: out.String(), errOut: errOut.String()}
 }
 
-// status is the exit status that Caddy's main makes of an error. Its own error
-// type is not exported; TestExitStatus asks the real main.
+// status returns the exit status that Caddy's main uses for an error. Caddy's
+// error type is not exported; TestExitStatus runs the real main.
 func status(err error) int {
 	if err == nil {
 		return 0

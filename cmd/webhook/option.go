@@ -8,31 +8,32 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// Errors name options and never repeat what stood behind them: it may be a
-// secret, also where another thing was expected, such as behind a typing
-// error or when a secret with blanks was not quoted.
+// Errors name options and never repeat their values. Any value may be a secret
+// in the wrong place, for example after a mistyped option or if a secret with
+// spaces was not quoted.
 
-// option is a flag that takes a text and may be given once; cobra's own flags
-// let the last one win without a word. It implements pflag.Value.
+// option is a flag that takes a text and may be given once. With cobra's own
+// flags the last value silently wins. It implements pflag.Value.
 type option struct {
 	name, kind string
 	text       string
 }
 
-// newOption adds a flag to a command; kind stands for its value in the help.
+// newOption adds a flag to a command. The help shows kind in place of its
+// value.
 func newOption(cmd *cobra.Command, name, kind, usage string) *option {
 	o := &option{name: name, kind: kind}
 	cmd.Flags().Var(o, name, usage)
 	return o
 }
 
-// String gives the text.
+// String returns the text.
 func (o *option) String() string { return o.text }
 
-// Type gives what stands for the text in the help.
+// Type returns the word for the text in the help.
 func (o *option) Type() string { return o.kind }
 
-// Set takes the text from the command line.
+// Set sets the text from the command line.
 func (o *option) Set(text string) error {
 	switch {
 	case text == "":
@@ -44,10 +45,10 @@ func (o *option) Set(text string) error {
 	return nil
 }
 
-// optionError is a message that may be shown as it is.
+// optionError is an error whose text contains no secret and may be shown.
 type optionError string
 
-// Error gives the message.
+// Error returns the message.
 func (e optionError) Error() string { return string(e) }
 
 // required reports the options that are missing.
@@ -64,15 +65,14 @@ func required(options ...*option) error {
 	return fmt.Errorf("missing option; add %s", strings.Join(missing, " "))
 }
 
-// namedFlag is what pflag's errors about a flag have in common.
+// namedFlag is the interface of pflag's errors about a flag.
 type namedFlag interface {
 	error
 	GetSpecifiedName() string
 	GetSpecifiedShortnames() string
 }
 
-// flagError says what is wrong with an option, in place of pflag's messages,
-// which repeat what was typed.
+// flagError replaces pflag's errors, which repeat the text that was typed.
 func flagError(cmd *cobra.Command, err error) error {
 	if shown, ok := errors.AsType[optionError](err); ok {
 		return shown

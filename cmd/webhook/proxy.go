@@ -67,7 +67,7 @@ Exit status: 0 after Ctrl-C; 1 an address is taken; 2 wrong usage.`,
 	return cmd
 }
 
-// proxy has the options of proxy.
+// proxy holds the options of webhook proxy.
 type proxy struct {
 	from, to, path, publicURL, inbox, page, admin *option
 
@@ -109,7 +109,7 @@ func (p *proxy) config() (config proxyConfig, err error) {
 			return config, err
 		}
 		if p.print && config.admin == "" {
-			config.admin = defaultAdmin // a Caddyfile has no page; inspect serves one
+			config.admin = defaultAdmin // a Caddyfile has no page, so inspect serves it
 		}
 	}
 	if config.from, err = parseFrom(p.from.text); err != nil {
@@ -134,7 +134,7 @@ func (p *proxy) config() (config proxyConfig, err error) {
 	return config, config.check()
 }
 
-// check reports what of the options does not go together.
+// check rejects options that contradict each other.
 func (p proxyConfig) check() error {
 	if one, other, header, found := sharedHeader(p.verified); found {
 		return fmt.Errorf("%s and %s both sign with %s, so their deliveries cannot be told apart; leave one out, or run a proxy for each", one, other, header)
@@ -154,8 +154,8 @@ func (p proxyConfig) check() error {
 	return p.checkInbox()
 }
 
-// checkInbox reports a file that cannot stand in a Caddyfile, and an inbox that
-// would never keep anything.
+// checkInbox rejects a file name that cannot be written in a Caddyfile, and an
+// inbox that would never keep anything.
 func (p proxyConfig) checkInbox() error {
 	switch {
 	case p.inbox == "":
@@ -168,7 +168,7 @@ func (p proxyConfig) checkInbox() error {
 	return nil
 }
 
-// banner says what runs.
+// banner returns the text that is printed at start.
 func (p proxyConfig) banner(page string) string {
 	names := make([]string, len(p.verified))
 	for i, s := range p.verified {
@@ -193,13 +193,13 @@ func (p proxyConfig) banner(page string) string {
 const (
 	loopback    = "127.0.0.1"
 	defaultFrom = ":8080"
-	// defaultAdmin is where Caddy's admin endpoint is if nothing is written.
+	// defaultAdmin is the default address of Caddy's admin endpoint.
 	defaultAdmin = "localhost:2019"
 )
 
 var errFrom = errors.New("--from is no address of this machine; write a port such as :8080, or a host and port such as 0.0.0.0:8080 for all of its addresses; for a public name with a certificate write the name into the Caddyfile that --print-caddyfile prints")
 
-// parseFrom reads where to listen. Without a host that is this machine only.
+// parseFrom reads the address to listen on. Without a host it is on loopback.
 func parseFrom(text string) (string, error) {
 	if text == "" {
 		text = defaultFrom
@@ -222,9 +222,9 @@ func parseFrom(text string) (string, error) {
 	return net.JoinHostPort(host, port), nil
 }
 
-// splitFrom gives the host to bind to, empty for all addresses, and the port.
+// splitFrom returns the host to bind to, empty for all addresses, and the port.
 func splitFrom(from string) (host, port string) {
-	host, port, _ = net.SplitHostPort(from) // parseFrom has made it
+	host, port, _ = net.SplitHostPort(from) // parseFrom has checked it
 	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
 		return "", port
 	}
@@ -233,10 +233,10 @@ func splitFrom(from string) (host, port string) {
 
 var errTo = errors.New("--to is no application; write a port such as 3000, a host and port such as app:3000, or a URL without a path such as https://app.internal")
 
-// hostName is a name that needs no quoting anywhere.
+// hostName matches a name that never needs quotes.
 var hostName = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$`)
 
-// parseTo reads where the application is, and gives it as a URL.
+// parseTo reads the address of the application and returns it as a URL.
 func parseTo(text string) (string, error) {
 	if isPort(strings.TrimPrefix(text, ":")) {
 		text = net.JoinHostPort(loopback, strings.TrimPrefix(text, ":"))
@@ -268,7 +268,7 @@ func isPort(text string) bool {
 	return err == nil && n > 0 && text[0] != '+'
 }
 
-// same reports whether the gateway would pass deliveries on to itself.
+// same reports whether the gateway would forward deliveries to itself.
 func same(from, to string) bool {
 	u, err := url.Parse(to)
 	if err != nil {
@@ -282,8 +282,8 @@ func same(from, to string) bool {
 	return u.Port() == port && (u.Hostname() == host || (host == "" || local(host)) && local(u.Hostname()))
 }
 
-// free reports an error if something listens on the address already. Caddy shares
-// ports between processes and would not complain.
+// free returns an error if another process listens on the address. Caddy shares
+// ports between processes and would not report it.
 func free(address string) error {
 	host, port := splitFrom(address)
 	l, err := net.Listen("tcp", net.JoinHostPort(host, port))
@@ -340,7 +340,7 @@ func reasonOf(err error) error {
 	return err
 }
 
-// schemeSecrets are the schemes and their secrets as the command line has them.
+// schemeSecrets holds the schemes and their secrets from the command line.
 type schemeSecrets struct{ list []namedSecrets }
 
 type namedSecrets struct {
@@ -348,16 +348,16 @@ type namedSecrets struct {
 	secrets []string
 }
 
-// schemeFlag begins a scheme.
+// schemeFlag is the flag --scheme. Each use begins a new scheme.
 type schemeFlag struct{ *schemeSecrets }
 
-// String gives nothing: there is no default.
+// String returns nothing: there is no default.
 func (schemeFlag) String() string { return "" }
 
-// Type gives what stands for the name in the help.
+// Type returns the word for the name in the help.
 func (schemeFlag) Type() string { return "S" }
 
-// Set takes the scheme's name.
+// Set adds the scheme with a name.
 func (f schemeFlag) Set(name string) error {
 	scheme, known := schemes.Get(name)
 	if !known {
@@ -372,16 +372,16 @@ func (f schemeFlag) Set(name string) error {
 	return nil
 }
 
-// secretFlag adds a secret to the scheme before it.
+// secretFlag is the flag --secret. It adds a secret to the scheme before it.
 type secretFlag struct{ *schemeSecrets }
 
-// String gives nothing: a secret is never shown.
+// String returns nothing: a secret is never shown.
 func (secretFlag) String() string { return "" }
 
-// Type gives what stands for the secret in the help.
+// Type returns the word for the secret in the help.
 func (secretFlag) Type() string { return "K" }
 
-// Set takes the secret.
+// Set adds the secret.
 func (f secretFlag) Set(text string) error {
 	switch {
 	case text == "":
@@ -394,9 +394,10 @@ func (f secretFlag) Set(text string) error {
 	return nil
 }
 
-// resolve gives the schemes with their secrets as placeholders. To be printed a
-// secret must be one already; to run, its text goes into a variable of this
-// process, so that it stands in no configuration.
+// resolve returns the schemes with their secrets as placeholders. For a printed
+// Caddyfile each secret must already be a placeholder. To run, a literal secret
+// is put into an environment variable of this process, so that no configuration
+// contains it.
 func (s *schemeSecrets) resolve(printed bool) ([]verifiedScheme, error) {
 	if len(s.list) == 0 {
 		return nil, errors.New("missing option; add --scheme S --secret K")
@@ -437,7 +438,7 @@ func (s *schemeSecrets) resolve(printed bool) ([]verifiedScheme, error) {
 	return list, nil
 }
 
-// checkSecrets reports a secret that the scheme cannot use.
+// checkSecrets returns an error for a secret that the scheme cannot use.
 func (s verifiedScheme) checkSecrets(texts []string) error {
 	secrets, err := readSecrets(texts)
 	if err == nil {
@@ -451,8 +452,8 @@ func (s verifiedScheme) checkSecrets(texts []string) error {
 
 var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
-// secretPlaceholder gives the placeholder of a secret that is not written as it
-// is, and nothing for a literal one.
+// secretPlaceholder returns the placeholder for env:NAME or file:PATH, and
+// nothing for a literal secret.
 func secretPlaceholder(text string) (string, error) {
 	if name, ok := strings.CutPrefix(text, envSecret); ok {
 		if !variableName.MatchString(name) {

@@ -10,9 +10,9 @@ import (
 	"github.com/hooklatch/hooklatch/schemes"
 )
 
-// proxyConfig is what the proxy runs with.
+// proxyConfig holds the checked options of the proxy.
 type proxyConfig struct {
-	from, to  string // host:port, and what reverse_proxy takes
+	from, to  string // host:port, and an upstream of reverse_proxy
 	verified  []verifiedScheme
 	path      string // empty: any
 	passRest  bool
@@ -20,7 +20,7 @@ type proxyConfig struct {
 	publicURL string
 	inbox     string // a file; empty: none
 	capture   bool
-	page      string // where the page is served, on loopback; empty: none
+	page      string // the address of the page, on loopback; empty: none
 	admin     string // empty: off
 	printed   bool   // for hooklatch run, where nothing else says what arrived
 }
@@ -31,7 +31,8 @@ type verifiedScheme struct {
 	secrets []string
 }
 
-// signatureHeaders are the names under which a scheme's signature arrives.
+// signatureHeaders returns the names of the header in which a scheme's
+// signature arrives.
 func (s verifiedScheme) signatureHeaders() []string {
 	names := []string{s.SignatureHeader()}
 	for _, alias := range s.AliasHeaders() {
@@ -42,14 +43,15 @@ func (s verifiedScheme) signatureHeaders() []string {
 	return names
 }
 
-// signatureSuffix is the last part of a header's name, which its aliases share:
-// svix-signature stands for webhook-signature, and svix-id does not.
+// signatureSuffix returns the last part of a header's name, which its aliases
+// share: svix-signature is an alias of webhook-signature, and svix-id is not.
 func signatureSuffix(name string) string {
 	name = strings.ToLower(name)
 	return name[strings.LastIndexByte(name, '-')+1:]
 }
 
-// sharedHeader finds two schemes whose deliveries cannot be told apart.
+// sharedHeader finds two schemes with the same signature header, whose
+// deliveries cannot be distinguished.
 func sharedHeader(list []verifiedScheme) (one, other, header string, found bool) {
 	for i, a := range list {
 		for _, b := range list[:i] {
@@ -63,8 +65,9 @@ func sharedHeader(list []verifiedScheme) (one, other, header string, found bool)
 	return "", "", "", false
 }
 
-// globalOptions are those of a process that leaves no files and ends soon after
-// Ctrl-C. Without an address it has no admin endpoint: a Caddy may be there.
+// globalOptions returns the global options for a process that leaves no files
+// and ends soon after Ctrl-C. Without an address it has no admin endpoint,
+// because another Caddy may use the default one.
 func globalOptions(admin string) []string {
 	if admin == "" {
 		admin = "off"
@@ -75,7 +78,8 @@ func globalOptions(admin string) []string {
 // graceSeconds is how long a process that ends waits for the application.
 const graceSeconds = "10"
 
-// caddyfile writes the configuration as a user would who goes on from there.
+// caddyfile returns the configuration in a form that the user can go on
+// editing.
 func (p proxyConfig) caddyfile() string {
 	w := new(caddyfileWriter)
 	w.open("")
@@ -118,7 +122,7 @@ func (p proxyConfig) caddyfile() string {
 	return w.String()
 }
 
-// writeVerified writes the route of the deliveries.
+// writeVerified writes the route for deliveries.
 func (p proxyConfig) writeVerified(w *caddyfileWriter) {
 	if p.path == "" {
 		w.open("route")
@@ -126,8 +130,8 @@ func (p proxyConfig) writeVerified(w *caddyfileWriter) {
 		w.line("@webhook webhook_path " + p.path)
 		w.open("route @webhook")
 	}
-	// A request without any of the headers goes to the first scheme, which says
-	// that the signature is missing.
+	// A request without any signature header goes to the first scheme, which
+	// reports that the signature is missing.
 	first := p.verified[0]
 	for i, s := range p.verified {
 		if i > 0 {
@@ -141,8 +145,8 @@ func (p proxyConfig) writeVerified(w *caddyfileWriter) {
 	w.close()
 }
 
-// writeMatcher writes a matcher for deliveries that have the signature header of
-// a scheme and of none before it.
+// writeMatcher writes a matcher for deliveries that have the signature header
+// of a scheme, and of no scheme before it.
 func (p proxyConfig) writeMatcher(w *caddyfileWriter, i int) {
 	s := p.verified[i]
 	w.open("@" + s.Name())
@@ -195,8 +199,8 @@ func (p proxyConfig) writeHandler(w *caddyfileWriter, s verifiedScheme) {
 	p.writeProxy(w)
 }
 
-// writeProxy passes requests on to the application, without HTTP_PROXY. Go never
-// uses that for loopback.
+// writeProxy writes the proxy to the application, which ignores HTTP_PROXY. For
+// loopback it needs no option, since Go never uses HTTP_PROXY there.
 func (p proxyConfig) writeProxy(w *caddyfileWriter) {
 	directive := "reverse_proxy " + quoted(p.to)
 	if onLoopback(p.to) {
@@ -210,14 +214,14 @@ func (p proxyConfig) writeProxy(w *caddyfileWriter) {
 	w.close()
 }
 
-// onLoopback reports whether a URL is one of this machine, by its address or by
-// the name localhost.
+// onLoopback reports whether the host of a URL is a loopback address or
+// localhost.
 func onLoopback(to string) bool {
 	u, err := url.Parse(to)
 	return err == nil && (u.Hostname() == "localhost" || net.ParseIP(u.Hostname()).IsLoopback())
 }
 
-// writeRest writes what becomes of all other requests.
+// writeRest writes the handling of all other requests.
 func (p proxyConfig) writeRest(w *caddyfileWriter) {
 	if p.path == "" {
 		return
@@ -233,7 +237,8 @@ func (p proxyConfig) writeRest(w *caddyfileWriter) {
 	w.close()
 }
 
-// captureAll keeps authentic deliveries too, so that they can be delivered again.
+// captureAll also captures authentic deliveries, so that they can be delivered
+// again.
 var captureAll = []string{"capture {", "\tof all", "}"}
 
 // caddyfileWriter writes lines with the indentation of `fmt`.
@@ -258,7 +263,7 @@ func (w *caddyfileWriter) close() {
 
 func (w *caddyfileWriter) blank() { w.WriteByte('\n') }
 
-// quoted is one token of a Caddyfile.
+// quoted returns a text as one token of a Caddyfile.
 func quoted(text string) string {
 	if !strings.ContainsAny(text, " \t\"`#") && text != "" {
 		return text

@@ -10,7 +10,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
-	// What the proxy's configuration consists of.
+	// The modules that the proxy's configuration uses.
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
 
 	_ "github.com/hooklatch/hooklatch/caddyfile"
@@ -18,8 +18,8 @@ import (
 	_ "github.com/hooklatch/hooklatch/module/inbox/file"
 )
 
-// TestProxyUsage has every message about the options of proxy. None holds a
-// secret.
+// TestProxyUsage covers every message about the options of proxy. None contains
+// a secret.
 func TestProxyUsage(t *testing.T) {
 	t.Setenv("HOOKLATCH_TEST_EMPTY", "")
 	const (
@@ -108,8 +108,8 @@ func TestProxyAddresses(t *testing.T) {
 	}
 }
 
-// TestProxyCaddyfile: whatever the options, the printed file is formatted, can be
-// adapted, and has the secrets as placeholders.
+// TestProxyCaddyfile: with any options, the printed file is formatted, can be
+// adapted and contains the secrets as placeholders.
 func TestProxyCaddyfile(t *testing.T) {
 	const two = "--scheme stripe --secret env:A --secret file:/run/secrets/b --scheme shopify --secret env:C --scheme square --secret env:D"
 	for _, test := range []struct {
@@ -177,8 +177,8 @@ func TestProxyCaddyfile(t *testing.T) {
 	}
 }
 
-// TestProxyLiteralSecret: a secret on the command line stands in a variable of the
-// process and not in the configuration that it runs.
+// TestProxyLiteralSecret: a secret from the command line is put into an
+// environment variable of the process, and not into its configuration.
 func TestProxyLiteralSecret(t *testing.T) {
 	t.Setenv("HOOKLATCH_PROXY_SECRET_1", "")
 	s := new(schemeSecrets)
@@ -200,7 +200,8 @@ func TestProxyLiteralSecret(t *testing.T) {
 	}
 }
 
-// TestPortTaken: Caddy would share the port with who listens there.
+// TestPortTaken: a port in use is an error, because Caddy would share it with
+// the other process.
 func TestPortTaken(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -217,7 +218,7 @@ func TestPortTaken(t *testing.T) {
 	}
 }
 
-// TestDemoCaddyfile: the quickstart is still one that the demo can change.
+// TestDemoCaddyfile: the demo can still adapt the quickstart.
 func TestDemoCaddyfile(t *testing.T) {
 	text := demoCaddyfile("18080", "19000", "")
 	config, err := adapt(text)
@@ -273,8 +274,8 @@ func TestShellWord(t *testing.T) {
 	}
 }
 
-// TestFirstSteps: alone, the command says how to begin, and every sub-command
-// stands under a task.
+// TestFirstSteps: without arguments, the command says how to begin, and lists
+// every sub-command under a task.
 func TestFirstSteps(t *testing.T) {
 	o := run(t, nil)
 	for _, want := range []string{"hooklatch webhook demo\n", "hooklatch webhook proxy --to 3000", "hooklatch webhook verify"} {

@@ -8,8 +8,8 @@ import (
 	"github.com/hooklatch/hooklatch/schemes"
 )
 
-// report writes what is known, one thing a line. There is no expected MAC in
-// it, which would be a signature for whoever reads it, and no secret.
+// report returns the known facts, one per line. It contains no secret, and no
+// expected MAC, with which any reader could sign.
 func (r *result) report(secrets int) string {
 	var out strings.Builder
 	row := func(name, text string) {
@@ -45,8 +45,8 @@ func (r *result) report(secrets int) string {
 	return out.String()
 }
 
-// reportExplanation writes what explains the verdict. A sign is not called a
-// cause.
+// reportExplanation writes the explanation of the verdict. It does not call a
+// sign a cause.
 func (r *result) reportExplanation(row func(name, text string)) {
 	e := r.explanation
 	name, doubt := "explained by", ""
@@ -73,7 +73,7 @@ func (r *result) reportExplanation(row func(name, text string)) {
 	row("what to do", e.Next)
 }
 
-// describeTime gives the signed time and its age, or says why there is none.
+// describeTime returns the signed time and its age, or says why there is none.
 func (r *result) describeTime() string {
 	at := r.signedTime()
 	if at.IsZero() {

@@ -8,19 +8,19 @@ import (
 
 const standardSecret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
-// reported is a delivery of a public report or of a provider's page, with the
+// reported is a delivery from a public report or a provider's page, with the
 // right outcome.
 type reported struct {
 	source, scheme, secret string
-	at                     string   // Unix seconds; 1700000000 unless given
+	at                     string   // Unix seconds; default: 1700000000
 	more                   []string // arguments
 	headers, body          string
 	status                 int
-	says                   string // in what is printed
+	says                   string // a part of the output
 }
 
-// TestReported has what has gone wrong elsewhere, each kind under its rule. What
-// explains an altered body is not looked for.
+// TestReported covers faults of other software, grouped by the rule that
+// prevents them. It does not search for explanations.
 func TestReported(t *testing.T) {
 	noTime, cancel := context.WithCancel(t.Context())
 	cancel()

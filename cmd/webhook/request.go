@@ -12,8 +12,7 @@ import (
 	"github.com/hooklatch/hooklatch/schemes"
 )
 
-// target has the options of schemes that sign more of a request than its
-// headers and its body.
+// target holds the options for schemes that sign the URL or the method.
 type target struct{ url, method *option }
 
 func newTarget(cmd *cobra.Command) target {
@@ -23,8 +22,8 @@ func newTarget(cmd *cobra.Command) target {
 	}
 }
 
-// request reads the options for a scheme. Without --url it takes the default,
-// which may be empty if the URL is not known otherwise.
+// request reads the options for a scheme. Without --url it uses the default,
+// which may be empty if the URL is not known.
 func (t target) request(scheme schemes.Scheme, defaultURL string) (schemes.Request, error) {
 	address := t.url.text
 	if !scheme.SignsRequest() {
@@ -47,8 +46,8 @@ func (t target) request(scheme schemes.Scheme, defaultURL string) (schemes.Reque
 	return r, err
 }
 
-// requestOf reads the options for a delivery that was kept. What the options do
-// not say, the lines beside its headers may say.
+// requestOf reads the options for a kept delivery. The lines around its headers
+// may give values that the options do not.
 func (t target) requestOf(scheme schemes.Scheme, kept *keptHeaders) (schemes.Request, error) {
 	if scheme.SignsRequest() && t.url.text == "" {
 		if err := kept.sentTo(); err != nil {
@@ -63,7 +62,7 @@ func (t target) requestOf(scheme schemes.Scheme, kept *keptHeaders) (schemes.Req
 	return r, err
 }
 
-// splitURL takes a URL apart without changing how it is written.
+// splitURL splits a URL without changing its spelling.
 func splitURL(text string) (schemes.Request, error) {
 	u, err := url.Parse(text)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil {

@@ -10,7 +10,7 @@ import (
 	"github.com/hooklatch/hooklatch/schemes"
 )
 
-// A scheme that signs all there is of a request.
+// A scheme that signs the method, the URL and the body.
 func init() {
 	schemes.Define("test-request", schemes.Definition{
 		Source:    "this test",
@@ -52,7 +52,8 @@ func TestSignedURL(t *testing.T) {
 	}
 }
 
-// TestSendSignsWhereItSends: unless told otherwise, as behind a proxy.
+// TestSendSignsWhereItSends: send signs the URL that it sends to, unless --url
+// gives another, as is needed for a gateway after a proxy.
 func TestSendSignsWhereItSends(t *testing.T) {
 	var got string
 	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {

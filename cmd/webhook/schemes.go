@@ -56,8 +56,8 @@ func having(list []schemes.Scheme, word string) []schemes.Scheme {
 	})
 }
 
-// table has a line for each scheme in columns, and what is longer below it, so
-// that all of it can be read in 100 columns.
+// table returns a line in columns for each scheme, with longer texts below it,
+// so that all of it fits into 100 columns.
 func table(list []schemes.Scheme) string {
 	rows := make([][]any, 0, 1+len(list))
 	rows = append(rows, []any{"SCHEME", "SIGNATURE HEADER", "SECRET", "SIGNED TIME"})

@@ -18,7 +18,7 @@ func TestSchemes(t *testing.T) {
 			t.Errorf("more than 100 columns:\n%s", line)
 		}
 	}
-	// As words, because the columns are as wide as the widest of all schemes.
+	// Compare words, because the width of a column depends on all schemes.
 	said := strings.Join(strings.Fields(o.out), " ")
 	for _, entry := range []string{
 		"SCHEME SIGNATURE HEADER SECRET SIGNED TIME " + schemes.Names()[0],

@@ -33,9 +33,9 @@ func readSecrets(texts []string) ([]string, error) {
 	return secrets, nil
 }
 
-// readSecret resolves a secret. Its errors name neither variable nor file: a
-// shell may already have put the secret where the name belongs, as it does
-// with env:$NAME.
+// readSecret resolves a secret. Its errors name neither the variable nor the
+// file: a shell may already have replaced the name with the secret, as in
+// env:$NAME.
 func readSecret(text string) (string, error) {
 	if name, ok := strings.CutPrefix(text, envSecret); ok {
 		secret := os.Getenv(name)
@@ -49,7 +49,7 @@ func readSecret(text string) (string, error) {
 		if err != nil {
 			return "", fmt.Errorf("the file cannot be read: %w; write file:PATH with its path", err)
 		}
-		// As Caddy's {file.*} does, so that both get the same key.
+		// Caddy's {file.*} does the same, so both use the same key.
 		content = bytes.TrimSuffix(content, []byte("\n"))
 		content = bytes.TrimSuffix(content, []byte("\r"))
 		if len(content) == 0 {

@@ -19,9 +19,9 @@ import (
 const (
 	maxRepeat = 1000
 	// answerTimeout is longer than a gateway waits for its application by
-	// default, so that one sees what it then answers.
+	// default, so that the user sees the gateway's own answer.
 	answerTimeout = time.Minute
-	maxAnswer     = 64 << 10 // bytes of an answer's body that are shown
+	maxAnswer     = 64 << 10 // bytes of an answer's body that are printed
 )
 
 func (c *command) sendCommand() *cobra.Command {
@@ -44,7 +44,7 @@ its body. Redirects are not followed. Exit status 0 if every answer was 2xx.`,
 	return cmd
 }
 
-// sender has the options of send.
+// sender holds the options of webhook send.
 type sender struct {
 	*signer
 	repeat *option
@@ -70,7 +70,7 @@ func (s *sender) run(cmd *cobra.Command, args []string) error {
 	return post(cmd, s.to.text, d, times)
 }
 
-// checkURL checks where a delivery is sent to.
+// checkURL checks the URL that a delivery is sent to.
 func checkURL(to *option) error {
 	u, err := url.Parse(to.text)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
@@ -79,7 +79,7 @@ func checkURL(to *option) error {
 	return nil
 }
 
-// times reads how often the delivery is sent.
+// times returns how often to send the delivery.
 func (s *sender) times() (int, error) {
 	if s.repeat.text == "" {
 		return 1, nil
@@ -133,7 +133,7 @@ func exchange(ctx context.Context, client *http.Client, method, to string, heade
 	}
 	req.Header = header.Clone()
 	if host := header.Get("Host"); host != "" {
-		req.Host = host // Go does not look for it among the headers
+		req.Host = host // Go ignores a Host among the headers
 	}
 	resp, err := client.Do(req)
 	if err != nil {
@@ -161,7 +161,7 @@ func exchange(ctx context.Context, client *http.Client, method, to string, heade
 	return resp.StatusCode, text, nil
 }
 
-// withoutURL leaves the address out of an error: it may hold a token.
+// withoutURL removes the URL from an error, because it may contain a token.
 func withoutURL(err error) error {
 	if of, ok := errors.AsType[*url.Error](err); ok {
 		return of.Err

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// arrival is a request as an application gets it.
+// arrival is a request as the application receives it.
 type arrival struct {
 	method, uri, host string
 	header            http.Header
@@ -18,7 +18,8 @@ type arrival struct {
 	length            int64
 }
 
-// application keeps what arrives and answers with a list of statuses.
+// application records the requests that arrive and answers with a list of
+// statuses.
 type application struct {
 	*httptest.Server
 	mu       sync.Mutex
@@ -106,7 +107,7 @@ func TestSendFollowsNoRedirect(t *testing.T) {
 	}
 }
 
-// TestSendForgery: a header that the user gives takes the place of the signed one.
+// TestSendForgery: a header that the user gives replaces the signed one.
 func TestSendForgery(t *testing.T) {
 	app := newApplication(t, answer(401))
 	o := run(t, nil, "send", "--scheme", "craneops", "--secret", "k", "--to", app.URL,

@@ -22,7 +22,8 @@ type served struct {
 	caddyfile string
 	// pageAt is the address of the page, on loopback; empty: no page.
 	pageAt string
-	// banner says what runs. It gets the page's URL, which may be empty.
+	// banner returns the text that is printed at start. It receives the page's
+	// URL, which may be empty.
 	banner func(page string) string
 	// inbox is the file that keeps what the application does not take; empty: none.
 	inbox string
@@ -44,7 +45,7 @@ func (s served) serve(cmd *cobra.Command) error {
 	module.ObserveUnverified(func(r module.UnverifiedRequest) {
 		select {
 		case lines <- unverifiedLine(r):
-		default: // a terminal that does not read must hold up nobody
+		default: // a terminal that does not read must not block requests
 		}
 	})
 	module.ObserveEnd(func(e module.Ending) { cmd.Print(s.ending(e)) })
@@ -94,8 +95,8 @@ func adapt(caddyfile string) ([]byte, error) {
 	return config, err
 }
 
-// page takes the port of the page. The page is served once the gateway runs, and
-// ends with the process.
+// page listens on the port of the page. The page is served after the gateway
+// has started, and ends with the process.
 func (s served) page() (url string, serve func(), err error) {
 	if s.pageAt == "" {
 		return "", func() {}, nil
@@ -114,8 +115,8 @@ func (s served) page() (url string, serve func(), err error) {
 	}, nil
 }
 
-// printLines prints a line for each delivery and each line of the channel. It ends
-// when nothing can be printed any more; a signal ends the process.
+// printLines prints a line for each delivery and each line of the channel. It
+// returns when printing fails; a signal ends the process.
 func printLines(cmd *cobra.Command, lines <-chan string) error {
 	var last uint64
 	for {
@@ -152,7 +153,7 @@ func limitMemory() {
 	_, _ = memlimit.Set(memlimit.WithProvider(memlimit.ApplyFallback(memlimit.FromCgroup, memlimit.FromSystem)))
 }
 
-// unverifiedLine is the line of a request that is no delivery.
+// unverifiedLine returns the line for a request that is not a delivery.
 func unverifiedLine(r module.UnverifiedRequest) string {
 	status := ""
 	if r.Status != 0 {

@@ -15,11 +15,11 @@ import (
 	"github.com/hooklatch/hooklatch/module/deliveries"
 )
 
-// shownDelivery is one delivery as the admin endpoint answers it.
+// shownDelivery is one delivery as the admin endpoint returns it.
 type shownDelivery struct{ deliveries.Whole }
 
-// The files of --save. Their names are fixed: nothing that a sender wrote names
-// a file.
+// The files of --save. Their names are fixed, so that no sender can choose a
+// file name.
 const (
 	savedHeaders = "headers.txt"
 	savedBody    = "body.json"
@@ -87,7 +87,7 @@ func numberOf(args []string) (uint64, error) {
 	return 0, errors.New("write the number of one delivery, as list prints it")
 }
 
-// report has a line for each thing that is known, then headers and body.
+// report returns the known facts, one per line, followed by headers and body.
 func (d *shownDelivery) report() string {
 	var out strings.Builder
 	row := func(name, text string) {
@@ -133,7 +133,8 @@ func (d *shownDelivery) report() string {
 	return out.String()
 }
 
-// save writes headers and body. It follows no link and overwrites nothing.
+// save writes headers and body to files. It follows no links and overwrites
+// nothing.
 func (d *shownDelivery) save(cmd *cobra.Command, dir string) error {
 	if !d.Captured {
 		return unreached(cmd, errors.New("nothing was captured of this delivery, so there is nothing to save"))

@@ -41,21 +41,21 @@ func (c *command) signCommand() *cobra.Command {
 	return cmd
 }
 
-// signer has the options that sign and send share.
+// signer holds the options that sign and send share.
 type signer struct {
 	choice
 	command               *command
 	secret, event, id, at *option
 	target                target
 	headers               headerLines
-	to                    *option // of send: the URL, unless --url says otherwise
+	to                    *option // the URL of send, which is signed unless --url is given
 }
 
 // signed is a delivery as its provider would send it.
 type signed struct {
 	header http.Header
-	extra  http.Header // what --header says
-	order  []string    // of the headers
+	extra  http.Header // the headers of --header
+	order  []string    // the order of the headers
 	body   []byte
 }
 
@@ -73,7 +73,7 @@ func newSigner(c *command, cmd *cobra.Command, headerUsage string) *signer {
 	return s
 }
 
-// sign reads the body and makes the headers of its delivery.
+// sign reads the body and signs its delivery.
 func (s *signer) sign(cmd *cobra.Command, args []string) (*signed, error) {
 	if err := required(s.needed(s.secret)...); err != nil {
 		return nil, err
@@ -115,8 +115,8 @@ func (s *signer) sign(cmd *cobra.Command, args []string) (*signed, error) {
 	return &signed{header: h, extra: request.Header, order: order, body: d.Body}, nil
 }
 
-// missing adds to what a scheme lacks the option that gives it. Which one that
-// is shows when the scheme no longer lacks it.
+// missing adds to the error of a scheme the option that would fix it. It finds
+// the option by trying: with the right one, the error disappears.
 func (s *signer) missing(err error, scheme schemes.Scheme, secret string, d schemes.Delivery) error {
 	lacksHeader := func(err error) bool {
 		refusal, ok := errors.AsType[schemes.Refusal](err)
@@ -141,8 +141,8 @@ func (s *signer) missing(err error, scheme schemes.Scheme, secret string, d sche
 	return err
 }
 
-// writeHeaders writes the headers one per line, those named first in their
-// order, the others by name.
+// writeHeaders writes the headers one per line: those in first in that order,
+// then the others by name.
 func writeHeaders(out *strings.Builder, h http.Header, first []string) {
 	rest := slices.DeleteFunc(slices.Sorted(maps.Keys(h)), func(name string) bool {
 		return slices.Contains(first, name)

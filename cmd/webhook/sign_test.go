@@ -71,8 +71,8 @@ func TestSign(t *testing.T) {
 	}
 }
 
-// TestSecretFrom shows where a secret can come from and which newline of a
-// file is not a part of it.
+// TestSecretFrom covers the sources of a secret, and the newline at the end of
+// a file that is not part of it.
 func TestSecretFrom(t *testing.T) {
 	t.Setenv("HOOKLATCH_TEST_SECRET", "k\n")
 	for _, test := range []struct{ secret, key string }{
@@ -94,7 +94,7 @@ func TestSecretFrom(t *testing.T) {
 }
 
 func TestSizeLimits(t *testing.T) {
-	// What comes from standard input or a pipe has no size before it is read.
+	// The size of standard input or a pipe is not known before it is read.
 	if _, err := readAll(bytes.NewReader(make([]byte, 1<<20+1)), 1<<20); err == nil || err.Error() != "it is larger than 1 MiB" {
 		t.Errorf("more than the limit: %v", err)
 	}

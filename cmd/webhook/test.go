@@ -48,7 +48,7 @@ Exit status: 0 all answers are right; 1 some are not; 2 wrong usage.`,
 	return cmd
 }
 
-// test judges the vectors, and prints the wrong answers and how many there are.
+// test runs the vectors, and prints the wrong answers and their number.
 func (c choice) test(cmd *cobra.Command, text []byte) error {
 	scheme, definition, err := c.find()
 	if err != nil {

@@ -20,7 +20,8 @@ const (
 	acmeMAC = "008abbb229e6f80b90eeb9ba8ab009c1e77be06431b6351bdd25a463e08ee035"
 )
 
-// acmeVector is a delivery of acme's, at a second and with the right answer.
+// acmeVector returns a delivery of Acme at a Unix second, with the right
+// answer.
 func acmeVector(name string, at int, answer string) string {
 	return fmt.Sprintf(`{"name": %q, "secrets": ["acme_demo_secret"], "at": %d000,
 		"headers": [["X-Acme-Signature", "t=1760000000,v1=%s"]],
@@ -62,7 +63,8 @@ func TestOwnVectors(t *testing.T) {
 	}
 }
 
-// TestBuiltInVectors: the command judges the files of the built-in schemes right.
+// TestBuiltInVectors: the command gets the right answers for the vectors of the
+// built-in schemes.
 func TestBuiltInVectors(t *testing.T) {
 	files, err := filepath.Glob("../../schemes/testdata/*.json")
 	if err != nil || len(files) == 0 {

@@ -10,14 +10,14 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// write prints what a command found out.
+// write prints the result of a command.
 func write(cmd *cobra.Command, text string) error {
 	_, err := io.WriteString(cmd.OutOrStdout(), text)
 	return err
 }
 
-// visible writes every character that is not printable as an escape, but for
-// tabs and line feeds, so that what others sent cannot command a terminal.
+// visible escapes every character that is not printable, except tabs and line
+// feeds, so that a sender's text cannot control the terminal.
 func visible(s string) string {
 	var out strings.Builder
 	for i := 0; i < len(s); {
@@ -34,7 +34,7 @@ func visible(s string) string {
 	return out.String()
 }
 
-const maxShown = 400 // bytes of a text that are shown
+const maxShown = 400 // the bytes of a text that are shown
 
 // shown quotes bytes as Go does, shortened in the middle.
 func shown(b []byte) string {
@@ -42,7 +42,7 @@ func shown(b []byte) string {
 		return strconv.Quote(string(b))
 	}
 	head, tail := maxShown/2, len(b)-maxShown/2
-	// Not within a character: halves of it would be shown as bytes.
+	// Do not cut within a character: its halves would be shown as bytes.
 	for back := 0; back < utf8.UTFMax-1 && !utf8.RuneStart(b[head]); back++ {
 		head--
 	}
@@ -59,7 +59,7 @@ func inBytes(n int) string {
 	return strconv.Itoa(n) + " bytes"
 }
 
-// plain shows a text as it is if it is harmless, else quoted.
+// plain returns a text unchanged if it is harmless, and otherwise quoted.
 func plain(s string) string {
 	quoted := shown([]byte(s))
 	if quoted == `"`+s+`"` {

@@ -11,10 +11,10 @@ func TestShown(t *testing.T) {
 		{"a\n\"\\\x00ż\u00a0\u202e\xff", `"a\n\"\\\x00ż\u00a0\u202e\xff"`},
 		{strings.Repeat("x", 400), `"` + strings.Repeat("x", 400) + `"`},
 		{strings.Repeat("x", 401), `"` + strings.Repeat("x", 200) + `" ... 1 byte ... "` + strings.Repeat("x", 200) + `"`},
-		// Not cut within a character ...
+		// A text is not cut within a character ...
 		{"x" + strings.Repeat("ż", 300), `"x` + strings.Repeat("ż", 99) + `" ... 202 bytes ... "` + strings.Repeat("ż", 100) + `"`},
 		{strings.Repeat("€", 200), `"` + strings.Repeat("€", 66) + `" ... 204 bytes ... "` + strings.Repeat("€", 66) + `"`},
-		// ... but bytes that are none do not make it lose its place.
+		// ... but bytes that are not UTF-8 do not move the cut.
 		{strings.Repeat("\x80", 401), `"` + strings.Repeat(`\x80`, 197) + `" ... 7 bytes ... "` + strings.Repeat(`\x80`, 197) + `"`},
 	} {
 		if got := shown([]byte(test.text)); got != test.want {

@@ -13,10 +13,10 @@ func firstLine(text string) string {
 	return line
 }
 
-// canary stands for a secret. It is base64, so that McEasy takes it too.
+// canary stands for a secret. It is base64, so that McEasy accepts it too.
 const canary = "Y2FuYXJ5Y2FuYXJ5"
 
-// TestWrongUsage has every message. No output may hold the canary.
+// TestWrongUsage covers every message. No output may contain the canary.
 func TestWrongUsage(t *testing.T) {
 	t.Setenv("HOOKLATCH_TEST_EMPTY", "")
 	t.Setenv("HOOKLATCH_TEST_CANARY", canary)
@@ -139,7 +139,8 @@ func TestWrongUsage(t *testing.T) {
 	}
 }
 
-// TestSecretsStaySecret: the output of what works has no secret in it either.
+// TestSecretsStaySecret: the output of successful commands contains no secret
+// either.
 func TestSecretsStaySecret(t *testing.T) {
 	t.Setenv("HOOKLATCH_TEST_CANARY", canary)
 	headers := tempFile(t, []byte("X-CraneOps-Signature: "+strings.Repeat("0", 64)+

@@ -11,7 +11,7 @@ import (
 	"github.com/hooklatch/hooklatch/schemes/schemestest"
 )
 
-// requestText is the head of a vector's request as text.
+// requestText returns the request line and the headers of a vector.
 func requestText(v schemestest.Vector) []byte {
 	var text strings.Builder
 	text.WriteString("POST /hook HTTP/1.1\r\n")
@@ -22,9 +22,9 @@ func requestText(v schemestest.Vector) []byte {
 	return []byte(text.String())
 }
 
-// TestVerifyVectors: the command judges each vector as the suite does, and its
-// output holds no secret. To search for an explanation takes most of the time,
-// so that happens once for each reason, and with THOROUGH for all.
+// TestVerifyVectors: the command gets the right answer for each vector, and its
+// output contains no secret. The search for an explanation takes most of the
+// time, so it runs once for each reason, and with THOROUGH for every vector.
 func TestVerifyVectors(t *testing.T) {
 	thorough := os.Getenv("THOROUGH") != ""
 	explained := map[string]bool{} // by reason
@@ -59,8 +59,8 @@ func TestVerifyVectors(t *testing.T) {
 			t.Errorf("%s: status %d, want %d:\n%s%s", v.ID(), o.status, status, o.out, o.errOut)
 		}
 		for _, secret := range v.Secrets {
-			signed := bytes.Contains(v.Body, []byte(secret)) || strings.Contains(v.URL, secret) // a telephone number has one in it
-			published := v.Source != ""                                                         // and some of them are common words
+			signed := bytes.Contains(v.Body, []byte(secret)) || strings.Contains(v.URL, secret) // a telephone number contains one
+			published := v.Source != ""                                                         // and some published secrets are common words
 			if !published && !isPublic(v.Scheme, secret) && !signed && strings.Contains(o.out, secret) {
 				t.Errorf("%s: the secret is in the output:\n%s", v.ID(), o.out)
 			}
@@ -69,7 +69,7 @@ func TestVerifyVectors(t *testing.T) {
 	})
 }
 
-// isPublic tells which of the suite's secrets everybody may see.
+// isPublic reports whether a secret of the suite is a public key.
 func isPublic(scheme, secret string) bool {
 	return scheme == "discord" || scheme == "sendgrid" || strings.HasPrefix(secret, "whpk_")
 }

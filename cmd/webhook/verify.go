@@ -37,7 +37,7 @@ and, if the signature does not match, which common mistake explains it.`,
 	return cmd
 }
 
-// verify has the options of the command.
+// verify holds the options of the command.
 type verify struct {
 	choice
 	command                *command
@@ -109,29 +109,29 @@ func (v *verify) required() error {
 	return required(v.needed(v.headers)...)
 }
 
-// signsBody is the SignedBytes of schemes that sign nothing else, so that what
-// is signed is known whatever the headers say.
+// signsBody is the SignedBytes of schemes that sign only the body. The signed
+// text is then known even if the headers are refused.
 const signsBody = "body"
 
-// result is what is known about a delivery.
+// result holds the facts about a delivery.
 type result struct {
 	scheme   schemes.Scheme
 	refusal  schemes.Refusal // empty: accepted
 	now      time.Time
 	judged   bool
-	verified bool // the signature is; the time may still be wrong
-	secret   int  // position of the one that matches
-	known    bool // whether the headers say all that is signed
+	verified bool // the signature is verified; the time may still be refused
+	secret   int  // position of the secret that matches
+	known    bool // whether the signed text is known
 	signed   []byte
 	facts    schemes.Event
 
-	sentAt                      time.Time // what the headers say
+	sentAt                      time.Time // from the headers
 	occurrenceID, unsignedEvent schemes.Unsigned
 
-	explanation explain.Explanation // of the verdict
+	explanation explain.Explanation // the explanation of the verdict
 }
 
-// check does what the handler does with a delivery, without its history.
+// check verifies a delivery as the handler does, without a history.
 func check(verifier *schemes.Verifier, fresh schemes.Window, now time.Time, request schemes.Request, body []byte) (result, error) {
 	r := result{scheme: verifier.Scheme(), now: now, judged: fresh.Judged}
 	d, err := verifier.Begin(request)
@@ -151,17 +151,17 @@ func check(verifier *schemes.Verifier, fresh schemes.Window, now time.Time, requ
 		return r, r.refuse(err)
 	}
 	r.verified = true
-	if signed, err := d.Signed(); err == nil { // of the texts that it can be, the one that it is
+	if signed, err := d.Signed(); err == nil { // the candidate that matches
 		r.signed = slices.Clone(signed)
 	}
-	r.facts, _ = d.Verify() // the time is judged by the window below
+	r.facts, _ = d.Verify() // the time is checked below
 	if err := fresh.Judge(r.signedTime(), now); err != nil {
 		return r, r.refuse(err)
 	}
 	return r, nil
 }
 
-// refuse keeps a refusal and gives back any other error.
+// refuse stores a refusal and returns any other error.
 func (r *result) refuse(err error) error {
 	if errors.As(err, &r.refusal) {
 		return nil
@@ -171,7 +171,7 @@ func (r *result) refuse(err error) error {
 
 func (r *result) accepted() bool { return r.refusal == schemes.Refusal{} }
 
-// signedTime is the time that the signature covers, zero if there is none.
+// signedTime returns the signed time, or zero if there is none.
 func (r *result) signedTime() time.Time {
 	if r.scheme.Time() == schemes.TimeInBody {
 		return r.facts.BodyTime

@@ -111,8 +111,8 @@ signed bytes:   "b" (1 byte)
 	}
 }
 
-// TestVerifyShowsNoMAC looks for what would be a signature for whoever reads
-// the report, in every way that it could be written.
+// TestVerifyShowsNoMAC: the report contains no valid signature in any encoding,
+// since any reader could use it.
 func TestVerifyShowsNoMAC(t *testing.T) {
 	sum := mac([]byte("k"), "1769860800.b")
 	o := verifyCryptr(t, cryptrHeaders("another", noon, "b"), "b", "--secret", "k")
@@ -168,7 +168,7 @@ func TestVerifyTolerance(t *testing.T) {
 	}
 }
 
-// TestVerifyBodyTime: Easytools' time is judged only if one asks for it.
+// TestVerifyBodyTime: Easytools' time is checked only with --tolerance.
 func TestVerifyBodyTime(t *testing.T) {
 	for _, test := range []struct {
 		name, body string
@@ -193,7 +193,7 @@ func TestVerifyBodyTime(t *testing.T) {
 	}
 }
 
-// TestVerifyMcEasyKeys: both readings of a McEasy secret are one secret.
+// TestVerifyMcEasyKeys: both keys of a McEasy secret count as one secret.
 func TestVerifyMcEasyKeys(t *testing.T) {
 	key := []byte{0x80, 0xff, 'k'}
 	for _, reading := range [][]byte{key, []byte("\u0080\u00ffk")} {

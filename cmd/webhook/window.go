@@ -9,7 +9,7 @@ import (
 	"github.com/hooklatch/hooklatch/schemes"
 )
 
-// windowOf reads --tolerance, with the defaults of the handler.
+// windowOf reads --tolerance. Its defaults are those of the handler.
 func windowOf(scheme schemes.Scheme, o *option) (schemes.Window, error) {
 	switch {
 	case o.text == "":

@@ -1,4 +1,4 @@
-// Command library is a program that verifies the deliveries of Stripe by itself.
+// Command library is a program that verifies Stripe's deliveries itself.
 package main
 
 import (
@@ -18,7 +18,7 @@ func hook(v *schemes.Verifier, w http.ResponseWriter, r *http.Request) {
 	}
 	event, err := v.Verify(r, body)
 	if err != nil {
-		log.Print(err) // says why, and holds no secret and nothing of the sender's
+		log.Print(err) // says why, and contains no secret and no text of the sender
 		http.Error(w, "not verified", http.StatusUnauthorized)
 		return
 	}
@@ -31,5 +31,5 @@ func main() {
 		log.Fatal(err)
 	}
 	http.HandleFunc("POST /hook", func(w http.ResponseWriter, r *http.Request) { hook(v, w, r) })
-	log.Fatal(http.ListenAndServe("127.0.0.1:8080", nil)) //nolint:gosec // a proxy before it has the timeouts
+	log.Fatal(http.ListenAndServe("127.0.0.1:8080", nil)) //nolint:gosec // the proxy before it sets timeouts
 }

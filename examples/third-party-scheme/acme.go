@@ -1,12 +1,12 @@
-// Package acme adds the scheme of an invented provider to a Caddy with
-// Hooklatch. It is an example: see README.md.
+// Package acme is an example that adds the scheme of an invented provider to a
+// Caddy with Hooklatch. See README.md.
 package acme
 
 import "github.com/hooklatch/hooklatch/schemes"
 
-// Acme signs its send time and the body. The definition is the one that a
-// Caddyfile would have as scheme_definition; Define panics if it would let a
-// delivery be cut into another one.
+// Acme signs its send time and the body. A Caddyfile would write the same
+// definition as scheme_definition. Define panics if a signed delivery could be
+// cut into another one.
 func init() {
 	schemes.Define("acme", schemes.Definition{
 		Source: "docs.acme.example/webhooks",

@@ -1,7 +1,7 @@
 // Package args reads the arguments of options in a Caddyfile, for the directive
-// and for the stores, which parse their own blocks. Every error names file and
-// line, as the dispenser does, and what to write instead. None repeats the word
-// that is wrong, because any word may be a secret in the wrong place.
+// and for the stores, which parse their own blocks. Every error names the file
+// and line, as the dispenser does, and says what to write instead. No error
+// repeats the wrong word, because any word may be a secret in the wrong place.
 package args
 
 import (
@@ -17,10 +17,10 @@ import (
 	"github.com/dustin/go-humanize"
 )
 
-// Block walks over the options of a block and refuses one that is given
-// twice, but for those that are repeatable. The dispenser stands in front of
-// the block; for each option, read is called with the dispenser on its name
-// and reports whether it knows it.
+// Block reads the options of a block. It rejects an option that is given twice,
+// unless it is repeatable. The dispenser must be at the token before the block.
+// Block calls read for each option, with the dispenser at the option's name;
+// read reports whether it knows the option.
 func Block(d *caddyfile.Dispenser, read func(option string) (known bool, err error), repeatable ...string) error {
 	seen := map[string]bool{}
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
@@ -43,8 +43,8 @@ func Block(d *caddyfile.Dispenser, read func(option string) (known bool, err err
 	return nil
 }
 
-// Unknown refuses the option that the dispenser stands on, and lists the ones
-// that there are.
+// Unknown returns the error for an unknown option, at which the dispenser must
+// be. The error lists the known options.
 func Unknown(d *caddyfile.Dispenser, known ...string) error {
 	if len(known) == 0 {
 		return d.Err("unknown option; correct its name or take it out")
@@ -72,7 +72,7 @@ func Some(d *caddyfile.Dispenser, what string) ([]string, error) {
 	return args, nil
 }
 
-// None refuses arguments.
+// None rejects arguments.
 func None(d *caddyfile.Dispenser) error {
 	option := d.Val()
 	if d.NextArg() {
@@ -83,7 +83,7 @@ func None(d *caddyfile.Dispenser) error {
 
 var label = regexp.MustCompile(`^[a-z0-9_-]{1,64}$`)
 
-// IsLabel recognises the label of a provider.
+// IsLabel reports whether a text is the label of a provider.
 func IsLabel(text string) bool { return label.MatchString(text) }
 
 // Label reads one label of a provider.
@@ -101,8 +101,8 @@ func Label(d *caddyfile.Dispenser) (string, error) {
 
 var method = regexp.MustCompile(`^[A-Z]+(-[A-Z]+)*$`)
 
-// IsMethod recognises the method of a delivery, in upper case as it is sent.
-// CONNECT is none: it opens a tunnel and delivers nothing.
+// IsMethod reports whether a text is the method of a delivery, in upper case as
+// it is sent. CONNECT is not one: it opens a tunnel and delivers nothing.
 func IsMethod(text string) bool { return method.MatchString(text) && text != http.MethodConnect }
 
 // Methods reads one or more methods.

@@ -9,43 +9,45 @@ import (
 	"time"
 )
 
-// Capture is a delivery whole: what `webhook show` and the page show of it.
+// Capture is a whole delivery, as `webhook show` and the page show it.
 type Capture struct {
 	Delivery
-	// URI is as it was sent, with the query.
+	// URI is the URI as it was sent, with the query.
 	URI string `json:"uri"`
-	// URL is the one that the provider has, where the scheme signs it.
+	// URL is the URL that the provider has, if the scheme signs it.
 	URL string `json:"url,omitempty"`
-	// Headers are those that the handler saw, Host among them, and Body the bytes
-	// of the body.
+	// Headers are the headers that the handler saw, including Host. Body is the
+	// body.
 	Headers map[string][]string `json:"headers"`
 	Body    []byte              `json:"body"`
-	// Request is what the handler needs to judge or to deliver it again.
+	// Request is the handler's data for judging or delivering it again.
 	Request Request `json:"-"`
 
 	expires   time.Time
 	captures  *captures
 	settled   bool
-	postponed uint64 // the higher, the later it is judged again; 0 at first
+	postponed uint64 // a higher one is judged again later; 0 at first
 }
 
 // Request is a captured request as the handler keeps it.
 type Request interface {
-	// Size is what it takes besides URI, headers and body, in bytes.
+	// Size returns the memory that it takes besides URI, headers and body, in
+	// bytes.
 	Size() int
 }
 
-// Whole is one delivery as the admin endpoint answers it. What was captured and
-// rejected has what webhook verify would say of it.
+// Whole is one delivery as the admin endpoint returns it. For a captured
+// rejected delivery, it includes the explanation that webhook verify would
+// print.
 type Whole struct {
 	Capture
 	ExplainedBy string `json:"explained_by,omitempty"`
 	WhatToDo    string `json:"what_to_do,omitempty"`
 }
 
-// HeadersText writes the headers as webhook verify reads them, with the URL and
-// the method where the scheme signs them. A value has no line end, so none can
-// look like another header.
+// HeadersText returns the headers in the form that webhook verify reads. It
+// includes the URL and the method if the scheme signs them. Line ends in values
+// become spaces, so that no value can look like another header.
 func (c *Capture) HeadersText() string {
 	oneLine := strings.NewReplacer("\r", " ", "\n", " ")
 	var text strings.Builder
@@ -64,7 +66,7 @@ func (c *Capture) HeadersText() string {
 	return text.String()
 }
 
-// size is roughly what a capture takes, in bytes.
+// size returns roughly how much memory a capture takes, in bytes.
 func (c *Capture) size() int64 {
 	const least, each = 1 << 10, 64
 	n := least + len(c.Body) + len(c.URI) + len(c.URL)
@@ -80,24 +82,24 @@ func (c *Capture) size() int64 {
 	return int64(n)
 }
 
-// Capturing is how the deliveries of a label are captured. Captures stay while a
-// configuration captures that label in the same way.
+// Capturing is how the deliveries of a label are captured. Captures stay as
+// long as some configuration captures that label in the same way.
 type Capturing struct {
 	Provider string
-	Keep     int // of rejected ones, and of others
+	Keep     int // how many rejected ones, and how many others
 	For      time.Duration
 }
 
-// Memory is what captures take their bytes from. GiveBack must not wait for
-// anyone who waits for the list.
+// Memory is the budget that captures take their bytes from. GiveBack must not
+// wait for a goroutine that waits for the list.
 type Memory interface {
-	Most() int64 // that all captures may take together
+	Most() int64 // the most that all captures may take together
 	Take(bytes int64) bool
 	GiveBack(bytes int64)
 }
 
-// captures are those of a label: the rejected ones, and the others, so that a
-// flood of forgeries cannot push out what is authentic.
+// captures are the captures of a label. Rejected ones are kept apart from the
+// others, so that a flood of forgeries cannot push out authentic deliveries.
 type captures struct {
 	users           int // configurations
 	settings        Capturing
@@ -137,7 +139,8 @@ func (l *List) Capture(settings Capturing, memory Memory) (end func()) {
 	}
 }
 
-// AddCaptured remembers a delivery and keeps all of it, if there is memory.
+// AddCaptured adds a delivery to the list and captures it if there is memory.
+// It returns the number of the delivery.
 func (l *List) AddCaptured(settings Capturing, captured *Capture) uint64 {
 	l.mu.Lock()
 	c := l.captures[settings]
@@ -165,8 +168,9 @@ func (l *List) AddCaptured(settings Capturing, captured *Capture) uint64 {
 	return captured.Number
 }
 
-// makeRoom takes memory for a capture and drops others for it, those of the ring
-// that has most. It is called without the lock: Memory has one of its own.
+// makeRoom takes memory for a capture. If there is too little, it drops other
+// captures, those of the largest ring first. It is called without the lock,
+// because Memory has a lock of its own.
 func (l *List) makeRoom(memory Memory, bytes int64) bool {
 	if bytes > memory.Most() {
 		return false
@@ -179,8 +183,8 @@ func (l *List) makeRoom(memory Memory, bytes int64) bool {
 	return true
 }
 
-// Reclaim drops captures of so many bytes, or all, and reports whether there were
-// any.
+// Reclaim drops captures of at least that many bytes, or all captures, and
+// reports whether it dropped any.
 func (l *List) Reclaim(bytes int64) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -198,7 +202,7 @@ func (l *List) Reclaim(bytes int64) bool {
 	return dropped
 }
 
-// largestRing finds the ring that takes most memory.
+// largestRing returns the ring that takes the most memory.
 func (l *List) largestRing() (largest []*Capture) {
 	var most int64
 	for _, c := range l.captures {
@@ -215,8 +219,8 @@ func (l *List) largestRing() (largest []*Capture) {
 	return largest
 }
 
-// victim finds what a full ring drops: of the tenant that has most the client
-// that has most, and of that one the oldest.
+// victim returns the capture that a full ring drops: of the tenant with the
+// most captures, the oldest one of the client with the most.
 func victim(ring []*Capture) *Capture {
 	tenant := mostOf(ring, func(c *Capture) string { return c.Tenant })
 	ring = slices.DeleteFunc(slices.Clone(ring), func(c *Capture) bool { return c.Tenant != tenant })
@@ -224,7 +228,8 @@ func victim(ring []*Capture) *Capture {
 	return ring[slices.IndexFunc(ring, func(c *Capture) bool { return network(c.Client) == client })]
 }
 
-// mostOf finds the key that most have; of several, the one that came first.
+// mostOf returns the most frequent key. Of several, it returns the one that
+// came first.
 func mostOf(ring []*Capture, key func(*Capture) string) (most string) {
 	counts := map[string]int{}
 	for _, c := range ring {
@@ -239,7 +244,8 @@ func mostOf(ring []*Capture, key func(*Capture) string) (most string) {
 	return most
 }
 
-// network is what one sender has: an IPv4 address, or 64 bits of IPv6.
+// network returns the network that one sender controls: an IPv4 address, or an
+// IPv6 prefix of 64 bits.
 func network(client string) string {
 	address, err := netip.ParseAddr(client)
 	if err != nil || address.Unmap().Is4() {
@@ -263,7 +269,8 @@ func (l *List) discard(captured *Capture) {
 	c.memory.GiveBack(captured.size())
 }
 
-// expire drops what has been kept for long enough, and comes back for the rest.
+// expire drops the captures that have been kept for long enough, and sets a
+// timer for the rest.
 func (l *List) expire() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -283,7 +290,7 @@ func (l *List) expire() {
 	}
 }
 
-// expireAt has the captures looked through then, or earlier.
+// expireAt makes expire run at that time at the latest.
 func (l *List) expireAt(at time.Time) {
 	switch {
 	case l.expiry == nil:
@@ -294,7 +301,7 @@ func (l *List) expireAt(at time.Time) {
 	}
 }
 
-// Captured finds a capture.
+// Captured returns a capture by its number.
 func (l *List) Captured(number uint64) (Capture, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -304,9 +311,9 @@ func (l *List) Captured(number uint64) (Capture, bool) {
 	return Capture{}, false
 }
 
-// Rejected returns the captured deliveries of a label, and of a tenant unless
-// that is empty, that were rejected and not passed on: the oldest first, and last
-// those that were postponed. What is settled is left out.
+// Rejected returns the captured deliveries of a label that were rejected and
+// not passed on, the oldest first, and postponed ones last. If tenant is not
+// empty, it returns only those of the tenant. It leaves out settled ones.
 func (l *List) Rejected(provider, tenant string) []Capture {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -321,7 +328,7 @@ func (l *List) Rejected(provider, tenant string) []Capture {
 	return found
 }
 
-// Postpone puts a rejected delivery after all others that are to judge again.
+// Postpone moves a rejected delivery after all others that Rejected returns.
 func (l *List) Postpone(number uint64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -331,7 +338,7 @@ func (l *List) Postpone(number uint64) {
 	}
 }
 
-// Settle takes a rejected delivery out of those to judge again.
+// Settle removes a rejected delivery from those that Rejected returns.
 func (l *List) Settle(number uint64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

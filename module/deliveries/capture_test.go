@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// memory is so many bytes.
+// memory is a Memory with a fixed number of bytes.
 type memory struct {
 	most int64
 	left atomic.Int64
@@ -61,7 +61,7 @@ func expectKept(t *testing.T, got []bool, want ...bool) {
 	}
 }
 
-// TestRings: rejected ones do not push out others.
+// TestRings checks that rejected deliveries do not push out others.
 func TestRings(t *testing.T) {
 	l := newList(100)
 	defer l.Capture(forever, newMemory(1<<20))()
@@ -72,7 +72,8 @@ func TestRings(t *testing.T) {
 	expectKept(t, l.kept(first, first+1, first+6, first+7, first+10), true, false, false, true, true)
 }
 
-// TestFairRing: a client that floods drops its own.
+// TestFairRing checks that a client that floods the ring drops its own
+// captures.
 func TestFairRing(t *testing.T) {
 	for _, c := range []struct{ flood, other string }{
 		{"192.0.2.1", "192.0.2.2"},
@@ -91,7 +92,7 @@ func TestFairRing(t *testing.T) {
 		expectKept(t, l.kept(first, first+17, first+18, first+20), true, false, true, true)
 		end()
 	}
-	// The tenant that has most comes before the client.
+	// The tenant with the most captures is chosen before the client.
 	l := newList(100)
 	defer l.Capture(forever, newMemory(1<<20))()
 	first := l.capture(forever, Accepted, "192.0.2.1", "a")
@@ -126,7 +127,8 @@ func TestMemoryOfCaptures(t *testing.T) {
 	}
 }
 
-// TestCapturesAndReloads: the same settings keep what was captured.
+// TestCapturesAndReloads checks that captures stay if the settings stay the
+// same.
 func TestCapturesAndReloads(t *testing.T) {
 	l := newList(100)
 	m := newMemory(1 << 20)
@@ -178,7 +180,8 @@ func TestErase(t *testing.T) {
 	expectKept(t, l.kept(first+1), false)
 }
 
-// TestRejected: those to judge again, the oldest first, until they are settled.
+// TestRejected checks that rejected deliveries are listed the oldest first,
+// until they are settled.
 func TestRejected(t *testing.T) {
 	l := newList(100)
 	defer l.Capture(forever, newMemory(1<<20))()
@@ -211,7 +214,8 @@ func TestRejected(t *testing.T) {
 	}
 }
 
-// TestHeadersText is what webhook verify reads, and no value makes another line.
+// TestHeadersText checks that webhook verify can read the text, and that no
+// value adds a line.
 func TestHeadersText(t *testing.T) {
 	c := Capture{Headers: map[string][]string{"Host": {"a.example"}, "B": {"1", "2\r\nC: 3"}}}
 	const lines = "B: 1\nB: 2  C: 3\nHost: a.example\n"
@@ -224,7 +228,8 @@ func TestHeadersText(t *testing.T) {
 	}
 }
 
-// TestPostponed comes after all others, the one postponed last at the end.
+// TestPostponed checks that postponed deliveries come last, in the order in
+// which they were postponed.
 func TestPostponed(t *testing.T) {
 	l := newList(100)
 	defer l.Capture(forever, newMemory(1<<20))()

@@ -1,6 +1,6 @@
-// Package deliveries remembers what arrived: the last verdicts of the process,
-// without bodies, and, where the operator asks for it, captures of whole
-// deliveries. It knows neither HTTP nor Caddy. All of it is in memory and ends
+// Package deliveries remembers the last deliveries of the process: their
+// verdicts without bodies and, if the operator asks for it, captures of whole
+// deliveries. It knows neither HTTP nor Caddy. Everything is in memory and ends
 // with the process.
 package deliveries
 
@@ -10,45 +10,47 @@ import (
 )
 
 // Delivery is one delivery as the list, the admin endpoint and the commands
-// show it. What is empty is left out of its JSON.
+// show it. Its JSON leaves out empty fields.
 type Delivery struct {
-	// Number identifies it. Numbers grow, and a restart begins elsewhere.
+	// Number identifies the delivery. Numbers ascend; a restart begins at another
+	// one.
 	Number uint64 `json:"number"`
 	// Time is when it arrived.
 	Time Timestamp `json:"time"`
-	// Provider is the label of the handler, Scheme how it verifies.
+	// Provider is the label of the handler, Scheme the scheme that it verifies.
 	Provider string `json:"provider"`
 	Scheme   string `json:"scheme"`
 	Tenant   string `json:"tenant,omitempty"`
-	// Verdict is accepted, duplicate or rejected, and Reason why.
+	// Verdict is accepted, duplicate or rejected. Reason says why.
 	Verdict string `json:"verdict"`
 	Reason  string `json:"reason,omitempty"`
 	// ID, Event, Age and Key are known once the signature is verified.
 	ID    string `json:"id,omitempty"`
 	Event string `json:"event,omitempty"`
-	// Size is that of the body in bytes.
+	// Size is the size of the body in bytes.
 	Size int64 `json:"size,omitempty"`
-	// Age is that of the signed send time in seconds; nil if there is none.
+	// Age is the age of the signed send time in seconds; nil if there is none.
 	Age *int64 `json:"age,omitempty"`
 	// Key is the position of the secret that matched, from 1.
 	Key int `json:"key,omitempty"`
-	// Status is what the sender got, Application what the application answered.
+	// Status is the status that the sender got. Application is the one that the
+	// application answered.
 	Status      int `json:"status,omitempty"`
 	Application int `json:"application,omitempty"`
 	// Duration is the time from the request's arrival to its answer, in seconds.
 	Duration float64 `json:"duration"`
 	Client   string  `json:"client,omitempty"`
 	Method   string  `json:"method,omitempty"`
-	// Path is as it was sent, without the query.
+	// Path is the path as it was sent, without the query.
 	Path string `json:"path,omitempty"`
 	// Attempt and Inbox are set for a delivery that an inbox kept.
 	Attempt int    `json:"attempt,omitempty"`
 	Inbox   string `json:"inbox,omitempty"`
 	// Hint says in a sentence what may be wrong.
 	Hint string `json:"hint,omitempty"`
-	// Observed reports that the verdict was not enforced.
+	// Observed is set if the verdict was not enforced.
 	Observed bool `json:"observed,omitempty"`
-	// Captured reports that headers and body are kept.
+	// Captured is set if headers and body are kept.
 	Captured bool `json:"captured,omitempty"`
 }
 
@@ -68,7 +70,7 @@ func (t Timestamp) MarshalJSON() ([]byte, error) {
 // maxText is the length at which a text is cut, in bytes.
 const maxText = 256
 
-// cut shortens a text, not within a character.
+// cut shortens a text to maxText without splitting a character.
 func cut(s string) string {
 	if len(s) <= maxText {
 		return s
@@ -80,14 +82,15 @@ func cut(s string) string {
 	return s[:end]
 }
 
-// entry is a remembered delivery. What the sender chose is cut and copied into
-// one string, so that it keeps no request and no body in memory.
+// entry is a remembered delivery. Texts that the sender chose are cut and
+// copied into one string, so that the entry keeps no request and no body in
+// memory.
 type entry struct {
 	number                            uint64
 	time                              int64 // Unix milliseconds
 	provider, scheme, verdict, reason string
 	inbox                             string
-	text                              string // the texts, one after the other
+	text                              string // all texts, one after the other
 	ends                              [texts]uint16
 	size, age                         int64
 	took                              time.Duration
@@ -99,8 +102,8 @@ type entry struct {
 // texts is how many texts an entry has.
 const texts = 7
 
-// entrySize is what an entry takes besides its text, in bytes, with free places
-// in the ring.
+// entrySize is the memory that an entry takes besides its text, in bytes,
+// including its share of free places in the ring.
 const entrySize = 288
 
 func pack(number uint64, d *Delivery) entry {
@@ -114,7 +117,7 @@ func pack(number uint64, d *Delivery) entry {
 	if d.Age != nil {
 		e.age, e.hasAge = *d.Age, true
 	}
-	var room [1024]byte // of the stack; what is longer is rare
+	var room [1024]byte // on the stack; longer texts are rare
 	text := room[:0]
 	for i, s := range [texts]string{d.ID, d.Event, d.Tenant, d.Client, d.Method, d.Path, d.Hint} {
 		text = append(text, cut(s)...)
@@ -140,7 +143,7 @@ func (e *entry) unpack() Delivery {
 		Observed: e.observed,
 	}
 	if e.hasAge {
-		d.Age = new(e.age) // not the entry's own, which would then be on the heap
+		d.Age = new(e.age) // a copy, or the whole entry would be allocated on the heap
 	}
 	return d
 }

@@ -9,16 +9,16 @@ import (
 	"time"
 )
 
-// Filter says which deliveries are shown. Empty fields let everything pass.
+// Filter selects the deliveries to show. Empty fields let every delivery pass.
 type Filter struct {
 	Provider, Scheme, Tenant, Verdict, Reason, Event, ID string
 
-	Since time.Time // those that arrived then or later
-	After uint64    // those with a higher number
-	Limit int       // how many at most, the newest; 0: all
+	Since time.Time // only those that arrived then or later
+	After uint64    // only those with a higher number
+	Limit int       // at most this many, the newest; 0 for all
 }
 
-// Filters are the names of the filters, as URLs and the commands have them.
+// Filters are the names of the filters in URLs and commands.
 var Filters = []string{"provider", "scheme", "tenant", "verdict", "reason", "event", "id", "since", "after", "limit"}
 
 const (
@@ -26,7 +26,7 @@ const (
 	maxDuration  = 100 * 365 * 24 * time.Hour
 )
 
-// ParseFilter reads a filter from a query. Its errors say what to write.
+// ParseFilter parses the filter in a query. Its errors say what to write.
 func ParseFilter(query url.Values, now time.Time) (Filter, error) {
 	f := Filter{Limit: defaultLimit}
 	for name, values := range query {
@@ -71,7 +71,7 @@ func (f *Filter) set(name, value string, now time.Time) (err error) {
 
 var verdicts = []string{Accepted, "duplicate", "rejected"}
 
-// parseSince reads a time, or a duration before now.
+// parseSince parses a time, or a duration before now.
 func parseSince(value string, now time.Time) (time.Time, error) {
 	if at, err := time.Parse(time.RFC3339, value); err == nil {
 		return at, nil
@@ -83,7 +83,7 @@ func parseSince(value string, now time.Time) (time.Time, error) {
 	return now.Add(-ago), nil
 }
 
-// parseDuration knows days too, as Caddy does.
+// parseDuration parses a duration that may have days, as Caddy does.
 func parseDuration(value string) (time.Duration, error) {
 	days, rest, found := strings.Cut(value, "d")
 	if !found {
@@ -101,7 +101,7 @@ func parseDuration(value string) (time.Duration, error) {
 	return total + more, err
 }
 
-// Passes reports whether a delivery is shown.
+// Passes reports whether a delivery passes the filter.
 func (f *Filter) Passes(d *Delivery) bool {
 	for _, pair := range [...][2]string{
 		{f.Provider, d.Provider},

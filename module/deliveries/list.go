@@ -8,30 +8,31 @@ import (
 	"time"
 )
 
-// List remembers the last deliveries. It has room for a number of them and for
-// 1 KiB each on average. Those that were not accepted take at most half of the
-// places, so that a flood of forgeries cannot push out what was accepted.
+// List remembers the last deliveries. Its room is a number of deliveries, and 1
+// KiB for each on average. Those that were not accepted take at most half of
+// the places, so that a flood of forgeries cannot push out the accepted ones.
 type List struct {
 	// room is also read without the lock, so that a list that is off costs
 	// nothing.
 	room atomic.Int64
 
 	mu              sync.Mutex
-	sizes           map[any]int // what the live configurations ask for
-	last            uint64      // the number given last
+	sizes           map[any]int // the room that each live configuration asks for
+	last            uint64      // the number of the last delivery
 	accepted, other queue
 	bytes           int
 	followers       map[*Follower]bool
 
 	captures  map[Capturing]*captures
 	captured  map[uint64]*Capture
-	postponed uint64      // how often one was
+	postponed uint64      // how often Postpone was called
 	expiry    *time.Timer // nil while nothing is captured
 	expires   time.Time   // when it fires
 }
 
 // NewList returns an empty list without room. Its numbers begin at a random
-// hundred thousand, so that a number means one delivery across restarts.
+// multiple of one hundred thousand, so that a number is unlikely to mean
+// another delivery after a restart.
 func NewList() *List {
 	const hundredThousand, choices = 100_000, 9_000
 	return &List{
@@ -44,8 +45,8 @@ func NewList() *List {
 }
 
 // Resize gives the list the room that a configuration asks for. While several
-// configurations are live, as during a reload, the largest counts: one that
-// then fails has taken nothing away.
+// configurations are live, as during a reload, the largest room counts, so that
+// a configuration that then fails takes nothing away.
 func (l *List) Resize(configuration any, room int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -53,8 +54,8 @@ func (l *List) Resize(configuration any, room int) {
 	l.fit()
 }
 
-// Forget ends what a configuration asks for. After the last one the list stays
-// as it is.
+// Forget removes the request of a configuration for room. After the last one
+// the list stays as it is.
 func (l *List) Forget(configuration any) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -62,7 +63,7 @@ func (l *List) Forget(configuration any) {
 	l.fit()
 }
 
-// fit is called with the lock held.
+// fit sets the room. It is called with the lock held.
 func (l *List) fit() {
 	if len(l.sizes) == 0 {
 		return
@@ -114,10 +115,10 @@ func (l *List) add(d *Delivery) uint64 {
 	return l.last
 }
 
-// bytes is what an entry takes; Go rounds what it allocates up.
+// bytes returns the memory that an entry takes. Go rounds allocations up.
 func (e *entry) bytes() int { return entrySize + len(e.text) + len(e.text)/8 }
 
-// trim drops what has no room any more, the oldest first.
+// trim drops entries that have no room any more, the oldest first.
 func (l *List) trim() {
 	room := int(l.room.Load())
 	for l.other.len() > (room+1)/2 {
@@ -138,7 +139,7 @@ func (l *List) drop(q *queue) {
 	l.bytes -= e.bytes()
 }
 
-// EndFollowers ends all that are shown deliveries, as their configuration ends.
+// EndFollowers ends all followers, because their configuration ends.
 func (l *List) EndFollowers() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -147,7 +148,7 @@ func (l *List) EndFollowers() {
 	}
 }
 
-// dismiss is called with the lock held.
+// dismiss ends a follower. It is called with the lock held.
 func (l *List) dismiss(f *Follower) {
 	if l.followers[f] {
 		delete(l.followers, f)
@@ -155,20 +156,20 @@ func (l *List) dismiss(f *Follower) {
 	}
 }
 
-// Get finds one delivery.
+// Get returns one delivery.
 func (l *List) Get(number uint64) (Delivery, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if e := l.find(number); e != nil {
 		return l.unpack(e), true
 	}
-	if c := l.captured[number]; c != nil { // it is kept longer than the list
+	if c := l.captured[number]; c != nil { // a capture may be kept longer than the entry
 		return c.Delivery, true
 	}
 	return Delivery{}, false
 }
 
-// unpack also says whether a delivery is captured.
+// unpack returns the delivery of an entry, and sets whether it is captured.
 func (l *List) unpack(e *entry) Delivery {
 	d := e.unpack()
 	_, d.Captured = l.captured[e.number]
@@ -213,8 +214,9 @@ func (l *List) selected(f Filter) []Delivery {
 	return found
 }
 
-// Follow shows the deliveries that come from now on, after those that the list
-// has of a filter, if backlog is set.
+// Follow returns a follower, which receives the deliveries from now on that
+// pass a filter. With backlog, it begins with those that are already in the
+// list.
 func (l *List) Follow(f Filter, backlog bool) *Follower {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -227,13 +229,13 @@ func (l *List) Follow(f Filter, backlog bool) *Follower {
 	return follower
 }
 
-// followerRoom is how many deliveries a follower may be behind. It holds for a
-// burst; a follower that does not read is dropped.
+// followerRoom is how many deliveries a follower may be behind. It is enough
+// for a burst; a follower that does not read is dropped.
 const followerRoom = 1024
 
-// Follower is shown deliveries as they come.
+// Follower receives deliveries as they arrive.
 type Follower struct {
-	// Backlog is what the list had, the oldest first.
+	// Backlog holds the deliveries that were in the list, the oldest first.
 	Backlog []Delivery
 
 	list    *List
@@ -242,8 +244,8 @@ type Follower struct {
 	tooSlow bool
 }
 
-// Coming has the deliveries. It is closed when the follower
-// was too slow or a configuration has ended.
+// Coming returns the channel of deliveries. It is closed when the follower was
+// too slow or a configuration has ended.
 func (f *Follower) Coming() <-chan Delivery { return f.coming }
 
 // TooSlow reports whether the follower was dropped because it was too far behind.
@@ -253,14 +255,15 @@ func (f *Follower) TooSlow() bool {
 	return f.tooSlow
 }
 
-// End ends the showing.
+// End ends the follower.
 func (f *Follower) End() {
 	f.list.mu.Lock()
 	defer f.list.mu.Unlock()
 	f.list.dismiss(f)
 }
 
-// offer never waits. It is called with the list's lock held.
+// offer sends a delivery that passes the filter, without waiting. It is called
+// with the list's lock held.
 func (f *Follower) offer(d Delivery) {
 	if !f.filter.Passes(&d) {
 		return
@@ -306,7 +309,7 @@ func (q *queue) pop() entry {
 	return e
 }
 
-// find looks for a number; they ascend.
+// find returns the entry with a number. The numbers ascend.
 func (q *queue) find(number uint64) *entry {
 	low, high := 0, q.count
 	for low < high {

@@ -40,7 +40,8 @@ func TestListKeepsTheLast(t *testing.T) {
 	}
 }
 
-// TestRejectedTakeHalf: a flood leaves the accepted ones where they are.
+// TestRejectedTakeHalf checks that a flood of rejected deliveries does not
+// displace accepted ones.
 func TestRejectedTakeHalf(t *testing.T) {
 	l := newList(6)
 	for i := range 6 {
@@ -60,7 +61,7 @@ func TestRejectedTakeHalf(t *testing.T) {
 	}
 }
 
-// TestDelivery: what is packed is what is shown.
+// TestDelivery checks that a delivery is the same after packing and unpacking.
 func TestDelivery(t *testing.T) {
 	age := int64(-3)
 	d := Delivery{
@@ -94,7 +95,8 @@ func TestTextsAreCut(t *testing.T) {
 	}
 }
 
-// TestMemory: a thousand deliveries take at most a MiB, whatever they hold.
+// TestMemory checks that a thousand deliveries take at most 1 MiB, whatever
+// they contain.
 func TestMemory(t *testing.T) {
 	for _, length := range []int{30, 256, 10_000} {
 		long := strings.Repeat("x", length)
@@ -122,7 +124,8 @@ func heap() int64 {
 	return int64(m.HeapAlloc)
 }
 
-// TestReloads: the largest of what live configurations ask for counts.
+// TestReloads checks that the largest room that a live configuration asks for
+// counts.
 func TestReloads(t *testing.T) {
 	l := NewList()
 	if l.Add(&Delivery{Verdict: Accepted}) != 0 {
@@ -233,7 +236,8 @@ func TestFollow(t *testing.T) {
 	}
 }
 
-// TestSlowFollower: who does not read is dropped, and nothing waits.
+// TestSlowFollower checks that a follower that does not read is dropped, and
+// that nothing waits for it.
 func TestSlowFollower(t *testing.T) {
 	l := newList(10)
 	slow, quick := l.Follow(Filter{}, false), l.Follow(Filter{ID: "last"}, false)

@@ -13,11 +13,11 @@ import (
 	"github.com/hooklatch/hooklatch/module/args"
 )
 
-// Options is what every store has; stores embed it.
+// Options are the options that every store has. Stores embed them.
 type Options struct {
-	// When a delivery is kept: `rescue`, if the application does not answer in
-	// time or not well; or `always`, before the application is asked at all.
-	// Default: rescue.
+	// When to keep a delivery. `rescue`: if the application does not answer in
+	// time, or answers with a status listed in statuses. `always`: before the
+	// application is asked. Default: rescue.
 	Mode string `json:"mode,omitempty"`
 
 	// With rescue, how long after the arrival of the request the application
@@ -29,8 +29,8 @@ type Options struct {
 	// class such as `5xx`. Default: 5xx 408 425 429.
 	Statuses []string `json:"statuses,omitempty"`
 
-	// How long to wait after the first attempt that failed, and how long at most;
-	// the wait doubles in between. Default: 1s 5m.
+	// The wait after the first failed attempt, and the longest wait; the wait
+	// doubles in between. Default: 1s 5m.
 	Retry *Retry `json:"retry,omitempty"`
 
 	// How long a delivery waits before it is dead. Default: 72h.
@@ -39,17 +39,18 @@ type Options struct {
 	// How long a dead delivery stays before it is removed. Default: 7d.
 	Dead caddy.Duration `json:"dead,omitempty"`
 
-	// How many bytes are kept at most, dead deliveries included. All handlers
-	// whose inbox is in the same place have the same value. Default: 1GiB.
+	// The largest size of the inbox in bytes, dead deliveries included. All
+	// handlers whose inbox is in the same place need the same value. Default:
+	// 1GiB.
 	MaxSize int64 `json:"max_size,omitempty"`
 
-	// How many attempts of a label run at once. Default: 4.
+	// The number of attempts of a label that may run at once. Default: 4.
 	Concurrency int `json:"concurrency,omitempty"`
 }
 
 // Retry is how long to wait between attempts.
 type Retry struct {
-	// The wait after the first attempt that failed.
+	// The wait after the first failed attempt.
 	First caddy.Duration `json:"first,omitempty"`
 	// The longest wait.
 	Most caddy.Duration `json:"most,omitempty"`
@@ -64,16 +65,16 @@ const (
 // longest keeps sums of times from overflowing.
 const longest = caddy.Duration(10 * 366 * 24 * time.Hour)
 
-// Names are the options in the order of the documentation, for the error that
-// an unknown one is answered with.
+// Names are the options in the order of the documentation. The error for an
+// unknown option lists them.
 var Names = []string{"mode", "after", "statuses", "retry", "keep", "dead", "max_size", "concurrency"}
 
-// Settings returns the options themselves; a store that embeds them needs no
-// method of its own.
+// Settings returns the options. A store that embeds them needs no method of its
+// own.
 func (o Options) Settings() Options { return o }
 
-// WithDefaults fills in what was not written, but for After, whose default
-// depends on the provider.
+// WithDefaults returns the options with their defaults, except After, whose
+// default depends on the provider.
 func (o Options) WithDefaults() Options {
 	setDefault(&o.Mode, ModeRescue)
 	if len(o.Statuses) == 0 {
@@ -96,8 +97,8 @@ func setDefault[T comparable](to *T, value T) {
 	}
 }
 
-// Check reports what is wrong with the options, in words that say what to
-// write instead.
+// Check returns an error if an option is invalid. The error says what to write
+// instead.
 func (o Options) Check() error {
 	switch {
 	case o.Mode != "" && o.Mode != ModeRescue && o.Mode != ModeAlways:
@@ -161,8 +162,8 @@ func (o Options) IsAnswer(status int) bool {
 	return true
 }
 
-// UnmarshalOption reads an option that every store has and reports whether it
-// was one. The dispenser stands on its name.
+// UnmarshalOption reads an option that every store has, and reports whether it
+// knows the option. The dispenser must be at the option's name.
 func (o *Options) UnmarshalOption(d *caddyfile.Dispenser) (known bool, err error) {
 	switch d.Val() {
 	case "mode":

@@ -14,7 +14,7 @@ const minute = caddy.Duration(time.Minute)
 func TestCheck(t *testing.T) {
 	for name, c := range map[string]struct {
 		options Options
-		saying  string // nothing if they are right
+		saying  string // empty if they are valid
 	}{
 		"nothing":        {Options{}, ""},
 		"the defaults":   {Options{}.WithDefaults(), ""},

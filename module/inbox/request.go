@@ -12,7 +12,7 @@ type Request struct {
 	URI        string      `json:"uri"` // as it was sent, before any rewrite
 	Host       string      `json:"host"`
 	Proto      string      `json:"proto"`
-	Header     http.Header `json:"header"` // with nothing that only Hooklatch writes
+	Header     http.Header `json:"header"` // without those that only Hooklatch writes
 	RemoteAddr string      `json:"remote_addr"`
 	// LocalNetwork and LocalAddr are where the request arrived, such as tcp and
 	// 10.0.0.1:443.
@@ -21,7 +21,7 @@ type Request struct {
 	TLS          *TLS   `json:"tls,omitempty"` // nil without TLS
 }
 
-// TLS is what is kept of the state of a TLS connection.
+// TLS is the stored part of the state of a TLS connection.
 type TLS struct {
 	Version      uint16   `json:"version"`
 	CipherSuite  uint16   `json:"cipher_suite"`
@@ -30,11 +30,11 @@ type TLS struct {
 	Certificates [][]byte `json:"certificates,omitempty"` // of the client, DER
 }
 
-// Facts are what is known of a delivery since it was verified: the application
-// is told it in headers.
+// Facts are the values known since a delivery was verified. The application
+// gets them in headers.
 type Facts struct {
 	ID            string    `json:"id"`               // Webhook-Id
-	Secret        int       `json:"secret,omitempty"` // the number of the one that matched
+	Secret        int       `json:"secret,omitempty"` // the number of the secret that matched
 	Event         string    `json:"event,omitempty"`
 	Tenant        string    `json:"tenant,omitempty"`
 	Environment   string    `json:"environment,omitempty"`

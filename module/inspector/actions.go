@@ -8,7 +8,7 @@ import (
 	"net/url"
 )
 
-// action is what a button does.
+// action runs when a button is pressed. It returns a sentence about the result.
 type action func(p *Page, ctx context.Context, form url.Values) (said string, err error)
 
 var actions = map[string]action{
@@ -22,7 +22,7 @@ var actions = map[string]action{
 
 const maxForm = 64 << 10
 
-// act does what a button asks for, and says in a sentence what came of it.
+// act runs the action of a button and returns a sentence about the result.
 func (p *Page) act(w http.ResponseWriter, r *http.Request, name string) {
 	do, known := actions[name]
 	if !known {
@@ -112,7 +112,7 @@ func drop(p *Page, ctx context.Context, form url.Values) (string, error) {
 	return "Dropped: it is not in the inbox any more.", nil
 }
 
-// labelled is the address of a label, or of what has an id there.
+// labelled returns the address for a label, or for an id of that label.
 func labelled(path, provider, id, end string, query url.Values) string {
 	uri := path + "/" + url.PathEscape(provider)
 	if id != "" {

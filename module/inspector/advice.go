@@ -5,8 +5,8 @@ import "fmt"
 // advice says what a reason means, and what to change.
 type advice struct{ Means, Change string }
 
-// advised has what can be said about a reason without the delivery itself. What
-// the gateway found out about one delivery comes first.
+// advised holds the general advice for each reason. A finding about the
+// delivery itself takes precedence.
 var advised = map[string]advice{
 	"method_not_allowed": {
 		"The request has a method that this endpoint does not take.",
@@ -95,7 +95,7 @@ var unknownReason = advice{
 	"The gateway's log has a sentence about it.",
 }
 
-// adviceFor says what can be said about a delivery that did not arrive.
+// adviceFor returns the advice for a delivery that did not arrive.
 func adviceFor(d *delivery) advice {
 	if d.Reason != "" {
 		a, known := advised[d.Reason]
@@ -132,7 +132,7 @@ func answered(d *delivery) string {
 	return fmt.Sprintf("answered %d", d.Application)
 }
 
-// outcome is what became of a delivery, in one word that the style sheet knows.
+// outcome is the result of a delivery, in one word that the style sheet knows.
 type outcome string
 
 const (
@@ -153,7 +153,7 @@ func (o outcome) words() string {
 	}[o]
 }
 
-// Outcome is what became of it.
+// Outcome returns the outcome of the delivery.
 func (d *delivery) Outcome() outcome {
 	switch d.Verdict {
 	case "rejected":
@@ -172,7 +172,8 @@ func (d *delivery) Outcome() outcome {
 	return failed
 }
 
-// lost reports whether somebody will ask why it did not arrive.
+// lost reports whether the delivery has not arrived, so that an operator will
+// ask why.
 func (d *delivery) lost() bool {
 	o := d.Outcome()
 	return o == refused || o == failed || o == kept

@@ -25,11 +25,11 @@ type bodyView struct {
 	View  string
 	Size  int64
 	Views []choice
-	Cut   string // what is missing
+	Cut   string // says which part is shown
 
 	Lines []bodyLine // text
 	Tree  *node      // tree
-	Trees string     // why there is none
+	Trees string     // why there is no tree
 	Bytes []byteLine // bytes
 }
 
@@ -61,8 +61,8 @@ func newBodyView(body []byte, view string) *bodyView {
 	return v
 }
 
-// readLines shows the text with its line ends and the spaces before them, which
-// are what changes a signature unseen.
+// readLines sets the lines of the text, with their line ends and the spaces
+// before them. A change to these is invisible but breaks the signature.
 func (v *bodyView) readLines(body []byte) {
 	if len(body) > maxShownText {
 		end := maxShownText
@@ -124,8 +124,8 @@ func (v *bodyView) readBytes(body []byte) {
 	}
 }
 
-// node is a value of a JSON text: as it was written, members in their order and
-// repeated ones repeated, so that nothing is hidden.
+// node is a value in a JSON text. Members keep their order, and repeated
+// members are all kept, so that nothing is hidden.
 type node struct {
 	Name     *string // of a member
 	Index    int     // in a list, from 0
@@ -134,7 +134,7 @@ type node struct {
 	Children []*node
 }
 
-// Count says how much is in it.
+// Count returns the number of children in words.
 func (n *node) Count() string {
 	if n.Kind == "object" {
 		return plural(len(n.Children), "member")
@@ -169,7 +169,7 @@ func (v *bodyView) readTree(body []byte) {
 	v.Tree = tree
 }
 
-// jsonTrouble says what is wrong, without the sender's words.
+// jsonTrouble describes a JSON error without quoting the sender.
 func jsonTrouble(err error) string {
 	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
 		return fmt.Sprintf("it goes wrong at byte %d", syntax.Offset)
@@ -180,8 +180,8 @@ func jsonTrouble(err error) string {
 	return "it goes wrong"
 }
 
-// readNode reads a value. What is read when the bound is reached is given back
-// with errTooMuch.
+// readNode reads a value. When the limit is reached, it returns what it has
+// read and errTooMuch.
 func readNode(d *json.Decoder, left *int, depth int) (*node, error) {
 	token, err := d.Token()
 	if err != nil {
@@ -214,7 +214,7 @@ func (n *node) readChildren(d *json.Decoder, left *int, depth int) error {
 			if err != nil {
 				return err
 			}
-			text, _ := token.(string) // the decoder takes nothing else here
+			text, _ := token.(string) // the decoder allows nothing else here
 			name = &text
 		}
 		child, err := readNode(d, left, depth-1)

@@ -9,11 +9,11 @@ import (
 
 const (
 	slots       = 60 // of time, side by side
-	leastSlots  = 24 // so that a column is no wall
+	leastSlots  = 24 // so that a column does not become a wall
 	slotWidth   = 10 // in units of the picture
 	barWidth    = 8  // leaves a gap
 	chartHeight = 64
-	leastHeight = 2.5 // of what is there at all
+	leastHeight = 2.5 // of any part that is not empty
 )
 
 // chart shows how many deliveries had which outcome over time.
@@ -77,8 +77,9 @@ func newChart(all []delivery, now time.Time) chart {
 	return c
 }
 
-// column stacks what one slot has. The height is by the square root, so that one
-// refused delivery is seen beside a hundred accepted ones.
+// column stacks the parts of one slot. The height follows the square root of
+// the count, so that one rejected delivery is visible next to a hundred
+// accepted ones.
 func (c *chart) column(i int, slot map[outcome]int) {
 	n := 0
 	for _, count := range slot {
@@ -105,7 +106,8 @@ func (c *chart) column(i int, slot map[outcome]int) {
 	}
 }
 
-// roundSlot is the next length that people count in.
+// roundSlot returns the next length that is natural for a slot, such as 5
+// minutes.
 func roundSlot(d time.Duration) time.Duration {
 	for _, length := range []time.Duration{
 		time.Second, 2 * time.Second, 5 * time.Second, 10 * time.Second, 15 * time.Second, 30 * time.Second,
@@ -120,7 +122,7 @@ func roundSlot(d time.Duration) time.Duration {
 	return (d + day - 1).Truncate(day)
 }
 
-// Description says what the picture shows, for those who do not see it.
+// Description describes the picture for people who cannot see it.
 func (page *listPage) Description() string {
 	counts := make([]string, len(page.Totals))
 	for i, t := range page.Totals {
@@ -129,7 +131,7 @@ func (page *listPage) Description() string {
 	return "Deliveries over time: " + strings.Join(counts, ", ") + "."
 }
 
-// Title is what a part of a column says.
+// Title is the label of a part of a column.
 func (b bar) Title() string {
 	return fmt.Sprintf("%s UTC: %d %s", b.Begins.Format("15:04:05"), b.Count, b.Outcome.words())
 }

@@ -8,9 +8,9 @@ import (
 	"github.com/hooklatch/hooklatch/schemes"
 )
 
-// verifyCommand is the command that verifies a delivery whose two files were
-// saved. The secret is only named: the page does not know it, and a shell's
-// history should not either.
+// verifyCommand returns the command that verifies a delivery whose two files
+// were saved. It only names the secret: the page does not know it, and it
+// should not get into a shell's history either.
 func verifyCommand(d *delivery) string {
 	words := []string{"hooklatch", "webhook", "verify"}
 	if _, known := schemes.Get(d.Scheme); known {
@@ -33,7 +33,7 @@ func verifyCommand(d *delivery) string {
 	return strings.Join(words, " ")
 }
 
-// variable is the name of the environment variable that a label suggests.
+// variable returns a name for the environment variable of a label's secret.
 func variable(label string) string {
 	name := strings.Map(func(r rune) rune {
 		switch {
@@ -50,8 +50,8 @@ func variable(label string) string {
 	return name + "_SECRET"
 }
 
-// quoteForShell makes one word of sh out of any text. Nothing is special between
-// single quotes but their end.
+// quoteForShell quotes any text as one word of sh. Between single quotes only
+// the closing quote is special.
 func quoteForShell(word string) string {
 	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:=,@%+"
 	if word != "" && strings.Trim(word, plain) == "" {

@@ -11,18 +11,18 @@ import (
 	"time"
 )
 
-// deliveryPage is one delivery, whole.
+// deliveryPage is the page of one delivery.
 type deliveryPage struct {
 	frame
 	delivery
-	Number  uint64 // of the address, also if there is none
+	Number  uint64 // from the address, even if no delivery has it
 	Now     time.Time
 	Advice  advice
-	Proven  bool // what the advice says was found in this very delivery
+	Proven  bool // the advice is a finding in this very delivery
 	Headers []headerLine
 	Body    *bodyView
 	Command string
-	Again   []delivery // others with the same id
+	Again   []delivery // all deliveries with the same id
 	Waiting *entry     // in the inbox
 }
 
@@ -56,7 +56,8 @@ func (p *Page) showDelivery(w http.ResponseWriter, r *http.Request, number uint6
 	p.write(w, http.StatusOK, "delivery.html", &page)
 }
 
-// explain says why the delivery did not arrive, best by what was found in it.
+// explain sets the advice for a delivery that did not arrive. A finding in the
+// delivery itself takes precedence.
 func (page *deliveryPage) explain() {
 	d := &page.delivery
 	if !d.lost() && page.Outcome() != duplicate {
@@ -75,8 +76,8 @@ func (page *deliveryPage) explain() {
 	}
 }
 
-// relate looks for the other attempts of the same event. That it cannot is no
-// reason to show less.
+// relate finds the other attempts of the same event. If that fails, the page is
+// shown without them.
 func (p *Page) relate(r *http.Request, page *deliveryPage) {
 	filters := url.Values{"provider": {page.Provider}, "id": {page.ID}}
 	if all, _, err := p.list(r.Context(), filters); err == nil && len(all) > 1 {
@@ -94,7 +95,7 @@ func (p *Page) relate(r *http.Request, page *deliveryPage) {
 	}
 }
 
-// Headline says what became of the delivery.
+// Headline returns a sentence about the outcome.
 func (page *deliveryPage) Headline() string {
 	switch page.Outcome() {
 	case refused:
@@ -112,10 +113,10 @@ func (page *deliveryPage) Headline() string {
 	return "Arrived"
 }
 
-// Authentic reports whether the signature is known to be right.
+// Authentic reports whether the signature was verified.
 func (page *deliveryPage) Authentic() bool { return page.Verdict != "rejected" || page.ID != "" }
 
-// headerLines sorts headers as they are saved.
+// headerLines returns headers in the order in which they are saved.
 func headerLines(h map[string][]string) []headerLine {
 	var lines []headerLine
 	for _, name := range slices.Sorted(maps.Keys(h)) {
@@ -126,9 +127,9 @@ func headerLines(h map[string][]string) []headerLine {
 	return lines
 }
 
-// masked reports whether a header is likely to hold something that must not be
-// seen by those who look over a shoulder: a password, a session, or the whole
-// secret, where a scheme sends it.
+// masked reports whether to hide the value of a header from people who look
+// over a shoulder, because it is likely to hold a password, a session, or the
+// whole secret, which some schemes send.
 func masked(name string) bool {
 	name = strings.ToLower(name)
 	return slices.ContainsFunc([]string{"auth", "cookie", "token", "secret", "password", "api-key", "apikey"}, func(part string) bool {
@@ -141,7 +142,8 @@ const (
 	bodyFile    = "body.json"
 )
 
-// save serves what a sender sent, to be saved. A browser must never show it.
+// save serves the headers or the body of a delivery as a download. A browser
+// must never display them.
 func (p *Page) save(w http.ResponseWriter, r *http.Request, name string) {
 	number, err := strconv.ParseUint(r.URL.Query().Get("number"), 10, 64)
 	if err != nil {

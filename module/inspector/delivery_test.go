@@ -15,8 +15,8 @@ func get(p *Page, path string) *httptest.ResponseRecorder {
 	return w
 }
 
-// TestDelivery: one delivery has its verdict, reason, explanation, headers, body,
-// attempts and buttons.
+// TestDelivery checks that the page of a delivery shows its verdict, reason,
+// explanation, headers, body, attempts and buttons.
 func TestDelivery(t *testing.T) {
 	refusedOne := one()
 	refusedOne.Verdict, refusedOne.Reason, refusedOne.ID, refusedOne.Status, refusedOne.Application = "rejected", "signature_mismatch", "", 401, 0
@@ -87,7 +87,8 @@ func TestDelivery(t *testing.T) {
 	}
 }
 
-// TestSave: what a sender sent is saved byte for byte, and never shown as a page.
+// TestSave checks that headers and body are saved byte for byte, and never
+// displayed as a page.
 func TestSave(t *testing.T) {
 	d := one()
 	d.Body = []byte("<!doctype html><script>x()</script>\r\n\x00\xff")
@@ -114,7 +115,8 @@ func TestSave(t *testing.T) {
 	}
 }
 
-// TestQuotedForShell: sh reads each word as it was, whatever is in it.
+// TestQuotedForShell checks that sh reads each quoted word unchanged, whatever
+// it contains.
 func TestQuotedForShell(t *testing.T) {
 	words := []string{
 		"plain", "", "it's", "a b", "$(touch /tmp/x)", "`x`", "\\", "\"", "a\nb", "*", "~", "#x", ";reboot", "&&", "--", "-e",
@@ -151,7 +153,8 @@ func TestVerifyCommand(t *testing.T) {
 	}
 }
 
-// TestBodyViews: the three views of a body, with what is not seen made visible.
+// TestBodyViews checks the three views of a body, in which invisible characters
+// are made visible.
 func TestBodyViews(t *testing.T) {
 	body := []byte("{\"a\":\"x\u200by\", \t\r\n \"n\":12345678901234567890.10,\"n\":2,\"l\":[null,true,[],{}]}  \n")
 	text := newBodyView(body, "")

@@ -22,11 +22,12 @@ const (
 	inboxPath      = "/verify_webhook/inbox"
 )
 
-// maxAnswer bounds what is read of one answer: a list, or a capture in base64.
+// maxAnswer is the largest response that is read, in bytes: a list, or a
+// capture in base64.
 const maxAnswer = 64 << 20
 
-// ask sends the gateway a request and reads its answer into result, unless that
-// is nil.
+// ask sends a request to the gateway and decodes its response into result,
+// unless that is nil.
 func (p *Page) ask(ctx context.Context, method, uri string, result any) (http.Header, error) {
 	r, err := http.NewRequestWithContext(outside(ctx), method, uri, http.NoBody) //nolint:gosec // the host is the gateway's, and every segment is escaped
 	if err != nil {
@@ -48,7 +49,7 @@ func (p *Page) ask(ctx context.Context, method, uri string, result any) (http.He
 	return w.header, nil
 }
 
-// refusal is an answer of the gateway other than 2xx.
+// refusal is a response of the gateway other than 2xx.
 type refusal struct {
 	status int
 	text   string
@@ -56,7 +57,8 @@ type refusal struct {
 
 func (r *refusal) Error() string { return r.text }
 
-// errorText is what an answer says: Caddy's admin endpoint writes {"error": …}.
+// errorText returns the error in a response. Caddy's admin endpoint writes
+// {"error": …}.
 func errorText(w *recorder) string {
 	var said struct {
 		Error string `json:"error"`
@@ -70,8 +72,8 @@ func errorText(w *recorder) string {
 	return fmt.Sprintf("the gateway answered %d %s", w.status, http.StatusText(w.status))
 }
 
-// outside is a context with the end of another one and none of its values: the
-// request to the gateway is not a part of the one that asked for the page.
+// outside returns a context that ends with another one and has none of its
+// values: the request to the gateway is not part of the request for the page.
 func outside(ctx context.Context) context.Context {
 	return valueless{ctx}
 }
@@ -80,7 +82,7 @@ type valueless struct{ context.Context }
 
 func (valueless) Value(any) any { return nil }
 
-// recorder keeps an answer.
+// recorder stores a response.
 type recorder struct {
 	header   http.Header
 	status   int
@@ -106,13 +108,13 @@ func (w *recorder) Write(b []byte) (int, error) {
 }
 
 // newsWithin is how long a request for news waits. It is short enough for any
-// proxy, and for a gateway that numbers anew after a restart.
+// proxy, and for a gateway whose numbers begin again after a restart.
 const newsWithin = 20 * time.Second
 
 // waitForNews answers as soon as the gateway has a delivery after the given
-// number, or when nothing has come for a while. The page then reads the list
-// again, at its own pace, so that a crowd of deliveries costs it no more than one
-// and no open page is ever behind.
+// number, or when none has arrived for a while. The page then reads the list
+// again, at its own pace. So many deliveries cost the page no more than one,
+// and an open page never falls behind.
 func (p *Page) waitForNews(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(outside(r.Context()), newsWithin)
 	defer cancel()
@@ -141,7 +143,7 @@ func (p *Page) waitForNews(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// firstLine ends a request when the first object of its answer arrives.
+// firstLine ends a request when the first object of its response arrives.
 type firstLine struct {
 	recorder
 	found func()
@@ -158,14 +160,15 @@ func (w *firstLine) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// Flush does nothing; what is written has been seen.
+// Flush does nothing, because Write has already seen everything.
 func (w *firstLine) Flush() {}
 
-// delivery is what the admin endpoint says about one.
+// delivery is a delivery as the admin endpoint returns it.
 type delivery struct{ deliveries.Whole }
 
-// filtersOf takes the filters out of a query: those of the admin endpoint, under
-// the same names. A form sends its empty fields too.
+// filtersOf returns the filters in a query. They are those of the admin
+// endpoint, with the same names. Empty fields, which a form sends too, are left
+// out.
 func filtersOf(query url.Values) url.Values {
 	filters := url.Values{}
 	for _, name := range deliveries.Filters {
@@ -176,14 +179,14 @@ func filtersOf(query url.Values) url.Values {
 	return filters
 }
 
-// list reads the deliveries that pass some filters, the newest first. It reports
-// whether the gateway remembers any.
+// list returns the deliveries that pass some filters, the newest first. It
+// reports whether the gateway remembers any deliveries at all.
 func (p *Page) list(ctx context.Context, filters url.Values) (found []delivery, remembers bool, err error) {
 	header, err := p.ask(ctx, http.MethodGet, deliveriesPath+"?"+filters.Encode(), &found)
 	return found, header.Get("Webhook-Recent") != "off", err
 }
 
-// one reads a delivery.
+// one returns a delivery.
 func (p *Page) one(ctx context.Context, number uint64) (d delivery, err error) {
 	_, err = p.ask(ctx, http.MethodGet, fmt.Sprintf("%s/%d", deliveriesPath, number), &d)
 	return d, err
@@ -192,7 +195,7 @@ func (p *Page) one(ctx context.Context, number uint64) (d delivery, err error) {
 // entry is an entry of the inbox.
 type entry = inbox.Listed
 
-// inbox reads the inbox's entries.
+// inbox returns the entries of the inbox.
 func (p *Page) inbox(ctx context.Context, filters url.Values) (found []entry, err error) {
 	_, err = p.ask(ctx, http.MethodGet, inboxPath+"?"+filters.Encode(), &found)
 	return found, err

@@ -15,7 +15,7 @@ import (
 
 var noon = time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC)
 
-// gateway answers as the admin endpoint does, and writes down what it was asked.
+// gateway answers as the admin endpoint does, and records its requests.
 type gateway struct {
 	mu         sync.Mutex
 	asked      []string
@@ -23,7 +23,7 @@ type gateway struct {
 	inbox      []entry
 	off        bool
 	follow     http.HandlerFunc
-	refuse     int // what buttons are answered, if it is not zero
+	refuse     int // the status that buttons get, if it is not zero
 }
 
 func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -86,12 +86,12 @@ func jsonText(v any) string {
 	return string(text)
 }
 
-// page is the page of a gateway, at noon.
+// page returns the page of a gateway, at noon.
 func (g *gateway) page() *Page {
 	return &Page{Gateway: g, Name: "localhost:2019", Now: func() time.Time { return noon }}
 }
 
-// get reads an address of the page.
+// get requests an address of the page.
 func (g *gateway) get(address string) *httptest.ResponseRecorder {
 	w := httptest.NewRecorder()
 	g.page().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "http://localhost/"+address, nil))
@@ -110,7 +110,7 @@ func (g *gateway) press(button string, form url.Values, headers ...string) *http
 	return w
 }
 
-// TestButtons: each button makes the one request that it names.
+// TestButtons checks that each button makes exactly the request that it names.
 func TestButtons(t *testing.T) {
 	for _, c := range []struct {
 		button string
@@ -139,7 +139,8 @@ func TestButtons(t *testing.T) {
 	}
 }
 
-// TestButtonsThatFail: what the gateway says is said, with its status.
+// TestButtonsThatFail checks that the page shows the gateway's error with its
+// status.
 func TestButtonsThatFail(t *testing.T) {
 	for button := range actions {
 		g := &gateway{refuse: http.StatusConflict}
@@ -162,8 +163,8 @@ func TestButtonsThatFail(t *testing.T) {
 	}
 }
 
-// TestNews: a waiting page is answered by the first delivery, by the end of the
-// server and by the gateway's own trouble.
+// TestNews checks that a waiting page is answered at the first delivery, at the
+// end of the server and at an error of the gateway.
 func TestNews(t *testing.T) {
 	g := &gateway{follow: func(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusOK)

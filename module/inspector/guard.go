@@ -10,11 +10,11 @@ import (
 	"strings"
 )
 
-// policy lets the page load its own files and nothing else. Nothing may show it
-// in a frame.
+// policy lets the page load its own files and nothing else. It forbids showing
+// the page in a frame.
 const policy = "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
 
-// secure sets the headers of every answer.
+// secure sets the security headers of every response.
 func secure(h http.Header) {
 	h.Set("Content-Security-Policy", policy)
 	h.Set("Referrer-Policy", "no-referrer") // the address has the token
@@ -22,9 +22,10 @@ func secure(h http.Header) {
 	h.Set("X-Content-Type-Options", "nosniff")
 }
 
-// checkOrigin returns why a request is not the page's own, or nothing. Another
-// site must not be able to press a button, nor to load the page in a tab that it
-// controls, so this holds for GET too. Programs send neither header.
+// checkOrigin returns why a request does not come from the page itself, or an
+// empty string. Another site must not be able to press a button, nor to load
+// the page in a tab that it controls, so the check applies to GET too. Programs
+// send neither header.
 func checkOrigin(r *http.Request) string {
 	switch r.Header.Get("Sec-Fetch-Site") {
 	case "", "same-origin", "none":
@@ -39,9 +40,9 @@ func checkOrigin(r *http.Request) string {
 	return ""
 }
 
-// isOwn reports whether an origin is the address that the request was sent to. A
-// proxy may end TLS before the gateway, so https is right for a plain request;
-// http is wrong for one that came over TLS.
+// isOwn reports whether an origin is the address that the request was sent to.
+// A proxy may end TLS before the gateway, so https is accepted for a plain
+// request. http is rejected for a request that came over TLS.
 func isOwn(r *http.Request, origin string) bool {
 	u, err := url.Parse(origin)
 	if err != nil || u.Host == "" || u.Scheme+"://"+u.Host != origin {
@@ -53,7 +54,7 @@ func isOwn(r *http.Request, origin string) bool {
 	return strings.EqualFold(withPort(u.Host, u.Scheme), withPort(r.Host, u.Scheme))
 }
 
-// withPort writes a host with the port that a browser leaves out.
+// withPort returns a host with the default port that a browser leaves out.
 func withPort(host, scheme string) string {
 	if _, _, err := net.SplitHostPort(host); err == nil {
 		return host
@@ -62,7 +63,7 @@ func withPort(host, scheme string) string {
 	return net.JoinHostPort(strings.Trim(host, "[]"), port)
 }
 
-// Private serves a page on loopback to those who know its token.
+// Private serves a page on loopback, to users who know its token.
 type Private struct {
 	page  *Page
 	token string
@@ -73,12 +74,12 @@ func NewPrivate(page *Page) *Private {
 	return &Private{page: page, token: strings.ToLower(rand.Text())}
 }
 
-// Path is where the page is.
+// Path returns the path of the page.
 func (p *Private) Path() string { return "/" + p.token + "/" }
 
-// ServeHTTP serves the page where the host is this machine and the first segment
-// of the path is the token. A name that an attacker's DNS points at this machine
-// is another host.
+// ServeHTTP serves the page if the host is this machine and the first segment
+// of the path is the token. A name that an attacker's DNS points at this
+// machine counts as another host.
 func (p *Private) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	secure(w.Header())
 	if !isLoopback(r.Host) {
@@ -120,7 +121,7 @@ func answer(w http.ResponseWriter, status int, text string) {
 	_, _ = w.Write([]byte(text + "\n"))
 }
 
-// Forbid answers a request of someone who may not see the page, and says why.
+// Forbid rejects a request from a user who may not see the page, and says why.
 func Forbid(w http.ResponseWriter, why string) {
 	secure(w.Header())
 	answer(w, http.StatusForbidden, why)

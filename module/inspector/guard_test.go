@@ -13,7 +13,7 @@ import (
 	"github.com/hooklatch/hooklatch/module/deliveries"
 )
 
-// everything is one of each kind of address.
+// everything has one address of each kind.
 var everything = []string{"", "7", "999", "inbox", "news", "style.css", "script.js", "icon.svg", "headers.txt?number=7", "body.json?number=7", "body.json", "nothing"}
 
 // one is a captured delivery with the number 7.
@@ -27,7 +27,8 @@ func one() delivery {
 	}}}
 }
 
-// TestPrivate: no page without the token, and none under a foreign name.
+// TestPrivate checks that there is no page without the token or under another
+// host name.
 func TestPrivate(t *testing.T) {
 	g := &gateway{deliveries: []delivery{one()}, follow: func(http.ResponseWriter, *http.Request) {}}
 	private := NewPrivate(g.page())
@@ -71,8 +72,8 @@ func TestPrivate(t *testing.T) {
 	}
 }
 
-// TestHeaders: each answer has the headers that keep it apart, and none lets
-// another origin read it.
+// TestHeaders checks that each response has the headers that isolate the page,
+// and that none lets another origin read it.
 func TestHeaders(t *testing.T) {
 	g := &gateway{deliveries: []delivery{one()}, follow: func(http.ResponseWriter, *http.Request) {}}
 	check := func(what string, h http.Header) {
@@ -108,8 +109,8 @@ func TestHeaders(t *testing.T) {
 	}
 }
 
-// TestOrigins: what another site makes a browser send has no effect and learns
-// nothing, whatever the method and the address.
+// TestOrigins checks that requests that another site makes a browser send have
+// no effect and reveal nothing, whatever the method and the address.
 func TestOrigins(t *testing.T) {
 	g := &gateway{deliveries: []delivery{one()}, follow: func(http.ResponseWriter, *http.Request) {}}
 	foreign := [][]string{
@@ -166,7 +167,7 @@ func TestOrigins(t *testing.T) {
 	}
 }
 
-// TestMethods: a page is read, a button is pressed, and nothing else happens.
+// TestMethods checks that pages allow only reading, and buttons only pressing.
 func TestMethods(t *testing.T) {
 	g := &gateway{}
 	for _, method := range []string{http.MethodPut, http.MethodDelete, http.MethodPatch, http.MethodOptions, "TRACE", "POST"} {
@@ -188,7 +189,8 @@ func TestMethods(t *testing.T) {
 	}
 }
 
-// TestNoInline: no template has what the policy would not run, or leads elsewhere.
+// TestNoInline checks that no template has content that the policy would block,
+// or a link to another site.
 func TestNoInline(t *testing.T) {
 	names, err := assets.ReadDir("assets")
 	if err != nil {

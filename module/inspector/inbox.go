@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// inboxPage lists what the inbox keeps.
+// inboxPage lists the entries of the inbox.
 type inboxPage struct {
 	frame
 	Entries []entry

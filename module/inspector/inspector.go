@@ -1,11 +1,11 @@
-// Package inspector is the page that shows an operator which deliveries came,
-// which were refused, why, and what to change. It has no framework and no build
-// step: templates, one style sheet and one script, all embedded.
+// Package inspector implements the page that shows an operator which deliveries
+// arrived, which were rejected, why, and what to change. It has no framework
+// and no build step: templates, one style sheet and one script, all embedded.
 //
-// It reads a gateway through its admin endpoint, and changes nothing but what a
-// button asks for. Everything it shows may come from an attacker, so it goes
-// through html/template, and the page's policy allows neither inline scripts nor
-// other origins.
+// It reads a gateway through the admin endpoint, and changes something only
+// when a button is pressed. Everything that it shows may come from an attacker.
+// So all of it goes through html/template, and the page's policy allows neither
+// inline scripts nor other origins.
 package inspector
 
 import (
@@ -18,14 +18,14 @@ import (
 	"time"
 )
 
-// Page is the page of one gateway. Each of its addresses is one path segment, so
-// that it works below any path: the segments before it are not looked at.
+// Page is the page of one gateway. Each of its addresses is one path segment,
+// so that it works below any path: it ignores the segments before that.
 type Page struct {
-	// Gateway answers the requests of the admin endpoint.
+	// Gateway handles requests to the admin endpoint.
 	Gateway http.Handler
-	// Name says which gateway it is, such as its address.
+	// Name names the gateway, for example by its address.
 	Name string
-	// Now is the clock; time.Now unless it is set.
+	// Now returns the time. Default: time.Now.
 	Now func() time.Time
 	// Closing ends the requests that wait for news, so that a server can shut
 	// down. It may be nil.
@@ -37,14 +37,15 @@ var assets embed.FS
 
 var templates = template.Must(template.New("").Funcs(functions).ParseFS(assets, "assets/*.html"))
 
-// files are served as they are.
+// files are served unchanged.
 var files = map[string]string{
 	"style.css": "text/css; charset=utf-8",
 	"script.js": "text/javascript; charset=utf-8",
 	"icon.svg":  "image/svg+xml",
 }
 
-// ServeHTTP serves the page. Who may see it must have been decided before.
+// ServeHTTP serves the page. The caller must have checked that the user may see
+// it.
 func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	secure(w.Header())
 	if refusal := checkOrigin(r); refusal != "" {
@@ -100,16 +101,16 @@ func (p *Page) now() time.Time {
 	return time.Now().UTC()
 }
 
-// frame is what every page has.
+// frame holds the data of every page.
 type frame struct {
 	Gateway string
 	Title   string
 	Place   string // the page's name in the navigation
-	Trouble string // why the gateway did not answer, if it did not
+	Trouble string // why the gateway did not answer, if it failed to
 }
 
-// write renders a page. It is rendered whole before its first byte goes out, so
-// that a failure is seen as one.
+// write renders a page. It renders the whole page before it sends the first
+// byte, so that a failure is reported as one.
 func (p *Page) write(w http.ResponseWriter, status int, name string, data any) {
 	var page bytes.Buffer
 	if err := templates.ExecuteTemplate(&page, name, data); err != nil {
@@ -121,11 +122,11 @@ func (p *Page) write(w http.ResponseWriter, status int, name string, data any) {
 	_, _ = page.WriteTo(w)
 }
 
-// failure is a page that says why there is no other one.
+// failure is the page that explains why another page cannot be shown.
 type failure struct {
 	frame
 	Text string
-	Home bool // whether a link to the page leads on
+	Home bool // whether to link to the first page
 }
 
 func (p *Page) fail(w http.ResponseWriter, r *http.Request, status int, text string) {

@@ -12,14 +12,15 @@ import (
 )
 
 const (
-	// remembered is how many deliveries the summary and the chart are made of,
-	// unless the address asks for more.
+	// remembered is how many deliveries the summary and the chart include, unless
+	// the address asks for more.
 	remembered = 1000
 	// rows is how many are listed.
 	rows = 100
 )
 
-// listPage is the first page: what came, what was refused, why, what to change.
+// listPage is the first page: which deliveries arrived, which were rejected,
+// why, and what to change.
 type listPage struct {
 	frame
 	Filters  url.Values
@@ -30,7 +31,7 @@ type listPage struct {
 	All    []delivery
 	Rows   []delivery
 	More   string // the address that lists more
-	Events int    // deliveries, but the attempts of the inbox with one event as one
+	Events int    // deliveries, with all inbox attempts for one event counted as one
 	Totals []total
 	Lost   int
 	Chart  chart
@@ -56,7 +57,7 @@ type group struct {
 	Reason           string // or the application's status
 	Count, Captured  int
 	Newest           delivery
-	Since            bool   // one of the same label has arrived since
+	Since            bool   // a later delivery of the same label has arrived
 	Show             string // the address that lists them
 	Open             bool
 }
@@ -87,8 +88,8 @@ func (p *Page) showList(w http.ResponseWriter, r *http.Request) {
 	p.write(w, status, "list.html", &page)
 }
 
-// statusOf is the status of a page that could not be made. What the gateway
-// refuses is the address's fault; everything else is the gateway's.
+// statusOf returns the status of a page that could not be made. If the gateway
+// rejects a request, the address is at fault; any other error is the gateway's.
 func statusOf(err error) int {
 	if refused, ok := errors.AsType[*refusal](err); ok && (refused.status == http.StatusBadRequest || refused.status == http.StatusNotFound) {
 		return refused.status
@@ -128,8 +129,8 @@ func (page *listPage) fill(all []delivery, shown int) {
 	page.Reasons = choices(page.Reasons, page.Filters.Get("reason"))
 }
 
-// eventsOf leaves, of the attempts of the inbox with one event, the newest: it says
-// what has become of the event. The newest of the list come first.
+// eventsOf keeps only the newest of the inbox's attempts for each event,
+// because it shows the outcome of the event. The list begins with the newest.
 func eventsOf(all []delivery) []delivery {
 	type event struct{ provider, tenant, id string }
 	seen := map[event]bool{}
@@ -141,7 +142,8 @@ func eventsOf(all []delivery) []delivery {
 	})
 }
 
-// choices are the values of a field to choose from, the chosen one among them.
+// choices returns the values of a field to choose from, including the chosen
+// one.
 func choices(values []string, chosen string) []string {
 	if chosen != "" {
 		values = append(values, chosen)
@@ -151,11 +153,12 @@ func choices(values []string, chosen string) []string {
 }
 
 const (
-	maxGroups = 6 // reasons that are named at once
+	maxGroups = 6 // reasons that are shown at once
 	maxOpen   = 3 // of them that are explained without a click
 )
 
-// group sorts what did not arrive by label and reason, the newest first.
+// group groups the deliveries that did not arrive by label and reason, the
+// newest first.
 func (page *listPage) group(all []delivery) {
 	type key struct {
 		outcome                  outcome
@@ -211,7 +214,7 @@ func (page *listPage) group(all []delivery) {
 	}
 }
 
-// rank puts what still goes wrong before what has gone right since.
+// rank puts groups that still fail before those that have worked since.
 func rank(g group) int {
 	if g.Since {
 		return 1
@@ -219,8 +222,9 @@ func rank(g group) int {
 	return 0
 }
 
-// listOf is the address that lists what did not arrive for the same reason. The
-// application's status is no filter, so there is none for what failed there.
+// listOf returns the address that lists the deliveries that did not arrive for
+// the same reason. There is no filter for the application's status, so there is
+// no address for deliveries that failed there.
 func (page *listPage) listOf(d *delivery) string {
 	if d.Reason == "" {
 		return ""
@@ -261,7 +265,7 @@ func (page *listPage) Calm() bool {
 	return page.Trouble == "" && page.Remember && len(page.All) > 0 && page.Lost == 0
 }
 
-// Verdicts are the filters that stand above the list.
+// Verdicts returns the filters that are shown above the list.
 func (page *listPage) Verdicts() []choice {
 	verdict := func(value, words string) choice {
 		return choice{Words: words, Address: with(page.Filters, "verdict", value), Chosen: page.Filters.Get("verdict") == value}
@@ -275,7 +279,7 @@ type choice struct {
 	Chosen         bool
 }
 
-// Periods are the values of the filter since to choose from.
+// Periods returns the values of the filter since to choose from.
 func (page *listPage) Periods() []period {
 	all := []period{{"", "all"}, {"10m", "the last 10 minutes"}, {"1h", "the last hour"}, {"6h", "the last 6 hours"}, {"24h", "the last day"}}
 	chosen := page.Filters.Get("since")
@@ -295,7 +299,7 @@ func clone(filters url.Values) url.Values {
 	return c
 }
 
-// with is the address of the list with one filter changed.
+// with returns the address of the list with one filter changed.
 func with(filters url.Values, name, value string) string {
 	c := clone(filters)
 	if c.Set(name, value); value == "" {
@@ -304,7 +308,7 @@ func with(filters url.Values, name, value string) string {
 	return address(c)
 }
 
-// address is that of the list, relative to any page.
+// address returns the address of the list, relative to any page.
 func address(filters url.Values) string {
 	if len(filters) == 0 {
 		return "./"

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// some makes deliveries of one label, the newest first and a minute apart.
+// some returns n deliveries of one label, the newest first and a minute apart.
 func some(n int, change func(i int, d *delivery)) []delivery {
 	var all []delivery
 	for i := range n {
@@ -20,8 +20,8 @@ func some(n int, change func(i int, d *delivery)) []delivery {
 	return all
 }
 
-// TestAnswer: the first screen says what came, what did not arrive, why, and what
-// to change.
+// TestAnswer checks that the first screen says which deliveries arrived, which
+// did not, why, and what to change.
 func TestAnswer(t *testing.T) {
 	mismatch := func(d *delivery) {
 		d.Verdict, d.Reason, d.Status, d.Application = "rejected", "signature_mismatch", 401, 0
@@ -96,7 +96,7 @@ func TestAnswer(t *testing.T) {
 	}
 }
 
-// TestUnreachable: a gateway that is away is said to be.
+// TestUnreachable checks that the page says that a gateway cannot be reached.
 func TestUnreachable(t *testing.T) {
 	page := &Page{Gateway: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		http.Error(w, "the gateway cannot be reached: refused", http.StatusBadGateway)
@@ -117,7 +117,8 @@ func TestUnreachable(t *testing.T) {
 	}
 }
 
-// TestFilters: what stands in the address is asked for, and stands in the form.
+// TestFilters checks that the filters in the address are sent to the gateway
+// and shown in the form.
 func TestFilters(t *testing.T) {
 	g := &gateway{deliveries: some(3, func(int, *delivery) {})}
 	page := g.get("?provider=stripe&verdict=accepted&since=1h&id=evt_1&event=&unknown=x&tenant=acme").Body.String()
@@ -142,7 +143,8 @@ func TestFilters(t *testing.T) {
 	}
 }
 
-// TestChart: each delivery is in one column, and what is rare is seen.
+// TestChart checks that each delivery is in one column, and that rare outcomes
+// are visible.
 func TestChart(t *testing.T) {
 	all := some(400, func(i int, d *delivery) {
 		d.Time.Time = noon.Add(-time.Duration(i) * 7 * time.Second)
@@ -175,7 +177,7 @@ func TestChart(t *testing.T) {
 	}
 }
 
-// TestManyReasons: a flood of reasons does not bury the list.
+// TestManyReasons checks that many reasons do not push the list off the screen.
 func TestManyReasons(t *testing.T) {
 	all := some(30, func(i int, d *delivery) {
 		d.Provider, d.Verdict, d.Reason = fmt.Sprintf("label%02d", i), "rejected", "stale"

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// hostile is what an attacker may write wherever text is kept: it closes every
-// context that a template may put it in, and turns the direction of writing.
+// hostile is a text that an attacker may send in any field. It closes every
+// context that a template may put it in, and changes the direction of writing.
 const hostile = "</td></script><script>x()</script>'\"><img src=x onerror=x()>{{.}}\u202e\x00\x1b[31m\u200b&lt;"
 
 // fill writes a text into every string of a struct.
@@ -27,7 +27,8 @@ func fill(v reflect.Value, text string) {
 	}
 }
 
-// hostileDelivery has the text in every field, and in headers and body.
+// hostileDelivery returns a delivery with the text in every field, in the
+// headers and in the body.
 func hostileDelivery(text string) delivery {
 	d := one()
 	fill(reflect.ValueOf(&d).Elem(), text)
@@ -36,8 +37,8 @@ func hostileDelivery(text string) delivery {
 	return d
 }
 
-// TestMarkup: no field, header, body or filter becomes markup on any page, and
-// nothing that is not seen stays so.
+// TestMarkup checks that no field, header, body or filter becomes markup on any
+// page, and that no invisible character stays invisible.
 func TestMarkup(t *testing.T) {
 	d := hostileDelivery(hostile)
 	e := entry{ReceivedAt: noon}
@@ -67,14 +68,14 @@ func TestMarkup(t *testing.T) {
 	}
 }
 
-// inValue reports whether a place in a page is within the value of an attribute,
-// where an invisible character changes nothing that is seen.
+// inValue reports whether a position in a page is within an attribute value,
+// where an invisible character does not change the displayed text.
 func inValue(page string, i int) bool {
 	open := strings.LastIndex(page[:i], `="`)
 	return open >= 0 && !strings.ContainsAny(page[open+2:i], `"<>`) && page[i] != '<'
 }
 
-// TestMasked: what may be a password is not shown at first sight.
+// TestMasked checks that a value that may be a password is hidden at first.
 func TestMasked(t *testing.T) {
 	for name, want := range map[string]bool{
 		"Authorization": true, "Cookie": true, "Proxy-Authorization": true, "X-Gitlab-Token": true, "X-Api-Key": true,

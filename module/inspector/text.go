@@ -26,15 +26,17 @@ var functions = template.FuncMap{
 	"plural":    plural,
 }
 
-// piece is a part of a text: as it is, or a character that would not be seen.
+// piece is a part of a text: visible text, or one character that would be
+// invisible.
 type piece struct {
 	Text string
-	Name string // of the character; empty for what is seen as it is
+	Name string // of the invisible character; empty for visible text
 }
 
-// visible cuts a text into what is seen and what is not. What others sent must
-// not look like another text: control characters, those that change the
-// direction of writing and those without a width are shown as escapes.
+// visible splits a text into visible and invisible pieces. A text from a sender
+// must not look like another text. So control characters, characters that
+// change the direction of writing and characters without width are shown as
+// escapes.
 func visible(s string) []piece {
 	var pieces []piece
 	plain := 0
@@ -57,7 +59,7 @@ func visible(s string) []piece {
 	return pieces
 }
 
-// plainly is visible for places that take no markup.
+// plainly does the same as visible, for places without markup.
 func plainly(s string) string {
 	var out strings.Builder
 	for _, p := range visible(s) {
@@ -75,13 +77,14 @@ func escaped(s string, r rune, n int) piece {
 	return p
 }
 
-// spaces is how visible shows the spaces at the end of a line.
+// spaces splits off the spaces at the end of a line, and returns how many there
+// are.
 func spaces(line string) (rest string, trailing int) {
 	rest = strings.TrimRight(line, " ")
 	return rest, len(line) - len(rest)
 }
 
-// sentence makes one of what the gateway says.
+// sentence turns a text of the gateway into a sentence.
 func sentence(s string) string {
 	s = strings.TrimSpace(s)
 	if s == "" {
@@ -115,7 +118,7 @@ func milliseconds(s float64) string {
 
 func seconds(s int64) string { return ago(time.Duration(s) * time.Second) }
 
-// ago writes a duration in its largest unit.
+// ago returns a duration in its largest unit.
 func ago(d time.Duration) string {
 	switch d = d.Abs(); {
 	case d < time.Minute:

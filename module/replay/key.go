@@ -8,7 +8,7 @@ import (
 
 const idPrefix = "sha256-"
 
-// ID writes the key as the id of a delivery: sha256- and 32 hex digits.
+// ID returns the key as the id of a delivery: sha256- and 32 hex digits.
 func (k Key) ID() string {
 	var text [len(idPrefix) + 2*len(k)]byte
 	copy(text[:], idPrefix)
@@ -16,11 +16,11 @@ func (k Key) ID() string {
 	return string(text[:])
 }
 
-// Mark is the beginning of the key, where 64 bits of it are enough: what the
-// entry of an occurrence keeps of its content, for one.
+// Mark returns the first 64 bits of the key, for uses where they are enough.
+// For example, the entry of an occurrence stores the mark of its content.
 func (k Key) Mark() uint64 { return binary.BigEndian.Uint64(k[:8]) }
 
-// ParseID reads what ID writes.
+// ParseID parses an id that ID returned. It reports false for any other text.
 func ParseID(id string) (k Key, ok bool) {
 	digits, ok := strings.CutPrefix(id, idPrefix)
 	if !ok || len(digits) != 2*len(k) || strings.ToLower(digits) != digits {
@@ -30,8 +30,8 @@ func ParseID(id string) (k Key, ok bool) {
 	return k, err == nil
 }
 
-// Held are the keys of events that are being handled, for stores whose
-// reservations are those of one process. It is not safe for concurrent use.
+// Held is the set of keys of events that are being handled, for stores whose
+// reservations live in one process. It is not safe for concurrent use.
 type Held map[Key]struct{}
 
 // Has reports whether a key is held.
@@ -40,7 +40,7 @@ func (h Held) Has(key Key) bool {
 	return ok
 }
 
-// Add holds the keys of an event.
+// Add adds the keys of an event.
 func (h Held) Add(e Event) {
 	h[e.Content] = struct{}{}
 	if e.Occurrence != (Key{}) {
@@ -48,7 +48,7 @@ func (h Held) Add(e Event) {
 	}
 }
 
-// Remove lets go of them.
+// Remove removes the keys of an event.
 func (h Held) Remove(e Event) {
 	delete(h, e.Content)
 	if e.Occurrence != (Key{}) {

@@ -10,7 +10,7 @@ import (
 	"github.com/hooklatch/hooklatch/module/args"
 )
 
-// Options is what every store has; stores embed it.
+// Options are the options that every store has. Stores embed them.
 type Options struct {
 	// How long a delivered event is remembered. Default: 24h; 7d for schemes
 	// without a signed send time, since nothing else stops their replays.
@@ -33,12 +33,12 @@ const (
 	KeyDelivery = "delivery"
 )
 
-// Settings returns the options themselves; a store that embeds them needs no
-// method of its own.
+// Settings returns the options. A store that embeds them needs no method of its
+// own.
 func (o Options) Settings() Options { return o }
 
-// Check reports what is wrong with the options, in words that say what to
-// write instead.
+// Check returns an error if an option is invalid. The error says what to write
+// instead.
 func (o Options) Check() error {
 	if o.TTL < 0 {
 		return errors.New("replay: ttl must be above zero; leave it out for the default")
@@ -53,8 +53,8 @@ func (o Options) Check() error {
 	return errors.New("replay: key: this is not known; write content or delivery")
 }
 
-// UnmarshalOption reads an option that every store has and reports whether it
-// was one. The dispenser stands on its name.
+// UnmarshalOption reads an option that every store has, and reports whether it
+// knows the option. The dispenser must be at the option's name.
 func (o *Options) UnmarshalOption(d *caddyfile.Dispenser) (known bool, err error) {
 	switch d.Val() {
 	case "ttl":

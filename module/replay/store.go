@@ -13,7 +13,7 @@ import (
 // Namespace is the Caddy module namespace of the stores.
 const Namespace = "http.verify_webhook.replay_stores"
 
-// Store is the configuration of a history: a guest module, which opens it.
+// Store is the configuration of a history: a guest module that opens it.
 // Provisioning a store has no effect outside of it, because `caddy validate`
 // provisions too.
 type Store interface {
@@ -21,52 +21,52 @@ type Store interface {
 	Settings() Options
 
 	// Open opens the history of a label, once per configuration, when the
-	// configuration starts. A history that another configuration of this
-	// process has open under the same label is shared with it, so that it
-	// survives a reload. The error goes to the operator and never holds what
-	// may be secret, such as the password in a URL.
+	// configuration starts. If another configuration of this process has the
+	// history of this label open, Open shares it, so that the history survives a
+	// reload. The error is shown to the operator and never contains a secret,
+	// such as the password in a URL.
 	Open(o OpenOptions) (History, error)
 }
 
 // InsecureOptions is implemented by stores whose options can weaken the protection.
 type InsecureOptions interface {
-	// WeakerChoices names what the operator wrote to that effect, for one log
-	// line at start.
+	// WeakerChoices returns the options that the operator chose and that weaken
+	// the protection, for one log line at startup.
 	WeakerChoices() []string
 }
 
-// Shared is a store whose history other processes use too. Its handlers need
-// an explicit label: two gateways would otherwise share a history by
-// accident.
+// Shared is implemented by stores whose history other processes use too. Their
+// handlers need an explicit label: otherwise two gateways could share a history
+// by accident.
 type Shared interface {
 	SharedBetweenProcesses()
 }
 
 // EntryCounter is implemented by histories that know how much they hold.
 type EntryCounter interface {
-	// Entries counts what is kept of delivered events, with what has expired
-	// and not been removed yet; false if that is not known now. It is called at
-	// every scrape of the metrics.
+	// Entries returns the number of entries of delivered events, including
+	// expired ones that have not been removed yet. It returns false if the number
+	// is not known at the moment. It is called at every scrape of the metrics.
 	Entries() (n int, known bool)
 }
 
 // Immediate is implemented by histories that answer at once, without waiting for
-// anything. The contexts of their calls have no deadline, which costs two timers
-// for each delivery. An end of the sender's context does not end them either.
+// anything. The contexts of their calls have no deadline, which would cost two
+// timers for each delivery, and do not end when the sender goes away.
 type Immediate interface {
 	AnswersAtOnce()
 }
 
-// OpenOptions are what a history is opened with.
+// OpenOptions are the options of Store.Open.
 type OpenOptions struct {
 	// Label names the history.
 	Label string
 	// TTL is how long a delivered event is remembered.
 	TTL time.Duration
-	// Context is the one of the configuration that opens the history; it has
-	// the logger.
+	// Context is that of the configuration that opens the history. It has the
+	// logger.
 	Context caddy.Context
-	// Failed is called for a failure that the history passes over instead of
+	// Failed is called for a failure that the history handles itself instead of
 	// returning it. It may be nil.
 	Failed func()
 	// Evicted is called with the number of entries that were evicted before they
@@ -84,19 +84,19 @@ type History interface {
 	// context.
 	Reserve(ctx context.Context, e Event) (Reservation, Status, error)
 
-	// Forget removes a delivered event, so that it can be delivered again, and
-	// what is remembered of its occurrence ID. It says Forgotten, or why not:
-	// InFlight while the event is being handled, Unknown if it is not there.
+	// Forget removes a delivered event and its occurrence ID, so that it can be
+	// delivered again. It returns Forgotten, InFlight while the event is being
+	// handled, or Unknown if the history does not have it.
 	Forget(ctx context.Context, content Key) (Status, error)
 
-	// Close releases the history, once the last request has settled its
-	// reservation. Nothing else is called after it, and another Close does nothing.
-	// The store may still write what it could not write before.
+	// Close releases the history. It is called once the last request has settled
+	// its reservation. Nothing else is called after it, and another Close does
+	// nothing. The store may still write what it could not write before.
 	Close() error
 }
 
 // Reservation is an event that is being handled. It is settled by one call of
-// Deliver or Release; what comes after the first is ignored.
+// Deliver or Release; later calls are ignored.
 type Reservation interface {
 	// Deliver records the event until its TTL has passed. On an error it may
 	// not be recorded, and a retry may be forwarded again.
@@ -110,15 +110,16 @@ type Reservation interface {
 // Key names something in a history: the first 128 bits of a SHA-256.
 type Key [16]byte
 
-// Event is what a history knows of a delivery.
+// Event identifies a delivery to a history.
 type Event struct {
-	// Content is made of what the signature covers.
+	// Content is made of the values that the signature covers.
 	Content Key
 	// Occurrence is made of something that is not signed and belongs to one
-	// content: an occurrence ID that is unique, or how a signed text is cut. It
-	// is zero where there is none.
+	// content: a unique occurrence ID, or how a signed text is cut. It is zero if
+	// there is none.
 	Occurrence Key
-	// Unsigned is a fingerprint of what the provider sends and does not sign.
+	// Unsigned is a fingerprint of the values that the provider sends without
+	// signing them.
 	Unsigned uint64
 	// Tenant is whose event it is, where tenants share a label. The keys differ by
 	// tenant; a history that is full drops entries of the tenant that has most.
@@ -129,7 +130,7 @@ type Event struct {
 type Status int
 
 const (
-	// Reserved means the event is new and now the caller's to deliver.
+	// Reserved means the event is new, and the caller now has to deliver it.
 	Reserved Status = iota
 	// InFlight means another request is delivering the content, or something under
 	// the same occurrence ID.

@@ -26,14 +26,15 @@ import (
 	"unicode/utf8"
 )
 
-// tryBody takes a body with the words of its variant. It reports whether to go
-// on, for those that make many.
+// tryBody receives a changed body and the words that describe the change. It
+// reports whether to go on, for functions that try many bodies.
 type tryBody func(b []byte, words string) bool
 
-// changeBody makes the bodies from which, or to which, one was changed.
+// changeBody tries the bodies that a body may have been before or after a
+// change.
 type changeBody func(body []byte, try tryBody)
 
-// onBody makes a row's function of one that changes bodies.
+// onBody turns a function that changes bodies into a row's try function.
 func onBody(change changeBody) func(*search, candidate, func(candidate, string) bool) {
 	return func(s *search, c candidate, yield func(candidate, string) bool) {
 		s.spend(len(c.body))
@@ -50,7 +51,8 @@ func onBody(change changeBody) func(*search, candidate, func(candidate, string) 
 	}
 }
 
-// emptyBody is a body that the sender had read before it signed.
+// emptyBody undoes a signature over an empty body, made after the sender had
+// already read the body.
 func emptyBody(_ *search, c candidate, yield func(candidate, string) bool) {
 	if len(c.body) > 0 {
 		c.body = nil
@@ -58,17 +60,18 @@ func emptyBody(_ *search, c candidate, yield func(candidate, string) bool) {
 	}
 }
 
-// toOne is a change that can have been made in one way only.
+// toOne returns a change with a single result.
 func toOne(change func(body []byte) []byte) changeBody {
 	return func(body []byte, try tryBody) { try(change(body), "") }
 }
 
-// toText is the same for texts.
+// toText is like toOne, for a change of text.
 func toText(change func(text string) string) changeBody {
 	return func(body []byte, try tryBody) { try([]byte(change(string(body))), "") }
 }
 
-// replacing has one text of some written as another, all wherever they are.
+// replacing returns a change that replaces all occurrences of one text with
+// another. It tries each pair of texts.
 func replacing(pairs ...string) changeBody {
 	return func(body []byte, try tryBody) {
 		for i := 0; i < len(pairs); i += 2 {
@@ -93,7 +96,7 @@ func addLineEnd(body []byte, try tryBody) {
 	}
 }
 
-// trimSpace cuts off NUL too, with which C fills a buffer.
+// trimSpace also removes NUL, with which C pads a buffer.
 func trimSpace(body []byte) []byte { return bytes.Trim(body, "\x00\t\n\v\f\r ") }
 
 func toLF(body []byte) []byte { return bytes.ReplaceAll(body, []byte("\r\n"), []byte("\n")) }
@@ -108,8 +111,8 @@ func cutMark(body []byte) []byte { return bytes.TrimPrefix(body, []byte(byteOrde
 
 func addMark(body []byte) []byte { return slices.Concat([]byte(byteOrderMark), cutMark(body)) }
 
-// typography has what word processors make of what is typed, and what is typed,
-// by the kinds that a text can have by itself.
+// typography lists the characters that word processors change, with both
+// replacements. A text can contain each kind independently of the others.
 var typography = []struct{ typed, written *strings.Replacer }{
 	{strings.NewReplacer("“", `"`, "”", `"`, "„", `"`, "‘", "'", "’", "'"), nil},
 	{strings.NewReplacer("\u00a0", " ", "\u202f", " "), strings.NewReplacer(" ", "\u00a0")},
@@ -129,7 +132,7 @@ func smartQuotes(text string) string {
 func asTyped(body []byte, try tryBody)   { inTypography(body, true, try) }
 func asWritten(body []byte, try tryBody) { inTypography(body, false, try) }
 
-// inTypography changes some of the kinds, in every combination.
+// inTypography tries the replacement of every combination of kinds.
 func inTypography(body []byte, typed bool, try tryBody) {
 	all := []string{string(body)}
 	for _, kind := range typography {
@@ -151,15 +154,16 @@ func inTypography(body []byte, typed bool, try tryBody) {
 	}
 }
 
-// escaper writes a text as a part of a form or URL. Encoders differ in what they
-// leave as it is besides letters and digits, in blanks and in the case of hex.
+// escaper writes a text as a part of a form or URL. Encoders differ in the
+// characters that they leave unescaped besides letters and digits, in how they
+// write spaces and in the case of hex digits.
 type escaper struct {
 	kept  string
 	plus  bool
 	lower bool
 }
 
-// escapers has those of Go, JavaScript, Java, PHP, Python and .NET.
+// escapers lists the escapers of Go, JavaScript, Java, PHP, Python and .NET.
 var escapers = func() (all []escaper) {
 	for _, kept := range []string{"-_.~", "-_.*", "-_.!~*'()", "-_.", "-_.!*()", "-_.~$&+,/:;=@", "-_.!~*'();,/?:@&=+$#"} {
 		all = append(all, escaper{kept, true, false}, escaper{kept, false, false}, escaper{kept, true, true}, escaper{kept, false, true})
@@ -167,7 +171,7 @@ var escapers = func() (all []escaper) {
 	return all
 }()
 
-// escapersOf are the escapers that write some texts differently.
+// escapersOf returns escapers that each write these fields differently.
 func escapersOf(all ...field) (different []escaper) {
 	var there [256]bool
 	for _, f := range all {
@@ -229,10 +233,11 @@ func percentDecoded(body []byte, try tryBody) {
 // field is a field of a form.
 type field struct{ name, value string }
 
-// maxFields bounds the forms that are looked at.
+// maxFields bounds the fields of the forms that are tried.
 const maxFields = 256
 
-// fields reads a form, or returns nil. It keeps the order, unlike url.Values.
+// fields parses a form and returns nil if the body is not one. It keeps the
+// order of the fields, unlike url.Values.
 func fields(body []byte) (all []field) {
 	if len(body) == 0 || bytes.Count(body, []byte("&")) >= maxFields || !bytes.Contains(body, []byte("=")) {
 		return nil
@@ -251,7 +256,7 @@ func fields(body []byte) (all []field) {
 	return all
 }
 
-// writeForm tries some fields as a form, by every encoder.
+// writeForm tries the form of some fields as each encoder writes it.
 func writeForm(all []field, try tryBody) bool {
 	for _, e := range escapersOf(all...) {
 		var out []byte
@@ -268,7 +273,7 @@ func writeForm(all []field, try tryBody) bool {
 	return true
 }
 
-// writeForms tries the fields in their order and in others.
+// writeForms tries the fields in their own order and in others.
 func writeForms(all []field, try tryBody) {
 	if all == nil || !writeForm(all, try) {
 		return
@@ -281,12 +286,12 @@ func writeForms(all []field, try tryBody) {
 }
 
 const (
-	maxOrdered = 6  // parts that are put in every order
-	maxMoved   = 24 // parts of which one is moved
+	maxOrdered = 6  // the most parts that are tried in every order
+	maxMoved   = 24 // the most parts of which each is tried elsewhere
 )
 
-// otherOrders are those in which parts are put: sorted, backwards, one of them
-// elsewhere, and of a few parts all.
+// otherOrders returns other orders of the parts: sorted, reversed, with one
+// part moved, and if there are few parts all orders.
 func otherOrders[T any](parts []T, compare func(a, b T) int) (all [][]T) {
 	backwards := slices.Clone(parts)
 	slices.Reverse(backwards)
@@ -306,7 +311,8 @@ func otherOrders[T any](parts []T, compare func(a, b T) int) (all [][]T) {
 	return all
 }
 
-// formAnew keeps the escapes as they are, or writes them anew.
+// formAnew tries a form with its fields in other orders, and with its escapes
+// unchanged or rewritten.
 func formAnew(body []byte, try tryBody) {
 	all := fields(body)
 	if all == nil {
@@ -326,7 +332,8 @@ func fieldValue(body []byte, try tryBody) {
 	}
 }
 
-// fieldNames are those in which providers put a whole JSON.
+// fieldNames are names of form fields in which providers send a whole JSON
+// text.
 var fieldNames = []string{"payload", "data", "json", "body", "message", "event", "request", "mandrill_events"}
 
 func intoField(body []byte, try tryBody) {
@@ -335,7 +342,7 @@ func intoField(body []byte, try tryBody) {
 	}
 }
 
-// formPart takes the body out of multipart/form-data.
+// formPart extracts the body from multipart/form-data.
 func formPart(body []byte, try tryBody) {
 	first, _, _ := strings.Cut(string(body[:min(len(body), 1<<10)]), "\n")
 	boundary, ok := strings.CutPrefix(strings.TrimRight(first, "\r"), "--")
@@ -354,8 +361,8 @@ func formPart(body []byte, try tryBody) {
 	}
 }
 
-// jsonToForm makes a form of an object whose members are texts, numbers, or
-// lists of them.
+// jsonToForm turns an object whose members are strings, numbers or lists of
+// them into a form.
 func jsonToForm(body []byte, try tryBody) {
 	root, err := parse(body)
 	if err != nil || root.kind != '{' || len(root.members) > maxFields {
@@ -387,7 +394,8 @@ func formToJSON(body []byte, try tryBody) {
 	}
 }
 
-// memberNames are those in which platforms, queues and logs put a body.
+// memberNames are names of members in which platforms, queues and logs store a
+// body.
 var memberNames = []string{
 	"body", "Body", "rawBody", "raw_body", "payload", "data", "content", "text", "message", "Message", "detail", "event",
 	"request_body", "requestBody", "raw", "jsonPayload", "textPayload",
@@ -398,8 +406,8 @@ const (
 	maxMemberDepth = 8
 )
 
-// fromEvent takes the body out of the JSON that a platform or a log makes of it:
-// a member of a known name, wherever it is, or any other.
+// fromEvent extracts the body from the JSON in which a platform or a log wraps
+// it. It is a member with a known name at any depth, or any other member.
 func fromEvent(known bool) changeBody {
 	return func(body []byte, try tryBody) {
 		left := maxMembers
@@ -408,7 +416,7 @@ func fromEvent(known bool) changeBody {
 			if known != slices.Contains(memberNames, name) {
 				words = ""
 			} else if !known {
-				words = "one of the members" // its name is a piece of the body
+				words = "one of the members" // the name is part of the body
 			}
 			if left--; words == "" || len(raw) < 2 {
 				return left > 0
@@ -425,8 +433,8 @@ func fromEvent(known bool) changeBody {
 	}
 }
 
-// membersOf visits what is in an object or array, as it is written, outer ones
-// first.
+// membersOf visits the members of an object or array as they are written, outer
+// ones first.
 func membersOf(body []byte, name string, depth int, visit func(name string, raw []byte) bool) bool {
 	var object map[string]json.RawMessage
 	var array []json.RawMessage
@@ -457,8 +465,8 @@ func membersOf(body []byte, name string, depth int, visit func(name string, raw 
 	return true
 }
 
-// intoEvent makes the smallest events that platforms have, which have nothing
-// but the body in them.
+// intoEvent tries the smallest events of platforms, which contain only the
+// body.
 func intoEvent(body []byte, try tryBody) {
 	texts := []string{jsonText(string(body)), `"` + base64.StdEncoding.EncodeToString(body) + `"`}
 	if json.Valid(body) {
@@ -477,10 +485,11 @@ func intoEvent(body []byte, try tryBody) {
 	}
 }
 
-// printedBytes is what programs write around the numbers of bytes.
+// printedBytes matches the text that programs print around the numbers of
+// bytes.
 var printedBytes = regexp.MustCompile(`^\s*(?:\{\s*"type"\s*:\s*"Buffer"\s*,\s*"data"\s*:|<Buffer|Uint8Array\(\d+\)|Buffer\(\d+\)|\[\](?:byte|uint8)|byte\[\]|byte(?:array|s)\(|array\('B',)|"\d+"\s*:|[\[\]{}()<>]|\.\.\. \d+ more bytes`)
 
-// fromBytes reads numbers of bytes, with a sign as Java has them or without one.
+// fromBytes decodes printed numbers of bytes, signed as in Java or unsigned.
 func fromBytes(body []byte, try tryBody) {
 	if !bytes.ContainsAny(body, ", \n") {
 		return
@@ -522,7 +531,7 @@ func intoBytes(body []byte, try tryBody) {
 	}
 }
 
-// unquoted reads a JSON string, also one that has lost its quotes.
+// unquoted decodes a JSON string, with or without its quotes.
 func unquoted(body []byte, try tryBody) {
 	for _, text := range [][]byte{body, slices.Concat([]byte{'"'}, bytes.TrimSpace(body), []byte{'"'})} {
 		var plain string
@@ -532,7 +541,7 @@ func unquoted(body []byte, try tryBody) {
 	}
 }
 
-// jsonText writes a string with nothing escaped that need not be.
+// jsonText writes a JSON string, escaping only the characters that need it.
 func jsonText(text string) string {
 	w := writer{most: maxGrowth*len(text) + 4<<10}
 	w.text(text)
@@ -546,7 +555,7 @@ func quotedJSON(body []byte, try tryBody) {
 	try([]byte(jsonText(string(body))), "")
 }
 
-// fromPython reads what print writes of bytes.
+// fromPython decodes bytes as Python prints them.
 func fromPython(body []byte, try tryBody) {
 	text := strings.TrimSpace(string(body))
 	if len(text) < 3 || text[0] != 'b' || text[1] != '\'' && text[1] != '"' || text[len(text)-1] != text[1] {
@@ -592,7 +601,7 @@ func intoPython(body []byte) []byte {
 	return append(out, quote)
 }
 
-// afterHead takes the body out of a request that was kept whole.
+// afterHead extracts the body from a request that was kept with its headers.
 func afterHead(body []byte, try tryBody) {
 	first, _, _ := bytes.Cut(body, []byte("\n"))
 	if !bytes.Contains(first, []byte(" HTTP/")) && !bytes.Contains(first, []byte(": ")) || bytes.ContainsAny(first, "{\"") {
@@ -619,7 +628,7 @@ func escapedHTML(body []byte, try tryBody) {
 	try([]byte(strings.NewReplacer("&#34;", `"`, "&#39;", "'").Replace(text)), "")
 }
 
-// dataURL is the beginning of such a URL, or what is left of one.
+// dataURL matches the beginning of a data: URL, or a part of it.
 var dataURL = regexp.MustCompile(`^\s*(?:data:)?([\w.+-]+/[\w.+-]+)?(;[\w-]+=[^;,]+)*(;base64)?,`)
 
 func fromDataURL(body []byte, try tryBody) {
@@ -647,7 +656,8 @@ func intoDataURL(body []byte, try tryBody) {
 	}
 }
 
-// base64s are its alphabets and paddings.
+// base64s are the base64 encodings, in both alphabets, with and without
+// padding.
 var base64s = []*base64.Encoding{base64.StdEncoding, base64.RawStdEncoding, base64.URLEncoding, base64.RawURLEncoding}
 
 func fromBase64(body []byte, try tryBody) {
@@ -663,7 +673,7 @@ func intoBase64(body []byte, try tryBody) {
 	for _, enc := range base64s {
 		try([]byte(enc.EncodeToString(body)), "")
 	}
-	const width = 76 // of the lines that the command base64 and Python's encodebytes write
+	const width = 76 // the length of lines from the command base64 and Python's encodebytes
 	var lines []byte
 	for line := range slices.Chunk([]byte(base64.StdEncoding.EncodeToString(body)), width) {
 		lines = append(append(lines, line...), '\n')
@@ -671,8 +681,8 @@ func intoBase64(body []byte, try tryBody) {
 	try(lines, "")
 }
 
-// dumped is a line of hexdump or xxd: where it is, its bytes, and what they are
-// as text.
+// dumped matches a line of hexdump or xxd: the offset, the bytes and their
+// text.
 var dumped = regexp.MustCompile(`(?m)^[0-9A-Fa-f]{6,8}:? +((?:[0-9A-Fa-f]{2,8} {1,2}){1,16}).*$`)
 
 func fromHex(body []byte, try tryBody) {
@@ -696,12 +706,12 @@ func intoHex(body []byte, try tryBody) {
 	try(bytes.ReplaceAll(fmt.Appendf(nil, "% X", body), []byte(" "), []byte("-")), "") // .NET's BitConverter
 }
 
-// maxDecompressed bounds what a body is decompressed to. A larger one is left
-// alone.
+// maxDecompressed bounds the size of a decompressed body. A larger one is not
+// tried.
 const maxDecompressed = 8 << 20
 
-// codings are the ways to compress, which every library can undo. Of what they
-// write, only what Go's encoders write can be made again.
+// codings are the ways to compress a body. Every library can undo them, but
+// only the output of Go's encoders can be reproduced.
 var codings = []struct {
 	words string
 	read  func(io.Reader) (io.Reader, error)
@@ -749,11 +759,11 @@ func compressed(body []byte, try tryBody) {
 	}
 }
 
-// byteSet is a character set with one byte for each character: Latin-1, but for
-// what stands at 0x80 to 0x9F.
+// byteSet is a character set with one byte per character: Latin-1, except for
+// the bytes 0x80 to 0x9F.
 type byteSet struct {
 	words string
-	high  string // 32 characters; U+FFFD: none
+	high  string // 32 characters; U+FFFD marks an unused byte
 }
 
 var byteSets = []byteSet{
@@ -761,7 +771,7 @@ var byteSets = []byteSet{
 	{"Windows-1252", "€\ufffd‚ƒ„…†‡ˆ‰Š‹Œ\ufffdŽ\ufffd\ufffd‘’“”•–—˜™š›œ\ufffdžŸ"},
 }
 
-// decode reads bytes of the set as UTF-8.
+// decode converts bytes of the set to UTF-8.
 func (set byteSet) decode(body []byte) []byte {
 	high := []rune(set.high)
 	out := make([]byte, 0, 2*len(body))
@@ -775,7 +785,7 @@ func (set byteSet) decode(body []byte) []byte {
 	return out
 }
 
-// encode writes UTF-8 in the set, if it has all the characters.
+// encode converts UTF-8 to the set, if it has all the characters.
 func (set byteSet) encode(text string) ([]byte, bool) {
 	high := []rune(set.high)
 	out := make([]byte, 0, len(text))
@@ -794,12 +804,13 @@ func (set byteSet) encode(text string) ([]byte, bool) {
 	return out, true
 }
 
-// hasLetters reports whether a body is UTF-8 with more than ASCII.
+// hasLetters reports whether a body is UTF-8 with characters beyond ASCII.
 func hasLetters(body []byte) bool {
 	return utf8.Valid(body) && bytes.ContainsFunc(body, func(r rune) bool { return r >= utf8.RuneSelf })
 }
 
-// decodedAs reads bodies that are UTF-8, or those that are not, in every set.
+// decodedAs tries a body decoded from every set, if it is UTF-8 or if it is
+// not.
 func decodedAs(isUTF8 bool) changeBody {
 	return func(body []byte, try tryBody) {
 		if utf8.Valid(body) != isUTF8 || isUTF8 && !hasLetters(body) {
@@ -811,8 +822,8 @@ func decodedAs(isUTF8 bool) changeBody {
 	}
 }
 
-// encodedAs writes bodies in every set, and tries what is UTF-8 then, or what is
-// not.
+// encodedAs encodes a body in every set, and tries the results that are UTF-8,
+// or those that are not.
 func encodedAs(isUTF8 bool) changeBody {
 	return func(body []byte, try tryBody) {
 		for _, set := range byteSets {
@@ -823,7 +834,8 @@ func encodedAs(isUTF8 bool) changeBody {
 	}
 }
 
-// fromUTF16 reads UTF-16 of both byte orders, with a mark or without one.
+// fromUTF16 decodes UTF-16 in both byte orders, with or without a byte order
+// mark.
 func fromUTF16(body []byte, try tryBody) {
 	if len(body) < 2 || len(body)%2 != 0 || !bytes.Contains(body, []byte{0}) {
 		return

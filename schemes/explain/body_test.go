@@ -49,7 +49,7 @@ func TestBody(t *testing.T) {
 	}
 }
 
-// eventFor is an event for schemes that otherwise take it from the body.
+// eventFor returns an event for schemes that otherwise take it from the body.
 func eventFor(s specimen, text string) string {
 	if _, ok := s.signedBody(text); ok {
 		return ""

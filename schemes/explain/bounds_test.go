@@ -10,7 +10,7 @@ import (
 	"github.com/hooklatch/hooklatch/schemes"
 )
 
-// TestHostileHeaders: what a sender writes does not make the search endless.
+// TestHostileHeaders: no header of a sender makes the search endless.
 func TestHostileHeaders(t *testing.T) {
 	header := http.Header{}
 	for i := range 100 {
@@ -33,7 +33,8 @@ func TestHostileHeaders(t *testing.T) {
 			t.Errorf("%d %s, want %d and the definition's own", n, what, maxPlaces)
 		}
 	}
-	// Of five parts only what is left without time and id is put in other orders.
+	// Five parts are too many to be put in other orders, unless time and id are
+	// left out.
 	const orders, fronts = 6 + 24 + 24, 3
 	if n := len(d.templates()); n < 100 || n > 1+orders*fronts*len(separators) {
 		t.Errorf("%d templates", n)
@@ -44,7 +45,7 @@ func TestHostileHeaders(t *testing.T) {
 	}
 }
 
-// TestDeepBody: a body that would be huge when it is indented is not.
+// TestDeepBody: a body that would become huge is not indented.
 func TestDeepBody(t *testing.T) {
 	const depth = 500
 	body := strings.Repeat("[", depth) + strings.Repeat("0,", 2000) + "0" + strings.Repeat("]", depth)

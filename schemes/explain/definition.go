@@ -10,10 +10,10 @@ import (
 	"github.com/hooklatch/hooklatch/schemes"
 )
 
-// otherDefinitions undoes what a definition of the user's own says otherwise than
-// its provider does: key and algorithm, how the signature is written, where time
-// and id are, and which text is signed. The first one that verifies is what to
-// write. The search has an effort of its own, so that what follows it is tried too.
+// otherDefinitions undoes mistakes in a user's own definition: the key and
+// algorithm, the form of the signature, the places of time and id, and the
+// signed text. The finding is the first definition that verifies. The search
+// has its own effort, so that the rows after it are still tried.
 func otherDefinitions(s *search, c candidate, yield func(candidate, string) bool) {
 	if s.Definition == nil {
 		return
@@ -37,11 +37,12 @@ func otherDefinitions(s *search, c candidate, yield func(candidate, string) bool
 	}
 }
 
-// costOfCompiling is what it costs to compile a definition, in bytes to hash.
+// costOfCompiling is the cost of compiling a definition, in bytes to hash.
 const costOfCompiling = 12 << 10
 
-// candidates are definitions by which the delivery may be signed. All begin with
-// what the user's own says, so that what is found first changes little.
+// candidates yields definitions by which the delivery may be signed. Each list
+// of alternatives begins with the user's own value, so that the first match
+// changes little.
 func (d *Delivery) candidates() iter.Seq[*schemes.Definition] {
 	own := d.Definition
 	forms, keys, times, ids := d.forms(), d.keyForms(), d.times(), d.ids()
@@ -70,16 +71,16 @@ func (d *Delivery) candidates() iter.Seq[*schemes.Definition] {
 	}
 }
 
-// endsAtObject reports whether what stands directly before the body ends
-// where a JSON object begins, and not otherwise.
+// endsAtObject reports whether the value directly before the body can only be
+// told from it because the body is a JSON object.
 func (d *Delivery) endsAtObject(signed string) bool {
 	return bytes.HasPrefix(d.Body, []byte("{")) &&
 		(strings.HasSuffix(signed, "{url}"+onlyBody) || strings.HasSuffix(signed, idVar+onlyBody))
 }
 
-// placesFor are the places that can be tried for a variable of a signed text: if
-// it is not in the text, the value is nowhere, or in the body as the definition
-// says.
+// placesFor returns the places to try for a variable of a signed text. If the
+// variable is not in the text, the value has no place, or is in the body as the
+// definition says.
 func placesFor[P comparable](signed, variable string, all []P, inBody bool) []P {
 	var none P
 	switch {
@@ -91,7 +92,7 @@ func placesFor[P comparable](signed, variable string, all []P, inBody bool) []P 
 	return all
 }
 
-// differences says what to write in place of what is there.
+// differences returns a finding for each option that must be changed.
 func (d *Delivery) differences(right *schemes.Definition) (found []Finding) {
 	own := d.Definition
 	add := func(differs bool, what, do string) {
@@ -111,7 +112,7 @@ func (d *Delivery) differences(right *schemes.Definition) (found []Finding) {
 	return found
 }
 
-// signatureOption is the option as a Caddyfile has it, but on one line.
+// signatureOption returns the signature option of a Caddyfile, on one line.
 func signatureOption(f schemes.SignatureForm) string {
 	var block []string
 	for _, o := range []struct{ name, value string }{
@@ -131,7 +132,7 @@ func signatureOption(f schemes.SignatureForm) string {
 	return "signature header " + f.Header + " with " + strings.Join(block, ", ") + " in its block"
 }
 
-// quoted is a text that is not plain in quotes, as a Caddyfile takes it.
+// quoted puts a text in quotes if a Caddyfile needs them.
 func quoted(text string) string {
 	if strings.ContainsAny(text, " ;#") {
 		return `"` + text + `"`
@@ -167,11 +168,10 @@ func placeText(p schemes.Place) string {
 	return "body " + p.Body
 }
 
-// keyForm is an algorithm with a way to read a secret, as a definition names
-// both.
+// keyForm is an algorithm and the form of a secret, as a definition names both.
 type keyForm struct{ algorithm, form string }
 
-// keyForms are those in which the configured secrets can be read, the
+// keyForms returns the forms in which the configured secrets can be read, the
 // definition's own first.
 func (d *Delivery) keyForms() []keyForm {
 	own := keyForm{d.Definition.Algorithm, d.Definition.Key}
@@ -186,7 +186,7 @@ func (d *Delivery) keyForms() []keyForm {
 			if k == said || !d.reads(k) {
 				continue
 			}
-			// What the definition leaves unsaid stays so.
+			// Values that the definition leaves at their default stay empty.
 			if k.algorithm == said.algorithm {
 				k.algorithm = own.algorithm
 			}
@@ -199,8 +199,7 @@ func (d *Delivery) keyForms() []keyForm {
 	return all
 }
 
-// otherKeyForms says how the secrets could be read in place of what the
-// definition says.
+// otherKeyForms names other forms in which the secrets could be read.
 func (d *Delivery) otherKeyForms() []Finding {
 	own := keyForm{d.Definition.Algorithm, d.Definition.Key}.said()
 	var forms []string
@@ -218,7 +217,7 @@ func (d *Delivery) otherKeyForms() []Finding {
 	}}
 }
 
-// said is what it means where something is left out.
+// said returns the form with its defaults filled in.
 func (k keyForm) said() keyForm {
 	k.algorithm = cmp.Or(k.algorithm, schemes.HMACSHA256.String())
 	switch k.algorithm {
@@ -231,7 +230,7 @@ func (k keyForm) said() keyForm {
 	return k
 }
 
-// reads reports whether all secrets can be read so.
+// reads reports whether all secrets can be read in this form.
 func (d *Delivery) reads(k keyForm) bool {
 	scheme, err := schemes.Definition{
 		Algorithm: k.algorithm, Key: k.form, Signature: schemes.SignatureForm{Header: "X-Any"},

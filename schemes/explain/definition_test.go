@@ -14,8 +14,8 @@ import (
 	"github.com/hooklatch/hooklatch/schemes"
 )
 
-// TestDefinition is a provider's delivery, and a definition that has it
-// otherwise: what is found says how to write it.
+// TestDefinition explains a provider's delivery with a definition that differs
+// from it. The findings say how to write the definition.
 func TestDefinition(t *testing.T) {
 	const secret = "the-secret"
 	inHex := func(text string) string { return hex.EncodeToString(macOf(secret, text)) }
@@ -29,10 +29,10 @@ func TestDefinition(t *testing.T) {
 
 	for name, c := range map[string]struct {
 		written schemes.Definition
-		own     string // X-Own, and X-Time is there beside it
+		own     string // X-Own, sent with X-Time
 		other   string // in place of X-Own
 		secret  string // in place of the usual one
-		want    string // what to do; nothing for what cannot be found
+		want    string // what to do; empty if it cannot be found
 	}{
 		"separator of the parts": {
 			written: schemes.Definition{Signature: single, Timestamp: inHeader, Signed: signed},
@@ -205,8 +205,8 @@ func TestDefinition(t *testing.T) {
 	}
 }
 
-// advised is the definition as a Caddyfile has it, once somebody has done
-// exactly what was said.
+// advised returns the definition for a Caddyfile, changed exactly as the
+// findings say.
 func advised(t *testing.T, own *schemes.Definition, do []string) string {
 	t.Helper()
 	options := map[string]string{"signature": signatureOption(own.Signature)}
@@ -246,7 +246,7 @@ func advised(t *testing.T, own *schemes.Definition, do []string) string {
 	return "scheme_definition {\n" + text.String() + "}\n"
 }
 
-// verifiesBy tells whether the delivery is accepted by a definition.
+// verifiesBy fails the test if a definition does not accept the delivery.
 func (d *Delivery) verifiesBy(t *testing.T, text string) {
 	t.Helper()
 	own, err := definition.ReadFile("advised", []byte(text))
@@ -265,7 +265,7 @@ func macOf(secret, text string) []byte {
 	return h.Sum(nil)
 }
 
-// reasonOf is why a delivery is refused.
+// reasonOf returns the reason for which a delivery is refused.
 func reasonOf(t *testing.T, d *Delivery) schemes.Reason {
 	t.Helper()
 	v, err := d.Scheme.NewVerifier(d.Secrets)
@@ -278,7 +278,7 @@ func reasonOf(t *testing.T, d *Delivery) schemes.Reason {
 		_, _ = opened.Write(d.Body)
 		_, err = opened.Authenticate()
 	}
-	refused, ok := err.(schemes.Refusal) //nolint:errorlint // it is documented as this
+	refused, ok := err.(schemes.Refusal) //nolint:errorlint // documented to be exactly this type
 	if !ok {
 		t.Fatalf("it is not refused: %v", err)
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/hooklatch/hooklatch/schemes/explain"
 )
 
-// A form was signed, and a framework kept the value of its field.
+// The provider signed a form, and a framework kept only the value of its field.
 func Example() {
 	github, _ := schemes.Get("github")
 	delivery := explain.Delivery{

@@ -1,9 +1,11 @@
 // Package explain says why a delivery does not verify, and what to change. It
-// has a table of mistakes. It undoes one of them at a time, then two, and asks
-// the scheme's own verifier after each step; what then verifies is the mistake.
+// has a table of mistakes. It undoes one mistake at a time, then two, and asks
+// the scheme's own verifier after each step. If the delivery then verifies, the
+// mistake is found.
 //
-// It has no clock, does no I/O and starts nothing. A context bounds its time.
-// What it returns never holds a secret, an expected MAC or a piece of a body.
+// It has no clock, does no I/O and starts no goroutines. A context bounds its
+// time. Its results never contain a secret, an expected MAC or a part of a
+// body.
 package explain
 
 import (
@@ -15,45 +17,46 @@ import (
 	"github.com/hooklatch/hooklatch/schemes/internal/engine"
 )
 
-// Delivery is a delivery with what it is verified by.
+// Delivery is a delivery with the scheme and the secrets that verify it.
 type Delivery struct {
-	// Scheme is how the delivery should be signed.
+	// Scheme is the scheme that should verify the delivery.
 	Scheme schemes.Scheme
 	// Definition is the source of Scheme, if it is the user's own.
 	Definition *schemes.Definition
-	// Secrets are the configured ones. Any one may match.
+	// Secrets are the configured secrets. Any one may match.
 	Secrets []string
-	// Request and Body are what was received or kept.
+	// Request and Body are the request and the body as they were received or
+	// kept.
 	Request schemes.Request
 	Body    []byte
 }
 
 // Finding is a mistake, or a sign of one.
 type Finding struct {
-	// What is wrong.
+	// What describes the mistake.
 	What string
 	// Do says what to change, at the sender or in the configuration.
 	Do string
 }
 
-// Explanation is what is known about a refused delivery.
+// Explanation is the result of explaining a refused delivery.
 type Explanation struct {
 	// Findings are the mistakes: one, or several that were made together.
 	Findings []Finding
-	// Proven reports whether the delivery verifies once they are undone.
-	// Otherwise they are signs that can be seen in the delivery.
+	// Proven reports whether the delivery verifies after they are undone.
+	// Otherwise they are only signs seen in the delivery.
 	Proven bool
-	// Tried names what was tried in vain, and Next what to look at then. Both
-	// are empty if the findings are proven, or if the delivery was refused for
-	// another reason than its signature.
+	// Tried lists the mistakes that were tried without success, and Next says
+	// what to check then. Both are empty if the findings are proven, or if the
+	// delivery was refused for a reason other than its signature.
 	Tried, Next string
 	// Finished reports whether the search came to its end. It is false if the
 	// context ended first, or if the search took too much effort.
 	Finished bool
 }
 
-// Refused explains a delivery that was refused for a reason. Reasons that have
-// nothing to do with the signature have an empty explanation.
+// Refused explains a delivery that was refused for a reason. For a reason that
+// does not concern the signature, the explanation is empty.
 func (d *Delivery) Refused(ctx context.Context, reason schemes.Reason) Explanation {
 	switch reason {
 	case schemes.NoSignedTime:
@@ -75,20 +78,20 @@ func (d *Delivery) Refused(ctx context.Context, reason schemes.Reason) Explanati
 }
 
 // The search is bounded by the bytes that it hashes and writes, so that no
-// delivery costs more than seconds even under a context without a deadline.
+// delivery takes more than seconds even under a context without a deadline.
 const (
-	// maxEffort is for each of the stages, in bytes.
+	// maxEffort is the effort of each stage, in bytes.
 	maxEffort = 4 << 30
-	// costOfTry is what one try costs besides the body, in bytes to hash.
+	// costOfTry is the cost of one try besides the body, in bytes to hash.
 	costOfTry = 8 << 10
 	// maxPaired is the largest body for which two mistakes at once are tried.
 	maxPaired = 64 << 10
-	// maxBatch bounds the hashing between two looks at the context.
+	// maxBatch bounds the bytes hashed between two checks of the context.
 	maxBatch = 4 << 20
 )
 
-// part is the part of a delivery that a mistake is in. Findings and the list of
-// what was tried have this order.
+// part is the part of a delivery that a mistake is in. Findings and Tried
+// follow this order.
 type part int
 
 const (
@@ -100,14 +103,14 @@ const (
 	inScheme
 )
 
-// candidate is a delivery after some mistakes were undone.
+// candidate is a delivery with some mistakes undone.
 type candidate struct {
 	scheme  schemes.Scheme
 	request schemes.Request
 	body    []byte
-	proven  bool             // there is nothing left to verify
-	found   []undone         // what was undone
-	details func() []Finding // in place of the row's own sentence
+	proven  bool             // the mistake is certain without verifying
+	found   []undone         // the mistakes undone
+	details func() []Finding // replaces the finding of the last row
 }
 
 type undone struct {
@@ -115,18 +118,18 @@ type undone struct {
 	Finding
 }
 
-// search goes through the table for one delivery.
+// search tries the table on one delivery.
 type search struct {
 	*Delivery
 	ctx       context.Context
 	rows      []row
-	left      int // of the effort
+	left      int // the effort left, in bytes
 	cut       bool
 	keysMade  [2][]keyTry
 	verifiers map[schemes.Scheme]*schemes.Verifier
 }
 
-// run looks for one mistake, then for two.
+// run searches for one mistake, then for two.
 func (s *search) run() []Finding {
 	s.left = maxEffort
 	start := candidate{scheme: s.Scheme, request: s.Request, body: s.Body}
@@ -158,7 +161,7 @@ func (s *search) run() []Finding {
 	return nil
 }
 
-// one looks for one mistake in a candidate.
+// one searches for one mistake in a candidate.
 func (s *search) one(c candidate, wanted func(*row) bool) []Finding {
 	secrets := noKeys
 	for i := range s.rows {
@@ -166,7 +169,7 @@ func (s *search) one(c candidate, wanted func(*row) bool) []Finding {
 		if !wanted(r) || !s.fits(r, c) {
 			continue
 		}
-		if r.secret() { // several rows at once, so that the headers are read once
+		if r.secret() { // tries several rows at once, so that the headers are read once
 			if wanted := s.keysFor(r); wanted > secrets {
 				secrets = wanted
 				if found := s.otherKeys(c, wanted); found != nil {
@@ -187,8 +190,8 @@ func (s *search) one(c candidate, wanted func(*row) bool) []Finding {
 	return nil
 }
 
-// fits reports whether a row can change anything about a candidate. A body or a
-// secret decides nothing while the headers are refused.
+// fits reports whether a row can make a difference for a candidate. The body
+// and the secret make none while the headers are refused.
 func (s *search) fits(r *row, c candidate) bool {
 	if r.part == inBody && len(c.body) > r.largest() {
 		return false
@@ -196,8 +199,7 @@ func (s *search) fits(r *row, c candidate) bool {
 	return r.part != inBody && r.part != inSecret || s.opens(c)
 }
 
-// apply makes the candidates of a row, each with the row's sentence. It leaves
-// out those that change nothing.
+// apply returns the candidates of a row, each with the row's finding.
 func (s *search) apply(r *row, c candidate) func(func(candidate) bool) {
 	return func(yield func(candidate) bool) {
 		r.try(s, c, func(next candidate, words string) bool {
@@ -212,7 +214,7 @@ func (s *search) apply(r *row, c candidate) func(func(candidate) bool) {
 	}
 }
 
-// stopped reports whether time or effort are used up.
+// stopped reports whether the time or the effort is used up.
 func (s *search) stopped() bool {
 	if s.left >= 0 && s.ctx.Err() == nil {
 		return false
@@ -224,7 +226,7 @@ func (s *search) stopped() bool {
 // spend counts a try over some bytes.
 func (s *search) spend(bytes int) { s.left -= costOfTry + bytes }
 
-// findings are those of a candidate that verifies.
+// findings returns the findings of a candidate that verifies.
 func (c *candidate) findings() (all []Finding) {
 	found := c.found
 	if c.details != nil {
@@ -241,7 +243,7 @@ func (c *candidate) findings() (all []Finding) {
 	return all
 }
 
-// verifies asks the scheme's verifier.
+// verifies reports whether the scheme's verifier accepts a candidate.
 func (s *search) verifies(c *candidate) bool {
 	if c.proven {
 		return true
@@ -250,7 +252,7 @@ func (s *search) verifies(c *candidate) bool {
 	return matches(s.verifierOf(c.scheme), c.request, c.body)
 }
 
-// opens reports whether the headers of a candidate are of the scheme's form.
+// opens reports whether the scheme can read the headers of a candidate.
 func (s *search) opens(c candidate) bool {
 	v := s.verifierOf(c.scheme)
 	if v == nil {
@@ -264,8 +266,8 @@ func (s *search) opens(c candidate) bool {
 	return true
 }
 
-// verifierOf keeps the verifier of the scheme under the configured secrets.
-// Schemes that are made for one try are not kept.
+// verifierOf returns a scheme's verifier with the configured secrets. It caches
+// only that of the delivery's scheme, since others are derived for one try.
 func (s *search) verifierOf(scheme schemes.Scheme) *schemes.Verifier {
 	if v, ok := s.verifiers[scheme]; ok {
 		return v
@@ -277,7 +279,8 @@ func (s *search) verifierOf(scheme schemes.Scheme) *schemes.Verifier {
 	return v
 }
 
-// verifier makes one for a scheme, or returns nil if it cannot read the secrets.
+// verifier returns a verifier for a scheme, or nil if the scheme cannot read
+// the secrets.
 func (d *Delivery) verifier(scheme schemes.Scheme) *schemes.Verifier {
 	v, err := scheme.NewVerifier(d.Secrets)
 	if err != nil {
@@ -308,8 +311,8 @@ func match(v *schemes.Verifier, r schemes.Request, body []byte) int {
 	return n
 }
 
-// opening is a scheme that changes what it reads from the headers. Only what
-// surrounds the body can be changed.
+// opening derives a scheme that changes the values read from the headers. Only
+// the signed text around the body can be changed.
 func opening(scheme schemes.Scheme, change func(*schemes.SignedHeaders)) schemes.Scheme {
 	return engine.Derive(scheme, func(i *engine.Implementation) {
 		begin := i.Begin

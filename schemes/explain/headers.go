@@ -23,21 +23,21 @@ import (
 	"github.com/hooklatch/hooklatch/schemes"
 )
 
-// replaced has another value in one header.
+// replaced returns a copy of the headers with another value for one.
 func replaced(h http.Header, name, value string) http.Header {
 	changed := maps.Clone(h)
 	changed[http.CanonicalHeaderKey(name)] = []string{value}
 	return changed
 }
 
-// names are those of the headers that take part in the signature, under all
-// names that the scheme knows.
+// names returns the names of the headers that take part in the signature,
+// including all aliases.
 func (d *Delivery) names() []string {
 	return slices.Concat([]string{d.Scheme.SignatureHeader()}, d.Scheme.SignedHeaders(), d.Scheme.AliasHeaders())
 }
 
-// inValues makes a row's function of one that changes a header's value. All
-// headers of the signature are changed at once.
+// inValues turns a function that changes a header's value into a row's try
+// function. It changes all headers of the signature at once.
 func inValues(change func(value string) string) func(*search, candidate, func(candidate, string) bool) {
 	return func(s *search, c candidate, yield func(candidate, string) bool) {
 		next, changed := c, false
@@ -65,7 +65,8 @@ func plusesForBlanks(value string) string { return strings.ReplaceAll(value, " "
 
 func withoutBlanks(value string) string { return strings.Join(strings.Fields(value), "") }
 
-// unescapedValue reads a value as JSON has it, with its quotes or without them.
+// unescapedValue decodes a value that is a JSON string, with or without its
+// quotes.
 func unescapedValue(value string) string {
 	var plain string
 	for _, text := range []string{value, `"` + value + `"`} {
@@ -76,8 +77,8 @@ func unescapedValue(value string) string {
 	return strings.Trim(value, `'"`)
 }
 
-// oneOfTheValues leaves one value of a signature header that is there several
-// times or was joined by a proxy.
+// oneOfTheValues keeps one value of a signature header that is repeated or was
+// joined by a proxy.
 func oneOfTheValues(s *search, c candidate, yield func(candidate, string) bool) {
 	for _, name := range append([]string{s.Scheme.SignatureHeader()}, s.Scheme.AliasHeaders()...) {
 		values := c.request.Header[http.CanonicalHeaderKey(name)]
@@ -97,20 +98,20 @@ func oneOfTheValues(s *search, c candidate, yield func(candidate, string) bool) 
 	}
 }
 
-// signatureText is a text that can be a signature, in hex or base64, perhaps cut
-// off.
+// signatureText matches a text that can be a signature in hex or base64,
+// possibly truncated.
 var signatureText = regexp.MustCompile(`[0-9A-Za-z+/_-]{8,}={0,2}`)
 
-// maxEntries bounds how many of them are looked at, since two at a time are tried
-// in the place of each other.
+// maxEntries bounds how many such texts are tried, since each is tried in place
+// of each other.
 const maxEntries = 16
 
-// entry is such a text in the signature header.
+// entry is the position of such a text in the signature header.
 type entry struct{ start, end int }
 
-// entries are those of the signature header, with the header's name and value.
+// entries returns the entries of the signature header, with its name and value.
 func (d *Delivery) entries() (name, value string, found []entry) {
-	// Each set of other names begins with the signature's.
+	// Each set of aliases begins with the signature header.
 	for _, name = range append([]string{d.Scheme.SignatureHeader()}, d.Scheme.AliasHeaders()...) {
 		if value = d.Request.Header.Get(name); value != "" {
 			break
@@ -122,14 +123,14 @@ func (d *Delivery) entries() (name, value string, found []entry) {
 	return name, value, found
 }
 
-// with is the delivery with another text in place of an entry.
+// with returns the request with another text in place of an entry.
 func (d *Delivery) with(name, value string, e entry, text string) schemes.Request {
 	r := d.Request
 	r.Header = replaced(r.Header, name, value[:e.start]+text+value[e.end:])
 	return r
 }
 
-// hashes are those of the HMACs.
+// hashes are the hash functions of the HMACs.
 var hashes = []struct {
 	algorithm schemes.Algorithm
 	hash      func() hash.Hash
@@ -150,7 +151,8 @@ var encodings = []struct {
 	{"base64url", base64.RawURLEncoding.EncodeToString},
 }
 
-// writing is how a signature that is right differs from what the scheme reads.
+// writing is how a correct signature differs from the form that the scheme
+// reads.
 type writing int
 
 const (
@@ -159,9 +161,9 @@ const (
 	otherForm
 )
 
-// written makes a row's function that looks for a signature that is right but
-// cut off, made with another hash or written in another form. To learn what is
-// signed, one that the scheme can read is put in its place.
+// written returns a row's try function that looks for a correct signature that
+// is truncated, made with another hash or written in another form. To learn the
+// signed text, it replaces the signature with one that the scheme can read.
 func written(as writing) func(*search, candidate, func(candidate, string) bool) {
 	return func(s *search, c candidate, yield func(candidate, string) bool) {
 		if len(c.body) > maxCut {
@@ -192,8 +194,8 @@ func written(as writing) func(*search, candidate, func(candidate, string) bool) 
 	}
 }
 
-// signedWith returns what is signed, in each way that lets the scheme read the
-// header.
+// signedWith returns the signed texts, one for each change that lets the scheme
+// read the header.
 func (d *Delivery) signedWith(secret string, key schemes.Key, name, value string, e entry) (all [][]byte) {
 	v := d.verifier(d.Scheme)
 	if v == nil {
@@ -219,7 +221,7 @@ func (d *Delivery) signedWith(secret string, key schemes.Key, name, value string
 		}
 		_, _ = opened.Write(d.Body) // never fails
 		signed, err := opened.Signed()
-		// A signature of another size is one under another of the secret's keys.
+		// A signature of another size belongs to another key of the secret.
 		ours := len(opened.SignedHeaders.Signatures[0].Bytes()) == size
 		same := func(other []byte) bool { return bytes.Equal(other, signed) }
 		if err == nil && ours && !slices.ContainsFunc(all, same) {
@@ -230,10 +232,10 @@ func (d *Delivery) signedWith(secret string, key schemes.Key, name, value string
 	return all
 }
 
-// resigned is the delivery with the signature header of another one, for
-// schemes that have nothing else in it.
+// resigned returns the request with a newly signed signature header, for
+// schemes whose signature header contains nothing else.
 func (d *Delivery) resigned(secret string) (schemes.Request, bool) {
-	// The time is one that every unit can write.
+	// This time can be written in every unit.
 	out := schemes.Delivery{Body: d.Body, Request: d.Request, Event: "1", At: time.Unix(1e9, 0)}
 	if d.Scheme.SignsID() {
 		out.ID = "1"
@@ -251,7 +253,8 @@ func (d *Delivery) resigned(secret string) (schemes.Request, bool) {
 	return r, true
 }
 
-// differs reports whether a text is the right signature, but written so, and how.
+// differs reports whether a text is the correct signature in this other
+// writing, and describes it.
 func differs(key schemes.Key, signed []byte, text string, as writing) (words string, ok bool) {
 	for _, h := range hashes {
 		mac := hmac.New(h.hash, key.Secret)
@@ -279,7 +282,7 @@ func differs(key schemes.Key, signed []byte, text string, as writing) (words str
 	return "", false
 }
 
-// units are the ways to write a time, by what operators call them.
+// units are the ways to write a time, with the names that operators use.
 var units = []struct {
 	words string
 	write func(at time.Time) string
@@ -292,13 +295,14 @@ var units = []struct {
 	{"RFC 3339 with milliseconds", func(at time.Time) string { return at.UTC().Format("2006-01-02T15:04:05.000Z07:00") }},
 }
 
-// timeText is a time as it can stand in a header.
+// timeText matches a time in a header.
 var timeText = regexp.MustCompile(`\b(?:\d{10}|\d{13}|\d{16}|\d{19}|\d{4}-\d\d-\d\dT[0-9:.]+(?:Z|[+-]\d\d:\d\d))\b`)
 
-// maxTimes bounds how many of them are looked at in one header.
+// maxTimes bounds how many times are tried in one header.
 const maxTimes = 4
 
-// readTime reads what timeText finds: digits by how many there are.
+// readTime parses a text that timeText matches. The number of digits decides
+// the unit.
 func readTime(text string) (time.Time, bool) {
 	if at, err := time.Parse(time.RFC3339, text); err == nil {
 		return at, true
@@ -318,7 +322,8 @@ func readTime(text string) (time.Time, bool) {
 	return time.Unix(0, n), true
 }
 
-// inClaim replaces a text of what is signed before the body.
+// inClaim derives a scheme that replaces a part of the signed text before the
+// body.
 func inClaim(scheme schemes.Scheme, change func(c *schemes.SignedHeaders) (old, text string)) schemes.Scheme {
 	return opening(scheme, func(c *schemes.SignedHeaders) {
 		if old, text := change(c); old != "" {
@@ -327,7 +332,7 @@ func inClaim(scheme schemes.Scheme, change func(c *schemes.SignedHeaders) (old, 
 	})
 }
 
-// signedTime undoes a time that is signed in another unit than the header has.
+// signedTime undoes a time that is signed in a unit other than the header's.
 func signedTime(_ *search, c candidate, yield func(candidate, string) bool) {
 	for _, u := range units {
 		next := c
@@ -344,7 +349,7 @@ func signedTime(_ *search, c candidate, yield func(candidate, string) bool) {
 }
 
 // sentTime undoes a time that the scheme cannot read because it is in another
-// unit: signed as it stands there, or as the scheme says.
+// unit. The time may be signed in that unit or in the scheme's.
 func sentTime(s *search, c candidate, yield func(candidate, string) bool) {
 	for _, name := range s.names() {
 		value := c.request.Header.Get(name)
@@ -373,18 +378,18 @@ func sentTime(s *search, c candidate, yield func(candidate, string) bool) {
 	}
 }
 
-// bodyAlone undoes a signature that does not cover the time and what else the
-// scheme signs.
+// bodyAlone undoes a signature that covers only the body, and not the time and
+// other values that the scheme signs.
 func bodyAlone(_ *search, c candidate, yield func(candidate, string) bool) {
 	c.scheme = opening(c.scheme, func(c *schemes.SignedHeaders) { c.Prefix, c.Suffix = nil, nil })
 	yield(c, "")
 }
 
-// versionLabel is the label of an entry, such as v0, at the end of what stands
-// before it.
+// versionLabel matches the label of an entry, such as v0, at the end of the
+// text before the entry.
 var versionLabel = regexp.MustCompile(`(?:^|[^0-9A-Za-z])v(\d+)(?:[=,:]|=sha256[.=])$`)
 
-// version reads the label of an entry, or returns -1.
+// version returns the version in the label of an entry, or -1.
 func version(value string, e entry) int {
 	found := versionLabel.FindStringSubmatch(value[:e.start])
 	if found == nil {
@@ -397,8 +402,8 @@ func version(value string, e entry) int {
 	return n
 }
 
-// olderVersion looks for an entry that matches and that the scheme passes over.
-// What a version means is known of the built-in schemes only.
+// olderVersion looks for an entry that matches and that the scheme ignores. The
+// meaning of a version is known only for built-in schemes.
 func olderVersion(s *search, c candidate, yield func(candidate, string) bool) {
 	if s.Definition != nil {
 		return
@@ -422,7 +427,8 @@ func olderVersion(s *search, c candidate, yield func(candidate, string) bool) {
 // Accepted says what an operator should change although a delivery is accepted.
 func (d *Delivery) Accepted() []Finding { return append(d.previousSecret(), d.notThere()...) }
 
-// previousSecret says that a delivery is accepted by the previous secret alone.
+// previousSecret says so if a delivery is accepted only with the previous
+// secret.
 func (d *Delivery) previousSecret() []Finding {
 	if d.Definition != nil {
 		return nil
@@ -450,14 +456,14 @@ func (d *Delivery) previousSecret() []Finding {
 	}}
 }
 
-// blank is a signature of the same form that no key makes: an A is both a hex
-// digit and one of base64.
+// blank returns a made-up signature of the same form: an A is valid in both hex
+// and base64.
 func blank(text string) string {
 	bare := strings.TrimRight(text, "=")
 	return strings.Repeat("A", len(bare)) + text[len(bare):]
 }
 
-// others are the schemes but the delivery's.
+// others returns the schemes other than the delivery's.
 func (d *Delivery) others() []schemes.Scheme {
 	return slices.DeleteFunc(schemes.All(), func(s schemes.Scheme) bool { return s.Name() == d.Scheme.Name() })
 }
@@ -479,7 +485,8 @@ func otherSchemes(s *search, c candidate, yield func(candidate, string) bool) {
 	}
 }
 
-// tokenAlone looks for the provider's own token where its signature is missing.
+// tokenAlone looks for a delivery that has the provider's token and no
+// signature.
 func tokenAlone(s *search, c candidate, yield func(candidate, string) bool) {
 	token := s.Scheme.TokenHeader()
 	c.proven = token != "" && c.request.Header.Get(token) != "" && c.request.Header.Get(s.Scheme.SignatureHeader()) == ""
@@ -488,7 +495,7 @@ func tokenAlone(s *search, c candidate, yield func(candidate, string) bool) {
 	}
 }
 
-// olderHeader looks for a signature of the provider's with SHA-1 where the one that
+// olderHeader looks for the provider's older SHA-1 signature if the one that
 // the scheme reads is missing.
 func olderHeader(s *search, c candidate, yield func(candidate, string) bool) {
 	own := s.Scheme.SignatureHeader()
@@ -505,8 +512,8 @@ func olderHeader(s *search, c candidate, yield func(candidate, string) bool) {
 	}
 }
 
-// headersOfAnother looks for the schemes whose signature header is there while
-// this scheme's is not there.
+// headersOfAnother looks for schemes whose signature header is present, if this
+// scheme's is absent.
 func headersOfAnother(s *search, c candidate, yield func(candidate, string) bool) {
 	sent := func(scheme schemes.Scheme) bool {
 		return slices.ContainsFunc(append([]string{scheme.SignatureHeader()}, scheme.AliasHeaders()...), func(name string) bool {

@@ -12,15 +12,15 @@ import (
 	"unicode/utf8"
 )
 
-// maxGrowth bounds by how much a body may grow when it is written anew: indented,
-// a small one that is nested deeply would take gigabytes.
+// maxGrowth bounds the growth of a rewritten body: a small, deeply nested one
+// would take gigabytes when indented.
 const maxGrowth = 16
 
-// maxDepth bounds how deep a body may be nested to be written anew.
+// maxDepth bounds how deeply a body may be nested to be rewritten.
 const maxDepth = 1000
 
-// layouts are the ways to set JSON that encoders have. The indented ones are
-// also those of JSON.stringify, Python's json.dumps and PHP.
+// layouts are the white space styles of JSON encoders. JSON.stringify, Python's
+// json.dumps and PHP also write the indented ones.
 var layouts = []struct{ words, comma, colon, indent string }{
 	{"compact", ",", ":", ""},
 	{"with a blank behind commas and colons, as Python's json.dumps writes it", ", ", ": ", ""},
@@ -29,7 +29,7 @@ var layouts = []struct{ words, comma, colon, indent string }{
 	{"indented by tabs", ",", ": ", "\t"},
 }
 
-// escapes are what encoders escape and need not.
+// escapes are the characters that some encoders escape without need.
 var escapes = []struct {
 	words string
 	needs func(r rune) bool
@@ -41,7 +41,7 @@ var escapes = []struct {
 	}},
 }
 
-// rewritten makes the bodies that the same JSON gives when it is written anew.
+// rewritten tries the bodies that other encoders write for the same JSON.
 func rewritten(body []byte, try tryBody) {
 	root, err := parse(bytes.TrimPrefix(body, []byte(byteOrderMark)))
 	if err != nil {
@@ -56,7 +56,8 @@ func rewritten(body []byte, try tryBody) {
 	})
 }
 
-// writeAnew writes a value, made of a body of some size, in every way.
+// writeAnew tries a value in every layout, with every escape, and with its
+// members sorted. The size is that of the original body.
 func writeAnew(root *node, size int, try tryBody) {
 	special := root.special()
 	for _, sorted := range []bool{false, true} {
@@ -65,7 +66,7 @@ func writeAnew(root *node, size int, try tryBody) {
 		}
 		for escaped := range uint(1 << len(escapes)) {
 			if escaped&^special != 0 {
-				continue // it makes no difference
+				continue // this escape changes nothing
 			}
 			for i := range layouts {
 				w := writer{layout: i, escaped: escaped, most: maxGrowth*size + 4<<10}
@@ -91,10 +92,10 @@ func (w *writer) words(sorted bool) string {
 	return strings.Join(words, ", ")
 }
 
-// node is a JSON value. Unlike what encoding/json makes of one, it keeps the
-// order of members, members that are there twice and how a number is written.
+// node is a JSON value. Unlike the values of encoding/json, it keeps the order
+// of members, repeated members and the spelling of numbers.
 type node struct {
-	kind    json.Delim // { or [, 0 for what has nothing in it
+	kind    json.Delim // { or [, or 0 for a value without members
 	text    string     // of a string
 	literal string     // of a number, true, false or null
 	members []member
@@ -168,7 +169,7 @@ func (n *node) sort() {
 	}
 }
 
-// special tells which kinds of escapes there would be.
+// special returns, as bits, the escapes that would change the value's text.
 func (n *node) special() (kinds uint) {
 	look := func(text string) {
 		for i, e := range escapes {
@@ -185,11 +186,11 @@ func (n *node) special() (kinds uint) {
 	return kinds
 }
 
-// writer writes a value in one of the ways.
+// writer writes a value in one layout with some escapes.
 type writer struct {
 	layout  int
 	escaped uint
-	most    int // bytes, behind which it stops
+	most    int // bytes after which it stops
 	out     []byte
 }
 
@@ -221,10 +222,10 @@ func (w *writer) value(n *node, depth int) {
 	if len(n.members) > 0 {
 		w.line(depth)
 	}
-	w.out = append(w.out, byte(n.kind)+2) // ] and } stand two behind [ and {
+	w.out = append(w.out, byte(n.kind)+2) // in ASCII, ] and } are two after [ and {
 }
 
-// line begins a line, in the layouts that have lines.
+// line begins a new line, in layouts with lines.
 func (w *writer) line(depth int) {
 	if indent := layouts[w.layout].indent; indent != "" {
 		w.out = append(w.out, '\n')

@@ -9,8 +9,8 @@ import (
 	"github.com/hooklatch/hooklatch/schemes"
 )
 
-// What encoders write for one and the same value. Each text was printed by the
-// encoder named beside it.
+// The texts that encoders write for one value. Each was printed by the encoder
+// that is named with it.
 const jsonStringify = `{"b":"é/<x>","a":[1,2.5,{},[],"😀\n"],"c":null}`
 
 var encoders = []struct{ name, text, want string }{
@@ -26,8 +26,8 @@ var encoders = []struct{ name, text, want string }{
 	{"Go json.Encoder", `{"a":[1,2.5,{},[],"😀\n"],"b":"é/\u003cx\u003e","c":null}` + "\n", "with < > & escaped, as Go writes it and a line end"},
 }
 
-// TestRewritten signs what one encoder writes and verifies what another one
-// makes of it.
+// TestRewritten signs the text of one encoder and verifies the text that
+// another writes for the same value.
 func TestRewritten(t *testing.T) {
 	for _, c := range encoders {
 		t.Run(c.name, func(t *testing.T) {
@@ -50,7 +50,7 @@ func TestRewritten(t *testing.T) {
 	}
 }
 
-// TestGoWritesSo asks the one encoder that is here.
+// TestGoWritesSo checks the text of Go's encoder, the only one available here.
 func TestGoWritesSo(t *testing.T) {
 	var v any
 	if err := json.Unmarshal([]byte(jsonStringify), &v); err != nil {
@@ -62,8 +62,8 @@ func TestGoWritesSo(t *testing.T) {
 	}
 }
 
-// TestNodeKeepsWhatCounts: members that are there twice, their order and how
-// numbers are written.
+// TestNodeKeepsWhatCounts: a node keeps repeated members, their order and the
+// spelling of numbers.
 func TestNodeKeepsWhatCounts(t *testing.T) {
 	const text = `{"b":1.0,"a":1e2,"b":12345678901234567890,"\u0000":[true,false,""]}`
 	root, err := parse([]byte(strings.ReplaceAll(text, ",", " ,\n")))
@@ -77,7 +77,8 @@ func TestNodeKeepsWhatCounts(t *testing.T) {
 	}
 }
 
-// TestNotRewritten: what is not JSON, or too much of it.
+// TestNotRewritten: a body that is not JSON, or too large or deep, is not
+// rewritten.
 func TestNotRewritten(t *testing.T) {
 	for name, text := range map[string]string{
 		"not JSON":    "{",

@@ -8,17 +8,18 @@ import (
 	"time"
 )
 
-// wanted is a member of the body, or a header that is not signed, for which a
-// definition asks.
+// wanted is a member of the body, or an unsigned header, that a definition
+// reads.
 type wanted struct {
 	option, member string
 	isTime         bool
-	unit           string // of a time
-	header         string // in place of a member
+	unit           string // the unit of a time
+	header         string // the header, if it is not a member
 }
 
-// notThere says for what of a delivery a definition of the user's own asks in
-// vain. A mistyped name is no error, because not every event has everything.
+// notThere reports values that a user's own definition reads and the delivery
+// does not have. A mistyped name is not an error otherwise, because not every
+// event has every value.
 func (d *Delivery) notThere() (found []Finding) {
 	if d.Definition == nil {
 		return nil
@@ -53,7 +54,7 @@ func (d *Delivery) notThere() (found []Finding) {
 	return found
 }
 
-// valueAt gives a member by its path, or nil.
+// valueAt returns the member at a path, or nil.
 func valueAt(body map[string]any, path string) any {
 	var value any = body
 	for step := range strings.SplitSeq(path, ".") {
@@ -66,7 +67,7 @@ func valueAt(body map[string]any, path string) any {
 	return value
 }
 
-// judge says why a value is not taken.
+// judge returns a finding if a value is not usable.
 func (w wanted) judge(value any) []Finding {
 	if value == nil {
 		return []Finding{{
@@ -95,7 +96,8 @@ func (w wanted) judge(value any) []Finding {
 	return nil
 }
 
-// judgeTime tells in which unit a time should be read.
+// judgeTime returns a finding if a time is written in a unit other than the
+// definition's.
 func (w wanted) judgeTime(text string) []Finding {
 	unit, ok := unitOf(text)
 	if _, err := time.Parse(time.RFC3339, text); err == nil {

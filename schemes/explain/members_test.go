@@ -7,8 +7,8 @@ import (
 	"github.com/hooklatch/hooklatch/schemes"
 )
 
-// TestNotThere is a definition that asks for members which the body does not
-// have, or not as it wants them.
+// TestNotThere tests a definition that reads members which the body does not
+// have, or has in another form.
 func TestNotThere(t *testing.T) {
 	definition := schemes.Definition{
 		Signature:  schemes.SignatureForm{Header: "X-Own"},

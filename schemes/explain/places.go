@@ -13,19 +13,19 @@ import (
 	"github.com/hooklatch/hooklatch/schemes"
 )
 
-// maxPlaces bounds how many forms of the signature, and how many places of time
-// and id, are read off the headers of one delivery.
+// maxPlaces bounds the forms of the signature, and the places of time and id,
+// that are derived from the headers of one delivery.
 const maxPlaces = 12
 
-// signatureForm is a way in which a header can have a signature of some bytes; the size
-// is 0 where it is not known.
+// signatureForm is a possible form of a signature in a header, with the size of
+// the signature in bytes. The size is 0 if it is not known.
 type signatureForm struct {
 	schemes.SignatureForm
 	size int
 }
 
-// forms are those of the delivery: the definition's own, then what its header
-// shows, then the other headers.
+// forms returns the possible forms for the delivery: the definition's own
+// first, then those of the signature header, then those of other headers.
 func (d *Delivery) forms() []signatureForm {
 	all := []signatureForm{{d.Definition.Signature, 0}}
 	names := slices.Sorted(maps.Keys(d.Request.Header))
@@ -45,10 +45,10 @@ func (d *Delivery) forms() []signatureForm {
 	return all[:min(len(all), 1+maxPlaces)]
 }
 
-// front is what stands in front of a single signature.
+// front matches a prefix of a single signature.
 var front = regexp.MustCompile(`^[A-Za-z0-9_-]{1,16}(?:=|:| )`)
 
-// single is a header that has one signature and nothing else.
+// single returns the forms of a header that is a single signature.
 func single(name, value string) (all []signatureForm) {
 	for _, prefix := range slices.Compact([]string{"", front.FindString(value)}) {
 		if encoding, size := encodingOf(value[len(prefix):]); size > 0 {
@@ -58,8 +58,8 @@ func single(name, value string) (all []signatureForm) {
 	return all
 }
 
-// versionText is what some providers sign in front of all else, and write in front
-// of the signature.
+// versionText matches a version that some providers sign before all other text
+// and write before the signature.
 var versionText = regexp.MustCompile(`^v\d+\b`)
 
 func (d *Delivery) versions() (all []string) {
@@ -73,8 +73,8 @@ func (d *Delivery) versions() (all []string) {
 	return unique(all)
 }
 
-// times are the places where the delivery can have its signed time, that of the
-// definition first.
+// times returns the places where the delivery can have its signed time, the
+// definition's first.
 func (d *Delivery) times() []schemes.TimePlace {
 	own := d.Definition.Timestamp
 	all := []schemes.TimePlace{own}
@@ -87,8 +87,8 @@ func (d *Delivery) times() []schemes.TimePlace {
 	return all[:min(len(all), 1+maxPlaces)]
 }
 
-// unitOf returns in which of a definition's units a text is a time; seconds need
-// not be said.
+// unitOf returns the unit in which a text is a time, as a definition names it.
+// It is empty for seconds, which are the default.
 func unitOf(text string) (unit string, ok bool) {
 	switch {
 	case timeText.FindString(text) != text:
@@ -101,11 +101,11 @@ func unitOf(text string) (unit string, ok bool) {
 	return "", len(text) == 10
 }
 
-// idText is what can be an id.
+// idText matches a text that can be an id.
 var idText = regexp.MustCompile(`^[!-~]{1,256}$`)
 
-// ids are the places where the delivery can have a signed id, that of the
-// definition first.
+// ids returns the places where the delivery can have a signed id, the
+// definition's first.
 func (d *Delivery) ids() []schemes.Place {
 	own := d.Definition.ID
 	all := []schemes.Place{own}
@@ -118,11 +118,12 @@ func (d *Delivery) ids() []schemes.Place {
 	return all[:min(len(all), 1+maxPlaces)]
 }
 
-// usualHeaders have values that look like ids and are none.
+// usualHeaders have values that look like ids but are not.
 var usualHeaders = []string{"Accept-Encoding", "Connection", "Content-Length", "Host", "Traceparent", "User-Agent"}
 
-// encodingOf returns how a definition calls the encoding of a signature, and its
-// size in bytes, 0 if the text is none. Hex need not be said.
+// encodingOf returns the encoding of a signature as a definition names it, and
+// its size in bytes. The encoding is empty for hex, which is the default. The
+// size is 0 if the text is not a signature.
 func encodingOf(text string) (encoding string, size int) {
 	for _, e := range []struct {
 		name string
@@ -139,18 +140,19 @@ func encodingOf(text string) (encoding string, size int) {
 	return "", 0
 }
 
-// isSignatureSize knows the sizes of HMACs and Ed25519, and about that of ECDSA.
+// isSignatureSize reports whether HMACs or Ed25519 have signatures of this
+// size, or ECDSA, whose size varies.
 func isSignatureSize(size int) bool {
 	return slices.Contains([]int{20, 32, 48, 64}, size) || size >= 66 && size <= 72
 }
 
-// headerValue is a value of the delivery's headers, and where it is.
+// headerValue is a value in the delivery's headers and its place.
 type headerValue struct {
 	place schemes.Place
 	value string
 }
 
-// places are all headers, and the entries of those that are lists.
+// places yields all headers, and the entries of headers that are lists.
 func (d *Delivery) places() iter.Seq[headerValue] {
 	return func(yield func(headerValue) bool) {
 		seen := map[headerValue]bool{}
@@ -173,7 +175,7 @@ func (d *Delivery) places() iter.Seq[headerValue] {
 	}
 }
 
-// list is a header read as entries with names.
+// list is a header parsed as named entries.
 type list struct {
 	separator, assign string // assign is empty for =
 	entries           []namedEntry
@@ -183,7 +185,7 @@ type namedEntry struct{ name, value string }
 
 var entryName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,16}$`)
 
-// lists are the ways to read a header as a list.
+// lists returns the ways to parse a header as a list.
 func lists(value string) (all []list) {
 	for _, separator := range []string{", ", ",", "; ", ";", "|", "&", " "} {
 		for _, assign := range []string{"", ":", ","} {
@@ -202,7 +204,7 @@ func lists(value string) (all []list) {
 	return all
 }
 
-// onlyBody is the text that a definition signs if it says nothing else.
+// onlyBody is the default signed text of a definition.
 const onlyBody = "{body}"
 
 const (
@@ -212,16 +214,16 @@ const (
 
 var variable = regexp.MustCompile(`\{[^{}]+\}`)
 
-// separators are what providers put between the parts that they sign.
+// separators are texts that providers put between the parts that they sign.
 var separators = []string{".", "", ":", "|", "\n", ",", "-", "_", ";", " ", "|>"}
 
 // maxVariables bounds the orders that are tried.
 const maxVariables = 4
 
-// templates are the texts that can be signed in place of the one that the
-// definition has, which comes first: the same parts with and without time and id,
-// in all orders, with all separators, and with a version such as v0 in front. Of
-// a large body only the definition's own is tried.
+// templates returns the signed texts to try, the definition's first: the same
+// parts with and without time and id, in all orders, with all separators, and
+// with a version such as v0 before them. For a large body it returns only the
+// definition's own.
 func (d *Delivery) templates() []string {
 	own := cmp.Or(d.Definition.Signed, onlyBody)
 	all := []string{own}
@@ -255,7 +257,7 @@ func (d *Delivery) templates() []string {
 	return unique(all)
 }
 
-// unique leaves the first of several that are the same.
+// unique removes repeated texts.
 func unique(all []string) (once []string) {
 	seen := map[string]bool{}
 	for _, text := range all {
@@ -267,7 +269,7 @@ func unique(all []string) (once []string) {
 	return once
 }
 
-// orders are all orders of some parts, the given one first.
+// orders returns all orders of the parts, the given one first.
 func orders[T any](parts []T) [][]T {
 	if len(parts) < 2 {
 		return [][]T{parts}

@@ -18,7 +18,7 @@ func TestOtherScheme(t *testing.T) {
 			d.Scheme = other
 			_, err := other.NewVerifier(d.Secrets)
 			if err != nil || d.accepted() {
-				continue // the secret is not one of its, or it signs alike
+				continue // this scheme cannot use the secret, or signs in the same way
 			}
 			tested++
 			found := d.refused(d.reason())

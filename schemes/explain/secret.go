@@ -22,13 +22,14 @@ const (
 	keyIsDecoded keyKind = false
 )
 
-// keyTry is a key that a secret could have been meant to be.
+// keyTry is a key that a secret may have been meant for, with the findings that
+// say so.
 type keyTry struct {
 	key      schemes.Key
 	findings []Finding
 }
 
-// keyScope says which rows for secrets are tried at once.
+// keyScope says which rows for secrets are tried together.
 type keyScope int
 
 const (
@@ -37,8 +38,9 @@ const (
 	fromAll
 )
 
-// keysFor returns what is tried when the search comes to a row: all rows at
-// once, unless a definition is to be searched before what a secret stands for.
+// keysFor returns the rows to try together when the search reaches a row. It is
+// all rows, except that with a definition the rows for the text of a secret
+// come before the search for a definition, and the others after it.
 func (s *search) keysFor(r *row) keyScope {
 	if s.Definition != nil && r.text != nil {
 		return fromTexts
@@ -46,8 +48,9 @@ func (s *search) keysFor(r *row) keyScope {
 	return fromAll
 }
 
-// otherKeys looks for a key that verifies a candidate. The keys are tried by one
-// verifier, in batches that are small enough for the context to end the search.
+// otherKeys looks for a key that verifies a candidate. One verifier tries
+// several keys at once, in batches that are small enough for the context to end
+// the search.
 func (s *search) otherKeys(c candidate, scope keyScope) []Finding {
 	made := &s.keysMade[scope-1]
 	if *made == nil {
@@ -58,7 +61,8 @@ func (s *search) otherKeys(c candidate, scope keyScope) []Finding {
 		if s.spend(0); s.stopped() {
 			return nil
 		}
-		// Each key stands for a secret, so that the verifier says which one matches.
+		// Each key is registered as a secret, so that the verifier returns the
+		// position of the one that matches.
 		trying := engine.Derive(c.scheme, func(i *engine.Implementation) {
 			i.Keys = func(at string) ([]schemes.Key, error) {
 				n, err := strconv.Atoi(at)
@@ -83,8 +87,8 @@ func (s *search) otherKeys(c candidate, scope keyScope) []Finding {
 	return nil
 }
 
-// keys are the keys to try in place of the configured ones. There are none for
-// public keys: a mistake in how those are written shows when they are read.
+// keys returns the keys to try in place of the configured ones. There are none
+// for public keys: a mistake in one is found when it is read.
 func (s *search) keys(scope keyScope) []keyTry {
 	all := []keyTry{}
 	for i, secret := range s.Secrets {
@@ -101,8 +105,8 @@ func (s *search) keys(scope keyScope) []keyTry {
 	return all
 }
 
-// keysOf reads one secret in other ways: its text changed, what it stands for
-// changed, then both.
+// keysOf reads one secret in other ways: first with its text changed, then with
+// its decoding changed, then with both.
 func (s *search) keysOf(secret string, own []schemes.Key, at string, scope keyScope) (tries []keyTry) {
 	seen := [][]byte{}
 	for i := range own {
@@ -136,7 +140,7 @@ func (s *search) keysOf(secret string, own []schemes.Key, at string, scope keySc
 	return tries
 }
 
-// texts makes the other texts that a secret could have been meant to be.
+// texts yields other texts that a secret may have been meant to be.
 func texts(rows []row, secret string, yield func(text string, f Finding)) {
 	for _, r := range rows {
 		if r.text != nil {
@@ -149,7 +153,7 @@ func texts(rows []row, secret string, yield func(text string, f Finding)) {
 	}
 }
 
-// readings makes the keys that the text of a secret can stand for.
+// readings yields the keys that the text of a secret can stand for.
 func readings(rows []row, secret string, isText keyKind, yield func(key []byte, f Finding)) {
 	for _, r := range rows {
 		if r.key != nil && r.keys == isText {
@@ -158,10 +162,11 @@ func readings(rows []row, secret string, isText keyKind, yield func(key []byte, 
 	}
 }
 
-// whsec is what the secrets of Standard Webhooks and of Stripe begin with.
+// whsec is the prefix of the secrets of Standard Webhooks and Stripe.
 const whsec = "whsec_"
 
-// trim takes off what an editor can put around a secret.
+// trim removes a byte order mark and white space, which editors can put around
+// a secret.
 func trim(secret string) string { return strings.TrimSpace(strings.TrimPrefix(secret, byteOrderMark)) }
 
 func trimmedSecret(secret string, yield func(string)) { yield(trim(secret)) }
@@ -225,8 +230,8 @@ func hexKey(secret string, yield func([]byte)) {
 	}
 }
 
-// UnreadableSecret says what is wrong with a secret that the scheme cannot read,
-// if it could be read otherwise. The error is the one of NewVerifier.
+// UnreadableSecret says what is wrong with a secret that the scheme cannot
+// read, if another reading works. The error is that of NewVerifier.
 func (d *Delivery) UnreadableSecret(err error) []Finding {
 	wrong, ok := errors.AsType[*schemes.SecretError](err)
 	if !ok || wrong.Position < 1 || wrong.Position > len(d.Secrets) {

@@ -9,16 +9,17 @@ import (
 	"github.com/hooklatch/hooklatch/schemes"
 )
 
-// TestSecret signs with a key and verifies with what a mistake makes of it.
+// TestSecret signs with a key and verifies with a secret that contains a
+// mistake.
 func TestSecret(t *testing.T) {
 	b64 := base64.StdEncoding.EncodeToString(rawKey)
 	everyScheme(t, hmacs, func(t *testing.T, s specimen) {
 		for _, c := range []struct {
 			name       string
-			key        string // that signs
-			configured string // the secret; empty: as the scheme has it
+			key        string // the key that signs
+			configured string // the configured secret; empty: the correct one
 			want       []string
-			text       bool // whether it is a mistake with text keys, or with the others
+			text       bool // whether the mistake concerns text keys or the others
 		}{
 			{"decoded from base64", string(rawKey), b64, []string{"decodes the secret from base64"}, true},
 			{"decoded from unpadded base64", string(rawKey), base64.RawURLEncoding.EncodeToString(rawKey), []string{"decodes the secret from base64"}, true},
@@ -73,7 +74,7 @@ func hexSecret(s specimen) string {
 	return text
 }
 
-// TestOneOfTheSecrets names the secret that is meant.
+// TestOneOfTheSecrets: the finding names the secret that it concerns.
 func TestOneOfTheSecrets(t *testing.T) {
 	craneops, _ := schemes.Get("craneops")
 	d := specimenOf(t, craneops).delivery(t)
@@ -91,7 +92,7 @@ func TestSecretAndMore(t *testing.T) {
 	})
 }
 
-// TestUnreadable: what keeps a secret from being read.
+// TestUnreadable: findings for secrets that cannot be read.
 func TestUnreadable(t *testing.T) {
 	b64 := base64.StdEncoding.EncodeToString(rawKey)
 	for _, c := range []struct{ scheme, secret, want string }{

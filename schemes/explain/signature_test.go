@@ -13,8 +13,7 @@ import (
 	"github.com/hooklatch/hooklatch/schemes"
 )
 
-// signedText is what the signature of a delivery covers, and the key that
-// makes it.
+// signedText returns the signed text of a delivery, and the key that signs it.
 func (d *Delivery) signedText(t *testing.T) ([]byte, schemes.Key) {
 	t.Helper()
 	opened, err := d.verifier(d.Scheme).Begin(d.Request)
@@ -49,7 +48,8 @@ func hashOf(key schemes.Key) func() hash.Hash {
 	return nil
 }
 
-// signature is the text of the signature in the headers; schemes write it last.
+// signature returns the text of the signature in the headers. Schemes write it
+// last.
 func (d *Delivery) signature() string {
 	value := d.Request.Header.Get(d.Scheme.SignatureHeader())
 	all := signatureText.FindAllString(value, -1)
@@ -62,7 +62,7 @@ func (d *Delivery) put(text string) {
 	d.Request.Header.Set(d.Scheme.SignatureHeader(), strings.TrimSuffix(value, d.signature())+text)
 }
 
-// inForm writes a signature as the scheme has it.
+// inForm writes a signature in the scheme's form.
 func (d *Delivery) inForm(signature []byte) string {
 	if _, err := hex.DecodeString(d.signature()); err == nil {
 		return hex.EncodeToString(signature)
@@ -85,7 +85,8 @@ func TestCutOff(t *testing.T) {
 	})
 }
 
-// TestCutOffUnderOtherNames has the headers of another set of names.
+// TestCutOffUnderOtherNames tests truncated signatures in headers with alias
+// names.
 func TestCutOffUnderOtherNames(t *testing.T) {
 	hasAliases := func(s specimen) bool { return hmacs(s) && len(s.scheme.AliasHeaders()) > 0 }
 	everyScheme(t, hasAliases, func(t *testing.T, s specimen) {
@@ -161,7 +162,8 @@ func TestSignedTime(t *testing.T) {
 	})
 }
 
-// TestSentTime: the header has the time in another unit, and it is signed so.
+// TestSentTime: the header has the time in another unit, which may also be
+// signed.
 func TestSentTime(t *testing.T) {
 	everyScheme(t, hmacsOverTime, func(t *testing.T, s specimen) {
 		refused := 0
@@ -201,7 +203,7 @@ func TestBodyAlone(t *testing.T) {
 	})
 }
 
-// TestOlderVersion: only a version matches that is older than another one.
+// TestOlderVersion: only an entry with an older version matches.
 func TestOlderVersion(t *testing.T) {
 	versions := func(s specimen) bool {
 		_, value, sent := s.delivery(t).entries()
@@ -234,7 +236,7 @@ func TestOlderVersion(t *testing.T) {
 	})
 }
 
-// TestCryptrVersions: which secret is the previous one.
+// TestCryptrVersions: the finding names the previous secret.
 func TestCryptrVersions(t *testing.T) {
 	cryptr, _ := schemes.Get("cryptr")
 	s := specimenOf(t, cryptr)
@@ -264,7 +266,7 @@ func TestCryptrVersions(t *testing.T) {
 	}
 }
 
-// TestAccepted: there is nothing to say of what is in order.
+// TestAccepted: a correct delivery has no findings.
 func TestAccepted(t *testing.T) {
 	everyScheme(t, all, func(t *testing.T, s specimen) {
 		if found := s.delivery(t).Accepted(); found != nil {

@@ -16,13 +16,13 @@ import (
 	"github.com/hooklatch/hooklatch/schemes"
 )
 
-// sign is what can be seen of a change that cannot be undone.
+// sign is a visible trace of a change that cannot be undone.
 type sign struct {
 	seen     func(d *Delivery) (words string, ok bool)
 	what, do string
 }
 
-// signTable has the signs in the order in which they are told.
+// signTable lists the signs in the order in which they are reported.
 var signTable = []sign{
 	{
 		seen: otherLength,
@@ -71,7 +71,7 @@ var signTable = []sign{
 	},
 }
 
-// signs are those of the delivery.
+// signs returns the signs found in the delivery.
 func (d *Delivery) signs() (found []Finding) {
 	if len(d.Body) > maxChanged {
 		return nil
@@ -90,8 +90,8 @@ func otherLength(d *Delivery) (string, bool) {
 	return fmt.Sprintf("Content-Length is %d, and it has %d bytes", n, len(d.Body)), err == nil && n != uint64(len(d.Body))
 }
 
-// magics are what compressed bodies begin with, by the name of the coding; what
-// Brotli and raw deflate begin with is not fixed, and is never the { of JSON.
+// magics are the first bytes of compressed bodies, by the name of the coding.
+// Those of Brotli and raw deflate are not fixed, but never the { of JSON.
 var magics = map[string]string{"gzip": "\x1f\x8b", "x-gzip": "\x1f\x8b", "zstd": "\x28\xb5\x2f\xfd", "br": "", "deflate": ""}
 
 func wasCompressed(d *Delivery) (string, bool) {
@@ -106,13 +106,14 @@ func wasCompressed(d *Delivery) (string, bool) {
 	return coding, !bytes.HasPrefix(d.Body, []byte(magic))
 }
 
-// hasSortedFields looks at forms that are too large for all orders to be tried.
+// hasSortedFields reports whether a form that is too large for trying all
+// orders has sorted fields.
 func hasSortedFields(d *Delivery) (string, bool) {
 	all := fields(d.Body)
 	return "", len(all) > maxOrdered && slices.IsSortedFunc(all, func(a, b field) int { return strings.Compare(a.name, b.name) })
 }
 
-// moreBytes is the end of a Buffer that is printed in part.
+// moreBytes matches the end of a partly printed Buffer.
 var moreBytes = regexp.MustCompile(`\.\.\. \d+ more bytes>?$`)
 
 // isBroken reports whether a body begins as JSON and ends too early.
@@ -146,15 +147,15 @@ func isPrinted(d *Delivery) (string, bool) {
 	return "", false
 }
 
-// question is what may have been a letter: a ? at the beginning of a word, or
-// within one. A URL's query has one there too.
+// question matches a ? that may have replaced a letter: at the beginning of a
+// word, or within one. A URL with a query has such a ? too.
 var (
 	question = regexp.MustCompile(`(^|[\s"'>(])\?+|[A-Za-z]\?+[a-z]`)
 	aURL     = regexp.MustCompile(`\w+:\\?/\\?/[^\s"'<>]*`)
 )
 
-// hasLostLetters reports whether ? stands where letters may have stood. A body
-// that has other letters than those of ASCII has not lost its own.
+// hasLostLetters reports whether a ? may have replaced letters. A body with
+// letters outside of ASCII has not lost any.
 func hasLostLetters(body []byte) bool {
 	if hasLetters(body) {
 		return false
@@ -162,10 +163,11 @@ func hasLostLetters(body []byte) bool {
 	return question.Match(aURL.ReplaceAll(body, nil))
 }
 
-// roundedNumber is a number as JavaScript writes large ones.
+// roundedNumber matches a large number as JavaScript rounds and writes it.
 var roundedNumber = regexp.MustCompile(`[:\[,]\s*-?(\d\.\d{14,}e\+\d+|\d{16,17}00+)\s*[,\]}]`)
 
-// tried says what of the table was tried in vain, by the parts of a delivery.
+// tried lists the rows that were tried without success, by the parts of a
+// delivery.
 func (s *search) tried(reason schemes.Reason) string {
 	rows := slices.SortedStableFunc(slices.Values(s.rows), func(a, b row) int { return int(a.part - b.part) })
 	var all []string
@@ -196,7 +198,7 @@ func (d *Delivery) triedForDefinition() []string {
 	return all
 }
 
-// next says what to look at where nothing explains a delivery.
+// next says what to check if nothing explains a delivery.
 func (d *Delivery) next(reason schemes.Reason) string {
 	if reason != schemes.SignatureMismatch {
 		return d.lookAtHeaders()
@@ -208,7 +210,7 @@ func (d *Delivery) next(reason schemes.Reason) string {
 	return do
 }
 
-// lookAtHeaders names those that can be a signature.
+// lookAtHeaders names the headers that can contain a signature.
 func (d *Delivery) lookAtHeaders() string {
 	var names []string
 	for _, name := range slices.Sorted(maps.Keys(d.Request.Header)) {

@@ -22,12 +22,12 @@ import (
 	"github.com/hooklatch/hooklatch/schemes"
 )
 
-// specimen is a scheme with what its deliveries need, found out by trying, so
-// that a scheme that is added later needs nothing here.
+// specimen is a scheme with the values that its deliveries need. They are found
+// by trying, so that a new scheme needs no changes here.
 type specimen struct {
 	scheme    schemes.Scheme
-	signing   string // what signs
-	secret    string // what verifies: the same, unless keys are public
+	signing   string // the secret that signs
+	secret    string // the secret that verifies: the same, unless keys are public
 	event, id string
 	text      string // a body that it signs
 	public    bool
@@ -38,7 +38,7 @@ var (
 
 	request = schemes.Request{Method: "POST", Scheme: "https", Host: "hooks.example.com", URI: "/in?a=b"}
 
-	// rawKey is as long as any scheme wants it, also written in base64.
+	// rawKey is long enough for every scheme, as bytes and in base64.
 	rawKey = []byte("\xff\xfe is a key of 30 bytes ....")
 )
 
@@ -47,14 +47,14 @@ const (
 	form = "b=1&a=2"
 )
 
-// textsOf are the ways in which the key of an HMAC can be written.
+// textsOf returns the ways to write the key of an HMAC.
 func textsOf(raw []byte) []string {
 	b64 := base64.StdEncoding.EncodeToString(raw)
 	return []string{whsec + b64, b64, hex.EncodeToString(raw), string(raw)}
 }
 
-// secretsOf are the ways in which schemes have a key written: what signs and
-// what verifies.
+// secretsOf returns the ways in which schemes write a key: pairs of the secret
+// that signs and the secret that verifies.
 func secretsOf(t *testing.T, raw []byte) [][2]string {
 	b64 := base64.StdEncoding.EncodeToString
 	all := [][2]string{}
@@ -84,10 +84,10 @@ func secretsOf(t *testing.T, raw []byte) [][2]string {
 	return all
 }
 
-// specimens are those that were found out, by the names of their schemes.
+// specimens caches the specimens by the names of their schemes.
 var specimens = map[string]specimen{}
 
-// specimenOf finds out how deliveries of a scheme are made.
+// specimenOf finds the values that deliveries of a scheme need.
 func specimenOf(t *testing.T, scheme schemes.Scheme) specimen {
 	t.Helper()
 	if known, ok := specimens[scheme.Name()]; ok {
@@ -107,7 +107,7 @@ func specimenOf(t *testing.T, scheme schemes.Scheme) specimen {
 	return specimen{}
 }
 
-// signed is a delivery as the scheme signs it.
+// signed returns a delivery signed by the scheme.
 func (s specimen) signed(secret, text string, r schemes.Request) (*Delivery, bool) {
 	h, err := s.scheme.SignWith(secret, schemes.Delivery{Body: []byte(text), At: noon, Event: s.event, ID: s.id, Request: r})
 	if err != nil {
@@ -117,8 +117,8 @@ func (s specimen) signed(secret, text string, r schemes.Request) (*Delivery, boo
 	return &Delivery{Scheme: s.scheme, Secrets: []string{s.secret}, Request: r, Body: []byte(text)}, true
 }
 
-// signedBody is a delivery of any body. Some schemes sign what is no form by its
-// digest in the URL.
+// signedBody returns a delivery of any body. Some schemes sign the digest of a
+// body that is not a form, in the URL.
 func (s specimen) signedBody(text string) (*Delivery, bool) {
 	if d, ok := s.signed(s.signing, text, request); ok {
 		return d, true
@@ -128,7 +128,7 @@ func (s specimen) signedBody(text string) (*Delivery, bool) {
 	return s.signed(s.signing, text, r)
 }
 
-// delivery is one that is in order.
+// delivery returns a correct delivery.
 func (s specimen) delivery(t *testing.T) *Delivery {
 	t.Helper()
 	d, ok := s.signed(s.signing, s.text, request)
@@ -149,7 +149,7 @@ func (s specimen) secretOf(raw []byte) (string, bool) {
 	return "", false
 }
 
-// isText tells whether a secret's text is the key.
+// isText reports whether the text of a secret is the key.
 func (s specimen) isText() bool {
 	secret, ok := s.secretOf(rawKey)
 	return ok && secret == string(rawKey)
@@ -157,7 +157,8 @@ func (s specimen) isText() bool {
 
 func (d *Delivery) accepted() bool { return d.reason() == "" }
 
-// reason is why the delivery is refused.
+// reason returns the reason for which the delivery is refused, or nothing if it
+// is accepted.
 func (d *Delivery) reason() schemes.Reason {
 	v, err := d.Scheme.NewVerifier(d.Secrets)
 	if err != nil {
@@ -175,7 +176,7 @@ func (d *Delivery) reason() schemes.Reason {
 	return err.(schemes.Refusal).Reason() //nolint:errorlint // exactly this type
 }
 
-// refused are the mistakes that explain a refusal.
+// refused returns the proven findings for a refusal.
 func (d *Delivery) refused(reason schemes.Reason) []Finding {
 	if e := d.Refused(context.Background(), reason); e.Proven {
 		return e.Findings
@@ -183,13 +184,13 @@ func (d *Delivery) refused(reason schemes.Reason) []Finding {
 	return nil
 }
 
-// unexplained says what was tried in vain.
+// unexplained returns Tried and Next.
 func (d *Delivery) unexplained(reason schemes.Reason) (tried, do string) {
 	e := d.Refused(context.Background(), reason)
 	return e.Tried, e.Next
 }
 
-// bodies are those that the rows of the table make of one.
+// bodies yields the bodies that the rows of the table derive from one.
 func bodies(body []byte) iter.Seq[undoneBody] {
 	craneops, _ := schemes.Get("craneops")
 	s := &search{Delivery: &Delivery{Scheme: craneops}, ctx: context.Background(), left: maxEffort}
@@ -212,8 +213,8 @@ type undoneBody struct {
 	finding Finding
 }
 
-// expect explains a delivery and looks for words in what comes out, one text
-// a finding.
+// expect explains a delivery and checks that each finding contains the wanted
+// text.
 func (d *Delivery) expect(t *testing.T, want ...string) {
 	t.Helper()
 	reason := d.reason()
@@ -236,8 +237,8 @@ func (d *Delivery) expect(t *testing.T, want ...string) {
 	}
 }
 
-// thorough has some tests try more: a search that finds nothing tries everything
-// twice over.
+// thorough makes some tests try more. They take long, because a search that
+// finds nothing tries the whole table, also in pairs.
 var thorough = os.Getenv("THOROUGH") != ""
 
 // everyScheme runs a test for every registered scheme to which it applies.
@@ -259,8 +260,8 @@ func everyScheme(t *testing.T, applies func(s specimen) bool, test func(t *testi
 
 func all(specimen) bool { return true }
 
-// hmacs are the schemes without public keys: a mistake in how those are written
-// shows when they are read, and nobody else can sign with them.
+// hmacs reports whether a scheme has no public keys. A mistake in a public key
+// is found when it is read, and no one can sign with it.
 func hmacs(s specimen) bool { return !s.public }
 
 func hmacsOverTime(s specimen) bool {

@@ -5,35 +5,37 @@ import (
 	"slices"
 )
 
-// row is a kind of mistake: where it is made, how it is undone, what to say of
-// it. In both sentences {} stands for the words of a variant.
+// row is a kind of mistake: where it is made, how to undo it and what to
+// report. In both sentences, {} stands for the words of a variant.
 type row struct {
 	name     string
 	part     part
 	what, do string
-	tried    string // what to say where it was tried in vain
+	tried    string // its entry in Tried
 
-	// try makes the candidates, each with the words of its variant.
+	// try yields the candidates, each with the words of its variant.
 	try func(s *search, c candidate, yield func(next candidate, words string) bool)
 
-	// text and key are there in place of try for secrets: they make other texts
-	// of one, and other keys. A key's row is for secrets whose text is the key
-	// or for the others.
+	// text and key replace try in the rows for secrets: they yield other texts
+	// and other keys of one. A row with key is either for schemes whose key is
+	// the text of the secret or for the others.
 	text func(secret string, yield func(text string))
 	key  func(secret string, yield func(key []byte))
 	keys keyKind
 
 	most  int  // the largest body, in bytes; default: maxChanged
-	many  bool // it has too many variants to go before another row of its part
+	many  bool // it has too many variants to be the first of two rows in its part
 	alone bool // it is not tried together with another row
 
-	signed bool // of a change to the body: the form after it was signed
+	signed bool // the body was signed after the change
 }
 
-// maxChanged is the largest body that is encoded, decoded or written anew.
+// maxChanged is the largest body, in bytes, that is encoded, decoded or
+// rewritten.
 const maxChanged = 1 << 20
 
-// maxCut is the largest body of which ends are cut off or line ends changed.
+// maxCut is the largest body, in bytes, that is truncated or whose line ends
+// are changed.
 const maxCut = 16 << 20
 
 func (r *row) secret() bool { return r.text != nil || r.key != nil }
@@ -45,11 +47,11 @@ func (r *row) largest() int {
 	return maxChanged
 }
 
-// goesWith reports whether the second row is tried on what the first one makes.
-// Headers come first, since nothing can be tried until the scheme can read them.
-// Two mistakes in one body are undone in one order only if the first one has
-// many variants; what was done before the signature comes after what was done to
-// the body since.
+// goesWith reports whether the second row is tried on the candidates of the
+// first. Headers come first, since nothing else can be tried until the scheme
+// can read them. A row with many variants is not the first of two in the body;
+// the other order covers that pair. A change from before the signature is
+// undone after one that was made since.
 func (r *row) goesWith(second *row) bool {
 	switch {
 	case second.alone:
@@ -76,14 +78,15 @@ const (
 	triedSecret = "the secret encoded, decoded, trimmed and quoted"
 )
 
-// change is what can be done to a body, with how it is undone. What was kept may
-// be the form before it, or the form after it.
+// change is a change that can be made to a body, in both directions: the kept
+// body may be the one before it or the one after it.
 type change struct {
 	name string
-	// undone makes of the body that was kept the one from which it was changed, and
-	// done the one to which it was.
+	// undone tries the bodies before the change, and done those after it,
+	// starting from the kept body.
 	undone, done changeBody
-	// kept and signed say so, and the others what to do then.
+	// kept and signed describe the mistake if the kept or the signed body is
+	// the changed one. keptDo and signedDo say what to do.
 	kept, keptDo     string
 	signed, signedDo string
 
@@ -93,7 +96,7 @@ type change struct {
 	manyDone bool
 }
 
-// rows are those of the two ways.
+// rows returns the rows for both directions.
 func (c *change) rows() (all []row) {
 	if c.undone != nil {
 		all = append(all, row{
@@ -109,7 +112,7 @@ func (c *change) rows() (all []row) {
 	return all
 }
 
-// changes are those of bodies, in the order in which they are tried.
+// changes lists the changes of bodies, in the order in which they are tried.
 var changes = []change{
 	// The ends of a body and of its lines.
 	{
@@ -136,7 +139,7 @@ var changes = []change{
 		signed: "the body lacks a byte order mark that is signed", signedDo: asSent,
 	},
 
-	// The same text, written otherwise.
+	// The same text, written differently.
 	{
 		name: "JSON written anew", undone: rewritten, many: true, tried: "its JSON written otherwise",
 		kept: "the signature is the one of the same JSON, {}", keptDo: parsed,
@@ -163,7 +166,7 @@ var changes = []change{
 		signed: "the body lacks characters of a word processor, such as curly quotes or non-breaking spaces, that are signed", signedDo: asSent,
 	},
 
-	// What carries a body.
+	// Containers of a body.
 	{
 		name: "form's field", undone: fieldValue, done: intoField, manyDone: true,
 		kept: "the body is a form, and only the value of its field was signed", keptDo: sameForm,
@@ -251,8 +254,8 @@ var changes = []change{
 	},
 }
 
-// table has the mistakes in the order in which they are tried. Where two rows can
-// explain one delivery, the first one does.
+// table lists the mistakes in the order in which they are tried. If two rows
+// can explain a delivery, the first one is reported.
 var table = slices.Concat(bodyRows(), otherRows)
 
 func bodyRows() (all []row) {
@@ -262,7 +265,7 @@ func bodyRows() (all []row) {
 	return all
 }
 
-// otherRows are those of all but the body.
+// otherRows are the rows for all parts except the body.
 var otherRows = []row{
 	// The URL, before the empty body: a digest in a URL stands for a body.
 	{
@@ -326,11 +329,11 @@ var otherRows = []row{
 		what: "the secret is the sender's in other case", do: "write the secret in the same case as the sender has it",
 	},
 
-	// A definition of the user's own. The search takes long, and says how a key is
-	// written better than the rows after it.
+	// The user's own definition. Its search takes long, but it explains the
+	// form of a key better than the rows after it.
 	{name: "definition", part: inDefinition, try: otherDefinitions, alone: true},
 
-	// What a secret stands for.
+	// The key that a secret stands for.
 	{
 		name: "secret not decoded by the sender", part: inSecret, key: textOfSecret, keys: keyIsDecoded,
 		what: "the sender signs with the text of the secret, and this scheme's key is what it decodes to",
@@ -368,7 +371,7 @@ var otherRows = []row{
 		do:   "write the scheme {}, or point the sender at the endpoint that has it",
 	},
 
-	// The headers of the signature and of what is signed with it.
+	// The signature header and the other signed headers.
 	{
 		name: "header percent-encoded", part: inHeaders, try: inValues(percentDecodedValue),
 		what: "the signature is percent-encoded in its header", do: wholeHead + ": something encodes it as part of a URL",

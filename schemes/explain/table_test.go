@@ -24,12 +24,13 @@ import (
 
 const tableSecret = "the secret of this test"
 
-// keptAs is a delivery whose signature covers one body while another one was kept.
+// keptAs returns a delivery whose signature covers one body while another was
+// kept.
 func keptAs(signed, kept string) *Delivery {
 	return headerOf("craneops", tableSecret, kept, "X-Craneops-Signature", hex.EncodeToString(macOf(tableSecret, signed)))
 }
 
-// headerOf is a delivery of a scheme with one header.
+// headerOf returns a delivery of a scheme with one header.
 func headerOf(scheme, secret, body, name, value string) *Delivery {
 	s, _ := schemes.Get(scheme)
 	return &Delivery{
@@ -38,7 +39,8 @@ func headerOf(scheme, secret, body, name, value string) *Delivery {
 	}
 }
 
-// configuredAs is a delivery signed with a key while a secret is configured.
+// configuredAs returns a delivery that is signed with a key while another
+// secret is configured.
 func configuredAs(key, secret string) *Delivery {
 	d := keptAs("{}", "{}")
 	d.Secrets = []string{secret}
@@ -46,7 +48,7 @@ func configuredAs(key, secret string) *Delivery {
 	return d
 }
 
-// decoding is such a delivery of a scheme whose secrets are decoded.
+// decoding returns such a delivery for a scheme whose secrets are decoded.
 func decoding(form, key, secret string) *Delivery {
 	scheme, err := schemes.Definition{Signature: schemes.SignatureForm{Header: "X-Craneops-Signature"}, Key: form}.Compile("test")
 	if err != nil {
@@ -57,14 +59,14 @@ func decoding(form, key, secret string) *Delivery {
 	return d
 }
 
-// requested is a delivery that was signed for another URL or method.
+// requested returns a delivery that is signed for another URL or method.
 func requested(method, url string) *Delivery {
 	d := headerOf("test-request", tableSecret, "{}", "X-Request-Signature", "")
 	d.Request.Header.Set("X-Request-Signature", hex.EncodeToString(macOf(tableSecret, method+"\n"+url+"\n{}")))
 	return d
 }
 
-// striped is a delivery of Stripe's with a header.
+// striped returns a Stripe delivery with a signature header.
 func striped(signed, header string) *Delivery {
 	return headerOf("stripe", tableSecret, "{}", "Stripe-Signature",
 		strings.ReplaceAll(header, "MAC", hex.EncodeToString(macOf(tableSecret, signed))))
@@ -86,7 +88,7 @@ func zlibbed(text string) string {
 	return out.String()
 }
 
-// mistakes has deliveries for every row of the table.
+// mistakes returns deliveries for every row of the table.
 func mistakes() map[string][]*Delivery {
 	const (
 		accents = `{"t":"é"}`
@@ -256,8 +258,8 @@ func base64Of(text string) string {
 	return string(plain)
 }
 
-// TestTable: every row explains its mistakes, and nothing else does, which without
-// THOROUGH is shown for every fourth row.
+// TestTable: every row explains its mistakes, and no other row does. Without
+// THOROUGH the latter is checked for every fourth row.
 func TestTable(t *testing.T) {
 	all := mistakes()
 	for number, r := range table {
@@ -289,7 +291,7 @@ func TestTable(t *testing.T) {
 	}
 }
 
-// says reports whether a finding is the row's.
+// says reports whether a finding comes from the row.
 func (r *row) says(f Finding) bool {
 	if r.name == "definition" {
 		return strings.HasPrefix(f.Do, "in the definition ")
@@ -334,7 +336,7 @@ func TestTwoAtOnce(t *testing.T) {
 	}
 }
 
-// TestSigns: what cannot be undone is seen, and not called a cause.
+// TestSigns: a change that cannot be undone is reported, but not as proven.
 func TestSigns(t *testing.T) {
 	for _, c := range []struct {
 		body, header, value string
@@ -424,7 +426,7 @@ func TestBomb(t *testing.T) {
 	}
 }
 
-// TestLargeBody: of a large body no copies are made in other encodings.
+// TestLargeBody: a large body is not copied in other encodings.
 func TestLargeBody(t *testing.T) {
 	for size, most := range map[int]int{maxChanged + 1: 20, maxCut + 1: 1} {
 		n := 0
@@ -439,8 +441,8 @@ func TestLargeBody(t *testing.T) {
 	}
 }
 
-// TestPublicKeys: words fit the kind of key, and what cannot be tried is not said
-// to have been.
+// TestPublicKeys: the words fit the kind of key, and Tried lists nothing that
+// cannot be tried.
 func TestPublicKeys(t *testing.T) {
 	everyScheme(t, func(s specimen) bool { return s.public }, func(t *testing.T, s specimen) {
 		d := s.delivery(t)
@@ -452,8 +454,8 @@ func TestPublicKeys(t *testing.T) {
 	})
 }
 
-// TestNothingLeaks: neither a secret, nor what would be a signature, nor a piece
-// of the body is in what is said.
+// TestNothingLeaks: an explanation contains no secret, no correct signature and
+// no part of the body.
 func TestNothingLeaks(t *testing.T) {
 	for name, all := range mistakes() {
 		for _, d := range all {

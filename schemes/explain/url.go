@@ -12,11 +12,12 @@ import (
 	"github.com/hooklatch/hooklatch/schemes"
 )
 
-// tryRequest takes a request with the words of its variant.
+// tryRequest receives a changed request and the words that describe the change.
+// It reports whether to go on.
 type tryRequest func(r schemes.Request, words string) bool
 
-// inRequest makes a row's function of one that changes the URL or the method.
-// There is nothing to change if the scheme signs neither.
+// inRequest turns a function that changes the URL or the method into a row's
+// try function. It tries nothing if the scheme signs neither.
 func inRequest(change func(r schemes.Request, try tryRequest)) func(*search, candidate, func(candidate, string) bool) {
 	return func(_ *search, c candidate, yield func(candidate, string) bool) {
 		if !c.scheme.SignsRequest() {
@@ -35,10 +36,11 @@ func inRequest(change func(r schemes.Request, try tryRequest)) func(*search, can
 	}
 }
 
-// urlPart is another value of one part of the URL, with what that says.
+// urlPart is another value for one part of the URL, with the words that
+// describe it.
 type urlPart struct{ value, words string }
 
-// otherURLs makes the URLs with other parts, those with the fewest changes first.
+// otherURLs tries URLs with other parts, those with the fewest changes first.
 func otherURLs(r schemes.Request, try tryRequest) {
 	type variant struct {
 		request schemes.Request
@@ -77,7 +79,7 @@ func otherProtocol(scheme string) []urlPart {
 	return []urlPart{{scheme, ""}, {"http", "http in place of https"}}
 }
 
-// otherHosts are the host and those that the headers name.
+// otherHosts returns the host and those that the headers name.
 func otherHosts(r schemes.Request) []urlPart {
 	hosts := []urlPart{{r.Host, ""}}
 	for _, name := range []string{"Host", "X-Forwarded-Host"} {
@@ -126,8 +128,8 @@ func webSocketURLs(r schemes.Request, try tryRequest) {
 	}
 }
 
-// otherQueries makes the URLs whose query is written otherwise: in another order,
-// escaped otherwise, or decoded.
+// otherQueries tries URLs whose query is in another order, escaped differently
+// or decoded.
 func otherQueries(r schemes.Request, try tryRequest) {
 	path, query, asked := strings.Cut(r.URI, "?")
 	if !asked {
@@ -163,8 +165,8 @@ func otherMethods(r schemes.Request, try tryRequest) {
 	}
 }
 
-// digestNotLast finds the digest of the body in the URL where the scheme does not
-// take it.
+// digestNotLast looks for the digest of the body at a place in the URL where
+// the scheme does not accept it.
 func digestNotLast(_ *search, c candidate, yield func(candidate, string) bool) {
 	_, query, _ := strings.Cut(c.request.URI, "?")
 	digest := sha256.Sum256(c.body)
@@ -172,7 +174,7 @@ func digestNotLast(_ *search, c candidate, yield func(candidate, string) bool) {
 		if f.name != "bodySHA256" || f.value != hex.EncodeToString(digest[:]) || i == strings.Count(query, "&") {
 			continue
 		}
-		c.proven = true // it is refused for that, whatever its signature
+		c.proven = true // this alone refuses it, whatever its signature
 		yield(c, "")
 	}
 }

@@ -6,7 +6,7 @@ import (
 	"github.com/hooklatch/hooklatch/schemes"
 )
 
-// A scheme that signs all there is of a request.
+// A scheme that signs the method, the URL and the body.
 func init() {
 	schemes.Define("test-request", schemes.Definition{
 		Source:    "this test",
@@ -47,7 +47,7 @@ func TestRequest(t *testing.T) {
 				c.seen.Header = d.Request.Header
 				d.Request = c.seen
 				if s.scheme.Name() != "test-request" && d.accepted() {
-					return // it does not sign the method, or tries the other port by itself
+					return // this scheme does not sign the method, or tries the other port itself
 				}
 				d.expect(t, c.want)
 			})

@@ -6,8 +6,8 @@ import (
 	"github.com/hooklatch/hooklatch/schemes/internal/engine"
 )
 
-// airtable signs the body alone, with a key that it shows in base64. The body only
-// says that a base has changed, and when.
+// airtable signs only the body, with a key that it shows in base64. The body
+// says only that a base has changed, and when.
 func init() {
 	engine.Define("airtable", engine.Definition{
 		Source: "airtable.com/developers/web/api: Webhooks overview, Webhook notification delivery",

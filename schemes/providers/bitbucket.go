@@ -2,8 +2,8 @@ package providers
 
 import "github.com/hooklatch/hooklatch/schemes/internal/engine"
 
-// bitbucket is Bitbucket Cloud. It signs the body alone; the type of the event and
-// the id of the request are in headers that are not signed.
+// bitbucket is Bitbucket Cloud. It signs only the body. The type of the event
+// and the id of the request are in headers that are not signed.
 func init() {
 	engine.Define("bitbucket", engine.Definition{
 		Source:  "support.atlassian.com/bitbucket-cloud: Manage webhooks, Secure webhooks",

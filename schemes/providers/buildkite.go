@@ -3,7 +3,7 @@ package providers
 import "github.com/hooklatch/hooklatch/schemes/internal/engine"
 
 // buildkite signs the time of dispatch and the body, if the webhook is set up to
-// send a signature. In its other mode it sends a token as it is.
+// send a signature. Otherwise it sends a plain token.
 func init() {
 	engine.Define("buildkite", engine.Definition{ //nolint:gosec // TokenHeader is a name
 		Source:      "buildkite.com/docs/apis/webhooks: Webhook signature",

@@ -2,7 +2,7 @@ package providers
 
 import "github.com/hooklatch/hooklatch/schemes/internal/engine"
 
-// calcom is Cal.com. It signs the body alone, which a template of the user's may
+// calcom is Cal.com. It signs only the body, which a user's template may
 // change.
 func init() {
 	engine.Define("calcom", engine.Definition{

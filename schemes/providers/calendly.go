@@ -6,8 +6,8 @@ import (
 	"github.com/hooklatch/hooklatch/schemes/internal/engine"
 )
 
-// calendly signs the send time and the body. Nothing that is sent identifies the
-// event.
+// calendly signs the send time and the body. No value in the delivery
+// identifies the event.
 func init() {
 	engine.Define("calendly", engine.Definition{
 		Source: "developer.calendly.com: Webhook signatures; Webhook errors; Webhook timeouts",

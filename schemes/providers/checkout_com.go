@@ -2,8 +2,8 @@ package providers
 
 import "github.com/hooklatch/hooklatch/schemes/internal/engine"
 
-// checkout_com signs the body alone. The text of the user's that it may send in
-// the header Authorization signs nothing.
+// checkout_com signs only the body. The user's text that it may send in the
+// header Authorization signs nothing.
 func init() {
 	engine.Define("checkout_com", engine.Definition{
 		Source:     "checkout.com/docs: Workflows, Webhooks, Verify the signature",

@@ -6,8 +6,8 @@ import (
 	"github.com/hooklatch/hooklatch/schemes/internal/engine"
 )
 
-// circleci signs the body alone. The header is a list of versions, of which v1 is
-// the only one that is known.
+// circleci signs only the body. The header is a list of versions. Only v1 is
+// known.
 func init() {
 	engine.Define("circleci", engine.Definition{
 		Source:  "circleci.com/docs: Outbound webhooks, Validate webhooks",

@@ -2,8 +2,8 @@ package providers
 
 import "github.com/hooklatch/hooklatch/schemes/internal/engine"
 
-// coinbase_commerce signs the body alone. A retry's body counts the attempts,
-// and has the same id of the event.
+// coinbase_commerce signs only the body. The body of a retry contains the
+// number of attempts and the same event id.
 func init() {
 	engine.Define("coinbase_commerce", engine.Definition{
 		Source: "docs.cdp.coinbase.com: Commerce, Webhooks overview, Securing webhooks",

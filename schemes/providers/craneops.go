@@ -2,8 +2,8 @@ package providers
 
 import "github.com/hooklatch/hooklatch/schemes/internal/engine"
 
-// craneops signs the body alone, so a capture stays valid for ever and only
-// the history of replays stops it. The event type's header is not signed.
+// craneops signs only the body, so a captured delivery stays valid forever and
+// only the replay history stops it. The header of the event type is not signed.
 func init() {
 	engine.Define("craneops", engine.Definition{
 		Source:    "CraneOps dashboard, API & Webhooks: Webhook Security",

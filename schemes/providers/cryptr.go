@@ -13,8 +13,9 @@ import (
 
 func init() { engine.Register(cryptr) }
 
-// cryptr signs the send time and the body. After a change of the key it signs
-// with the previous one too (v0), so that nothing is refused in between.
+// cryptr signs the send time and the body. After a change of the key it also
+// signs with the previous one (v0), so that no delivery is refused during the
+// change.
 var cryptr = engine.Implementation{
 	Name:   "cryptr",
 	Source: "Cryptr documentation, Deploy your first Webhook: Webhook Security",
@@ -49,9 +50,9 @@ const cryptrSignature = "Cryptr-Signature"
 var cryptrRefusals = engine.SignatureRefusals("cryptr-signature",
 	"t=<1 to 10 digits> with v1=<MAC>, v0=<MAC> or both, each once, a MAC being 64 hex digits or 32 bytes in base64url after an optional sha256.")
 
-// openCryptr finds the elements by their names: the documentation's header has
-// commas between them, its code splits at blanks. An element that is there
-// twice is refused: one could be checked and the other one signed.
+// openCryptr finds the elements by their names: the documentation's header
+// separates them with commas, and its code splits at spaces. It refuses a
+// repeated element: one could be checked and the other one signed.
 func openCryptr(r engine.Request, c *engine.SignedHeaders) error {
 	text, err := engine.Single(r.Header, cryptrSignature, &cryptrRefusals)
 	if err != nil {
@@ -72,7 +73,7 @@ func openCryptr(r engine.Request, c *engine.SignedHeaders) error {
 			ok = setSeconds(c, value)
 		case "v1":
 			once, seen.v1 = !seen.v1, true
-			addCryptrMAC(c, value) // one that is no MAC proves nothing either way
+			addCryptrMAC(c, value) // a value that is not a MAC proves nothing either way
 		case "v0":
 			once, seen.v0 = !seen.v0, true
 			addCryptrMAC(c, value)
@@ -88,7 +89,7 @@ func openCryptr(r engine.Request, c *engine.SignedHeaders) error {
 	return nil
 }
 
-// cutElement cuts off what stands before the first comma or blank.
+// cutElement splits s at its first comma, space or tab.
 func cutElement(s string) (element, rest string) {
 	for i := range len(s) {
 		if s[i] == ',' || s[i] == ' ' || s[i] == '\t' {
@@ -108,16 +109,15 @@ func cutName(element string) (name, value string) {
 	return "", ""
 }
 
-// setSeconds takes a send time in Unix seconds.
+// setSeconds sets the send time from Unix seconds.
 func setSeconds(c *engine.SignedHeaders, text string) bool {
 	n, ok := engine.Number(text, engine.MaxSecondsDigits)
 	c.SentAt, c.SentAtText = time.Unix(n, 0), text
 	return ok
 }
 
-// addCryptrMAC decodes a MAC, and passes over what is none. The documentation
-// shows hex in its headers and base64url in its code; their lengths tell them
-// apart.
+// addCryptrMAC decodes a MAC, and ignores any other text. The documentation
+// shows hex in its headers and base64url in its code; their lengths differ.
 func addCryptrMAC(c *engine.SignedHeaders, text string) {
 	const algorithm = "sha256."
 	if len(text) > len(algorithm) && text[:len(algorithm)] == algorithm {

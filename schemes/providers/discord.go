@@ -7,10 +7,10 @@ import (
 	"github.com/hooklatch/hooklatch/schemes/internal/engine"
 )
 
-// discord signs the send time and directly behind it the body, with a private
-// key of its own; the secret here is the application's public key. It sends
-// wrong signatures now and then, and expects a 401. Only webhook events name
-// their event, and they have neither an id nor a time with its zone.
+// discord signs the send time directly followed by the body, with its own
+// private key; the secret here is the application's public key. Discord
+// sometimes sends wrong signatures and expects a 401. Only webhook events name
+// their event. They have no id, and their time has no zone.
 func init() {
 	engine.Define("discord", engine.Definition{
 		Source:  "docs.discord.com: Interactions Overview, Validating Security Request Headers; Webhook Events",
@@ -30,7 +30,8 @@ func init() {
 }
 
 // discordHandshake are the PINGs of interactions (type 1) and of webhook events
-// (type 0; docs.discord.com). There type 1 is an event, which a PING has not.
+// (type 0; docs.discord.com). A webhook event has type 1 too, but it also has
+// an event member, which a PING lacks.
 var discordHandshake = &engine.Handshake{Asks: "POST with a PING, signed, and one with a wrong signature, which must be refused", Signed: func(_ engine.Key, body []byte) (*engine.Reply, error) {
 	found, ok := engine.Members(body, discordMembers)
 	if !ok || found[1].Raw != "" {

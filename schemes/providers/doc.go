@@ -1,3 +1,3 @@
-// Package providers has the built-in schemes, one provider in one file. Each file
-// registers its scheme; a program has them all as soon as it imports schemes.
+// Package providers contains the built-in schemes, one provider per file. Each
+// file registers its scheme. Importing the package schemes registers them all.
 package providers

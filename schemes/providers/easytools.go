@@ -2,8 +2,8 @@ package providers
 
 import "github.com/hooklatch/hooklatch/schemes/internal/engine"
 
-// easytools signs the body alone. The body has the event's time, which can
-// serve as a signed time if the user allows for the age of a retry.
+// easytools signs only the body. The body holds the event's time, which can
+// serve as the signed time if the tolerance allows for the age of a retry.
 func init() {
 	engine.Define("easytools", engine.Definition{
 		Source:     "Easytools help, Generate webhook signing key; easy.tools/docs/list-of-webhook-events",

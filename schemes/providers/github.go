@@ -6,11 +6,11 @@ import (
 	"github.com/hooklatch/hooklatch/schemes/internal/engine"
 )
 
-// github signs the body alone. The event type and the id of the delivery are
-// in headers that are not signed. Several webhooks that one event triggers, such
-// as an organization's and a repository's, send one body under several ids, and
-// an app's can send several bodies under one id. GitHub never sends a delivery
-// again by itself, so a conflict is acknowledged.
+// github signs only the body. The event type and the id of the delivery are in
+// headers that are not signed. If one event triggers several webhooks, such as
+// an organization's and a repository's, they send one body under several ids.
+// An app's webhook can send several bodies under one id. GitHub never sends a
+// delivery again by itself, so a conflict is acknowledged.
 func init() {
 	engine.Define("github", engine.Definition{
 		Source: "docs.github.com, Webhooks: Validating webhook deliveries",

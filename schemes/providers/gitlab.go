@@ -6,9 +6,9 @@ import (
 	"github.com/hooklatch/hooklatch/schemes/internal/engine"
 )
 
-// gitlab signs as Standard Webhooks does, if the webhook has a signing token; the
-// older secret token, which it sends as it is in X-Gitlab-Token, is no signature.
-// The id is GitLab's Idempotency-Key, which retries repeat.
+// gitlab signs as Standard Webhooks does, if the webhook has a signing token.
+// The older secret token, which it sends unchanged in X-Gitlab-Token, is not a
+// signature. The id is GitLab's Idempotency-Key, which retries repeat.
 func init() {
 	engine.Define("gitlab", engine.Definition{ //nolint:gosec // TokenHeader is a name
 		Source: "gitlab.com/gitlab-org/gitlab, merge requests 230944 and 231325: webhook signing token",

@@ -2,8 +2,8 @@ package providers
 
 import "github.com/hooklatch/hooklatch/schemes/internal/engine"
 
-// gocardless signs the body alone. A body is a list of up to 250 events, so
-// nothing in it stands for the delivery.
+// gocardless signs only the body. A body is a list of up to 250 events, so
+// nothing in it identifies the delivery.
 func init() {
 	engine.Define("gocardless", engine.Definition{
 		Source:    "developer.gocardless.com: Webhooks, Signing webhooks",

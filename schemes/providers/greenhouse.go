@@ -2,8 +2,8 @@ package providers
 
 import "github.com/hooklatch/hooklatch/schemes/internal/engine"
 
-// greenhouse signs the body alone. The id in a header is that of the delivery,
-// and is not signed.
+// greenhouse signs only the body. The id of the delivery is in a header that is
+// not signed.
 func init() {
 	engine.Define("greenhouse", engine.Definition{
 		Source: "grnhse/greenhouse-api-docs: webhooks, Authentication",

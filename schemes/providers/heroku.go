@@ -2,7 +2,7 @@ package providers
 
 import "github.com/hooklatch/hooklatch/schemes/internal/engine"
 
-// heroku signs the body alone, in base64.
+// heroku signs only the body, in base64.
 func init() {
 	engine.Define("heroku", engine.Definition{
 		Source: "devcenter.heroku.com/articles/app-webhooks: Securing webhook requests",

@@ -6,8 +6,8 @@ import (
 	"github.com/hooklatch/hooklatch/schemes/internal/engine"
 )
 
-// intercom signs the body alone with HMAC-SHA1, and with the client secret of
-// the app. A retry's body counts its attempts, and has the same id.
+// intercom signs only the body, with HMAC-SHA1 and the client secret of the
+// app. The body of a retry contains the number of attempts and the same id.
 func init() {
 	engine.Define("intercom", engine.Definition{
 		Source: "developers.intercom.com: Webhook notifications, Signed notifications",

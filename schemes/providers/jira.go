@@ -2,10 +2,10 @@ package providers
 
 import "github.com/hooklatch/hooklatch/schemes/internal/engine"
 
-// jira is Jira Cloud's webhooks that an administrator makes with a secret. They
-// sign the body alone. The identifier of the delivery, which retries repeat, is in
-// a header that is not signed. The webhooks of OAuth 2.0 and Connect apps have a
-// JWT instead, which this is not.
+// jira is for webhooks of Jira Cloud that an administrator creates with a
+// secret. They sign only the body. The identifier of the delivery, which
+// retries repeat, is in a header that is not signed. The webhooks of OAuth 2.0
+// and Connect apps use a JWT instead, which this scheme does not verify.
 func init() {
 	engine.Define("jira", engine.Definition{
 		Source:  "developer.atlassian.com/cloud/jira/platform/webhooks: Securing admin webhooks",

@@ -2,7 +2,7 @@ package providers
 
 import "github.com/hooklatch/hooklatch/schemes/internal/engine"
 
-// launchdarkly signs the body alone, if the webhook has a secret.
+// launchdarkly signs only the body, if the webhook has a secret.
 func init() {
 	engine.Define("launchdarkly", engine.Definition{
 		Source:     "launchdarkly.com/docs/api/webhooks; Signing webhook payloads",

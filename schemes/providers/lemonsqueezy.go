@@ -2,7 +2,8 @@ package providers
 
 import "github.com/hooklatch/hooklatch/schemes/internal/engine"
 
-// lemonsqueezy signs the body alone. Nothing that is sent identifies the event.
+// lemonsqueezy signs only the body. No value in the delivery identifies the
+// event.
 func init() {
 	engine.Define("lemonsqueezy", engine.Definition{
 		Source:    "docs.lemonsqueezy.com: Webhooks, Signing requests",

@@ -2,9 +2,10 @@ package providers
 
 import "github.com/hooklatch/hooklatch/schemes/internal/engine"
 
-// linear signs the body alone, which has the send time in it. The body's
-// webhookId is the subscription's; the id of the delivery is in a header that is
-// not signed, as is a second copy of the time, which is therefore not read.
+// linear signs only the body, which contains the send time. The body's
+// webhookId is the subscription's. The id of the delivery is in a header that
+// is not signed, and so is a second copy of the time, which is therefore not
+// read.
 func init() {
 	engine.Define("linear", engine.Definition{
 		Source:       "linear.app/developers/webhooks: Securing webhooks",

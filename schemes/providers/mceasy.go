@@ -15,8 +15,8 @@ import (
 func init() { engine.Register(mceasy) }
 
 // mceasy signs the send time, the event id and the body, joined with `|>`.
-// The join alone is ambiguous; only because time and event id are nothing but
-// digits can a valid delivery not be re-cut into another one.
+// The joined text is ambiguous by itself. A valid delivery cannot be cut into
+// another one only because time and event id consist of digits.
 var mceasy = engine.Implementation{
 	Name:   "mceasy",
 	Source: "McEasy documentation, Webhook: Security; docs.mceasy.com/guide/webhook",
@@ -61,10 +61,10 @@ var (
 	mceasyEventRefusals     = engine.SignedHeaderRefusals("X-McEasyWebhook-Event", "1 to 10 digits")
 )
 
-// mceasyKeys decodes the secret. The documentation's code then hands the
-// decoded bytes to HMAC as a text, which makes two bytes of every byte above
-// 0x7F; its prose knows nothing of that. Both readings come from the same
-// secret, so accepting either gives nothing away.
+// mceasyKeys decodes the secret. The code in the documentation then passes the
+// decoded bytes to HMAC as text, which turns every byte above 0x7F into two;
+// the prose does not mention this. Both keys come from the same secret, so
+// accepting both is safe.
 func mceasyKeys(secret string) ([]engine.Key, error) {
 	key, err := engine.Base64Key(engine.Bare(secret), "is not base64, in which McEasy's secrets are written; write the whole secret")
 	if err != nil {
@@ -118,9 +118,10 @@ func openMcEasy(r engine.Request, c *engine.SignedHeaders) error {
 	return nil
 }
 
-// cutMcEasyVersion takes v1 with any minor number off the signature. The
-// documentation has v1.0 and v1.2; the label is outside of the MAC and proves
-// nothing either way. Another major version may mean another MAC.
+// cutMcEasyVersion removes the label v1 with any minor number from the
+// signature. The documentation shows v1.0 and v1.2. The label is not part of
+// the MAC and proves nothing either way. Another major version may mean another
+// MAC.
 func cutMcEasyVersion(text string) (mac string, ok bool) {
 	const major, maxMinorDigits = "v1.", 3
 	rest, ok := strings.CutPrefix(text, major)
@@ -135,9 +136,9 @@ func cutMcEasyVersion(text string) (mac string, ok bool) {
 	return mac, ok
 }
 
-// mceasyClock reads the time as milliseconds; the documentation's example is
-// shorter and can only be seconds. The border is in the year 1973 in the one
-// reading and 5138 in the other.
+// mceasyClock reads the time as milliseconds. The documentation's example is
+// shorter and can only be seconds. The limit between the two is in the year
+// 1973 as milliseconds and 5138 as seconds.
 func mceasyClock(n int64) time.Time {
 	const firstMilliseconds = 1e11
 	if n < firstMilliseconds {
@@ -149,7 +150,8 @@ func mceasyClock(n int64) time.Time {
 var mceasyMembers = engine.Paths("event_type", "event_name")
 
 // readMcEasy names the event by type and name, such as alarm.harsh_braking,
-// since the signed event id is only a number; without both it is that number.
+// since the signed event id is only a number. If either is missing, the number
+// is the name.
 func readMcEasy(c *engine.SignedHeaders, body []byte) engine.Event {
 	found, _ := engine.Members(body, mceasyMembers)
 	kind, name := found[0].Text(), found[1].Text()
@@ -159,8 +161,8 @@ func readMcEasy(c *engine.SignedHeaders, body []byte) engine.Event {
 	return engine.Event{Type: identifier(kind) + "." + identifier(name)}
 }
 
-// identifier writes a name in lower case with an underscore for every run of
-// anything but ASCII letters and digits.
+// identifier writes a name in lower case, with an underscore in place of every
+// run of characters other than ASCII letters and digits.
 func identifier(s string) string {
 	var b strings.Builder
 	inRun := false

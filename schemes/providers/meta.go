@@ -6,9 +6,9 @@ import (
 	"github.com/hooklatch/hooklatch/schemes/internal/engine"
 )
 
-// meta is Facebook, Instagram, Messenger and WhatsApp: they sign the body alone,
-// with the app secret. A body has changes to several objects of one kind, and
-// that kind is all that can be called its event.
+// meta is Facebook, Instagram, Messenger and WhatsApp. They sign only the body,
+// with the app secret. A body holds changes to several objects of one kind, and
+// that kind serves as its event type.
 func init() {
 	engine.Define("meta", engine.Definition{
 		Source: "developers.facebook.com, Graph API: Webhooks, Getting Started",
@@ -27,7 +27,7 @@ func init() {
 }
 
 // metaHandshake is the verification request of the Graph API's webhooks
-// (developers.facebook.com), as WebSub has it.
+// (developers.facebook.com), in the form that WebSub defines.
 var metaHandshake = &engine.Handshake{Asks: "GET with `hub.mode`, `hub.challenge` and `hub.verify_token`, not signed", Query: func(query url.Values, known func(string) bool) (*engine.Reply, error) {
 	const mode, token, challenge = "hub.mode", "hub.verify_token", "hub.challenge"
 	if _, asked := query[mode]; !asked {

@@ -2,8 +2,8 @@ package providers
 
 import "github.com/hooklatch/hooklatch/schemes/internal/engine"
 
-// mux signs the send time and the body. A retry's body has one more attempt in
-// it, and the same id.
+// mux signs the send time and the body. The body of a retry contains one more
+// attempt and the same id.
 func init() {
 	engine.Define("mux", engine.Definition{
 		Source:      "docs.mux.com: Verify webhook signatures",

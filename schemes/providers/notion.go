@@ -2,8 +2,9 @@ package providers
 
 import "github.com/hooklatch/hooklatch/schemes/internal/engine"
 
-// notion signs the body alone, with the verification token that it sends in its
-// first request. A retry's body counts the attempts, and has the same id.
+// notion signs only the body, with the verification token that it sends in its
+// first request. The body of a retry contains the number of attempts and the
+// same id.
 func init() {
 	engine.Define("notion", engine.Definition{
 		Source:     "developers.notion.com/reference/webhooks: Validating event payloads",

@@ -6,9 +6,9 @@ import (
 	"github.com/hooklatch/hooklatch/schemes/internal/engine"
 )
 
-// paddle signs the send time and the body, with each secret that is valid while
-// one is being rotated. The event id is the same on retries, on replays and for
-// every destination; the notification id is not.
+// paddle signs the send time and the body. While a secret is being rotated, it
+// signs with each valid one. The event id is the same on retries, on replays
+// and for every destination; the notification id is not.
 func init() {
 	engine.Define("paddle", engine.Definition{
 		Source:  "developer.paddle.com: Verify webhook signatures; How webhooks work",

@@ -2,8 +2,8 @@ package providers
 
 import "github.com/hooklatch/hooklatch/schemes/internal/engine"
 
-// pagerduty is its webhooks of version 3. They sign the body alone, with each
-// secret that is valid while one is being rotated.
+// pagerduty is for PagerDuty's webhooks of version 3. They sign only the body.
+// While a secret is being rotated, they sign with each valid one.
 func init() {
 	engine.Define("pagerduty", engine.Definition{
 		Source:     "developer.pagerduty.com: Verifying webhook signatures",

@@ -6,7 +6,7 @@ import (
 	"github.com/hooklatch/hooklatch/schemes/internal/engine"
 )
 
-// paystack signs the body alone, with the secret key of the account.
+// paystack signs only the body, with the secret key of the account.
 func init() {
 	engine.Define("paystack", engine.Definition{
 		Source: "paystack.com/docs/payments/webhooks: Verify event origin",

@@ -6,8 +6,8 @@ import (
 	"github.com/hooklatch/hooklatch/schemes/internal/engine"
 )
 
-// quickbooks is Intuit's QuickBooks Online. It signs the body alone, with the
-// verifier token. A body is a list of changes, so nothing in it stands for the
+// quickbooks is Intuit's QuickBooks Online. It signs only the body, with the
+// verifier token. A body is a list of changes, so nothing in it identifies the
 // delivery.
 func init() {
 	engine.Define("quickbooks", engine.Definition{

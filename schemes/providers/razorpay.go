@@ -6,9 +6,9 @@ import (
 	"github.com/hooklatch/hooklatch/schemes/internal/engine"
 )
 
-// razorpay signs the body alone. Its documentation calls the id in a header, which
-// is not signed, unique for each event. After a change of the secret, retries of
-// older events still have the old one.
+// razorpay signs only the body. Its documentation says that the id in an
+// unsigned header is unique for each event. After a change of the secret,
+// retries of older events are still signed with the old one.
 func init() {
 	engine.Define("razorpay", engine.Definition{
 		Source: "razorpay.com/docs/webhooks: Validate and test webhooks",

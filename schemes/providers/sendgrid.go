@@ -2,9 +2,9 @@ package providers
 
 import "github.com/hooklatch/hooklatch/schemes/internal/engine"
 
-// sendgrid signs the send time and directly behind it the body, with a private
-// key of its own; the secret here is the verification key that it shows. A body
-// is a list of events, so nothing in it stands for the delivery.
+// sendgrid signs the send time directly followed by the body, with its own
+// private key; the secret here is the verification key that it shows. A body is
+// a list of events, so nothing in it identifies the delivery.
 func init() {
 	engine.Define("sendgrid", engine.Definition{
 		Source: "twilio.com/docs/sendgrid: Event Webhook Security Features; sendgrid-go, helpers/eventwebhook",

@@ -6,8 +6,8 @@ import (
 	"github.com/hooklatch/hooklatch/schemes/internal/engine"
 )
 
-// sentry signs the body alone, with the client secret of the integration. The
-// time, the id of the request and the kind of the resource are in headers that are
+// sentry signs only the body, with the client secret of the integration. The
+// time, the id of the request and the kind of resource are in headers that are
 // not signed.
 func init() {
 	engine.Define("sentry", engine.Definition{

@@ -6,11 +6,13 @@ import (
 	"github.com/hooklatch/hooklatch/schemes/internal/engine"
 )
 
-// shopify signs the body alone. Topic and id of the delivery are in headers that
-// are not signed, and one body may be sent under several topics, as an order is
-// that is created and paid at once: so a conflict is forwarded. The event id is not used: all webhooks that one action causes share it.
+// shopify signs only the body. The topic and the id of the delivery are in
+// headers that are not signed. One body may be sent under several topics, such
+// as an order that is created and paid at once, so a conflict is forwarded. The
+// event id is not used: all webhooks that one action triggers share it.
 //
-// Events, its newer kind of subscription, has the same headers without the X.
+// Events, Shopify's newer kind of subscription, uses the same headers without
+// the X.
 func init() {
 	engine.Define("shopify", engine.Definition{
 		Source:  "shopify.dev: Verify webhook deliveries; Verify Events deliveries",

@@ -7,9 +7,9 @@ import (
 	"github.com/hooklatch/hooklatch/schemes/internal/engine"
 )
 
-// slack signs a version, the send time and the body. The Events API's bodies
-// have an id of the event, which its retries repeat; slash commands and
-// interactions are forms without one.
+// slack signs a version, the send time and the body. The bodies of the Events
+// API contain the id of the event, which retries repeat. Slash commands and
+// interactions are forms without an id.
 func init() {
 	engine.Define("slack", engine.Definition{
 		Source:  "docs.slack.dev: Verifying requests from Slack; Event object",
@@ -30,9 +30,9 @@ func init() {
 	})
 }
 
-// slackHandshake are the Events API's url_verification, and the ssl_check with
-// which Slack tries the certificate of a slash command's URL (docs.slack.dev).
-// The latter has no signature.
+// slackHandshake answers the url_verification of the Events API, and the
+// ssl_check with which Slack tests the certificate of a slash command's URL
+// (docs.slack.dev). The latter is not signed.
 var slackHandshake = &engine.Handshake{
 	Asks:     "POST `url_verification`, signed; POST `ssl_check=1` with a `token`, not signed, for the URL of a slash command",
 	Signed:   meetSlack,
@@ -56,8 +56,8 @@ func meetSlack(_ engine.Key, body []byte) (*engine.Reply, error) {
 
 var slackMembers = engine.Paths("type", "challenge")
 
-// meetSSLCheck answers the form ssl_check=1 with the old verification token and
-// nothing else. With a further field it could be a command, which nobody signed.
+// meetSSLCheck answers a form that contains ssl_check=1, the old verification
+// token and no other field. With another field it could be an unsigned command.
 func meetSSLCheck(body []byte) *engine.Reply {
 	checks, tokens := 0, 0
 	for field := range bytes.SplitSeq(body, []byte("&")) {

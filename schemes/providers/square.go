@@ -2,9 +2,9 @@ package providers
 
 import "github.com/hooklatch/hooklatch/schemes/internal/engine"
 
-// square signs the URL that was subscribed and directly behind it the body,
-// which is always a JSON object. Its documentation calls the event id the value
-// to recognise repetitions by.
+// square signs the subscribed URL directly followed by the body, which is
+// always a JSON object. Its documentation names the event id as the value for
+// detecting duplicates.
 func init() {
 	engine.Define("square", engine.Definition{
 		Source: "developer.squareup.com: Verify and validate an event notification; Webhook requirements",

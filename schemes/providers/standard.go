@@ -6,9 +6,9 @@ import (
 	"github.com/hooklatch/hooklatch/schemes/internal/engine"
 )
 
-// standard is Standard Webhooks, and Svix, which has other names for the same
-// headers. The secret says which of the signatures it verifies: whsec_ the
-// HMAC, whpk_ the one with a public key.
+// standard is Standard Webhooks, and Svix, which sends the same headers under
+// other names. The secret decides which signatures are verified: whsec_ those
+// with an HMAC, whpk_ those with a public key.
 func init() { engine.Define("standard", standardWebhooks) }
 
 var standardWebhooks = engine.Definition{

@@ -2,9 +2,8 @@ package providers
 
 import "github.com/hooklatch/hooklatch/schemes/internal/engine"
 
-// stripe signs with each secret that is valid while one is being rotated; v0
-// is for tests only and is passed over. The key is the whole secret, whsec_
-// and all.
+// stripe signs with each valid secret while one is being rotated. v0 is only
+// for tests and is ignored. The key is the whole secret, including whsec_.
 func init() {
 	engine.Define("stripe", engine.Definition{
 		Source: "docs.stripe.com/webhooks, Verify webhook signatures manually; stripe-go",

@@ -2,7 +2,7 @@ package providers
 
 import "github.com/hooklatch/hooklatch/schemes/internal/engine"
 
-// tally signs the body alone, in base64.
+// tally signs only the body, in base64.
 func init() {
 	engine.Define("tally", engine.Definition{
 		Source:     "tally.so/help/webhooks: Signing secret",

@@ -6,9 +6,9 @@ import (
 	"github.com/hooklatch/hooklatch/schemes/internal/engine"
 )
 
-// telnyx signs the send time and the body, with a private key of its own; the
-// secret here is the public key that it shows. A retry's body counts the
-// attempts, and has the same id.
+// telnyx signs the send time and the body, with its own private key; the secret
+// here is the public key that it shows. The body of a retry contains the number
+// of attempts and the same id.
 func init() {
 	engine.Define("telnyx", engine.Definition{
 		Source: "developers.telnyx.com: Receiving webhooks, Webhook signing",

@@ -3,7 +3,7 @@ package providers
 import (
 	"bytes"
 	"cmp"
-	"crypto/sha1" //nolint:gosec // HMAC-SHA1 is what Twilio signs with, and is not broken
+	"crypto/sha1" //nolint:gosec // Twilio signs with HMAC-SHA1, which is not broken
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
@@ -18,26 +18,27 @@ import (
 
 func init() { engine.Register(twilio) }
 
-// twilio signs the URL and, directly behind it, the fields of the form without
-// anything in between. Bodies of another type are signed by their digest, which
-// is the last of the URL's query in all that Twilio shows of it.
+// twilio signs the URL directly followed by the fields of the form, without
+// separators. For other bodies it signs a URL that contains the body's digest,
+// which is the last query parameter in all examples that Twilio shows.
 //
-// The join is ambiguous: who has a delivery can move text between the URL, names
-// and values, and the signature still fits. All such cuts of a delivery have one
-// signed text, which is the identity, so that within the ttl of the history only
-// the first of them is forwarded. Which cut it was counts as a value that is not
-// signed: another one is a conflict, whatever the user's on_conflict says, and no
-// duplicate that the provider would take for delivered. Cut as before and with
-// another token the request is an event of its own, because calls have many
-// requests with equal fields.
+// The signed text is ambiguous: an attacker with a delivery can move text
+// between the URL, names and values, and the signature still matches. All such
+// cuts of a delivery have the same signed text, which is the identity, so only
+// the first is forwarded within the ttl of the history. The cut counts as an
+// unsigned value: another cut is a conflict, whatever the user's on_conflict
+// says. It is not a duplicate, which the provider would take for delivered. A
+// request with the same cut and another token is a new event, because calls
+// have many requests with equal fields.
 //
-// Its library tries several spellings of the URL, because Twilio is not consistent
-// in what it signs: see engine/urlspelling.go. All of them lead to the same resource.
-// Whatever spelling was signed, the signed text is the identity, so that nobody can
-// make another event of a delivery by spelling its URL otherwise.
+// Twilio's library tries several spellings of the URL, because Twilio does not
+// sign consistently: see engine/urlspelling.go. All of them lead to the same
+// resource. The signed text is the identity, whichever spelling it contains, so
+// another spelling of the URL does not turn a delivery into a new event.
 //
-// A webhook with a shared key is signed with HMAC-SHA256, which a header announces.
-// Nothing else can be announced, and both algorithms take the configured secret.
+// A webhook with a shared key is signed with HMAC-SHA256, which a header
+// announces. The header cannot choose another algorithm, and both algorithms
+// use the configured secret.
 var twilio = engine.Implementation{
 	Name:   "twilio",
 	Source: "twilio.com/docs/usage/webhooks/webhooks-security; twilio-node 6.3.1, lib/webhooks",
@@ -92,7 +93,8 @@ var (
 	twilioAnnounced = engine.Refuse(engine.MalformedSignature, twilioSettings+" is there more than once, or announces an algorithm other than HMAC_SHA1 and HMAC_SHA256")
 
 	twilioOtherBody = engine.Refuse(engine.SignatureMismatch, "the body is not the one whose bodySHA256 is at the end of the URL")
-	// Such a delivery must not pass as a form without fields, its body taken away.
+	// Without this refusal, such a delivery would verify as a form without
+	// fields after its body was removed.
 	twilioDigestElsewhere = engine.Refuse(engine.SignatureMismatch, "the URL has bodySHA256, and does not end with it as a parameter, so the body cannot be told from what is signed in the URL")
 
 	twilioNoForm = engine.Refuse(engine.SignatureMismatch, "the body is not a form that can be signed, and the URL does not end with its bodySHA256")
@@ -105,7 +107,7 @@ func twilioKeys(secret string) ([]engine.Key, error) {
 	}, nil
 }
 
-// twilioVariant reads the algorithm that is announced, as twilio-node does.
+// twilioVariant reads the announced algorithm as twilio-node does.
 func twilioVariant(h http.Header) (variant, size int, ok bool) {
 	announced := h[twilioSettings]
 	if len(announced) > 1 {
@@ -128,7 +130,7 @@ func twilioVariant(h http.Header) (variant, size int, ok bool) {
 	return 0, 0, false
 }
 
-// openTwilio keeps the URL as it was received, and its parts for other spellings.
+// openTwilio keeps the received URL, and its parts for other spellings.
 func openTwilio(r engine.Request, c *engine.SignedHeaders) error {
 	c.OccurrenceID = engine.UnsignedValue(r.Header, twilioOccurrence)
 	text, err := engine.Single(r.Header, twilioSignature, &twilioRefusals)
@@ -149,7 +151,7 @@ func openTwilio(r engine.Request, c *engine.SignedHeaders) error {
 	return nil
 }
 
-// twilioText makes what is signed with one spelling of the URL.
+// twilioText builds the signed text with one spelling of the URL.
 func twilioText(dst []byte, c *engine.SignedHeaders, body []byte, candidate int) ([]byte, error) {
 	url, ok := c.Spelled(candidate)
 	if !ok {
@@ -176,8 +178,8 @@ func twilioText(dst []byte, c *engine.SignedHeaders, body []byte, candidate int)
 	return dst, nil
 }
 
-// twilioBoundaries writes path and query, and then the fields of a form, each with its
-// length, in the order in which they are signed.
+// twilioBoundaries writes path and query, and then the fields of a form in the
+// order in which they are signed, each text after its length.
 func twilioBoundaries(dst []byte, c *engine.SignedHeaders, body []byte) []byte {
 	_, rest, _ := bytes.Cut(c.Prefix, []byte("://"))
 	if slash := bytes.IndexByte(rest, '/'); slash >= 0 {
@@ -198,8 +200,8 @@ func appendSized(dst, text []byte) []byte {
 	return append(binary.BigEndian.AppendUint32(dst, uint32(len(text))), text...)
 }
 
-// digestIn finds the digest that is the last parameter of a URL's query. Anywhere
-// else it could be the text of a signed form's field, moved there.
+// digestIn finds the digest that is the last parameter of a URL's query.
+// Anywhere else it could be text moved from a signed form field.
 func digestIn(url []byte) (digest []byte, ok bool) {
 	at := len(url) - 2*sha256.Size
 	name := at - len(twilioDigest)
@@ -242,11 +244,12 @@ func signTwilio(key engine.Key, d engine.Delivery) (http.Header, error) {
 	return h, nil
 }
 
-// maxFormFields is several times what Twilio's largest forms have.
+// maxFormFields bounds the fields of a form. Twilio's largest forms have
+// several times fewer.
 const maxFormFields = 256
 
-// formField is a field of a form that has been decoded into a piece of memory.
-type formField struct{ name, value, end int } // where they begin, and the value's end
+// formField is the position of a decoded form field in a buffer.
+type formField struct{ name, value, end int } // the starts of name and value, and the end of the value
 
 // appendForm appends the fields of a form as Twilio signs them: each name with
 // its value. It reports whether the body is a form.
@@ -255,7 +258,8 @@ func appendForm(dst, body []byte) ([]byte, bool) { return appendFields(dst, body
 func appendJoined(dst, name, value []byte) []byte { return append(append(dst, name...), value...) }
 
 // appendFields appends the fields of a form in the order in which Twilio signs
-// them: sorted, and a value once that a name has several times.
+// them: sorted, and without repeated pairs of name and value. It reports
+// whether the body is a form.
 func appendFields(dst, body []byte, field func(dst, name, value []byte) []byte) ([]byte, bool) {
 	var all [maxFormFields]formField
 	fields := all[:0]
@@ -281,7 +285,8 @@ func appendFields(dst, body []byte, field func(dst, name, value []byte) []byte) 
 		}
 		fields = append(fields, f)
 	}
-	// What is decoded is sorted into the room behind it, and then takes its place.
+	// The sorted fields are written after the decoded text, and then moved over
+	// it.
 	decoded := slices.Clip(dst)
 	slices.SortFunc(fields, func(a, b formField) int { return a.compare(b, decoded) })
 	end := len(dst)
@@ -302,8 +307,8 @@ func (f formField) compare(other formField, text []byte) int {
 	return compareUTF16(text[f.value:f.end], text[other.value:other.end])
 }
 
-// compareUTF16 orders UTF-8 by the units of UTF-16. It differs from the order of
-// bytes only in that what takes two units comes before U+E000 to U+FFFF.
+// compareUTF16 orders UTF-8 by the units of UTF-16. It differs from the order
+// of bytes only in that characters of two units come before U+E000 to U+FFFF.
 func compareUTF16(a, b []byte) int {
 	for i := range min(len(a), len(b)) {
 		if a[i] != b[i] {
@@ -320,9 +325,9 @@ func utf16Rank(lead byte) int {
 	return int(lead)
 }
 
-// appendUnescaped appends the text that a name or a value of a form stands for.
-// It takes no character that encoders of forms escape, such as a brace or a
-// quote: what else might be read as JSON is not a form.
+// appendUnescaped decodes a name or a value of a form and appends it. It
+// rejects a character that form encoders escape, such as a brace or a quote, so
+// that a body which might be read as JSON is not taken for a form.
 func appendUnescaped(dst, text []byte) ([]byte, bool) {
 	for i := 0; i < len(text); i++ {
 		switch ch := text[i]; {
@@ -348,8 +353,9 @@ func appendUnescaped(dst, text []byte) ([]byte, bool) {
 	return dst, true
 }
 
-// isFormByte knows what encoders of forms leave as it is: those of browsers and
-// Java, and JavaScript's encodeURIComponent. A further = is in a value.
+// isFormByte reports whether form encoders leave a character unescaped: those
+// of browsers and Java, and JavaScript's encodeURIComponent. A value may also
+// contain =.
 func isFormByte(ch byte) bool {
 	switch ch {
 	case '-', '.', '_', '~', '*', '!', '\'', '(', ')', '=':

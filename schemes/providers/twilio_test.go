@@ -8,8 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// FuzzTwilioForm compares with the standard library's reading of forms, which
-// takes more.
+// FuzzTwilioForm compares with the standard library's form parser, which
+// accepts more.
 func FuzzTwilioForm(f *testing.F) {
 	for _, body := range []string{"", "A=1&B=2", "B=2&A=1&A=0&A=1", "Body=Zo%C3%AB+%26+co", "A=%4", "A=1;B=2", "a=b=c&&=d", `{"a":1}`} {
 		f.Add([]byte(body))

@@ -2,7 +2,7 @@ package providers
 
 import "github.com/hooklatch/hooklatch/schemes/internal/engine"
 
-// typeform signs the body alone, in base64.
+// typeform signs only the body, in base64.
 func init() {
 	engine.Define("typeform", engine.Definition{
 		Source: "typeform.com/developers/webhooks: Secure your webhooks",

@@ -6,8 +6,8 @@ import (
 	"github.com/hooklatch/hooklatch/schemes/internal/engine"
 )
 
-// vercel signs the body alone with HMAC-SHA1. Its drains sign in the same way,
-// and their bodies have neither id nor type.
+// vercel signs only the body, with HMAC-SHA1. Its drains sign in the same way,
+// but their bodies have neither an id nor a type.
 func init() {
 	engine.Define("vercel", engine.Definition{
 		Source: "vercel.com/docs/webhooks: Securing webhooks",

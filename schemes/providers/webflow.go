@@ -7,8 +7,8 @@ import (
 )
 
 // webflow signs the send time, in milliseconds, and the body, with the client
-// secret of the app or the secret of a webhook that was made through the API.
-// Webhooks made in its dashboard are not signed.
+// secret of the app or the secret of a webhook that was created through the
+// API. Webhooks created in its dashboard are not signed.
 func init() {
 	engine.Define("webflow", engine.Definition{
 		Source: "developers.webflow.com: Working with webhooks, Validating request signatures",

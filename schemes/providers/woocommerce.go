@@ -2,9 +2,9 @@ package providers
 
 import "github.com/hooklatch/hooklatch/schemes/internal/engine"
 
-// woocommerce signs the body alone. Topic and id of the delivery are in headers
-// that are not signed, and one body is sent under several topics: so a conflict
-// is forwarded.
+// woocommerce signs only the body. The topic and the id of the delivery are in
+// headers that are not signed. One body is sent under several topics, so a
+// conflict is forwarded.
 func init() {
 	engine.Define("woocommerce", engine.Definition{
 		Source: "woocommerce/woocommerce, includes/class-wc-webhook.php; developer.woocommerce.com: Webhooks",

@@ -3,7 +3,7 @@ package providers
 import "github.com/hooklatch/hooklatch/schemes/internal/engine"
 
 // workos signs the send time, in milliseconds, and the body. Its header has a
-// space after the comma; an entry without one is taken too.
+// space after the comma; an entry without one is accepted too.
 func init() {
 	engine.Define("workos", engine.Definition{
 		Source:     "workos.com/docs/events/data-syncing/webhooks: Validate the requests",

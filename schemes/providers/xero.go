@@ -6,9 +6,9 @@ import (
 	"github.com/hooklatch/hooklatch/schemes/internal/engine"
 )
 
-// xero signs the body alone. Its key looks like base64 and is used as it is.
-// Xero makes sure that wrong signatures are refused: it sends some when the
-// webhook is set up, and expects 401 for them and 200 for the others.
+// xero signs only the body. Its key looks like base64 but is used as text. When
+// the webhook is set up, Xero tests it with correct and wrong signatures, and
+// expects 200 and 401.
 func init() {
 	engine.Define("xero", engine.Definition{
 		Source:    "developer.xero.com: Webhooks, Configuring your server",

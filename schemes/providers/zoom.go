@@ -8,8 +8,8 @@ import (
 	"github.com/hooklatch/hooklatch/schemes/internal/engine"
 )
 
-// zoom signs a version, the send time and the body, with the app's secret token.
-// Nothing that is sent identifies the event.
+// zoom signs a version, the send time and the body, with the app's secret
+// token. No value in the delivery identifies the event.
 func init() {
 	engine.Define("zoom", engine.Definition{
 		Source:  "developers.zoom.us/docs/api/webhooks: Verify webhook events",
@@ -29,8 +29,9 @@ func init() {
 }
 
 // zoomHandshake is endpoint.url_validation (developers.zoom.us), which Zoom
-// repeats every 72 hours. The answer is signed with the key of the deliveries;
-// what those sign has colons, which no challenge has.
+// repeats every 72 hours. The answer is signed with the key of the deliveries.
+// It cannot pass for one: the signed text of a delivery contains colons, and no
+// challenge does.
 var zoomHandshake = &engine.Handshake{Asks: "POST `endpoint.url_validation`, signed, again every 72 hours", Signed: func(key engine.Key, body []byte) (*engine.Reply, error) {
 	found, _ := engine.Members(body, zoomMembers)
 	event, token := found[0].Text(), found[1].Text()

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// Exchange asks an implementation in any language: it writes the vector as one
-// line of JSON and reads one line, accept, or reject and, if it likes, a reason.
+// Exchange asks an implementation in any language. It writes the vector as one
+// line of JSON and reads one line: accept, or reject with an optional reason.
 func Exchange(out io.Writer, in *bufio.Reader, v Vector) (Answer, error) {
 	line, err := json.Marshal(v)
 	if err != nil {

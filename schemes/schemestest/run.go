@@ -2,14 +2,15 @@ package schemestest
 
 import "fmt"
 
-// Answer is what an implementation says of a vector.
+// Answer is an implementation's verdict on a vector.
 type Answer struct {
 	Accepted bool
-	// Reason is why not. It may stay empty: then only the answer is compared.
+	// Reason says why a vector is rejected. If it is empty, only the verdict is
+	// compared.
 	Reason string
 }
 
-// String is accept, or reject with the reason.
+// String returns accept, or reject with the reason.
 func (a Answer) String() string {
 	if a.Accepted {
 		return string(Accept)
@@ -20,7 +21,7 @@ func (a Answer) String() string {
 	return string(Reject) + " " + a.Reason
 }
 
-// Wrong says what is wrong with an answer, or nothing.
+// Wrong returns what is wrong with an answer, or nothing.
 func (v *Vector) Wrong(a Answer) string {
 	right := Answer{Accepted: v.Expect == Accept, Reason: v.Reason}
 	if a.Accepted != right.Accepted || a.Reason != "" && a.Reason != right.Reason {
@@ -29,8 +30,8 @@ func (v *Vector) Wrong(a Answer) string {
 	return ""
 }
 
-// Tester is a *testing.T. The command uses this package too, and should not have
-// the package testing in it.
+// Tester is the part of *testing.T that Run needs. The command uses this
+// package too, and should not contain the package testing.
 type Tester[T any] interface {
 	Run(name string, test func(T)) bool
 	Error(args ...any)
@@ -38,7 +39,7 @@ type Tester[T any] interface {
 }
 
 // Run runs the vectors of a folder through an implementation, each as a test.
-// Its errors are no answers: they fail the test.
+// An error of the implementation is not an answer: it fails the test.
 func Run[T Tester[T]](t T, dir string, judge func(Vector) (Answer, error)) {
 	vectors, err := Read(dir)
 	if err != nil {

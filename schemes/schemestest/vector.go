@@ -1,6 +1,7 @@
-// Package schemestest has the conformance suite of the schemes: deliveries with
-// the right answer, which are data for any implementation, and what runs them.
-// schemes/testdata/README.md describes the format.
+// Package schemestest contains the conformance suite of the schemes. Its
+// vectors are deliveries with the right answer, as data for any implementation;
+// the package reads and runs them. schemes/testdata/README.md describes the
+// format.
 package schemestest
 
 import (
@@ -20,7 +21,7 @@ import (
 	"github.com/hooklatch/hooklatch/schemes"
 )
 
-// Vector is one delivery with the right answer, on an empty history.
+// Vector is one delivery with the right answer, for an empty history.
 type Vector struct {
 	Scheme string `json:"scheme"`
 	Name   string `json:"name"` // unique in its scheme
@@ -28,12 +29,12 @@ type Vector struct {
 
 	// Secrets are written as a user configures them; any one may match.
 	Secrets []string `json:"secrets"`
-	// Tolerance is set where a time in the body is to be judged. It is five
-	// minutes in both directions, as it always is for a time in the headers.
+	// Tolerance is set if a time in the body is checked. It is five minutes in
+	// both directions, like the tolerance for a time in the headers.
 	Tolerance string `json:"tolerance,omitempty"`
 
 	Method string `json:"method"`
-	// URL is the one that the sender has written. It is set where it is signed.
+	// URL is the URL as the sender wrote it. It is set if it is signed.
 	URL string `json:"url,omitempty"`
 	// Headers are names and values; a repeated name is a repeated header.
 	Headers [][2]string `json:"headers"`
@@ -42,11 +43,11 @@ type Vector struct {
 	At int64 `json:"at"`
 
 	Expect Expectation `json:"expect"`
-	// Reason is the one that Hooklatch names for a refusal.
+	// Reason is Hooklatch's reason for a refusal.
 	Reason string `json:"reason,omitempty"`
 	Level  Level  `json:"level"`
-	// Source is where a signature was published. Without one it was made for
-	// the suite.
+	// Source is where the signature was published. If it is empty, the
+	// signature was made for the suite.
 	Source string `json:"source,omitempty"`
 	Why    string `json:"why"`
 }
@@ -63,20 +64,20 @@ const (
 // Level says who agrees with the answer.
 type Level string
 
-// Must means that any correct verifier does. Policy means that the provider's
-// documentation is silent, and that it is Hooklatch's choice.
+// Must means that every correct verifier agrees. Policy means that the
+// provider's documentation does not say, and the answer is Hooklatch's choice.
 const (
 	Must   Level = "must"
 	Policy Level = "policy"
 )
 
-// ID tells a vector from all others.
+// ID returns a name that is unique among all vectors.
 func (v *Vector) ID() string { return v.Scheme + "/" + v.Name }
 
-// Time is the clock of the verifier.
+// Time returns the time of the verifier's clock.
 func (v *Vector) Time() time.Time { return time.UnixMilli(v.At) }
 
-// Request is the delivery without its body.
+// Request returns the delivery without its body.
 func (v *Vector) Request() schemes.Request {
 	r := schemes.Request{Header: http.Header{}, Method: v.Method}
 	for _, h := range v.Headers {
@@ -89,7 +90,7 @@ func (v *Vector) Request() schemes.Request {
 	return r
 }
 
-// Read reads the vectors of a folder, one file for each scheme.
+// Read reads the vectors of a folder, with one file per scheme.
 func Read(dir string) ([]Vector, error) {
 	folder := os.DirFS(dir)
 	files, err := fs.Glob(folder, "*.json")
@@ -110,7 +111,7 @@ func Read(dir string) ([]Vector, error) {
 	return all, nil
 }
 
-// readFile reads the vectors of one scheme, whose name is the file's.
+// readFile reads the vectors of one scheme, which the file is named after.
 func readFile(folder fs.FS, file string) ([]Vector, error) {
 	text, err := fs.ReadFile(folder, file)
 	if err != nil {
@@ -128,8 +129,9 @@ func readFile(folder fs.FS, file string) ([]Vector, error) {
 	return vectors, nil
 }
 
-// Parse reads the vectors of one scheme, which has the given name whatever the
-// vectors say. kind, level, why and method may be missing. Its errors name the vector and the field.
+// Parse reads the vectors of one scheme. The given name replaces the scheme in
+// the vectors. The fields kind, level, why and method may be absent. Its errors
+// name the vector and the field.
 func Parse(text []byte, scheme string) ([]Vector, error) {
 	return parse(text, func(v *Vector) {
 		v.Scheme = scheme
@@ -140,7 +142,8 @@ func Parse(text []byte, scheme string) ([]Vector, error) {
 	})
 }
 
-// parse refuses unknown fields: they would be an expectation that is not checked.
+// parse rejects unknown fields, because an expectation in one would not be
+// checked.
 func parse(text []byte, complete ...func(*Vector)) (vectors []Vector, err error) {
 	dec := json.NewDecoder(bytes.NewReader(text))
 	dec.DisallowUnknownFields()

@@ -6,7 +6,7 @@ import (
 	"github.com/hooklatch/hooklatch/schemes"
 )
 
-// Verify judges a vector with the registered scheme of its name.
+// Verify runs a vector through the registered scheme with its name.
 func Verify(v Vector) (Answer, error) {
 	s, ok := schemes.Get(v.Scheme)
 	if !ok {
@@ -15,7 +15,7 @@ func Verify(v Vector) (Answer, error) {
 	return VerifyWith(s, v)
 }
 
-// VerifyWith judges a vector with a scheme that need not be registered.
+// VerifyWith runs a vector through a scheme that need not be registered.
 func VerifyWith(s schemes.Scheme, v Vector) (Answer, error) {
 	options := []schemes.Option{schemes.Clock(v.Time)}
 	if v.Tolerance != "" {

@@ -23,7 +23,7 @@ type Received struct {
 	BodyErr          error
 }
 
-// Application stands behind the gateway and records everything.
+// Application is the upstream of the gateway. It records every request.
 type Application struct {
 	Addr   string
 	Notice Notice
@@ -35,7 +35,8 @@ type Application struct {
 	answer  http.HandlerFunc
 }
 
-// NewApplication answers 200 until it is told otherwise.
+// NewApplication starts an application that answers 200 until Answers sets
+// another handler.
 func NewApplication(t *testing.T) *Application {
 	t.Helper()
 	a := &Application{
@@ -80,21 +81,23 @@ func (a *Application) Answers(h http.HandlerFunc) {
 	a.answer = h
 }
 
-// Reads sets what happens between a request's headers and the reading of its body.
+// Reads sets a function that runs after the headers of a request and before its
+// body is read.
 func (a *Application) Reads(before func(*http.Request)) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.before = before
 }
 
-// Arrivals counts the requests that have begun.
+// Arrivals returns the number of requests that have begun.
 func (a *Application) Arrivals() int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.arrived
 }
 
-// All are the requests whose body has ended, in that order.
+// All returns the requests whose body has ended, in the order in which they
+// ended.
 func (a *Application) All() []Received {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -108,7 +111,7 @@ func (a *Application) Forget() {
 	a.got, a.arrived = nil, 0
 }
 
-// With are those that came to the given path and query.
+// With returns the requests for a path and query.
 func (a *Application) With(uri string) []Received {
 	return slices.DeleteFunc(a.All(), func(r Received) bool { return r.URI != uri })
 }
@@ -132,7 +135,7 @@ func Status(code int) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(code) }
 }
 
-// Until answers once release is closed.
+// Until returns a handler that answers with a status after release is closed.
 func Until(release <-chan struct{}, code int) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		<-release
@@ -143,15 +146,15 @@ func Until(release <-chan struct{}, code int) http.HandlerFunc {
 // HangUp closes the connection without an answer.
 func HangUp(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
 
-// AwaitBodies waits until the application has read that many bodies to their
-// end, and gives the last one.
+// AwaitBodies waits until the application has read n whole bodies, and returns
+// the last request.
 func (a *Application) AwaitBodies(t *testing.T, n int) Received {
 	t.Helper()
 	Await(t, &a.Notice, "the application's bodies", func() bool { return len(a.All()) >= n })
 	return a.All()[n-1]
 }
 
-// CountBody is how many times the application received these bytes.
+// CountBody returns how often the application received this body.
 func (a *Application) CountBody(body []byte) int {
 	n := 0
 	for _, r := range a.All() {

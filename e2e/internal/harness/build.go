@@ -1,6 +1,6 @@
-// Package harness starts the real binary and speaks to it from outside: one
-// gateway, one application behind it, deliveries as providers sign them, and
-// clients that send them. It knows nothing of the product's Go code.
+// Package harness starts the real binary and tests it from outside: a gateway,
+// its application, deliveries signed as by providers, and clients that send
+// them. It does not use the product's Go code.
 package harness
 
 import (
@@ -16,17 +16,18 @@ import (
 	"testing"
 )
 
-// caddyVersion is what xcaddy builds with. CADDY_VERSION, which is its own
-// variable, names another one.
+// caddyVersion is the Caddy version that xcaddy builds. xcaddy's own variable
+// CADDY_VERSION sets another one.
 var caddyVersion = cmp.Or(os.Getenv("CADDY_VERSION"), "v2.11.9")
 
-// WorkDir is where the binaries are built; TestMain creates and removes it.
+// WorkDir is the directory in which the binaries are built. TestMain creates
+// and removes it.
 var WorkDir string
 
-// The two binaries are built when the first test asks for them, once a run.
-// HOOKLATCH_BINARY and HOOKLATCH_CLOCK_BINARY name ready ones instead. With
-// xcaddy's own XCADDY_RACE_DETECTOR=1 the gateways watch for data races, which
-// fail the test that finds one in a log.
+// Each binary is built once per run, when a test first needs it.
+// HOOKLATCH_BINARY and HOOKLATCH_CLOCK_BINARY name existing ones instead. With
+// xcaddy's own XCADDY_RACE_DETECTOR=1 the gateways detect data races, and a
+// race in a log fails the test.
 var (
 	builtGateway = sync.OnceValues(func() (string, error) {
 		return Build("hooklatch", "HOOKLATCH_BINARY", nil)
@@ -41,21 +42,21 @@ var (
 	})
 )
 
-// Binary is the gateway as users build it.
+// Binary returns the path of the gateway as users build it.
 func Binary(t *testing.T) string {
 	t.Helper()
 	return Must(t, builtGateway)
 }
 
-// ClockBinary is the same with one file exchanged: its clock stands at
-// HOOKLATCH_E2E_AT_MS. The exchange happens in the build, so that what is
-// shipped has no such switch.
+// ClockBinary returns the path of a gateway whose clock is fixed at
+// HOOKLATCH_E2E_AT_MS. The build replaces one file for it, so that the released
+// binary has no such switch.
 func ClockBinary(t *testing.T) string {
 	t.Helper()
 	return Must(t, builtClockGateway)
 }
 
-// Must returns the path of what was built, or ends the test.
+// Must returns the path of a built binary, or ends the test.
 func Must(t *testing.T, built func() (string, error)) string {
 	t.Helper()
 	path, err := built()
@@ -66,8 +67,8 @@ func Must(t *testing.T, built func() (string, error)) string {
 }
 
 // Build runs xcaddy with its own default flags. The version after the module's
-// name keeps it from asking for one that is published. More are further
-// arguments.
+// name prevents xcaddy from looking for a published one. The arguments in more
+// are added to the command.
 func Build(name, ready string, env []string, more ...string) (string, error) {
 	if path := os.Getenv(ready); path != "" {
 		return path, nil
@@ -84,7 +85,8 @@ func Build(name, ready string, env []string, more ...string) (string, error) {
 	cmd := exec.Command("go", args...)
 	cmd.Env = append(os.Environ(), env...)
 	if said, err := cmd.CombinedOutput(); err != nil {
-		// Once here, and not again with every test that needs the binary.
+		// Print the output here once, and not with every test that needs the
+		// binary.
 		fmt.Fprintf(os.Stderr, "%s", said)
 		return "", fmt.Errorf("building %s with xcaddy: %w", name, err)
 	}
@@ -106,8 +108,8 @@ func clockOverlay() (string, error) {
 	return path, os.WriteFile(path, overlay, 0o600)
 }
 
-// Repository resolves links, because the go command does so with the paths
-// that an overlay is compared with.
+// Repository returns the root of the repository with links resolved, because
+// the go command resolves them in the paths that it compares an overlay with.
 func Repository() (string, error) {
 	root, err := filepath.Abs("..")
 	if err != nil {
@@ -116,7 +118,7 @@ func Repository() (string, error) {
 	return filepath.EvalSymlinks(root)
 }
 
-// Main runs tests in a place for what they build, and leaves nothing.
+// Main runs the tests with a temporary WorkDir, which it removes afterwards.
 func Main(m *testing.M) int {
 	dir, err := os.MkdirTemp("", "hooklatch-e2e-")
 	if err != nil {

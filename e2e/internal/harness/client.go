@@ -9,14 +9,14 @@ import (
 	"testing"
 )
 
-// Client sends a delivery in its own way. It cannot send every one: fails where
-// it would have to change it.
+// Client sends a delivery in its own way. Use Can before Send: a client cannot
+// send every delivery unchanged.
 type Client struct {
 	Name     string
 	Send     func(t *testing.T, g *Gateway, d Delivery) (Answer, error)
 	repeats  bool // a header more than once
 	nonASCII bool // in a header's value
-	anyURL   bool // also characters that no URL has
+	anyURL   bool // also characters that no URL may contain
 }
 
 // Clients returns every kind of client.
@@ -51,7 +51,7 @@ func (c Client) Can(d Delivery) bool {
 	return true
 }
 
-// Send is the plain way: Go's client.
+// Send sends a delivery with Go's client, or ends the test.
 func (g *Gateway) Send(t *testing.T, d Delivery) Answer {
 	t.Helper()
 	a, err := SendGo(t, g, d)
@@ -66,12 +66,14 @@ func SendGo(t *testing.T, g *Gateway, d Delivery) (Answer, error) {
 	return sendBody(t, g, d, bytes.NewReader(d.Body))
 }
 
-// SendChunked hides the length of the body, so that the client has to chunk it.
+// SendChunked sends a delivery whose length the client does not know, so that
+// it uses chunks.
 func SendChunked(t *testing.T, g *Gateway, d Delivery) (Answer, error) {
 	return sendBody(t, g, d, struct{ io.Reader }{bytes.NewReader(d.Body)})
 }
 
-// SendH2C speaks HTTP/2 without TLS, which the gateway must be told to allow.
+// SendH2C sends a delivery over HTTP/2 without TLS, which the gateway's
+// configuration must allow.
 func SendH2C(t *testing.T, g *Gateway, d Delivery) (Answer, error) {
 	transport := &http.Transport{DisableCompression: true, Protocols: new(http.Protocols)}
 	transport.Protocols.SetUnencryptedHTTP2(true)
@@ -89,8 +91,9 @@ func sendThrough(t *testing.T, g *Gateway, d Delivery, transport *http.Transport
 		return Answer{}, err
 	}
 	for _, h := range d.Headers {
-		// By assignment, because Add would change the name's case; but the
-		// client knows its own User-Agent by the canonical name only.
+		// Assign the header, because Add would change the case of its name.
+		// Only User-Agent needs the canonical name, by which the client finds
+		// it.
 		name := h.Name
 		if strings.EqualFold(name, "User-Agent") {
 			name = "User-Agent"
@@ -115,7 +118,8 @@ func Read(response *http.Response, err error) (Answer, error) {
 	return Answer{response.StatusCode, response.Header, body}, err
 }
 
-// sendWith goes through a script that reads requests as JSON lines.
+// sendWith returns a function that sends with a script, which reads requests as
+// JSON lines.
 func sendWith(program, script string) func(*testing.T, *Gateway, Delivery) (Answer, error) {
 	return func(t *testing.T, g *Gateway, d Delivery) (Answer, error) {
 		t.Helper()
@@ -155,9 +159,9 @@ func Pairs(headers []Header) [][2]string {
 	return list
 }
 
-// SendAfterReload tries again when the connection is cut without an answer:
-// Caddy closes the old listener after the new one is there, and with it the
-// connections that nobody has accepted yet.
+// SendAfterReload tries again if the connection is cut without an answer: Caddy
+// closes the old listener after it has opened the new one, and with it the
+// connections that were not accepted yet.
 func (g *Gateway) SendAfterReload(t *testing.T, d Delivery) Answer {
 	t.Helper()
 	var a Answer

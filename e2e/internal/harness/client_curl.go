@@ -12,12 +12,12 @@ import (
 	"testing"
 )
 
-// curlPatience is how long curl waits at most, in seconds. It waits as long for
-// "100 Continue" instead of sending the body after one second, so that a gateway
-// that never answers shows.
+// curlPatience is how long curl waits at most, in seconds. curl waits as long
+// for "100 Continue", instead of sending the body after one second, so that a
+// test detects a gateway that never answers.
 var curlPatience = strconv.Itoa(int(Patience.Seconds()))
 
-// SendCurl does not ask before it sends a large body.
+// SendCurl sends a delivery with curl, without "Expect: 100-continue".
 func SendCurl(t *testing.T, g *Gateway, d Delivery) (Answer, error) {
 	t.Helper()
 	return runCurl(t, g, d, "--header", "Expect:")
@@ -49,7 +49,8 @@ func runCurl(t *testing.T, g *Gateway, d Delivery, more ...string) (Answer, erro
 	return readCurl(head, body)
 }
 
-// curlHeader writes an empty header the way curl wants it: "Name:" would remove it.
+// curlHeader writes a header for curl. An empty one is "Name;", because "Name:"
+// would remove it.
 func curlHeader(h Header) string {
 	if h.Value == "" {
 		return h.Name + ";"
@@ -57,7 +58,7 @@ func curlHeader(h Header) string {
 	return h.Name + ": " + h.Value
 }
 
-// readCurl skips what came before the last head: a "100 Continue".
+// readCurl reads the last answer. It skips a "100 Continue" before it.
 func readCurl(head, body string) (Answer, error) {
 	text, err := os.ReadFile(head)
 	if err != nil {
@@ -68,7 +69,8 @@ func readCurl(head, body string) (Answer, error) {
 		if _, err := r.Peek(1); err != nil {
 			break
 		}
-		// As the answer to HEAD, because the body is in a file of its own.
+		// Read it as the answer to HEAD, because the body is in a separate
+		// file.
 		response, err = http.ReadResponse(r, &http.Request{Method: http.MethodHead})
 		if err != nil {
 			return Answer{}, err

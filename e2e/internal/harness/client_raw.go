@@ -11,13 +11,13 @@ import (
 	"time"
 )
 
-// Wire is a connection on which a test writes what it likes.
+// Wire is a connection to which a test writes raw bytes.
 type Wire struct {
 	Conn net.Conn
 	In   *bufio.Reader
 }
 
-// Dial opens a connection to the gateway, to be written to by hand.
+// Dial opens a raw connection to the gateway.
 func (g *Gateway) Dial(t *testing.T) *Wire {
 	t.Helper()
 	conn, err := net.DialTimeout("tcp", g.Addr, Patience)
@@ -38,7 +38,7 @@ func (w *Wire) Write(t *testing.T, parts ...string) {
 	}
 }
 
-// Read returns the next answer, also an interim one.
+// Read returns the next answer, which may be an interim one.
 func (w *Wire) Read() (Answer, error) {
 	return Read(http.ReadResponse(w.In, &http.Request{Method: http.MethodPost}))
 }
@@ -53,8 +53,8 @@ func (w *Wire) MustRead(t *testing.T) Answer {
 	return a
 }
 
-// Head is the request without its body and without the empty line before it.
-// The headers are written as they are; more are lines without their ends.
+// Head returns the request without its body and the empty line before it. The
+// headers are written unchanged; more are additional lines without line ends.
 func (d Delivery) Head(more ...string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\nHost: hooks.example.com\r\n", d.Method, d.Path)
@@ -67,16 +67,16 @@ func (d Delivery) Head(more ...string) string {
 	return b.String()
 }
 
-// Length is the header line for the whole body.
+// Length returns the Content-Length line for the whole body.
 func (d Delivery) Length() string { return "Content-Length: " + strconv.Itoa(len(d.Body)) }
 
-// Whole is the request with the whole body, more header lines between them.
+// Whole returns the request with the whole body and additional header lines.
 func (d Delivery) Whole(more ...string) string {
 	return d.Head(append(more, d.Length())...) + "\r\n" + string(d.Body)
 }
 
-// Chunked is the request in chunks, with trailers. Two chunks, so that the body
-// does not come in one read.
+// Chunked returns the request in two chunks, so that the body does not arrive
+// in one read, with trailers.
 func (d Delivery) Chunked(more []string, trailers ...string) string {
 	half := len(d.Body) / 2
 	var text strings.Builder
@@ -93,7 +93,7 @@ func (d Delivery) Chunked(more []string, trailers ...string) string {
 	return text.String() + "\r\n"
 }
 
-// Exchange writes a request as it stands and reads its answer.
+// Exchange writes a request unchanged and reads its answer.
 func (g *Gateway) Exchange(t *testing.T, text string) Answer {
 	t.Helper()
 	w := g.Dial(t)
@@ -101,7 +101,8 @@ func (g *Gateway) Exchange(t *testing.T, text string) Answer {
 	return w.MustRead(t)
 }
 
-// sendRaw writes while it reads: a refusal may come before all is written.
+// sendRaw writes and reads at the same time: a refusal may arrive before the
+// request is written.
 func sendRaw(t *testing.T, g *Gateway, d Delivery) (Answer, error) {
 	t.Helper()
 	w := g.Dial(t)

@@ -12,8 +12,8 @@ import (
 // Header is one header, as it is sent.
 type Header struct{ Name, Value string }
 
-// Delivery is a request as a provider would send it, headers in order and with
-// their repetitions.
+// Delivery is a request as a provider would send it. It keeps the order of
+// headers and repeated ones.
 type Delivery struct {
 	Method  string
 	Path    string
@@ -21,7 +21,7 @@ type Delivery struct {
 	Body    []byte
 }
 
-// To is the same delivery to another path and query.
+// To returns the delivery with another path and query.
 func (d Delivery) To(path string) Delivery {
 	d.Path = path
 	return d
@@ -33,13 +33,14 @@ func (d Delivery) By(method string) Delivery {
 	return d
 }
 
-// Saying is the same delivery with another body and the old signature.
+// Saying returns the delivery with another body and the old signature.
 func (d Delivery) Saying(body []byte) Delivery {
 	d.Body = body
 	return d
 }
 
-// Plus adds a header, also beside one of the same name.
+// Plus returns the delivery with another header, even if it has one with the
+// same name.
 func (d Delivery) Plus(name, value string) Delivery {
 	d.Headers = append(slices.Clone(d.Headers), Header{name, value})
 	return d
@@ -53,12 +54,12 @@ func (d Delivery) Without(name string) Delivery {
 	return d
 }
 
-// With returns the delivery with one header in place of all of that name.
+// With returns the delivery with one header in place of all with that name.
 func (d Delivery) With(name, value string) Delivery {
 	return d.Without(name).Plus(name, value)
 }
 
-// Get returns the first header of a name.
+// Get returns the first header with a name.
 func (d Delivery) Get(name string) string {
 	for _, h := range d.Headers {
 		if strings.EqualFold(h.Name, name) {
@@ -68,7 +69,7 @@ func (d Delivery) Get(name string) string {
 	return ""
 }
 
-// Answer is what a sender reads.
+// Answer is the answer that a sender reads.
 type Answer struct {
 	Status int
 	Header http.Header
@@ -81,7 +82,7 @@ func (a Answer) Verdict() string { return resolved(a.Header.Get("X-Verdict")) }
 // Reason returns the reason, which the test's site adds to the answer.
 func (a Answer) Reason() string { return resolved(a.Header.Get("X-Reason")) }
 
-// resolved is empty for a placeholder that was not set.
+// resolved returns a value, or nothing for a placeholder that was not set.
 func resolved(value string) string {
 	if strings.HasPrefix(value, "{") {
 		return ""
@@ -89,7 +90,8 @@ func resolved(value string) string {
 	return value
 }
 
-// Is asserts an answer of openSite. The reason of what was accepted is empty.
+// Is asserts an answer of OpenSite. The reason of an accepted delivery is
+// empty.
 func (a Answer) Is(t *testing.T, status int, verdict, reason string) {
 	t.Helper()
 	if a.Status != status || a.Verdict() != verdict || a.Reason() != reason {
@@ -141,8 +143,8 @@ func StatusOf(reason string) int {
 	}
 }
 
-// Carries asserts that the application was given the delivery byte for byte,
-// with an exact length and nothing unsigned behind it.
+// Carries asserts that the application received the delivery byte for byte,
+// with the exact length and nothing unsigned after it.
 func (r Received) Carries(t *testing.T, d Delivery) {
 	t.Helper()
 	if r.BodyErr != nil {

@@ -26,15 +26,15 @@ type Gateway struct {
 	Exited chan struct{}
 }
 
-// Start runs the binary with the given contents of a site block. env adds to an
-// otherwise bare environment; the value of every variable whose name ends in
-// SECRET is a canary: the test fails if the log holds it.
+// Start runs the binary with the given contents of a site block. The
+// environment contains only env and BareEnv. The value of every variable whose
+// name ends in SECRET is a canary: the test fails if the log contains it.
 func Start(t *testing.T, site string, env ...string) *Gateway {
 	t.Helper()
 	return StartBinary(t, Binary(t), site, env...)
 }
 
-// StartBinary starts a gateway from a binary of its own.
+// StartBinary is like Start, for another binary.
 func StartBinary(t *testing.T, binary, site string, env ...string) *Gateway {
 	t.Helper()
 	for range 5 {
@@ -85,7 +85,8 @@ func (g *Gateway) Run(t *testing.T) {
 	t.Cleanup(func() { g.Stop(t) })
 }
 
-// BareEnv keeps the gateway away from the user's own files and variables.
+// BareEnv returns an environment that keeps the gateway away from the user's
+// own files and variables.
 func BareEnv(dir string) []string {
 	return []string{
 		"PATH=" + os.Getenv("PATH"),
@@ -102,9 +103,10 @@ func (g *Gateway) Command(args ...string) *exec.Cmd {
 	return cmd
 }
 
-// write puts the site between what every gateway here needs: an admin endpoint
-// of its own, and a log that hides nothing. E2E_PROTOCOLS changes Caddy's
-// default protocols, E2E_LOG_LEVEL what is logged.
+// write writes a Caddyfile with the site and the options that every gateway
+// here needs: its own admin endpoint, and a log that hides nothing.
+// E2E_PROTOCOLS changes Caddy's default protocols, and E2E_LOG_LEVEL the log
+// level.
 func (g *Gateway) write(t *testing.T, site string) {
 	t.Helper()
 	text := `{
@@ -178,7 +180,7 @@ func (g *Gateway) Stop(t *testing.T) {
 	}
 }
 
-// inspect looks for what no log may ever hold.
+// inspect fails the test if the log contains a secret, a data race or a panic.
 func (g *Gateway) inspect(t *testing.T) {
 	log := g.Log.String()
 	for _, variable := range g.Env {
@@ -194,7 +196,7 @@ func (g *Gateway) inspect(t *testing.T) {
 	}
 }
 
-// LastLines is enough of a log to see what happened, and no more.
+// LastLines returns the last lines of a log, shortened.
 func LastLines(log string) string {
 	const lines, length = 10, 600
 	var last []string
@@ -207,7 +209,8 @@ func LastLines(log string) string {
 	return strings.Join(last[max(0, len(last)-lines):], "")
 }
 
-// Ask is a request to the admin endpoint.
+// Ask sends a request to the admin endpoint and returns the status and the
+// body.
 func (g *Gateway) Ask(t *testing.T, method, path, body string) (int, string) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, "http://"+g.Admin+path, strings.NewReader(body))
@@ -235,7 +238,7 @@ func (g *Gateway) MustReload(t *testing.T, site string) {
 	}
 }
 
-// Kill ends a gateway as the kernel would that needs its memory.
+// Kill ends a gateway with SIGKILL, as the kernel does when memory runs out.
 func (g *Gateway) Kill(t *testing.T) {
 	t.Helper()
 	if err := g.Cmd.Process.Signal(syscall.SIGKILL); err != nil {
@@ -244,8 +247,8 @@ func (g *Gateway) Kill(t *testing.T) {
 	<-g.Exited
 }
 
-// Restart starts a gateway that has ended once more: the same
-// address, the same configuration, another process.
+// Restart starts a gateway again after it has ended, in a new process with the
+// same address and configuration.
 func (g *Gateway) Restart(t *testing.T) *Gateway {
 	t.Helper()
 	for range 5 {

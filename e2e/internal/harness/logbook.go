@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// LogBook keeps what a gateway writes, and can be waited on.
+// LogBook collects the log of a gateway. Tests can wait for entries.
 type LogBook struct {
 	Notice Notice
 	mu     sync.Mutex
@@ -31,7 +31,7 @@ func (b *LogBook) String() string {
 // Entry is one line of a JSON log.
 type Entry map[string]any
 
-// Text returns a field that is a text.
+// Text returns a string field.
 func (e Entry) Text(key string) string {
 	s, _ := e[key].(string)
 	return s
@@ -48,7 +48,7 @@ func (b *LogBook) Find(matches func(Entry) bool) (Entry, bool) {
 	return nil, false
 }
 
-// Await returns the first entry that matches.
+// Await waits for an entry that matches, and returns the first.
 func (b *LogBook) Await(t *testing.T, what string, matches func(Entry) bool) Entry {
 	t.Helper()
 	var found Entry
@@ -60,7 +60,7 @@ func (b *LogBook) Await(t *testing.T, what string, matches func(Entry) bool) Ent
 	return found
 }
 
-// AwaitLines waits for a number of lines in the log.
+// AwaitLines waits until n lines of the log match.
 func (g *Gateway) AwaitLines(t *testing.T, what string, n int, is func(string) bool) {
 	t.Helper()
 	Await(t, &g.Log.Notice, what+" in the log", func() bool { return g.Lines(is) >= n })

@@ -9,16 +9,16 @@ import (
 	"testing"
 )
 
-// metrics are the values of Hooklatch's series, by name and labels as they are
-// written, without the prefix that all of them have and without the scheme.
+// metrics maps Hooklatch's series to their values. The keys are the names and
+// labels as they are written, without the common prefix and the scheme label.
 type metrics map[string]float64
 
 var schemeLabel = regexp.MustCompile(`,scheme="[a-z0-9_-]+"`)
 
-// MetricsPrefix begins the name of each of Hooklatch's metrics.
+// MetricsPrefix is the prefix of Hooklatch's metrics.
 const MetricsPrefix = "caddy_verify_webhook_"
 
-// MetricsText is what Prometheus would read at the address.
+// MetricsText returns the metrics as Prometheus would read them.
 func MetricsText(t *testing.T, addr string) string {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+addr+"/metrics", nil)
@@ -60,7 +60,8 @@ func MetricsOf(t *testing.T, addr string) metrics {
 	return m
 }
 
-// Requests counts those of a provider that ended with a verdict and a reason.
+// Requests returns the number of a provider's requests with a verdict and a
+// reason.
 func (m metrics) Requests(provider, verdict, reason string) float64 {
 	return m[`requests_total{provider="`+provider+`",reason="`+reason+`",verdict="`+verdict+`"}`]
 }

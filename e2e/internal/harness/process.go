@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// hints say how to get what a machine may lack.
+// hints says how to install programs that a machine may lack.
 var hints = map[string]string{
 	"bash":    "install bash (Debian: apt-get install bash)",
 	"curl":    "install curl (Debian: apt-get install curl)",
@@ -30,8 +30,8 @@ var hints = map[string]string{
 	"redis-server": "install Redis 7 or later (Debian: apt-get install redis-server)",
 }
 
-// Needs skips a test whose program is missing. CI has everything, so that there
-// nothing is left out unnoticed.
+// Needs skips a test if a program is missing. In CI it fails the test instead,
+// so that nothing is skipped unnoticed.
 func Needs(t *testing.T, program string) {
 	t.Helper()
 	if _, err := exec.LookPath(program); err == nil {
@@ -43,7 +43,7 @@ func Needs(t *testing.T, program string) {
 	t.Skipf("%s is missing: %s", program, hints[program])
 }
 
-// process answers each JSON line with one.
+// process is a program that answers each line of JSON with a line.
 type process struct {
 	mu  sync.Mutex
 	cmd *exec.Cmd
@@ -51,14 +51,16 @@ type process struct {
 	out *bufio.Reader
 }
 
-// running are the processes of this run by their command line: starting an
-// interpreter for every question would take most of the time.
+// running holds the processes of this run by their command line. They are
+// reused, because starting an interpreter for every question would take most of
+// the time.
 var running struct {
 	sync.Mutex
 	processes map[string]*process
 }
 
-// Helper is the one process of a program and its script, if it has one.
+// Helper returns the process of a program and its script, and starts it if
+// necessary.
 func Helper(t *testing.T, program string, script ...string) *process {
 	t.Helper()
 	Needs(t, program)
@@ -106,7 +108,7 @@ func (p *process) Ask(question, answer any) error {
 	return json.Unmarshal(line, answer)
 }
 
-// stopProcesses ends them by the end of their input.
+// stopProcesses ends the processes by closing their input.
 func stopProcesses() {
 	running.Lock()
 	defer running.Unlock()
@@ -116,8 +118,8 @@ func stopProcesses() {
 	}
 }
 
-// AskMany writes all questions, as JSON, while it reads the answers, a line for
-// each.
+// AskMany writes all questions as lines of JSON, and reads the answers at the
+// same time.
 func (p *process) AskMany(count int, question func(i int) any, answer func(i int, line []byte) error) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -11,7 +11,8 @@ import (
 	"time"
 )
 
-// The secrets of the tests are canaries too: start looks for them in the log.
+// The secrets of the tests are canaries too: the test fails if the log contains
+// them.
 const (
 	EasytoolsSecret = "etsk_e2e-canary-Zq7mWv2x"
 	CraneOpsSecret  = "whsec_e2e-canary-8fKp31Ld"
@@ -19,7 +20,7 @@ const (
 	mceasySecret    = "ZTJlLWNhbmFyeS1tY2Vhc3ktOWI3ZTJjNGYx"
 )
 
-// SecretVariable returns the variable that has a scheme's secret.
+// SecretVariable returns the name of the variable with a scheme's secret.
 func SecretVariable(scheme string) string { return strings.ToUpper(scheme) + "_SECRET" }
 
 // SecretOf returns the secret that tests use for a provider.
@@ -30,7 +31,7 @@ func SecretOf(provider string) string {
 	}[provider]
 }
 
-// Secrets are the environment that hook relies on.
+// Secrets returns the environment variables that Hook uses.
 func Secrets() []string {
 	var env []string
 	for _, provider := range []string{"easytools", "craneops", "cryptr", "mceasy"} {
@@ -39,7 +40,7 @@ func Secrets() []string {
 	return env
 }
 
-// MAC returns the HMAC-SHA256 of the parts, one after the other.
+// MAC returns the HMAC-SHA256 of the concatenated parts.
 func MAC(key []byte, parts ...string) []byte {
 	h := hmac.New(sha256.New, key)
 	for _, part := range parts {
@@ -100,15 +101,15 @@ func McEasy(body string, at time.Time, event, occurrence string) Delivery {
 	}}
 }
 
-// Provider is one of the four with what a test over all of them needs.
+// Provider is one of the four providers whose deliveries tests sign.
 type Provider struct {
 	Name      string
 	Signature string
-	Signed    []string // the other headers that take part in what is signed
+	Signed    []string // the other signed headers
 	Deliver   func(body string) Delivery
 }
 
-// Providers returns the providers of whom tests sign deliveries.
+// Providers returns the four providers whose deliveries tests sign.
 func Providers() []Provider {
 	return []Provider{
 		{"easytools", "X-Webhook-Signature", nil, Easytools},

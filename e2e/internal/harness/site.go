@@ -5,8 +5,9 @@ import (
 	"strings"
 )
 
-// OpenSite shows every answer's verdict and reason in headers, and the reason
-// in the access log for senders who do not wait for their answer.
+// OpenSite returns a site that adds the verdict and the reason to every answer
+// as headers. The access log also has the reason, for senders that do not wait
+// for the answer.
 func OpenSite(routes ...string) string {
 	return BareSite(append(routes, "respond 404")...) + `
 	log
@@ -20,13 +21,13 @@ func OpenSite(routes ...string) string {
 	}`
 }
 
-// BareSite is what a user would write who adds nothing.
+// BareSite returns a site that contains only the routes.
 func BareSite(routes ...string) string {
 	return strings.Join(routes, "\n")
 }
 
-// Hook is one verified route: everything under path, for the provider whose
-// name the scheme is.
+// Hook returns a verified route for everything under a path. The provider has
+// the name of the scheme.
 func Hook(path, scheme, app string, options ...string) string {
 	return Route(path, Verify(scheme, SecretVariable(scheme), options...), "reverse_proxy "+app)
 }

@@ -8,16 +8,16 @@ import (
 
 // Patience bounds every wait. It is long, because only a failing test waits for
 // it to the end. It is shorter than the minute after which Caddy gives up on a
-// client that sends nothing, so that a test sees when an answer comes only then.
+// silent client, so that a test fails if the answer arrives only then.
 const Patience = 45 * time.Second
 
-// Notice tells whoever waits that something has changed.
+// Notice wakes waiting goroutines after a change.
 type Notice struct {
 	mu sync.Mutex
 	ch chan struct{}
 }
 
-// Next is closed at the next change.
+// Next returns a channel that is closed at the next change.
 func (n *Notice) Next() <-chan struct{} {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -27,7 +27,7 @@ func (n *Notice) Next() <-chan struct{} {
 	return n.ch
 }
 
-// Raise wakes all who wait.
+// Raise wakes all waiting goroutines.
 func (n *Notice) Raise() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -37,7 +37,7 @@ func (n *Notice) Raise() {
 	}
 }
 
-// Await returns once done holds; it looks again at every notice.
+// Await waits until done returns true. It checks after every notice.
 func Await(t *testing.T, n *Notice, what string, done func() bool) {
 	t.Helper()
 	deadline := time.After(Patience)
@@ -54,7 +54,7 @@ func Await(t *testing.T, n *Notice, what string, done func() bool) {
 	}
 }
 
-// Poll is for states that only asking shows.
+// Poll is like Await for a state that gives no notice. It checks repeatedly.
 func Poll(t *testing.T, what string, done func() bool) {
 	t.Helper()
 	tick := time.NewTicker(20 * time.Millisecond)

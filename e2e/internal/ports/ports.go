@@ -1,5 +1,4 @@
-// Package ports hands out TCP ports that nobody else takes while a test run
-// lasts.
+// Package ports reserves TCP ports for the duration of a test run.
 package ports
 
 import (
@@ -14,9 +13,9 @@ import (
 	"syscall"
 )
 
-// Ports come from below those that Linux and macOS give to outgoing connections
-// and to listeners that ask for any port. Otherwise either could take a port
-// between its choice and its use, or while a server restarts on it.
+// The ports are below the range that Linux and macOS use for outgoing
+// connections and for listeners on port 0. Otherwise one of those could take a
+// port before a test uses it, or while a server restarts on it.
 const (
 	first = 20_000
 	last  = 29_999
@@ -33,8 +32,8 @@ var locks struct {
 //
 // A listener does not show that a port is taken: Caddy listens with
 // SO_REUSEPORT, so two gateways on one port both start and share its
-// connections. A locked file for each port keeps other test runs on this machine
-// away as well.
+// connections. A locked file for each port also keeps out other test runs on
+// this machine.
 func Take(n int) (int, error) {
 	const size = last - first + 1
 	begin := rand.IntN(size)
@@ -76,8 +75,8 @@ func take(port, n int) (bool, error) {
 	return true, nil
 }
 
-// lock returns the port's locked file, or nil if another one has locked it.
-// Users have folders of their own; none can open another's ports anyway.
+// lock returns the port's locked file, or nil if another process has locked it.
+// Each user has a separate folder.
 func lock(port int) (*os.File, error) {
 	dir := filepath.Join(os.TempDir(), fmt.Sprintf("hooklatch-ports-%d", os.Getuid()))
 	if err := os.MkdirAll(dir, 0o700); err != nil {

@@ -10,7 +10,8 @@ import (
 	"testing"
 )
 
-// asAnotherRun makes the test binary take ports until its input ends.
+// asAnotherRun is the variable that makes the test binary take ports until its
+// input ends.
 const asAnotherRun = "HOOKLATCH_TEST_TAKES_PORTS"
 
 func TestMain(m *testing.M) {
@@ -28,8 +29,8 @@ func TestMain(m *testing.M) {
 	_, _ = new(bytes.Buffer).ReadFrom(os.Stdin)
 }
 
-// TestTakenOnce: no port is handed out twice, in this process or in another one
-// that runs at the same time.
+// TestTakenOnce: no port is reserved twice, neither in this process nor in
+// another one at the same time.
 func TestTakenOnce(t *testing.T) {
 	other := exec.Command(os.Args[0])
 	other.Env = append(os.Environ(), asAnotherRun+"=1")
@@ -79,7 +80,7 @@ func TestTakenOnce(t *testing.T) {
 	}
 }
 
-// TestRow: ports that follow one another are all free and all taken.
+// TestRow: consecutive ports are all free, and all reserved.
 func TestRow(t *testing.T) {
 	begin, err := Take(3)
 	if err != nil {
@@ -97,8 +98,8 @@ func TestRow(t *testing.T) {
 	}
 }
 
-// TestListenedOn: a port on which another program listens is not free, and what
-// was locked before it in a row is unlocked again.
+// TestListenedOn: a port on which another program listens is not free, and the
+// ports locked before it in the row are unlocked again.
 func TestListenedOn(t *testing.T) {
 	begin, err := Take(2)
 	if err != nil {
@@ -128,7 +129,7 @@ func TestListenedOn(t *testing.T) {
 	}
 }
 
-// TestNoneLeft: asking for more than there are is an error.
+// TestNoneLeft: it is an error to take more ports than there are.
 func TestNoneLeft(t *testing.T) {
 	if _, err := Take(last - first + 2); err == nil || !strings.HasPrefix(err.Error(), "no ") {
 		t.Errorf("%v", err)

@@ -18,7 +18,7 @@ import (
 	"github.com/hooklatch/hooklatch/module/internal/boltfile"
 )
 
-// benchmarked opens an inbox for a benchmark. TMPDIR chooses the disk.
+// benchmarked opens an inbox for a benchmark. TMPDIR selects the disk.
 func benchmarked(b *testing.B, path string) *view {
 	b.Helper()
 	s := &Store{Path: path, Options: inbox.Options{MaxSize: 1 << 40}}
@@ -34,14 +34,15 @@ func benchmarked(b *testing.B, path string) *view {
 	return in.(*view)
 }
 
-// withoutSync is for what fills a file and is not measured.
+// withoutSync switches syncing off for the part of a benchmark that is not
+// measured.
 func withoutSync(v *view, without bool) {
 	db, _ := v.box.DB()
 	db.NoSync = without
 }
 
-// BenchmarkSync writes 4 KiB at the end of a file and syncs it: what the disk
-// allows, for comparison with the other benchmarks.
+// BenchmarkSync writes 4 KiB at the end of a file and syncs it. It shows what
+// the disk allows, for comparison with the other benchmarks.
 func BenchmarkSync(b *testing.B) {
 	file, err := os.Create(filepath.Join(b.TempDir(), "file"))
 	if err != nil {
@@ -60,7 +61,8 @@ func BenchmarkSync(b *testing.B) {
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "syncs/s")
 }
 
-// BenchmarkKeep keeps deliveries, so many at once. An iteration is one delivery.
+// BenchmarkKeep keeps deliveries, several at once. An iteration is one
+// delivery.
 //
 //	go test -run '^$' -bench 'Sync|Keep' ./module/inbox/file
 func BenchmarkKeep(b *testing.B) {
@@ -80,7 +82,7 @@ func BenchmarkKeep(b *testing.B) {
 
 var lastDelivery atomic.Uint64
 
-// keepMany keeps so many deliveries under new keys, and releases them.
+// keepMany keeps n deliveries under new keys, and releases them.
 func keepMany(b *testing.B, v *view, atOnce, n, size int) {
 	b.Helper()
 	body := inboxtest.Body(1, size)
@@ -110,7 +112,7 @@ func keepMany(b *testing.B, v *view, atOnce, n, size int) {
 	}
 }
 
-// spread is a delivery whose key is as unordered as a hash is.
+// spread returns a delivery whose key is as unordered as a hash.
 func spread(n uint64) inbox.Entry {
 	e := inboxtest.Delivery(n)
 	z := n * 0x9e3779b97f4a7c15
@@ -119,7 +121,7 @@ func spread(n uint64) inbox.Entry {
 	return e
 }
 
-// BenchmarkAttempt takes what is due and finishes it.
+// BenchmarkAttempt takes entries that are due and finishes them.
 func BenchmarkAttempt(b *testing.B) {
 	v := benchmarked(b, newPath(b))
 	withoutSync(v, true)
@@ -192,7 +194,7 @@ func BenchmarkHalfMillion(b *testing.B) {
 	}
 }
 
-// flush makes what was written without syncing durable.
+// flush makes writes without syncing durable.
 func flush(b *testing.B, v *view) {
 	b.Helper()
 	w := boltfile.NewWrite(func(*bbolt.Tx) error { return nil })
@@ -202,7 +204,7 @@ func flush(b *testing.B, v *view) {
 	}
 }
 
-// memory reads what the process has, in MiB.
+// memory returns the memory of the process, in MiB.
 func memory(b *testing.B) map[string]float64 {
 	b.Helper()
 	status, err := os.ReadFile("/proc/self/status")

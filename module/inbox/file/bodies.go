@@ -20,20 +20,20 @@ import (
 	"github.com/hooklatch/hooklatch/module/replay"
 )
 
-// inlineBody is how large a body may be to stand beside its request. A larger
-// one would make all wait that share its transaction.
+// inlineBody is the largest body, in bytes, that is stored together with its
+// request. A larger one would delay all writes in its transaction.
 const inlineBody = 64 << 10
 
-// bodyName makes a name that no other entry has, whatever became of it.
+// bodyName returns a name that no entry has had before.
 func bodyName(content replay.Key) string {
 	var random [8]byte
 	_, _ = rand.Read(random[:]) // it does not fail
 	return hex.EncodeToString(content[:]) + "-" + hex.EncodeToString(random[:])
 }
 
-// writeBody returns once a body is on the disk, with its name. If ctx ends
-// before, the file goes when the disk answers. Until an entry has it, it is an
-// orphan, which the next opening removes.
+// writeBody writes a body to a file and returns once it is on the disk. If ctx
+// ends before that, the file is removed when the disk responds. Until an entry
+// refers to it, the file is an orphan, which the next opening removes.
 func (b *box) writeBody(ctx context.Context, name string, body []byte) error {
 	path := filepath.Join(b.folder, name)
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600) //nolint:gosec // the name is ours
@@ -68,15 +68,16 @@ func (b *box) writeBody(ctx context.Context, name string, body []byte) error {
 	}
 }
 
-// removeBody removes what no entry has. If that fails, the next opening does it.
+// removeBody removes a body that no entry refers to. If that fails, the next
+// opening removes it.
 func (b *box) removeBody(name string) {
 	if err := os.Remove(filepath.Join(b.folder, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		logger().Warn("removing a body; the next start removes it", zap.String("path", filepath.Join(b.folder, name)), zap.Error(err))
 	}
 }
 
-// removeOrphans removes the bodies that no entry has, after a crash between the
-// two.
+// removeOrphans removes the bodies that no entry refers to, which a crash
+// between the two writes leaves.
 func (b *box) removeOrphans() error {
 	folder, err := os.Open(b.folder)
 	if err != nil {
@@ -108,8 +109,8 @@ func (b *box) removeOrphans() error {
 	}
 }
 
-// checkedBody reads a body and fails at its end if it is not the one that was
-// kept.
+// checkedBody reads a body, and fails at its end if the body is not the one
+// that was kept.
 type checkedBody struct {
 	from io.ReadCloser
 	left int64
@@ -129,7 +130,7 @@ func (c *checkedBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Close closes the file, if it is one.
+// Close closes the file, if the body is in one.
 func (c *checkedBody) Close() error { return c.from.Close() }
 
 // openBody opens the body of an entry.

@@ -19,8 +19,8 @@ import (
 	"github.com/hooklatch/hooklatch/module/replay"
 )
 
-// box is a file of entries that this process has open, with the folder of
-// bodies. Each owner has a drawer.
+// box is an inbox file that this process has open, with its folder of bodies.
+// Each owner has a drawer in it.
 type box struct {
 	*boltfile.File
 	path   string
@@ -30,17 +30,17 @@ type box struct {
 
 	mu      sync.Mutex
 	drawers map[inbox.Owner]*drawer
-	bytes   int64 // what is kept and what is about to be
+	bytes   int64 // of entries, and of those being written
 
-	stamped atomic.Int64 // when the last transaction was, by the open clock
+	stamped atomic.Int64 // time of the last transaction, by the open clock
 }
 
-// stampEvery is how often the time is noted while nothing else is written, so
-// that little of it is lost with the process.
+// stampEvery is how often the time is stored while nothing else is written, so
+// that little of it is lost when the process ends.
 const stampEvery = time.Minute
 
-// A file is written anew when it is opened, if it is large and mostly empty. Tests
-// call a smaller one large.
+// A file is rewritten when it is opened, if it is large and mostly empty. Tests
+// lower the limit.
 var compactAbove int64 = 64 << 20
 
 const compactRatio = 4
@@ -80,10 +80,10 @@ func open(path string, source timeSource) (*box, error) {
 	return b, nil
 }
 
-// logger is the running configuration's.
+// logger returns the logger of the running configuration.
 func logger() *zap.Logger { return caddy.Log().Named(inbox.Namespace + ".file") }
 
-// makeFolder makes the folder of bodies and reports whether it is new.
+// makeFolder creates the folder of bodies and reports whether it is new.
 func (b *box) makeFolder() (fresh bool, err error) {
 	err = os.Mkdir(b.folder, 0o700)
 	if errors.Is(err, fs.ErrExist) {
@@ -95,7 +95,8 @@ func (b *box) makeFolder() (fresh bool, err error) {
 	return true, boltfile.SyncFolder(filepath.Dir(b.folder))
 }
 
-// begin makes the file this store's own, and shows that it can be written.
+// begin marks the file as this store's, which also proves that it can be
+// written.
 func (b *box) begin(tx *bbolt.Tx) error {
 	open, wall, err := recognise(tx)
 	if err != nil {
@@ -137,7 +138,7 @@ func worthCompacting(size int64, tx *bbolt.Tx) bool {
 	return err == nil && size > compactAbove && size > compactRatio*kept
 }
 
-// drawer returns the drawer of an owner, the same one to every configuration.
+// drawer returns the drawer of an owner. All configurations get the same one.
 func (b *box) drawer(o inbox.Owner) *drawer {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -152,7 +153,7 @@ func (b *box) drawer(o inbox.Owner) *drawer {
 	return d
 }
 
-// take makes room for something new and reports whether there is any.
+// take takes room for a new entry, and reports whether there is any.
 func (b *box) take(bytes, most int64) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -163,14 +164,14 @@ func (b *box) take(bytes, most int64) bool {
 	return true
 }
 
-// give gives room back; below zero it is used.
+// give gives room back. A negative number takes room.
 func (b *box) give(bytes int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.bytes -= bytes
 }
 
-// owners returns all that have entries.
+// owners returns all owners of entries.
 func (b *box) owners() []inbox.Owner {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -185,7 +186,7 @@ func (b *box) owners() []inbox.Owner {
 
 // Destruct closes the file when no configuration and no delivery needs it.
 func (b *box) Destruct() error {
-	b.Enqueue(boltfile.NewWrite(func(*bbolt.Tx) error { return nil })) // it notes the time
+	b.Enqueue(boltfile.NewWrite(func(*bbolt.Tx) error { return nil })) // it stores the time
 	lost, err := b.Close()
 	if lost > 0 {
 		logger().Error("inbox closes and could not remove deliveries that the application has taken; they will be delivered again",

@@ -5,11 +5,12 @@ import (
 	"time"
 )
 
-// timeSource is where time comes from.
+// timeSource is the source of time.
 type timeSource struct {
-	// now is the machine's time, which may be set at any moment.
+	// now returns the machine's time, which may be changed at any moment.
 	now func() time.Time
-	// elapsed grows as time goes by, whatever the machine's time is set to.
+	// elapsed returns how much time has passed, whatever the machine's time is set
+	// to.
 	elapsed func() time.Duration
 }
 
@@ -18,8 +19,9 @@ func machineTime() timeSource {
 	return timeSource{now: time.Now, elapsed: func() time.Duration { return time.Since(began) }}
 }
 
-// clock is a time in milliseconds that never goes back. While the file is open
-// it goes on as time does, so that setting the machine's clock changes nothing.
+// clock is a time in milliseconds that never goes back. While the file is open,
+// it advances as time passes, so that setting the machine's clock changes
+// nothing.
 type clock struct {
 	elapsed func() time.Duration
 	began   time.Duration
@@ -27,7 +29,7 @@ type clock struct {
 	latest  atomic.Int64
 }
 
-// start starts a clock at a time that the file has noted.
+// start starts a clock at a time that was stored in the file.
 func (c *clock) start(source timeSource, base int64) {
 	c.elapsed, c.began, c.base = source.elapsed, source.elapsed(), base
 	c.latest.Store(base)
@@ -46,11 +48,13 @@ func (c *clock) now() int64 {
 	}
 }
 
-// clocks are the two times of a file. What has waited or been dead for too long
-// is told by open, which goes on at an opening where it was at the last commit:
-// time in which no gateway could deliver anything must not make anything dead.
-// What is due is told by wall, which goes on with the machine's time if that is
-// later: a pause that has been long enough need not begin again.
+// clocks are the two clocks of a file. The open clock decides which entries
+// have waited or been dead for too long. It stops while the file is closed:
+// when the file is opened, it continues at the time of the last commit, because
+// time in which no gateway could deliver must not make an entry dead. The wall
+// clock decides which entries are due. When the file is opened, it continues at
+// the machine's time if that is later, so that a pause that has passed does not
+// begin again.
 type clocks struct{ open, wall clock }
 
 func (c *clocks) start(source timeSource, openSeen, wallSeen int64) {

@@ -19,19 +19,20 @@ import (
 	"github.com/hooklatch/hooklatch/module/replay"
 )
 
-// The variables of a child: the file, and where and how long it works.
+// The environment variables of a child: the file, where it begins and how many
+// steps it takes.
 const (
 	childPath  = "INBOX_CHILD"
 	childFrom  = "INBOX_CHILD_FROM"
 	childSteps = "INBOX_CHILD_STEPS"
 )
 
-// childSize is how large the body of a delivery is: most stand in the file, some
-// are files.
+// childSize returns the size of a delivery's body: most bodies are stored in
+// the inbox file, some in files of their own.
 func childSize(n uint64) int { return []int{100, 3000, 70_000}[n%3] }
 
-// TestChild is the process that the tests here kill. It writes down everything
-// before it does it and once it is done.
+// TestChild is the process that these tests kill. It prints each step before it
+// takes it, and again once it is done.
 func TestChild(t *testing.T) {
 	path := os.Getenv(childPath)
 	if path == "" {
@@ -43,7 +44,8 @@ func TestChild(t *testing.T) {
 	inboxtest.Do(t, err)
 	ctx := context.Background()
 	for n := from; n < from+steps; n++ {
-		// The first byte of a line is for whoever reads the writes.
+		// The first byte of a line marks it for the code that reads the trace of
+		// writes.
 		fmt.Fprintf(os.Stdout, "#keep %d\n", n)
 		h := inboxtest.KeepEntry(t, v, inboxtest.Delivery(n), inboxtest.Body(n, childSize(n)))
 		fmt.Fprintf(os.Stdout, "#kept %d\n", n)
@@ -68,7 +70,7 @@ func TestChild(t *testing.T) {
 	os.Exit(0) // as if killed: nothing is closed
 }
 
-// child makes a command that runs TestChild.
+// child returns a command that runs TestChild.
 func child(path string, from, steps uint64, wrapped ...string) *exec.Cmd {
 	args := append(wrapped, os.Args[0], "-test.run", "^TestChild$", "-test.count", "1")
 	cmd := exec.Command(args[0], args[1:]...)
@@ -76,7 +78,7 @@ func child(path string, from, steps uint64, wrapped ...string) *exec.Cmd {
 	return cmd
 }
 
-// told is what a child has written down: the last word about every delivery.
+// told is the output of a child: the last word about every delivery.
 type told map[uint64]string
 
 func (t told) read(line string) bool {
@@ -89,8 +91,8 @@ func (t told) read(line string) bool {
 	return true
 }
 
-// holds opens a file and compares it with what was told. What was being done may
-// have been done or not; everything else is exactly so.
+// holds opens a file and compares it with what was told. Steps in progress may
+// have been done or not; everything else must match exactly.
 func (t told) holds(test *testing.T, path, when string) {
 	test.Helper()
 	s := &Store{Options: inbox.Options{MaxSize: 1 << 30}, path: path, source: machineTime()}
@@ -109,7 +111,7 @@ func (t told) holds(test *testing.T, path, when string) {
 		state, there := states[inboxtest.Key(n)]
 		delete(states, inboxtest.Key(n))
 		switch word {
-		case "keep": // either
+		case "keep": // either is allowed
 		case "kept":
 			if state != inbox.Waiting {
 				test.Fatalf("%s: delivery %d was kept, and is %q", when, n, state)
@@ -169,9 +171,8 @@ func checkWhole(t *testing.T, v *view, n uint64, when string) {
 	}
 }
 
-// TestKilled kills a process at a random moment again and again, and looks at
-// what is in the file. INBOX_KILLS is how many times;
-// without it six with THOROUGH, else two.
+// TestKilled repeatedly kills a process at a random moment and checks the file.
+// INBOX_KILLS sets how often; the default is two times, or six with THOROUGH.
 func TestKilled(t *testing.T) {
 	rounds := 2
 	if thorough {

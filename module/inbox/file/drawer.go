@@ -15,8 +15,8 @@ import (
 	"github.com/hooklatch/hooklatch/module/replay"
 )
 
-// drawer is what there is of an owner: entries in buckets of the file, and in
-// memory how many there are and what is being done with some.
+// drawer holds the inbox of one owner: its entries in buckets of the file, and
+// in memory their number and the claims on them.
 type drawer struct {
 	box    *box
 	owner  inbox.Owner
@@ -24,29 +24,29 @@ type drawer struct {
 
 	mu     sync.Mutex
 	counts counts
-	// held are the keys that something is being done with. Nobody else takes or
-	// changes their entries.
+	// held are the claimed keys. Only the holder of a claim may take or change the
+	// entry.
 	held map[replay.Key]*claim
-	// gone are the keys of entries that are in the file and must not be, because
-	// they could not be removed yet.
+	// gone are the keys of entries that count as removed, although removing them
+	// from the file has not worked yet.
 	gone map[replay.Key]struct{}
 	// damaged are the places of entries that cannot be read.
 	damaged map[uint64]struct{}
 	hurry   hurry
 }
 
-// claim is the right to do something with the entry of a key.
+// claim is the exclusive right to work on the entry of a key.
 type claim struct {
 	durable bool          // the entry is in the file
-	ended   chan struct{} // closed when the claim is
+	ended   chan struct{} // closed when the claim has ended
 }
 
-// hurry is a walk through what is due later, begun by Hurry. Each entry is looked
-// at once.
+// hurry is a walk through the entries that are due later. Hurry begins it, and
+// each entry is visited once.
 type hurry struct {
 	on    bool
-	since int64  // what was made to wait until then is due
-	from  []byte // key of the due bucket
+	since int64  // entries that began to wait before this are due
+	from  []byte // the next key in the due bucket
 }
 
 func (d *drawer) count() counts {
@@ -81,9 +81,9 @@ func (d *drawer) end(key replay.Key, c *claim) {
 	}
 }
 
-// write makes a write of a change to the drawer. If what it meets is damaged, that
-// is the outcome of this write alone and not of all in its transaction. written
-// is called as that of boltfile.Write, with that outcome.
+// write returns the write for a change to the drawer. If the change meets
+// damaged data, only this write fails and not the others in its transaction.
+// written is called with the outcome, as boltfile.Write.Written is.
 func (d *drawer) write(change func(*drawerTx) error, written func(error)) *boltfile.Write {
 	var t *drawerTx
 	var damaged error
@@ -116,8 +116,8 @@ func (d *drawer) write(change func(*drawerTx) error, written func(error)) *boltf
 	return w
 }
 
-// committed takes over what a transaction has changed. What is new has its room
-// already.
+// committed adds the changes of a transaction to the counts. New entries have
+// taken their room before.
 func (d *drawer) committed(change counts) {
 	d.mu.Lock()
 	d.counts = d.counts.plus(change)
@@ -125,7 +125,8 @@ func (d *drawer) committed(change counts) {
 	d.box.give(-change.bytes)
 }
 
-// read runs a transaction that only reads, with nil if there is nothing.
+// read runs a read-only transaction. do gets nil if the owner has nothing in
+// the file.
 func (d *drawer) read(do func(*drawerTx) error) error {
 	err := d.box.Read(func(tx *bbolt.Tx) error { return do(in(tx, d.bucket)) })
 	if boltfile.IsDamage(err) {
@@ -134,7 +135,7 @@ func (d *drawer) read(do func(*drawerTx) error) error {
 	return err
 }
 
-// judge compares a delivery with what waits.
+// judge compares a delivery with the waiting ones.
 func (d *drawer) judge(e replay.Event) (status replay.Status, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -168,7 +169,8 @@ func (d *drawer) judge(e replay.Event) (status replay.Status, err error) {
 	return status, err
 }
 
-// waits returns where a waiting entry is. The caller holds the lock.
+// waits returns the spot of a waiting entry; false if there is none. The caller
+// holds the lock.
 func (d *drawer) waits(t *drawerTx, content replay.Key) (s spot, ok bool, err error) {
 	if _, gone := d.gone[content]; gone || t == nil {
 		return s, false, nil
@@ -181,7 +183,7 @@ func (d *drawer) waits(t *drawerTx, content replay.Key) (s spot, ok bool, err er
 	return s, err == nil && !s.dead, err
 }
 
-// readInline reads a body that stands beside its request.
+// readInline reads a body that is stored together with its request.
 func (d *drawer) readInline(h *head) (body *bytes.Reader, err error) {
 	err = d.read(func(t *drawerTx) error {
 		_, inline, err := decodeRequest(t.requests.Get(number(h.Number)))
@@ -204,8 +206,9 @@ func (d *drawer) take() (content replay.Key, c *claim, ok bool, err error) {
 	return found.content, c, ok, nil
 }
 
-// next finds what is due first and in how many milliseconds, nil if nothing
-// waits that may be taken. The caller holds the lock.
+// next returns the entry that is due first, and in how many milliseconds it is
+// due. It returns nil if no entry waits that may be taken. The caller holds the
+// lock.
 func (d *drawer) next() (found *turn, wait int64, err error) {
 	if d.counts.waiting == 0 {
 		return nil, 0, nil
@@ -245,7 +248,7 @@ func (d *drawer) free(t turn) bool {
 	return !gone && !damaged && d.held[t.content] == nil
 }
 
-// hurried goes on with the walk to the next entry that Hurry makes due.
+// hurried continues the walk to the next entry that Hurry makes due.
 func (d *drawer) hurried(cursor *bbolt.Cursor) (*turn, error) {
 	for key, value := cursor.Seek(d.hurry.from); key != nil; key, value = cursor.Next() {
 		d.hurry.from = bytes.Clone(key)
@@ -261,8 +264,7 @@ func (d *drawer) hurried(cursor *bbolt.Cursor) (*turn, error) {
 	return nil, nil
 }
 
-// skip remembers an entry that cannot be read, so that it does not keep others
-// waiting.
+// skip marks an entry as unreadable, so that it does not block the others. # #
 func (d *drawer) skip(content replay.Key, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -327,7 +329,7 @@ func (d *drawer) isGone(content replay.Key) bool {
 	return gone
 }
 
-// problem makes a known error of one that a write ended with.
+// problem turns the error of a write into one of the known errors.
 func (d *drawer) problem(err error) error {
 	switch {
 	case boltfile.IsFull(err):

@@ -9,7 +9,7 @@ import (
 	"github.com/hooklatch/hooklatch/module/inbox"
 )
 
-// hold is an entry that is claimed.
+// hold is a claimed entry.
 type hold struct {
 	view  *view
 	claim *claim
@@ -18,13 +18,13 @@ type hold struct {
 	over  atomic.Bool
 }
 
-// Entry returns what was read when the hold began.
+// Entry returns the entry as it was when the hold began.
 func (h *hold) Entry() *inbox.Entry { return &h.entry }
 
 // Body opens the body.
 func (h *hold) Body() (io.ReadCloser, error) { return h.view.openBody(h.head) }
 
-// Finish returns once the entry is out of the file.
+// Finish returns once the entry has been removed from the file.
 func (h *hold) Finish(ctx context.Context) error {
 	if h.over.Swap(true) {
 		return nil
@@ -48,7 +48,7 @@ func (h *hold) Finish(ctx context.Context) error {
 	return nil
 }
 
-// Later returns once the outcome is in the file.
+// Later returns once the outcome is stored in the file.
 func (h *hold) Later(ctx context.Context, o inbox.Outcome, wait time.Duration) error {
 	return h.change(ctx, o, func(t *drawerTx, s spot, found *head) error {
 		now, from := h.view.box.clocks.wall.now(), found.Due
@@ -57,7 +57,7 @@ func (h *hold) Later(ctx context.Context, o inbox.Outcome, wait time.Duration) e
 	})
 }
 
-// Die returns once the entry is among the dead.
+// Die returns once the entry is stored as dead.
 func (h *hold) Die(ctx context.Context, o inbox.Outcome) error {
 	return h.change(ctx, o, h.view.bury)
 }
@@ -82,14 +82,15 @@ func (h *hold) change(ctx context.Context, o inbox.Outcome, change func(*drawerT
 	return nil
 }
 
-// Release lets others have the entry.
+// Release ends the hold, so that others can take the entry.
 func (h *hold) Release() {
 	if !h.over.Swap(true) {
 		h.view.end(h.head.Keys.Content, h.claim)
 	}
 }
 
-// kept is for a delivery that waits with another holder: there is nothing to do.
+// kept is the hold for a delivery that is already safe with another holder. It
+// does nothing.
 type kept struct{ entry inbox.Entry }
 
 func (k kept) Entry() *inbox.Entry                                     { return &k.entry }

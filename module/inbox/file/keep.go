@@ -10,17 +10,18 @@ import (
 	"github.com/hooklatch/hooklatch/module/replay"
 )
 
-// overhead is what an entry takes besides its request and body, about.
+// overhead is roughly the size of an entry besides its request and body, in
+// bytes.
 const overhead = 1 << 10
 
-// keeping is an entry on its way into the file.
+// keeping is an entry that is being written to the file.
 type keeping struct {
 	view  *view
 	claim *claim
 	head  *head
-	// request is what stands in the file, with the body if that is small.
+	// request is the stored request, with the body if that is small.
 	request []byte
-	// existed is set by the writer if the delivery waits already.
+	// existed is set by the writer if the delivery already waits.
 	existed bool
 }
 
@@ -45,8 +46,8 @@ func (v *view) Keep(ctx context.Context, e inbox.Entry, body []byte) (inbox.Hold
 	return k.write(ctx, e)
 }
 
-// claimToKeep waits until a key is free, and returns nil if its entry is safe
-// with its holder.
+// claimToKeep waits until a key is free and claims it. It returns nil if
+// another holder's entry under the key is already durable.
 func (v *view) claimToKeep(ctx context.Context, content replay.Key) (*claim, error) {
 	for {
 		v.mu.Lock()
@@ -67,7 +68,8 @@ func (v *view) claimToKeep(ctx context.Context, content replay.Key) (*claim, err
 	}
 }
 
-// prepare does what needs no transaction: the room, and the body if it is a file.
+// prepare does the work that needs no transaction: it takes the room, and
+// writes a large body to a file.
 func (k *keeping) prepare(ctx context.Context, e inbox.Entry, body []byte) (err error) {
 	v := k.view
 	inline := body
@@ -96,8 +98,8 @@ func (k *keeping) prepare(ctx context.Context, e inbox.Entry, body []byte) (err 
 	return nil
 }
 
-// write puts the entry into the file. If ctx ends before that is known to have
-// worked, it is taken back.
+// write writes the entry to the file. If ctx ends before that is known to have
+// worked, the entry is removed again.
 func (k *keeping) write(ctx context.Context, e inbox.Entry) (inbox.Hold, error) {
 	v := k.view
 	w := v.write(k.put, k.written)
@@ -119,8 +121,8 @@ func (k *keeping) write(ctx context.Context, e inbox.Entry) (inbox.Hold, error) 
 	return nil, ctx.Err()
 }
 
-// put is the write itself. An entry that waits stays what it is, and a dead one is
-// replaced.
+// put is the change that the write makes. It leaves a waiting entry unchanged
+// and replaces a dead one.
 func (k *keeping) put(t *drawerTx) error {
 	s, old, ok, err := t.find(k.head.Keys.Content)
 	if err != nil {
@@ -138,7 +140,8 @@ func (k *keeping) put(t *drawerTx) error {
 	return t.add(k.head, k.request)
 }
 
-// written is called by the writer. What has been kept has its room by now.
+// written is called by the writer. It gives the reserved room back; a kept
+// entry is counted by now.
 func (k *keeping) written(err error) {
 	v := k.view
 	v.box.give(k.head.Charge)
@@ -150,8 +153,8 @@ func (k *keeping) written(err error) {
 	}
 }
 
-// takeBack removes an entry whose Keep could not wait for it. Until that is
-// done, it counts as gone.
+// takeBack removes an entry after Keep has stopped waiting for it. Until it is
+// removed, the entry counts as gone.
 func (k *keeping) takeBack() {
 	v, content := k.view, k.head.Keys.Content
 	v.setGone(content, true)
@@ -181,15 +184,14 @@ func (d *drawer) setGone(content replay.Key, gone bool) {
 	}
 }
 
-// secured marks a claim as one on what is in the file.
+// secured marks that the entry of a claim is durable.
 func (d *drawer) secured(c *claim) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	c.durable = true
 }
 
-// keptBefore gives a delivery that waited, and was not busy, to the one who would
-// have kept it.
+// keptBefore returns the hold of an entry that already waited and was not busy.
 func (v *view) keptBefore(content replay.Key, c *claim) (inbox.Hold, error) {
 	v.secured(c)
 	h, e, err := v.load(content)

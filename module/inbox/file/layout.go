@@ -16,18 +16,18 @@ import (
 	"github.com/hooklatch/hooklatch/module/replay"
 )
 
-// A file has a bucket about itself, one for the names of the bodies that are
-// files, and one for each owner. An entry of an owner is in these buckets:
+// A file has a bucket about itself, one for the names of bodies in files, and
+// one for each owner. An entry of an owner is in these buckets:
 //
-//	index       content key  →  where it is, for what is asked of every delivery
+//	index       content key  →  spot, which is read for every delivery
 //	waiting     place        →  head, in the order in which they were kept
 //	dead        place        →  head, in the order in which they died
-//	due         time, place  →  what decides whether it may be taken
+//	due         time, place  →  turn, which decides whether it may be taken
 //	requests    number       →  request and body
 //	occurrences key          →  content key
 //
-// Only head, index and due are written when an attempt has ended. All values
-// that are more than numbers end with their checksum.
+// After an attempt, only head, index and due are written. Values that contain
+// more than numbers end with a checksum.
 var (
 	aboutBucket = []byte("hooklatch inbox")
 	formatKey   = []byte("format")
@@ -60,8 +60,8 @@ func parseOwner(bucket []byte) (o inbox.Owner, ok bool) {
 	return o, ok
 }
 
-// recognise reads the times that the file has seen last, or makes a new file
-// this store's own.
+// recognise returns the last times stored in the file. It marks a new file as
+// this store's.
 func recognise(tx *bbolt.Tx) (openSeen, wallSeen int64, err error) {
 	if about := tx.Bucket(aboutBucket); about != nil {
 		open, wall := about.Get(openKey), about.Get(wallKey)
@@ -83,7 +83,7 @@ func recognise(tx *bbolt.Tx) (openSeen, wallSeen int64, err error) {
 	return 0, 0, about.Put(formatKey, format)
 }
 
-// stamp notes the times.
+// stamp stores the times.
 func stamp(tx *bbolt.Tx, open, wall int64) error {
 	about := tx.Bucket(aboutBucket)
 	if err := about.Put(openKey, number(uint64(open))); err != nil {
@@ -94,13 +94,13 @@ func stamp(tx *bbolt.Tx, open, wall int64) error {
 
 func number(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
 
-// damaged is the error of a value that cannot be right. The file is not damaged as
-// a whole: other entries are as good as ever.
+// damaged returns the error for a value that is not what was written. It does
+// not mean that the whole file is damaged: other entries are not affected.
 func damaged(format string, args ...any) error {
 	return fmt.Errorf("%w: "+format, append([]any{inbox.ErrDamaged}, args...)...)
 }
 
-// head is what changes of an entry, and what a list shows.
+// head is the part of an entry that changes, and that lists show.
 type head struct {
 	Number     uint64        `json:"number"` // of its request
 	Facts      inbox.Facts   `json:"facts"`
@@ -111,15 +111,15 @@ type head struct {
 	Method     string        `json:"method"`
 	URI        string        `json:"uri"`
 	Size       int64         `json:"size"`
-	File       string        `json:"file,omitempty"` // the body's, if it is one
+	File       string        `json:"file,omitempty"` // of the body, if it is in one
 	Sum        uint32        `json:"sum"`            // of the body
-	Charge     int64         `json:"charge"`         // what it counts against max_size
-	Began      int64         `json:"began"`          // waiting or being dead, by the open clock
+	Charge     int64         `json:"charge"`         // bytes counted against max_size
+	Began      int64         `json:"began"`          // to wait or to be dead, by the open clock
 	Due        int64         `json:"due,omitempty"`  // by the wall clock
 	Last       inbox.Outcome `json:"last"`
 }
 
-// entry makes of a head what others see.
+// entry returns the inbox entry of a head, without its headers.
 func (h *head) entry(owner inbox.Owner, state inbox.State, c *clocks) inbox.Entry {
 	e := inbox.Entry{
 		Owner: owner, Facts: h.Facts, Keys: h.Keys, ReceivedAt: h.ReceivedAt, ClientIP: h.ClientIP,
@@ -140,7 +140,7 @@ func seal(b []byte) []byte {
 	return binary.BigEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
 }
 
-// unseal checks and removes it.
+// unseal checks a checksum and removes it.
 func unseal(b []byte) ([]byte, error) {
 	content := b[:max(0, len(b)-4)]
 	if len(b) < 4 || crc32.Checksum(content, castagnoli) != binary.BigEndian.Uint32(b[len(content):]) {
@@ -171,7 +171,8 @@ func decodeHead(b []byte) (*head, error) {
 	return h, nil
 }
 
-// encodeRequest puts the request before the body, which may be elsewhere.
+// encodeRequest writes the request and then the body, which is empty if it is
+// stored in a file.
 func encodeRequest(r *inbox.Request, body []byte) ([]byte, error) {
 	text, err := json.Marshal(widenRequest(*r))
 	if err != nil {
@@ -183,7 +184,8 @@ func encodeRequest(r *inbox.Request, body []byte) ([]byte, error) {
 	return seal(b), nil
 }
 
-// decodeRequest returns the request and a body that is valid as long as b is.
+// decodeRequest returns the request and the body. The body is valid only as
+// long as b is.
 func decodeRequest(b []byte) (r inbox.Request, body []byte, err error) {
 	b, err = unseal(b)
 	if err != nil {
@@ -199,11 +201,11 @@ func decodeRequest(b []byte) (r inbox.Request, body []byte, err error) {
 	return narrowRequest(r), body, nil
 }
 
-// spot is where an entry is: the value of the index.
+// spot is the location of an entry: a value in the index.
 type spot struct {
 	place uint64
 	dead  bool
-	mark  uint64 // the fingerprint of what is not signed
+	mark  uint64 // the fingerprint of the unsigned values
 }
 
 func (s spot) encode() []byte {
@@ -253,7 +255,7 @@ func decodeTurn(key, value []byte) (t turn, err error) {
 	return t, nil
 }
 
-// checkValue looks at what is in the file when it is opened.
+// checkValue checks a value when the file is opened.
 func checkValue(bucket, key, value []byte) (err error) {
 	switch {
 	case bytes.Equal(bucket, indexBucket):
@@ -269,7 +271,7 @@ func checkValue(bucket, key, value []byte) (err error) {
 	return nil
 }
 
-// counts is what an owner has.
+// counts is the number of entries and bytes of an owner.
 type counts struct{ waiting, dead, bytes int64 }
 
 func (c counts) plus(d counts) counts {
@@ -294,13 +296,13 @@ type drawerTx struct {
 	bucket                                          *bbolt.Bucket
 	index, waiting, dead, due, requests, occurrence *bbolt.Bucket
 	bodies                                          *bbolt.Bucket
-	// change is what the transaction changes of the counts, and unused are the
-	// bodies that no entry has any more once it is committed.
+	// change is the transaction's change to the counts. unused are the bodies that
+	// no entry refers to any more once the transaction is committed.
 	change counts
 	unused []string
 }
 
-// in returns an owner's part, nil if there is nothing of it.
+// in returns an owner's part of a transaction, or nil if the owner has none.
 func in(tx *bbolt.Tx, owner []byte) *drawerTx {
 	bucket := tx.Bucket(owner)
 	if bucket == nil {
@@ -313,7 +315,8 @@ func in(tx *bbolt.Tx, owner []byte) *drawerTx {
 	}
 }
 
-// made returns an owner's part and makes it if there is none.
+// made returns an owner's part of a transaction, and creates it if there is
+// none.
 func made(tx *bbolt.Tx, owner []byte) (*drawerTx, error) {
 	if d := in(tx, owner); d != nil {
 		return d, nil
@@ -330,7 +333,7 @@ func made(tx *bbolt.Tx, owner []byte) (*drawerTx, error) {
 	return in(tx, owner), bucket.Put(countsKey, counts{}.encode())
 }
 
-// find returns where an entry is and its head; false if there is none.
+// find returns the spot and the head of an entry; false if there is none.
 func (d *drawerTx) find(content replay.Key) (s spot, h *head, ok bool, err error) {
 	value := d.index.Get(content[:])
 	if value == nil {
@@ -350,7 +353,7 @@ func (d *drawerTx) state(dead bool) *bbolt.Bucket {
 	return d.waiting
 }
 
-// wait puts an entry among those that wait, as the youngest.
+// wait adds an entry to the waiting ones, as the youngest.
 func (d *drawerTx) wait(h *head) error {
 	place, err := d.place(d.waiting, h, false)
 	if err != nil {
@@ -360,7 +363,7 @@ func (d *drawerTx) wait(h *head) error {
 	return d.putTurn(h, place, h.Due)
 }
 
-// die puts an entry among the dead.
+// die adds an entry to the dead ones.
 func (d *drawerTx) die(h *head) error {
 	_, err := d.place(d.dead, h, true)
 	d.change.dead++
@@ -383,7 +386,7 @@ func (d *drawerTx) place(bucket *bbolt.Bucket, h *head, dead bool) (uint64, erro
 	return place, d.index.Put(h.Keys.Content[:], spot{place, dead, h.Keys.Unsigned}.encode())
 }
 
-// update changes the head of one that waits, and when it is due.
+// update changes the head of a waiting entry and the time when it is due.
 func (d *drawerTx) update(s spot, from int64, h *head, since int64) error {
 	value, err := h.encode()
 	if err != nil {
@@ -403,7 +406,7 @@ func (d *drawerTx) putTurn(h *head, place uint64, since int64) error {
 	return d.due.Put(t.key(), t.value())
 }
 
-// leave takes an entry out of the state that it is in.
+// leave removes an entry from its state.
 func (d *drawerTx) leave(s spot, h *head) error {
 	if err := d.state(s.dead).Delete(number(s.place)); err != nil {
 		return err
@@ -416,7 +419,7 @@ func (d *drawerTx) leave(s spot, h *head) error {
 	return d.due.Delete(turn{due: uint64(h.Due), place: s.place}.key())
 }
 
-// remove removes an entry with all that belongs to it.
+// remove removes an entry and everything that belongs to it.
 func (d *drawerTx) remove(s spot, h *head) error {
 	if err := d.leave(s, h); err != nil {
 		return err

@@ -21,8 +21,8 @@ import (
 	replayfile "github.com/hooklatch/hooklatch/module/replay/file"
 )
 
-// mustNotOpen asserts an error of a kind, if that is not nil, that names the file
-// and holds the given words.
+// mustNotOpen checks that opening fails with an error that names the file and
+// contains the given words. If kind is not nil, the error must be of that kind.
 func mustNotOpen(t *testing.T, path string, kind error, words ...string) {
 	t.Helper()
 	_, err := tryOpen(t, path, inboxtest.Owner, newTestTime())
@@ -90,8 +90,8 @@ func openHistory(t *testing.T, path string) replay.History {
 	return h
 }
 
-// TestProvisionOpensNothing: `caddy validate` provisions, and the running process
-// has the file.
+// TestProvisionOpensNothing checks that provisioning does not open the file,
+// because `caddy validate` provisions while the running process has it open.
 func TestProvisionOpensNothing(t *testing.T) {
 	path := newPath(t)
 	t.Setenv("INBOX_FOLDER", filepath.Dir(path))
@@ -135,7 +135,7 @@ func TestPermissions(t *testing.T) {
 	for _, body := range bodies {
 		modes[body] = 0o600
 	}
-	if len(modes) != 4 { // with the reserve
+	if len(modes) != 4 { // including the reserve
 		t.Errorf("%v", modes)
 	}
 	for name, want := range modes {
@@ -147,7 +147,8 @@ func TestPermissions(t *testing.T) {
 	}
 }
 
-// TestOrphans: a body that no entry has goes at the opening, and no other.
+// TestOrphans checks that opening removes bodies that no entry refers to, and
+// no others.
 func TestOrphans(t *testing.T) {
 	c, path := newTestTime(), newPath(t)
 	v := opened(t, path, c)
@@ -174,8 +175,8 @@ func TestOrphans(t *testing.T) {
 	}
 }
 
-// TestDamagedBody: a body that is not what was kept is an error and is never
-// returned whole.
+// TestDamagedBody checks that a changed body is an error and is never returned
+// whole.
 func TestDamagedBody(t *testing.T) {
 	for name, spoil := range map[string]func(path string) error{
 		"changed": func(path string) error {
@@ -202,8 +203,8 @@ func TestDamagedBody(t *testing.T) {
 	}
 }
 
-// TestDamagedEntry: an entry that cannot be read is told of once and does not keep
-// the others waiting, nor their writes from working.
+// TestDamagedEntry checks that an unreadable entry is reported once, and blocks
+// neither other entries nor their writes.
 func TestDamagedEntry(t *testing.T) {
 	v := opened(t, newPath(t), newTestTime())
 	failed := 0
@@ -232,11 +233,11 @@ func TestDamagedEntry(t *testing.T) {
 	inboxtest.Do(t, v.Drop(context.Background(), inboxtest.Key(0)))
 }
 
-// thorough has some tests try more.
+// thorough makes some tests try more cases.
 var thorough = os.Getenv("THOROUGH") != ""
 
-// sample is a file of many pages; without a list of free pages, as a process that
-// was killed leaves it.
+// sample returns a file of many pages. With killed it has no list of free
+// pages, as after a process was killed.
 func sample(t *testing.T, killed bool) []byte {
 	t.Helper()
 	path := newPath(t)
@@ -261,8 +262,8 @@ func sample(t *testing.T, killed bool) []byte {
 	return content
 }
 
-// use does everything with a file that may be damaged: it is an error or it
-// works, and the process goes on.
+// use performs every operation on a file that may be damaged. Each one works or
+// returns an error, and the process survives.
 func use(t *testing.T, content []byte) (opens bool) {
 	t.Helper()
 	path := newPath(t)
@@ -295,9 +296,9 @@ func use(t *testing.T, content []byte) (opens bool) {
 	return true
 }
 
-// TestDamagedFile flips bits, in the beginning of every page above all, where its
-// structure is, and cuts the file short. With THOROUGH it does so at
-// every page and four times as often.
+// TestDamagedFile flips bits, mostly at the beginning of pages, where their
+// structure is, and cuts the file short. With THOROUGH it does so at every page
+// and four times as often.
 func TestDamagedFile(t *testing.T) {
 	if raceDetector {
 		t.Skip("bbolt races with itself when it rolls back in a damaged file; make unit runs this without the race detector")
@@ -347,7 +348,7 @@ func TestDamagedFile(t *testing.T) {
 	}
 }
 
-// TestDamageWhileOpen cuts the file short under the open one. Without a list of
+// TestDamageWhileOpen cuts the file short while it is open. Without a list of
 // free pages, bbolt would read it in a goroutine whose faults end the process.
 func TestDamageWhileOpen(t *testing.T) {
 	path := newPath(t)
@@ -372,8 +373,8 @@ func TestDamageWhileOpen(t *testing.T) {
 	mustNotOpen(t, path, inbox.ErrDamaged, "cut short")
 }
 
-// TestCompaction: a large file that is nearly empty is small after its opening,
-// and what is in it stays. Without THOROUGH a file of 4 MiB counts as large.
+// TestCompaction checks that opening makes a large, nearly empty file small and
+// keeps its entries. Without THOROUGH a file of 4 MiB counts as large.
 func TestCompaction(t *testing.T) {
 	entries := uint64(1300)
 	if !thorough {
@@ -423,7 +424,7 @@ func TestCompaction(t *testing.T) {
 	if _, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: 1}); err == nil {
 		t.Error("another process can open it")
 	}
-	// Numbers go on where they were.
+	// Numbers continue where they were.
 	inboxtest.Keep(t, v, entries+1).Release()
 	inboxtest.Take(t, v, entries+1)
 	if left, _ := filepath.Glob(path + "*"); len(left) != 2 {

@@ -13,10 +13,10 @@ import (
 	"testing"
 )
 
-// TestPowerCut records every write and every sync of a child and cuts the power
-// after each of them: what was not synced is forgotten, or half of it is there.
-// All that the child was told is kept must be in what is left.
-// Without THOROUGH the child keeps fewer deliveries.
+// TestPowerCut records every write and every sync of a child, and simulates a
+// power cut after each of them: writes that were not synced are lost, or half
+// of them is there. Every delivery that the child has reported as kept must
+// still exist. Without THOROUGH the child keeps fewer deliveries.
 func TestPowerCut(t *testing.T) {
 	strace, err := exec.LookPath("strace")
 	if err != nil {
@@ -58,7 +58,8 @@ func TestPowerCut(t *testing.T) {
 	}
 }
 
-// imageFolder is in memory if that can be had: images are opened often.
+// imageFolder returns a folder in memory if possible, because images are opened
+// often.
 func imageFolder(t *testing.T) string {
 	t.Helper()
 	if folder, err := os.MkdirTemp("/dev/shm", "inbox"); err == nil {
@@ -73,8 +74,8 @@ type call struct {
 	name, args, result string
 }
 
-// readTrace reads what strace has written. A call that another thread has
-// interrupted counts when it returns.
+// readTrace parses the output of strace. A call that another thread interrupts
+// counts when it returns.
 func readTrace(t *testing.T, path string) (calls []call) {
 	t.Helper()
 	content, err := os.Open(path)
@@ -108,7 +109,7 @@ func readTrace(t *testing.T, path string) (calls []call) {
 	return calls
 }
 
-// disk is what a file system may have after a power cut.
+// disk is the state that a file system may have after a power cut.
 type disk struct {
 	folder string
 	files  map[string]*file // by path
@@ -118,10 +119,10 @@ type file struct {
 	now, synced []byte
 	writes      []change // since the last sync
 	there       bool
-	named       bool // its being there has been synced
+	named       bool // the folder has been synced since it was created
 }
 
-// change is a write that was not synced; without bytes, a new length.
+// change is a write that was not synced. Without bytes, it is a new length.
 type change struct {
 	at    int64
 	bytes []byte
@@ -154,8 +155,8 @@ func unhex(text string) string {
 	return s
 }
 
-// apply does what a call has done. It returns a line that was printed, and
-// whether something is on the disk that was not.
+// apply applies a call. It returns a line that was printed, and whether the
+// call made something durable.
 func (d *disk) apply(t *testing.T, c call) (line string, synced bool) {
 	t.Helper()
 	if strings.HasPrefix(c.result, "-1") {
@@ -226,7 +227,7 @@ func (f *file) apply(t *testing.T, c call, text string) (synced bool) {
 	return false
 }
 
-// cut writes down what is left after a power cut.
+// cut writes the state after a power cut to a folder.
 func (d *disk) cut(t *testing.T, to string, half bool, r *rand.Rand) {
 	t.Helper()
 	if err := os.MkdirAll(filepath.Join(to, "inbox.db.bodies"), 0o700); err != nil {

@@ -1,4 +1,4 @@
-// Package file has the store that keeps an inbox in a file.
+// Package file implements the store that keeps an inbox in a file.
 package file
 
 import (
@@ -16,25 +16,25 @@ import (
 func init() { caddy.RegisterModule(Store{}) }
 
 // Store keeps the inbox in a file on this machine, and bodies above 64 KiB in
-// files of their own in a folder beside it, whose name ends in `.bodies`. What
-// is kept is on the disk before its sender reads the answer: it survives
-// restarts, upgrades, the sudden end of the process, and a power cut if the disk
-// keeps its word. Only one process can have the file open.
+// files of their own in a folder next to it, whose name ends in `.bodies`. A
+// kept delivery is on the disk before its sender reads the answer. It survives
+// restarts, upgrades, the sudden end of the process, and a power cut if the
+// disk stores what it has confirmed. Only one process can have the file open.
 //
-// A file that is open elsewhere, damaged, or cannot be written is an error when
-// the configuration starts. When the disk is full later, nothing more is kept,
-// as if there were no inbox, while what is kept is delivered and removed as
+// The configuration fails to start if the file is open elsewhere, is damaged or
+// cannot be written. If the disk is full later, no more deliveries are kept, as
+// if there were no inbox. Those already kept are delivered and removed as
 // before.
 type Store struct {
 	inbox.Options
 
-	// The file, made when it is not there yet; its folder must be. Several
+	// The file. It is created if it does not exist; its folder must exist. Several
 	// labels may share a file. A relative path begins at the working directory
 	// of the process. Placeholders such as {env.STATE_DIRECTORY} are replaced
 	// when the configuration loads.
 	Path string `json:"path"`
 
-	// path is Path without placeholders, resolved if its folder is there.
+	// path is Path without placeholders. It is resolved if its folder exists.
 	path string
 
 	// source is replaced by tests.
@@ -101,8 +101,8 @@ func (s *Store) UnmarshalCaddyfile(d *caddyfile.Dispenser) (err error) {
 	})
 }
 
-// Open shares the open file with the other owners in it and with the
-// configuration that runs until this one takes over.
+// Open shares the open file with the other owners in it and with the running
+// configuration until this one replaces it.
 func (s *Store) Open(o inbox.OpenOptions) (inbox.Inbox, error) {
 	path, err := boltfile.Resolve(s.path)
 	if err != nil {
@@ -124,7 +124,7 @@ func (s *Store) Open(o inbox.OpenOptions) (inbox.Inbox, error) {
 	}, nil
 }
 
-// inboxError makes a known error of one that opening a file ends with.
+// inboxError turns an error of opening a file into one of the known errors.
 func inboxError(err error) error {
 	switch {
 	case errors.Is(err, boltfile.ErrInUse):
@@ -137,7 +137,7 @@ func inboxError(err error) error {
 	return err
 }
 
-// known is an error that says it all and is of a known kind.
+// known is an error with its own text that also wraps a known kind.
 type known struct{ kind, reason error }
 
 func (k known) Error() string { return k.reason.Error() }

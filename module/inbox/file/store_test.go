@@ -16,7 +16,7 @@ import (
 	"github.com/hooklatch/hooklatch/module/internal/boltfile/boltfiletest"
 )
 
-// testTime is the time that a test sets.
+// testTime is a clock that a test sets.
 type testTime struct {
 	mu   sync.Mutex
 	at   time.Time
@@ -117,7 +117,7 @@ func TestContract(t *testing.T) {
 					started := make(chan struct{})
 					v.box.Enqueue(boltfile.NewWrite(func(*bbolt.Tx) error {
 						close(started)
-						<-stuck // as a disk that does not answer
+						<-stuck // like a disk that does not respond
 						return nil
 					}))
 					<-started

@@ -7,8 +7,8 @@ import (
 	"github.com/hooklatch/hooklatch/module/inbox"
 )
 
-// JSON has no bytes that are not UTF-8, and a header may have any. widen makes of
-// every byte the character of that number, and narrow undoes it.
+// JSON text must be UTF-8, and a header may contain any bytes. widen turns
+// every byte into the character with that number, and narrow undoes it.
 func widen(text string) string {
 	if isASCII(text) {
 		return text

@@ -15,8 +15,8 @@ import (
 	"github.com/hooklatch/hooklatch/module/replay"
 )
 
-// TestFullDisk: while nothing can be written, nothing is kept and nothing is
-// attempted; what was delivered is not attempted again, and is removed as soon as
+// TestFullDisk checks that nothing is kept or attempted while nothing can be
+// written. A delivered entry is not attempted again, and is removed as soon as
 // that works.
 func TestFullDisk(t *testing.T) {
 	c, path, ctx := newTestTime(), newPath(t), context.Background()
@@ -64,8 +64,8 @@ func TestFullDisk(t *testing.T) {
 	judged(0, replay.Reserved)
 }
 
-// TestFullUntilTheEnd: what could not be removed until the process ended is
-// delivered again, which is said in the log.
+// TestFullUntilTheEnd checks that a delivered entry that could not be removed
+// before the process ended is delivered again, and that the log says so.
 func TestFullUntilTheEnd(t *testing.T) {
 	c, path := newTestTime(), newPath(t)
 	v := opened(t, path, c)
@@ -74,7 +74,7 @@ func TestFullUntilTheEnd(t *testing.T) {
 	if err := h.Finish(context.Background()); err == nil {
 		t.Error("finished on a full disk")
 	}
-	left, err := os.ReadFile(path) // the lock of the file is out of reach, since it is exchanged
+	left, err := os.ReadFile(path) // the file is replaced, so its lock cannot be released
 	inboxtest.Do(t, err)
 	closed(t, v)
 	again := newPath(t)
@@ -82,8 +82,8 @@ func TestFullUntilTheEnd(t *testing.T) {
 	inboxtest.Take(t, opened(t, again, c), 1)
 }
 
-// TestSmallDisk: on a disk that is full, all that was kept can still be delivered
-// and removed, postponed and buried. Then there is room again.
+// TestSmallDisk checks that on a full disk, kept deliveries can still be
+// delivered and removed, postponed and made dead. Then there is room again.
 func TestSmallDisk(t *testing.T) {
 	folder := t.TempDir()
 	if err := syscall.Mount("tmpfs", folder, "tmpfs", 0, "size=6m"); err != nil {
@@ -107,7 +107,7 @@ func TestSmallDisk(t *testing.T) {
 		}
 	}
 	kept := fill(0)
-	// Something else takes what is left.
+	// Another file takes the rest of the disk.
 	ballast, err := os.Create(filepath.Join(folder, "ballast"))
 	inboxtest.Do(t, err)
 	for size := 1 << 16; size > 0; size /= 2 {
@@ -146,8 +146,8 @@ func TestSmallDisk(t *testing.T) {
 	}
 }
 
-// TestNoRoomToStart leaves nothing behind that a later start would take for a
-// damaged file.
+// TestNoRoomToStart checks that nothing is left that a later start would take
+// for a damaged file.
 func TestNoRoomToStart(t *testing.T) {
 	folder := t.TempDir()
 	if err := syscall.Mount("tmpfs", folder, "tmpfs", 0, "size=8k"); err != nil {

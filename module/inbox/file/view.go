@@ -23,13 +23,14 @@ type view struct {
 	closing sync.Once
 }
 
-// Judge looks into the file, if anything waits.
+// Judge reads the file, if any entry waits.
 func (v *view) Judge(e replay.Event) (replay.Status, error) { return v.judge(e) }
 
-// placeOf reads a key of the buckets of heads.
+// placeOf decodes a key of the buckets waiting and dead.
 func placeOf(key []byte) uint64 { return binary.BigEndian.Uint64(key) }
 
-// Take claims what is due. An entry that cannot be read is passed over.
+// Take claims the entry that has been due longest. It skips an entry that
+// cannot be read.
 func (v *view) Take() (inbox.Hold, bool, error) {
 	v.box.Probe(context.Background())
 	if err := v.box.Changeable(); err != nil {
@@ -62,7 +63,7 @@ func (v *view) fail() {
 	}
 }
 
-// Next looks at what is due first.
+// Next returns how long it is until an entry is due.
 func (v *view) Next() (time.Duration, bool) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -70,14 +71,14 @@ func (v *view) Next() (time.Duration, bool) {
 	return time.Duration(wait) * time.Millisecond, err == nil && found != nil
 }
 
-// Hurry begins a walk through what is due later.
+// Hurry begins a walk through the entries that are due later.
 func (v *view) Hurry() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.hurry = hurry{on: true, since: v.box.clocks.wall.now()}
 }
 
-// atOnce is how many entries one transaction of Expire or List is for.
+// atOnce is how many entries one transaction of Expire or List handles.
 const atOnce = 256
 
 // expired is an entry that Expire has claimed.
@@ -86,7 +87,7 @@ type expired struct {
 	claim *claim
 }
 
-// Expire looks at the oldest of the waiting and of the dead.
+// Expire checks the oldest waiting entries and the oldest dead ones.
 func (v *view) Expire(ctx context.Context, keep, dead time.Duration) (died, removed []inbox.Entry, err error) {
 	if c := v.count(); c.waiting+c.dead == 0 {
 		return nil, nil, nil
@@ -117,7 +118,7 @@ func entriesOf(list []expired) (entries []inbox.Entry) {
 	return entries
 }
 
-// claimExpired claims what has waited or been dead for too long.
+// claimExpired claims the entries that have waited or been dead for too long.
 func (v *view) claimExpired(keep, dead time.Duration) (waiting, gone []expired, err error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -132,14 +133,15 @@ func (v *view) claimExpired(keep, dead time.Duration) (waiting, gone []expired, 
 	return waiting, gone, err
 }
 
-// claimOlder is called with the lock held. The entries of a bucket are in the
-// order of their age.
+// claimOlder claims the entries of a bucket that are older than age. The
+// entries of a bucket are in the order of their age. It is called with the lock
+// held.
 func (v *view) claimOlder(bucket *bbolt.Bucket, state inbox.State, age time.Duration) (found []expired) {
 	cursor := bucket.Cursor()
 	for key, value := cursor.First(); key != nil && len(found) < atOnce; key, value = cursor.Next() {
 		h, err := decodeHead(value)
 		if err != nil {
-			continue // it is told of where it is taken
+			continue // Take reports it
 		}
 		e := h.entry(v.owner, state, &v.box.clocks)
 		if e.Age <= age {
@@ -174,7 +176,7 @@ func (v *view) expire(t *drawerTx, waiting, gone []expired) error {
 	return nil
 }
 
-// bury moves an entry from the waiting to the dead.
+// bury moves an entry from the waiting ones to the dead.
 func (d *drawer) bury(t *drawerTx, s spot, h *head) error {
 	if err := t.leave(s, h); err != nil {
 		return err
@@ -183,7 +185,7 @@ func (d *drawer) bury(t *drawerTx, s spot, h *head) error {
 	return t.die(h)
 }
 
-// noteTime writes the time, if that was long ago.
+// noteTime stores the time, if it was last stored long ago.
 func (v *view) noteTime(ctx context.Context) error {
 	if since := v.box.clocks.open.now() - v.box.stamped.Load(); since < stampEvery.Milliseconds() {
 		return nil
@@ -225,7 +227,7 @@ func (v *view) Delivered(ctx context.Context, content replay.Key) error {
 	return err
 }
 
-// Retry makes an entry due, and a dead one wait again.
+// Retry makes an entry due. A dead entry becomes a waiting one.
 func (v *view) Retry(ctx context.Context, content replay.Key) error {
 	return v.operate(ctx, content, func(t *drawerTx, s spot, h *head) error {
 		now, from := v.box.clocks.wall.now(), h.Due
@@ -274,7 +276,7 @@ func (v *view) List(yield func(inbox.Entry) bool) error {
 	return damaged
 }
 
-// page reads the entries from a place on, and returns the place after them, zero
+// page returns the entries from a place on, and the place after them, or zero
 // at the end.
 func (v *view) page(state inbox.State, from uint64) (entries []inbox.Entry, next uint64, err error) {
 	v.mu.Lock()
@@ -307,7 +309,7 @@ func (v *view) page(state inbox.State, from uint64) (entries []inbox.Entry, next
 	return entries, next, errors.Join(err, damaged)
 }
 
-// Counts returns the numbers that are in memory, and reads the oldest entry.
+// Counts returns the counts from memory, and reads the age of the oldest entry.
 func (v *view) Counts() inbox.Counts {
 	c := v.count()
 	counts := inbox.Counts{Waiting: int(c.waiting), Dead: int(c.dead), Bytes: c.bytes}
@@ -316,7 +318,7 @@ func (v *view) Counts() inbox.Counts {
 	}
 	_ = v.read(func(t *drawerTx) error {
 		_, value := t.waiting.Cursor().First()
-		if value == nil { // it has just gone
+		if value == nil { // it has just been removed
 			return nil
 		}
 		h, err := decodeHead(value)
@@ -328,7 +330,7 @@ func (v *view) Counts() inbox.Counts {
 	return counts
 }
 
-// Owners returns all that have entries in the file.
+// Owners returns all owners of entries in the file.
 func (v *view) Owners() []inbox.Owner { return v.box.owners() }
 
 // Close releases this configuration's share in the file.

@@ -1,5 +1,5 @@
-// Package inboxtest is the contract of an inbox as tests: every store passes
-// them.
+// Package inboxtest contains the contract of an inbox as tests. Every store
+// must pass them.
 package inboxtest
 
 import (
@@ -20,29 +20,29 @@ import (
 	"github.com/hooklatch/hooklatch/module/replay"
 )
 
-// MaxSize is the max_size that inboxes under test are opened with. The contract
-// tests keep less, but for the one that fills them.
+// MaxSize is the max_size that inboxes under test are opened with. Only one of
+// the contract tests fills it.
 const MaxSize = 8 << 20
 
 // Subject is a store under test.
 type Subject struct {
-	// Open opens the inbox of an owner with MaxSize; twice with the same owner is
-	// what a reload of the configuration does. The test closes it.
+	// Open opens the inbox of an owner with MaxSize. A second call with the same
+	// owner simulates a reload of the configuration. The test closes the inbox.
 	Open func(t *testing.T, o inbox.Owner) inbox.Inbox
-	// Advance lets time go by.
+	// Advance lets time pass.
 	Advance func(d time.Duration)
-	// SetClock moves the machine's clock without any time going by.
+	// SetClock moves the machine's clock without letting time pass.
 	SetClock func(d time.Duration)
-	// Broken opens an inbox whose store cannot be written, with one delivery of
-	// Delivery(1) that was kept before, and returns what repairs it. Nil if the
-	// store cannot fail.
+	// Broken opens an inbox whose store cannot be written and which contains one
+	// delivery, Delivery(1). It returns a function that repairs the store. It is
+	// nil if the store cannot fail.
 	Broken func(t *testing.T, o inbox.Owner) (in inbox.Inbox, repair func())
 	// Hang opens an inbox and makes its store hang until resume is called. It is
 	// nil if the store waits for nothing.
 	Hang func(t *testing.T, o inbox.Owner) (in inbox.Inbox, hang, resume func())
 }
 
-// Owner is whose deliveries most tests keep.
+// Owner is the owner of the deliveries in most tests.
 var Owner = inbox.Owner{Provider: "shop", Scheme: "github"}
 
 // Run runs the contract against fresh subjects.
@@ -80,13 +80,13 @@ func Run(t *testing.T, fresh func(t *testing.T) Subject) {
 	}
 }
 
-// Key makes a key of a number.
+// Key returns a key made from a number.
 func Key(n uint64) (k replay.Key) {
 	binary.BigEndian.PutUint64(k[:], n)
 	return k
 }
 
-// Delivery makes a delivery of a number, without an occurrence.
+// Delivery returns a delivery made from a number, without an occurrence.
 func Delivery(n uint64) inbox.Entry {
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC).Add(time.Duration(n) * time.Second)
 	return inbox.Entry{
@@ -107,7 +107,7 @@ func Delivery(n uint64) inbox.Entry {
 	}
 }
 
-// Body makes a body that no other has.
+// Body returns a body that is different for each number.
 func Body(n uint64, size int) []byte {
 	b := make([]byte, size)
 	state := n*0x9e3779b97f4a7c15 + 1
@@ -134,7 +134,7 @@ func KeepEntry(t testing.TB, in inbox.Inbox, e inbox.Entry, body []byte) inbox.H
 	return h
 }
 
-// Take takes what is due, which must be the given delivery.
+// Take takes the entry that is due, which must be the given delivery.
 func Take(t testing.TB, in inbox.Inbox, n uint64) inbox.Hold {
 	t.Helper()
 	h, ok, err := in.Take()
@@ -155,7 +155,7 @@ func TakesNothing(t testing.TB, in inbox.Inbox) {
 	}
 }
 
-// Do asserts that a call has worked.
+// Do checks that a call has succeeded.
 func Do(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
@@ -163,7 +163,7 @@ func Do(t testing.TB, err error) {
 	}
 }
 
-// Is asserts that an error is of a kind.
+// Is checks that an error is of a kind.
 func Is(t testing.TB, err, kind error) {
 	t.Helper()
 	if !errors.Is(err, kind) {
@@ -245,7 +245,7 @@ func bodiesOfEverySize(t *testing.T, s Subject) {
 		if h.Entry().Size != int64(size) || !bytes.Equal(readBody(t, h), body) {
 			t.Errorf("%d bytes: another body where it was kept", size)
 		}
-		clear(body) // the handler uses its buffer for the next one
+		clear(body) // the handler reuses its buffer for the next body
 		h.Release()
 	}
 	for i, size := range sizes {
@@ -322,7 +322,7 @@ func judged(t *testing.T, s Subject) {
 func keptOnce(t *testing.T, s Subject) {
 	in := s.Open(t, Owner)
 	first := Keep(t, in, 1)
-	// While it is busy, the second one has nothing to say.
+	// While the entry is busy, the second hold does nothing.
 	second := KeepEntry(t, in, Delivery(1), Body(2, 200))
 	if second.Entry().Keys.Content != Key(1) {
 		t.Errorf("%+v", second.Entry())
@@ -333,7 +333,7 @@ func keptOnce(t *testing.T, s Subject) {
 	count(t, in, 1, 0)
 	TakesNothing(t, in)
 	first.Release()
-	// While it waits, the second one has the first one's entry.
+	// While the entry waits and is free, the second hold holds the first entry.
 	before := in.Counts().Bytes
 	second = KeepEntry(t, in, Delivery(1), Body(2, 200))
 	if !bytes.Equal(readBody(t, second), Body(1, 100)) || in.Counts().Bytes != before {
@@ -343,7 +343,7 @@ func keptOnce(t *testing.T, s Subject) {
 	Do(t, second.Finish(context.Background()))
 	count(t, in, 0, 0)
 
-	// A dead one is replaced.
+	// A dead entry is replaced.
 	Do(t, Keep(t, in, 1).Die(context.Background(), inbox.Outcome{Attempts: 3}))
 	count(t, in, 0, 1)
 	h := KeepEntry(t, in, Delivery(1), Body(2, 200))
@@ -364,7 +364,7 @@ func manyKeepOne(t *testing.T, s Subject) {
 					t.Error(err)
 					return
 				}
-				judge(t, in, Delivery(n).Keys, replay.Duplicate) // it is kept for every one
+				judge(t, in, Delivery(n).Keys, replay.Duplicate) // each kept one is a duplicate
 				h.Release()
 			})
 		}
@@ -397,7 +397,7 @@ func dueOrder(t *testing.T, s Subject) {
 			Do(t, h.Finish(context.Background()))
 		}
 	}
-	// Two are busy, and the others have been taken.
+	// Two entries are busy, and the others have been finished.
 	if wait, ok := in.Next(); ok {
 		t.Errorf("next: %v", wait)
 	}
@@ -452,10 +452,10 @@ func hurryMakesDue(t *testing.T, s Subject) {
 		}
 		h := Take(t, in, n)
 		if n == 4 {
-			// It fails again, and waits in spite of the hurry.
+			// It fails again, and waits despite Hurry.
 			Do(t, h.Later(context.Background(), inbox.Outcome{Hurried: true}, 2*time.Hour))
 		}
-		if n == 6 { // due at once goes first
+		if n == 6 { // entries due at once come first
 			Keep(t, in, 100).Release()
 			Take(t, in, 100)
 		}
@@ -555,7 +555,7 @@ func expires(t *testing.T, s Subject) {
 		t.Errorf("%+v", e)
 	}
 	s.Advance(time.Minute)
-	expire([]uint64{2}, nil) // and not the busy one
+	expire([]uint64{2}, nil) // the busy one does not expire
 	busy.Release()
 	expire([]uint64{3}, nil)
 	count(t, in, 0, 3)
@@ -609,7 +609,7 @@ func deliveredAfterAll(t *testing.T, s Subject) {
 	Do(t, Keep(t, in, 2).Die(ctx, inbox.Outcome{}))
 	busy := Keep(t, in, 3)
 	Do(t, in.Delivered(ctx, Key(1)))
-	Do(t, in.Delivered(ctx, Key(3))) // it waits, so that nothing else has delivered it
+	Do(t, in.Delivered(ctx, Key(3))) // it waits, so nothing else has delivered it
 	Do(t, in.Delivered(ctx, Key(4)))
 	count(t, in, 1, 1)
 	busy.Release()
@@ -642,8 +642,8 @@ func full(t *testing.T, s Subject) {
 	if _, err := other.Keep(ctx, Delivery(kept), Body(kept, size)); !errors.Is(err, inbox.ErrFull) {
 		t.Fatalf("another owner in the same place: %v", err)
 	}
-	// What is known is answered for, and delivered; then there is room again. The
-	// dead count.
+	// Kept deliveries are still answered and delivered, which makes room again.
+	// Dead entries count.
 	judge(t, in, Delivery(0).Keys, replay.Duplicate)
 	Do(t, Take(t, in, 0).Die(ctx, inbox.Outcome{}))
 	if _, err := in.Keep(ctx, Delivery(kept), Body(kept, size)); !errors.Is(err, inbox.ErrFull) {
@@ -726,7 +726,7 @@ func longList(t *testing.T, s Subject) {
 	}
 }
 
-// keepMany keeps deliveries, many at once so that it is fast, and releases them.
+// keepMany keeps deliveries, many at once to be fast, and releases them.
 func keepMany(t testing.TB, in inbox.Inbox, from, to uint64) {
 	t.Helper()
 	var group sync.WaitGroup
@@ -775,7 +775,7 @@ func survivesReload(t *testing.T, s Subject) {
 	reloaded := s.Open(t, Owner)
 	judge(t, reloaded, Delivery(1).Keys, replay.Duplicate)
 	Do(t, Take(t, reloaded, 1).Later(context.Background(), inbox.Outcome{}, time.Minute))
-	TakesNothing(t, reloaded) // the other one is busy
+	TakesNothing(t, reloaded) // the other entry is busy
 	TakesNothing(t, old)
 	// The last attempt of the old configuration ends after the reload.
 	Do(t, busy.Finish(context.Background()))
@@ -813,15 +813,15 @@ func survivesRestart(t *testing.T, s Subject) {
 	if got := in.Counts().Oldest; got != time.Hour {
 		t.Errorf("the oldest is %v old", got)
 	}
-	// What is kept now is younger than what was there.
+	// An entry kept now is younger than the earlier ones.
 	Keep(t, in, 5).Release()
 	if l := List(t, in); len(l) != 4 || l[2].Keys.Content != Key(5) {
 		t.Errorf("%+v", l)
 	}
 }
 
-// closedTime: what waits does not grow older while nobody could deliver it, and
-// what is due has become so.
+// closedTime checks that waiting entries do not grow older while the inbox is
+// closed, and that entries whose time has come are due.
 func closedTime(t *testing.T, s Subject) {
 	in, ctx := s.Open(t, Owner), context.Background()
 	Do(t, Keep(t, in, 1).Later(ctx, inbox.Outcome{}, time.Hour))
@@ -843,8 +843,8 @@ func closedTime(t *testing.T, s Subject) {
 	Take(t, in, 1)
 }
 
-// clockIsSet: nothing dies and nothing is due in a year because the machine's
-// clock was wrong, for a while or at an opening.
+// clockIsSet checks that no entry dies, or becomes due only in a year, because
+// the machine's clock was wrong for a while or at an opening.
 func clockIsSet(t *testing.T, s Subject) {
 	const year = 365 * 24 * time.Hour
 	ctx := context.Background()
@@ -898,11 +898,12 @@ func errorsAreErrors(t *testing.T, s Subject) {
 	TakesNothing(t, in)
 }
 
-// patience bounds every wait; only a test that fails waits for so long.
+// patience limits every wait; only a failing test waits that long.
 const patience = 30 * time.Second
 
-// deadlinesAreKept: a call ends with its context, although the store does not
-// answer. What could not be kept in time is not there afterwards.
+// deadlinesAreKept checks that a call ends with its context although the store
+// does not respond, and that a delivery that was not kept in time is not in the
+// inbox afterwards.
 func deadlinesAreKept(t *testing.T, s Subject) {
 	if s.Hang == nil {
 		t.Skip("this store waits for nothing")
@@ -934,7 +935,7 @@ func deadlinesAreKept(t *testing.T, s Subject) {
 	for n := range uint64(2) {
 		judge(t, in, Delivery(5+n).Keys, replay.Reserved)
 	}
-	TakesNothing(t, in) // all are busy still
+	TakesNothing(t, in) // all entries are still busy
 	resume()
 	for deadline := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
 		c := in.Counts()
@@ -946,7 +947,7 @@ func deadlinesAreKept(t *testing.T, s Subject) {
 		}
 	}
 	TakesNothing(t, in)
-	// Whose Keep was cut off may be kept again.
+	// A delivery whose Keep was cut off may be kept again.
 	for n := range uint64(2) {
 		Keep(t, in, 5+n).Release()
 	}
@@ -956,8 +957,8 @@ func deadlinesAreKept(t *testing.T, s Subject) {
 	count(t, in, 3, 1)
 }
 
-// manyAtOnce: every delivery that was kept is taken until it is finished, by one
-// at a time, and none twice after that.
+// manyAtOnce checks that every kept delivery is taken until it is finished, by
+// one goroutine at a time, and never again after that.
 func manyAtOnce(t *testing.T, s Subject) {
 	const deliveries, keepers, takers = 400, 8, 4
 	in, ctx := s.Open(t, Owner), context.Background()
@@ -1035,7 +1036,8 @@ func manyAtOnce(t *testing.T, s Subject) {
 	}
 }
 
-// keysAreFree: what an entry leaves behind stands against nothing.
+// keysAreFree checks that a removed entry leaves nothing that conflicts with
+// others.
 func keysAreFree(t *testing.T, s Subject) {
 	in, ctx := s.Open(t, Owner), context.Background()
 	e := Delivery(1)
@@ -1046,7 +1048,7 @@ func keysAreFree(t *testing.T, s Subject) {
 	judge(t, in, other.Keys, replay.Reserved)
 	h := KeepEntry(t, in, other, nil)
 	judge(t, in, replay.Event{Content: Key(3), Occurrence: Key(100)}, replay.OccurrenceConflict)
-	// The dead one goes, and the occurrence is the other one's.
+	// The dead entry is removed, and the occurrence belongs to the other one.
 	Do(t, in.Drop(ctx, Key(1)))
 	judge(t, in, replay.Event{Content: Key(3), Occurrence: Key(100)}, replay.OccurrenceConflict)
 	Do(t, h.Finish(ctx))

@@ -1,18 +1,19 @@
-// The page works without this script, but for its buttons. It keeps the list up
-// to date, asks before a button does something, and copies the command.
+// Everything on the page except its buttons works without this script. The
+// script keeps the list up to date, asks before a button does something, and
+// copies the command.
 'use strict'
 
 const byId = (id) => document.getElementById(id)
 const main = byId('main')
 
-// say shows a sentence to those who see it and to those who hear it.
+// say shows a sentence, and has it read aloud by screen readers.
 function say(text, bad) {
 	const said = byId('said')
 	said.textContent = text
 	said.classList.toggle('bad', Boolean(bad))
 }
 
-// confirmed asks a question, and resolves to whether the answer was yes.
+// confirmed asks a question, and resolves to true if the answer is yes.
 function confirmed(question) {
 	const ask = byId('ask')
 	byId('question').textContent = question
@@ -54,7 +55,8 @@ document.addEventListener('change', (event) => {
 	if (event.target.matches('.filters select')) event.target.form.requestSubmit()
 })
 
-// A page that comes back from the browser's memory has its fields as they were left.
+// A page that the browser restores from its cache still has the fields disabled
+// that were disabled when the form was sent.
 addEventListener('pageshow', () => {
 	for (const field of document.querySelectorAll('.filters :disabled')) field.disabled = false
 })
@@ -72,7 +74,7 @@ document.addEventListener('click', async (event) => {
 	}
 })
 
-// tick writes how long ago things were.
+// tick updates the texts that say how long ago something was.
 function tick() {
 	for (const time of document.querySelectorAll('time[data-ago]')) {
 		const seconds = Math.max(0, Math.round((Date.now() - Date.parse(time.dateTime)) / 1000))
@@ -83,8 +85,8 @@ function tick() {
 }
 setInterval(tick, 10_000)
 
-// refresh reads the page again and takes over what has changed. Nothing of it is
-// run: the parser makes a document that has no scripts.
+// refresh loads the page again and replaces the parts that have changed. None
+// of it is executed: the parser creates a document without running scripts.
 async function refresh(signal) {
 	const answer = await fetch(location.href, { signal })
 	const fresh = new DOMParser().parseFromString(await answer.text(), 'text/html')
@@ -111,8 +113,8 @@ function takeOver(old, fresh) {
 	old.replaceWith(document.adoptNode(fresh))
 }
 
-// takeRows leaves the rows that are there where they are, so that neither the
-// focus nor the place on the page is lost.
+// takeRows leaves existing rows in place, so that neither the focus nor the
+// scroll position is lost.
 function takeRows(old, fresh) {
 	let place = old.firstElementChild
 	for (const row of [...fresh.children]) {
@@ -122,7 +124,7 @@ function takeRows(old, fresh) {
 			old.insertBefore(document.adoptNode(row), place)
 			continue
 		}
-		while (place && place !== known) { // what is not listed any more
+		while (place && place !== known) { // rows that are no longer listed
 			const gone = place
 			place = place.nextElementSibling
 			gone.remove()
@@ -137,15 +139,15 @@ function takeRows(old, fresh) {
 	}
 }
 
-// refocus finds what had the focus before it was exchanged.
+// refocus focuses the element that replaces the one that had the focus.
 function refocus(old) {
 	const mark = (e) => e.getAttribute('href') ?? e.closest('[data-key], form')?.dataset.key ?? e.textContent
 	const same = [...document.querySelectorAll(old.localName)].find((e) => mark(e) === mark(old))
 	same?.focus({ preventScroll: true })
 }
 
-// The list waits for news while its tab is seen, and holds no connection
-// otherwise. It reads the page again at most once a second, and less often if
+// The list waits for news while its tab is visible, and otherwise holds no
+// connection. It loads the page again at most once a second, and less often if
 // that takes long, so that an open page costs a busy gateway next to nothing.
 if (main && 'live' in main.dataset) {
 	const live = byId('live')
@@ -154,7 +156,7 @@ if (main && 'live' in main.dataset) {
 	pause.type = 'button'
 	live.append(state, pause)
 	let paused = false
-	let waiting // what ends the wait
+	let waiting // ends the wait
 
 	const show = () => {
 		state.className = paused ? 'paused' : failures ? 'lost' : 'on'

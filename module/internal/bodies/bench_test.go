@@ -7,9 +7,9 @@ import (
 	"testing"
 )
 
-// BenchmarkBody reads bodies into pooled buffers, with a length that is declared
-// and made room for, with one that is not because others take the memory,
-// and without one.
+// BenchmarkBody reads bodies into pooled buffers: with a declared length whose
+// room is allocated at once, with a declared length while others take the
+// memory, and without a declared length.
 func BenchmarkBody(b *testing.B) {
 	for _, size := range []int{2 << 10, 64 << 10, 1 << 20} {
 		body := bytes.Repeat([]byte("x"), size)

@@ -10,51 +10,52 @@ import (
 )
 
 const (
-	// smallBody is the size, in bytes, up to which a body may use the share that
-	// is kept free for small ones.
+	// smallBody is the largest body, in bytes, that may use the share reserved for
+	// small ones.
 	smallBody = 64 << 10
 
 	defaultMaxBuffered = 256 << 20
 )
 
-// buffered counts the bytes of all bodies that the process holds. It is one for
-// all configurations: around a reload two of them serve at once, and share the
+// buffered counts the bytes of all bodies that the process holds. All
+// configurations share it: during a reload two of them serve at once, in the
 // same memory.
 var buffered struct {
-	// taking is held to look at the first two and then add to both, so that a
-	// body which is refused leaves no room out for others, not even for a moment.
-	// Giving back only makes room and does without.
+	// taking is held while total and large are checked and increased, so that a
+	// refused body never takes room from others, not even for a moment. Giving
+	// back only makes room and needs no lock.
 	taking sync.Mutex
 
 	total atomic.Int64
-	large atomic.Int64 // those of bodies above smallBody
-	room  atomic.Int64 // what the buffers take that hold them
+	large atomic.Int64 // of bodies above smallBody
+	room  atomic.Int64 // the size of the buffers that hold them
 
-	spare   atomic.Int64      // what is held only while bodies leave room
-	reclaim func(bytes int64) // drops so much of it
+	spare   atomic.Int64      // bytes held only while bodies leave room
+	reclaim func(bytes int64) // drops that much of spare
 }
 
-// Usage is what the bodies take that the process holds, in bytes.
+// Usage is how much memory bodies take in this process, in bytes.
 type Usage struct {
 	Bodies int64 // all of them
-	Large  int64 // those above the size that has a reserved share
+	Large  int64 // those too large for the reserved share
 	Room   int64 // the buffers that hold them
 }
 
-// InUse returns what the process holds now.
+// InUse returns the current usage.
 func InUse() Usage {
 	return Usage{Bodies: buffered.total.Load(), Large: buffered.large.Load(), Room: buffered.room.Load()}
 }
 
-// Budget is what a configuration lets the process hold, in bytes. An eighth is
-// kept free for bodies up to smallBody, so that large ones cannot keep out what
-// most providers send.
+// Budget is how many bytes of bodies a configuration lets the process hold. An
+// eighth is reserved for bodies up to smallBody, so that large ones cannot
+// crowd out the deliveries of most providers.
 type Budget struct {
 	total, large int64
 }
 
-// NewBudget returns a budget of so many bytes. Zero is the default: a quarter of
-// the memory limit that the Go runtime knows, at most defaultMaxBuffered.
+// NewBudget returns a budget of total bytes. Zero selects the default: a
+// quarter of the memory limit that the Go runtime knows, at most
+// defaultMaxBuffered.
 func NewBudget(total int64) Budget {
 	if total == 0 {
 		total = defaultMaxBuffered
@@ -92,19 +93,21 @@ func sizeText(n uint64) string {
 	return strconv.FormatUint(n, 10) + []string{"B", "KiB", "MiB", "GiB"}[unit]
 }
 
-// fits reports whether a declared length may be made room for before it has
-// arrived: it may while all buffers together stay within the budget, and then a
-// body is not Copy as it grows. Otherwise a buffer at most doubles what has
-// arrived, so that claims cost others no more than that.
+// fits reports whether room for a declared length may be allocated before the
+// body has arrived. It may while all buffers together stay within the budget;
+// the body is then not copied as it grows. Otherwise a buffer is at most twice
+// as large as what has arrived, so that false claims cost others no more than
+// that.
 func (b Budget) fits(declared int64) bool {
 	return buffered.room.Load()+declared <= b.total
 }
 
-// Spare is how much TakeSpare gives at most.
+// Spare returns the largest number of bytes that TakeSpare grants in total.
 func (b Budget) Spare() int64 { return b.total / 8 }
 
-// TakeSpare counts bytes that are held only while bodies leave room for them, an
-// eighth of the budget at most. It reports whether there is room.
+// TakeSpare takes n bytes for something that is held only while bodies leave
+// room for it, at most an eighth of the budget in total. It reports whether
+// there is room. If there is none, it takes nothing.
 func (b Budget) TakeSpare(n int64) bool {
 	buffered.taking.Lock()
 	defer buffered.taking.Unlock()
@@ -116,29 +119,30 @@ func (b Budget) TakeSpare(n int64) bool {
 	return true
 }
 
-// GiveBackSpare ends what TakeSpare began. It never waits.
+// GiveBackSpare gives back n bytes that TakeSpare took. It never blocks.
 func GiveBackSpare(n int64) { buffered.spare.Add(-n) }
 
-// ReclaimSpare sets the function that drops so many bytes when a body needs them,
-// with GiveBackSpare. It must not call TakeSpare.
+// ReclaimSpare sets the function that is called when a body needs spare bytes.
+// The function drops that many and gives them back with GiveBackSpare. It must
+// not call TakeSpare.
 func ReclaimSpare(drop func(bytes int64)) {
 	buffered.taking.Lock()
 	defer buffered.taking.Unlock()
 	buffered.reclaim = drop
 }
 
-// quota is the part of the budget that one body has.
+// quota is the part of the budget that one body uses.
 type quota struct {
 	bytes int64
 	room  int64
 	large bool
 }
 
-// take adds bytes that have arrived, or reports that there is no room for them
-// and adds nothing.
+// take adds n bytes that have arrived, and reports whether there was room for
+// them. If there was none, it adds nothing.
 func (q *quota) take(n int64, b Budget) bool {
 	large := q.large || q.bytes+n > smallBody
-	var toLarge int64 // all of a body that becomes large
+	var toLarge int64 // all bytes of a body that becomes large
 	switch {
 	case q.large:
 		toLarge = n
@@ -166,7 +170,7 @@ func (q *quota) makeRoom(size int) {
 	q.room = int64(size)
 }
 
-// giveBack returns all of it.
+// giveBack returns the whole quota to the budget.
 func (q *quota) giveBack() {
 	if q.large {
 		buffered.large.Add(-q.bytes)

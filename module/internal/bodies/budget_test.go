@@ -10,12 +10,12 @@ import (
 	"testing"
 )
 
-// expectNothingBuffered is what must be left once all is over, which may be a
-// moment after a sender has read its answer.
+// expectNothingBuffered checks that no bodies are held any more. This may
+// become true only a moment after a sender has read its answer.
 func expectNothingBuffered(t *testing.T) {
 	t.Helper()
 	waitUntil(t, func() bool {
-		runtime.GC() // some may be left to the collector
+		runtime.GC() // some buffers may be left to the garbage collector
 		return InUse() == Usage{}
 	})
 }
@@ -67,8 +67,8 @@ func TestSharesOfTheBudget(t *testing.T) {
 	expectNothingBuffered(t)
 }
 
-// TestRefusedBytesAreNotCounted, whichever share is full, and whether or not
-// they would have made the body a large one.
+// TestRefusedBytesAreNotCounted checks this whichever share is full, and
+// whether or not the bytes would have made the body a large one.
 func TestRefusedBytesAreNotCounted(t *testing.T) {
 	expectNothingBuffered(t)
 	for name, c := range map[string]struct {
@@ -102,8 +102,8 @@ func TestRefusedBytesAreNotCounted(t *testing.T) {
 	}
 }
 
-// TestRefusedBodyKeepsNobodyOut: large bodies that find no room try again and
-// again, beside ones that always have room.
+// TestRefusedBodyKeepsNobodyOut checks that large bodies that find no room and
+// try again do not block others that always have room.
 func TestRefusedBodyKeepsNobodyOut(t *testing.T) {
 	expectNothingBuffered(t)
 	for name, c := range map[string]struct {
@@ -116,7 +116,7 @@ func TestRefusedBodyKeepsNobodyOut(t *testing.T) {
 		"a large one, when their share is full": {Budget{total: 400 << 10, large: 200 << 10}, 100 << 10, 70 << 10, 110 << 10},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var always quota // leaves no room for the one that is too big
+			var always quota // leaves no room for the body that is too large
 			if !always.take(c.always, c.budget) {
 				t.Fatal("there is no room")
 			}
@@ -154,8 +154,8 @@ func TestRefusedBodyKeepsNobodyOut(t *testing.T) {
 	expectNothingBuffered(t)
 }
 
-// TestBufferThatIsStillSentCounts until the transport says that it is done, or
-// nothing can read it any more.
+// TestBufferThatIsStillSentCounts checks that the buffer counts until the
+// transport reports that it is done, or until nothing can read it any more.
 func TestBufferThatIsStillSentCounts(t *testing.T) {
 	expectNothingBuffered(t)
 	sending := func() (b *Retryable, written func()) {
@@ -191,7 +191,8 @@ func TestBufferThatIsStillSentCounts(t *testing.T) {
 	expectNothingBuffered(t)
 }
 
-// TestSpareGivesWay: what is spare goes as soon as a body needs its room.
+// TestSpareGivesWay checks that spare bytes are dropped as soon as a body needs
+// their room.
 func TestSpareGivesWay(t *testing.T) {
 	b := NewBudget(8 << 10)
 	var dropped int64

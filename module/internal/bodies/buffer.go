@@ -1,6 +1,6 @@
-// Package bodies holds the bodies of deliveries: in pooled buffers, counted
-// against one budget, and so that several handlers can read them. It imports the
-// standard library only, so that it can be tested without a server.
+// Package bodies holds the bodies of deliveries in pooled buffers. It counts
+// them against one budget, and lets several handlers read each body. It imports
+// the standard library only, so that it can be tested without a server.
 package bodies
 
 import (
@@ -8,33 +8,33 @@ import (
 	"io"
 )
 
-// firstRead is how many bytes of a body are made room for before any has
-// arrived: a Content-Length is only a claim. It is less than what a connection
-// that sends nothing costs anyway.
+// firstRead is the size, in bytes, of the buffer that is allocated before any
+// of the body has arrived: a Content-Length is only a claim. It is less than
+// what an idle connection costs anyway.
 const firstRead = smallestBuffer
 
-// What ReadAll returns for a body that is over its limits.
+// Errors that ReadAll returns for a body that is over its limits.
 var (
 	ErrTooLarge   = errors.New("body too large")
 	ErrOverloaded = errors.New("no room for the body")
 )
 
-// Buffer is a body as it arrives: in pooled memory, and counted. The zero Buffer
-// is empty.
+// Buffer holds a body as it arrives, in pooled memory that is counted. The zero
+// Buffer is empty.
 type Buffer struct {
 	pooled *pooledBuffer // nil while there is none
 	quota  quota
-	probe  [1]byte // here, because on the stack it would not stay
+	probe  [1]byte // a field, because a local variable would be allocated on the heap
 }
 
-// Limits are those of one body.
+// Limits are the limits of one body.
 type Limits struct {
 	Declared int64 // the length that the sender claims, or -1
 	Most     int64 // bytes
 	Budget   Budget
 }
 
-// Bytes returns what has arrived. It is not valid after GiveBack.
+// Bytes returns what has arrived. The slice is not valid after GiveBack.
 func (in *Buffer) Bytes() []byte {
 	if in.pooled == nil {
 		return nil
@@ -42,10 +42,10 @@ func (in *Buffer) Bytes() []byte {
 	return in.pooled.bytes
 }
 
-// ReadAll reads to the end of a body and writes every piece to the sink. After an
-// error, what has arrived is still there.
+// ReadAll reads to the end of a body and writes every piece to the sink. After
+// an error, the buffer still holds what has arrived.
 func (in *Buffer) ReadAll(from io.Reader, l Limits, sink io.Writer) error {
-	in.grow(min(uint64(l.Declared), firstRead)) // -1 is the largest
+	in.grow(min(uint64(l.Declared), firstRead)) // an unknown length, -1, is the largest uint64
 	for {
 		err := in.readMore(from, l, sink)
 		size := int64(len(in.pooled.bytes))
@@ -62,10 +62,9 @@ func (in *Buffer) ReadAll(from io.Reader, l Limits, sink io.Writer) error {
 	}
 }
 
-// readMore reads a piece. A body that has arrived as it was declared is in a
-// buffer of exactly its size, so its end is looked for with one byte. A body
-// that is longer than declared is still read: a handler in front of this one
-// may have replaced it.
+// readMore reads one piece. A body that matches its declared length fills its
+// buffer exactly, so a read of one byte looks for the end. A body longer than
+// declared is still read: a handler before this one may have replaced it.
 func (in *Buffer) readMore(from io.Reader, l Limits, sink io.Writer) error {
 	b := in.pooled.bytes
 	if len(b) < cap(b) {
@@ -81,7 +80,8 @@ func (in *Buffer) readMore(from io.Reader, l Limits, sink io.Writer) error {
 	return in.arrived(b[len(b)-1:], l, sink, err)
 }
 
-// arrived takes over a piece that stands behind what is already there.
+// arrived adds a piece that has been read into the buffer after the bytes
+// already there. It hashes and counts it.
 func (in *Buffer) arrived(piece []byte, l Limits, sink io.Writer, err error) error {
 	in.pooled.bytes = in.pooled.bytes[:len(in.pooled.bytes)+len(piece)]
 	_, _ = sink.Write(piece) // hashes do not fail
@@ -91,7 +91,7 @@ func (in *Buffer) arrived(piece []byte, l Limits, sink io.Writer, err error) err
 	return err
 }
 
-// nextRoom is the size of the next buffer, when one of this size is full.
+// nextRoom returns the size of the next buffer, once one of this size is full.
 func (l Limits) nextRoom(size int64) uint64 {
 	if l.Declared > size && l.Budget.fits(l.Declared) {
 		return uint64(l.Declared)
@@ -114,8 +114,8 @@ func (in *Buffer) grow(room uint64) {
 	in.quota.makeRoom(cap(grown.bytes))
 }
 
-// GiveBack returns the memory and its part of the budget. Nothing may read the
-// body any more.
+// GiveBack returns the memory to the pool and its bytes to the budget. The body
+// must not be read afterwards.
 func (in *Buffer) GiveBack() {
 	if in.pooled != nil {
 		putBuffer(in.pooled)

@@ -69,8 +69,9 @@ func TestReadAllRefuses(t *testing.T) {
 	}
 }
 
-// TestBufferGrowsWithWhatArrives: a claim gets its room only while there is much
-// room, and a buffer never takes more than twice what is in it otherwise.
+// TestBufferGrowsWithWhatArrives checks that a declared length gets its room at
+// once only while there is much room. Otherwise a buffer is at most twice as
+// large as its content.
 func TestBufferGrowsWithWhatArrives(t *testing.T) {
 	expectNothingBuffered(t)
 	const claimed = 1 << 20

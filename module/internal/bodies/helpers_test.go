@@ -19,11 +19,11 @@ func (o inPieces) Read(p []byte) (int, error) {
 	return o.r.Read(p)
 }
 
-// patience bounds every wait for what happens at once on an idle machine. It is
-// long, because only a failing test waits to its end.
+// patience limits every wait for something that takes no time on an idle
+// machine. It is long, because only a failing test waits to its end.
 const patience = time.Minute
 
-// waitUntil waits for what another goroutine does.
+// waitUntil waits until another goroutine has done its work.
 func waitUntil(t *testing.T, over func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(patience); !over(); time.Sleep(time.Millisecond) {

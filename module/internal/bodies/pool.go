@@ -13,13 +13,13 @@ const (
 	largestPooled  = 16 << 20
 )
 
-// pooledBuffer is what a body is in. It is passed on as a pointer, so that pooling it
-// makes no garbage either.
+// pooledBuffer holds the bytes of a body. It is passed on as a pointer, so that
+// pooling it makes no garbage either.
 type pooledBuffer struct{ bytes []byte }
 
 var bufferPools [64]sync.Pool // of *pooledBuffer, by class
 
-// classOf gives the class of the smallest buffer that holds n bytes, and its
+// classOf returns the class of the smallest buffer that holds n bytes, and its
 // size in bytes.
 func classOf(n int) (class, size int) {
 	if n <= smallestBuffer {
@@ -33,8 +33,8 @@ func classOf(n int) (class, size int) {
 	return (octave-smallestOctave)*4 + quarter, 1<<(octave-1) + quarter*step
 }
 
-// getBuffer gives an empty buffer with room for n bytes or a little more. What
-// is larger than the largest pooled one is made to measure.
+// getBuffer returns an empty buffer with room for n bytes or a little more. A
+// buffer larger than largestPooled has room for exactly n and is not pooled.
 func getBuffer(n int) *pooledBuffer {
 	if n > largestPooled {
 		return &pooledBuffer{make([]byte, 0, n)}
@@ -46,8 +46,8 @@ func getBuffer(n int) *pooledBuffer {
 	return &pooledBuffer{make([]byte, 0, size)}
 }
 
-// putBuffer takes a buffer back. Nothing may read it any more: the next sender's
-// body will be in it.
+// putBuffer returns a buffer to its pool. Nothing may read it afterwards,
+// because it will hold the body of the next sender.
 func putBuffer(b *pooledBuffer) {
 	size := cap(b.bytes)
 	if size < smallestBuffer || size > largestPooled {
@@ -55,7 +55,7 @@ func putBuffer(b *pooledBuffer) {
 	}
 	class, exact := classOf(size)
 	if exact != size {
-		return // made to measure
+		return // not from a pool
 	}
 	b.bytes = b.bytes[:0]
 	bufferPools[class].Put(b)

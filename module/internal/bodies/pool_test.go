@@ -12,7 +12,7 @@ func TestClasses(t *testing.T) {
 		if n > smallestBuffer && size > n+n/4 {
 			t.Fatalf("%d bytes waste %d", n, size-n)
 		}
-		// A buffer comes back to the class that it was taken from.
+		// A buffer returns to the class that it was taken from.
 		if again, same := classOf(size); again != class || same != size {
 			t.Fatalf("%d bytes: class %d of %d bytes, back in class %d of %d", n, class, size, again, same)
 		}

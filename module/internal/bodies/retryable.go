@@ -19,8 +19,8 @@ import (
 // All readers share this one value, and a Read does not say who calls it. So
 // the body keeps track of the reading that is under way, and of where it ends:
 // at the end of the body, when it is closed, when the transport has written the
-// request, or when the proxy that read it has returned. What reads after that
-// is a new reader and begins at the first byte.
+// request, or when the proxy that read it has returned. A Read after that comes
+// from a new reader and begins at the first byte.
 //
 // A transport of net/http or quic-go announces its attempts through its trace
 // and reads in a goroutine of its own. It may go on reading after RoundTrip has
@@ -39,13 +39,13 @@ type Retryable struct {
 	reader  bytes.Reader
 	trace   httptrace.ClientTrace
 	ctx     context.Context // of the handlers that read it
-	stop    func()          // ends that context; nil if nothing may
+	stop    func()          // cancels ctx; may be nil
 	proxied func() any      // a value that changes when a proxy returns
 	fault   string          // why no answer counts; empty while the body is sound
 
 	reading reading
 	sending chan struct{} // closed when the announced attempt has been written; nil while none is being written
-	unheard bool          // an attempt was given up before it wrote, and may still say so
+	unheard bool          // an attempt was given up before it wrote, and may still call writing or wrote
 
 	ended     bool // the buffer is given back
 	leaving   bool // the handlers have returned, and a transport still reads
@@ -55,7 +55,7 @@ type Retryable struct {
 // reading is one pass over the body, by one reader.
 type reading struct {
 	began     any   // what proxied returned when it began
-	over      bool  // the next Read begins another one
+	over      bool  // the next Read begins a new reading
 	atEnd     bool  // the reader has seen the end of the body
 	read      bool  // something has been read, or the end has been seen
 	announced bool  // by a transport, which reads in its own goroutine
@@ -65,17 +65,17 @@ type reading struct {
 	dialed    bool  // a transport that announces nothing has dialed
 	readSince bool  // something has been read since the transport began
 	closed    bool
-	suspect   string // a fault, unless more is read: a later reader seems to have found nothing
+	suspect   string // the fault if nothing more is read: a later reader seems to have found an empty body
 }
 
-// lastAttempt bounds how long a reader waits for the attempt before it. The
-// connection of that one is closed by then, so it ends as soon as it writes.
+// lastAttempt is how long a reader waits for the previous attempt. The
+// connection of that attempt is closed by then, so it ends at its next write.
 const lastAttempt = time.Second
 
-// errInUse is what a reader gets that cannot have the whole body.
+// errInUse is returned to a reader that cannot have the whole body.
 var errInUse = errors.New("the body of the delivery cannot be read from its beginning by this handler")
 
-// The faults of a body, as an operator reads them: each says what to change.
+// The faults of a body, as shown to an operator. Each says what to change.
 const (
 	faultOverlap = "a handler read the body while an upstream that had already answered was still reading it; let that upstream read the whole body before it answers, or put the second reader before the first"
 	faultPrefix  = "a proxy that buffers only the beginning of a body (request_buffers) tried another upstream; raise request_buffers above max_body, or do not retry POST"
@@ -84,13 +84,13 @@ const (
 	faultHollow  = "request_body max_size stands between two handlers that read the body, so that the second one got nothing; put request_body before verify_webhook, or use max_body instead"
 )
 
-// Arrived readies the body for its readers, once all of it is in the buffer.
+// Arrived prepares the body for its readers, once all of it is in the buffer.
 func (b *Retryable) Arrived() { b.reader.Reset(b.Buffer.Bytes()) }
 
 // Size returns the length of the body in bytes.
 func (b *Retryable) Size() int64 { return b.reader.Size() }
 
-// Copy returns a copy of the body, or nothing once it is gone.
+// Copy returns a copy of the body, or nil once it is gone.
 func (b *Retryable) Copy() []byte {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -100,16 +100,16 @@ func (b *Retryable) Copy() []byte {
 	return bytes.Clone(b.Buffer.Bytes())
 }
 
-// Lend readies the body for the handlers that run in the returned context.
-// proxied returns a value that changes whenever a proxy among them returns. stop
-// ends the context, and may be nil.
+// Lend prepares the body for the handlers that run in the returned context.
+// proxied returns a value that changes whenever a proxy among them returns.
+// stop cancels the context; it may be nil.
 func (b *Retryable) Lend(ctx context.Context, proxied func() any, stop func()) context.Context {
 	b.ctx, b.proxied, b.stop = ctx, proxied, stop
 	b.reading.began = proxied()
 	b.trace = httptrace.ClientTrace{
-		// A dial to a name may connect in goroutines of its own, but looks the
-		// name up in its caller's. Not GetConn, which HTTP/2 calls with its pool
-		// of connections locked.
+		// A dial to a host name may connect in goroutines of its own, but looks
+		// the name up in the caller's. GetConn is not used, because HTTP/2 calls
+		// it with its connection pool locked.
 		DNSStart:             func(httptrace.DNSStartInfo) { b.dialing() },
 		ConnectStart:         func(string, string) { b.dialing() },
 		GotConn:              func(httptrace.GotConnInfo) { b.attempt() },
@@ -120,20 +120,20 @@ func (b *Retryable) Lend(ctx context.Context, proxied func() any, stop func()) c
 	return httptrace.WithClientTrace(ctx, &b.trace)
 }
 
-// Serve calls the handlers that the body is lent to. A Read below it, on the
-// same goroutine, is a handler's own and never that of an announced transport.
+// Serve calls the handlers that the body is lent to. A Read below Serve on the
+// same goroutine is a handler's own and never an announced transport's.
 //
 //go:noinline
 func (b *Retryable) Serve(handlers func() error) error { return handlers() }
 
-// Where a call comes from, for onStack.
+// Callers that onStack looks for.
 const (
 	inHandlers       = "/bodies.(*Retryable).Serve"
 	inMaxBytesReader = "net/http.(*maxBytesReader).Close"
 )
 
 // onStack reports whether a function is among the callers. It takes
-// microseconds, so it is asked only where nothing else tells.
+// microseconds, so it is called only where nothing else answers the question.
 func onStack(function string) bool {
 	var callers [128]uintptr
 	for skip := 2; ; skip += len(callers) { // many routes make a deep stack
@@ -151,8 +151,8 @@ func onStack(function string) bool {
 	}
 }
 
-// Read reads the body, each reader from the first byte. It copies under the lock,
-// so that no reader is left with a part of the buffer itself.
+// Read reads the body, each reader from the first byte. It copies under the
+// lock, so that no reader keeps a reference to the buffer.
 func (b *Retryable) Read(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
@@ -173,8 +173,8 @@ func (b *Retryable) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// enter finds out whose Read this is, and begins a reading for a new reader. It
-// reports false if that one cannot have the whole body.
+// enter determines which reader calls Read, and begins a reading for a new one.
+// It reports false if that reader cannot have the whole body.
 func (b *Retryable) enter() bool {
 	switch {
 	case b.fault != "":
@@ -188,8 +188,8 @@ func (b *Retryable) enter() bool {
 			return true
 		}
 	case !b.reading.written:
-		// Not the transport, which reads after the headers: its connection
-		// turned out to be closed, and it has given up.
+		// This is not the transport, which reads only after writing the headers:
+		// its connection turned out to be closed, and it has given up.
 	case !b.reading.answered && !b.returned(), !onStack(inHandlers):
 		return true
 	}
@@ -201,7 +201,7 @@ func (b *Retryable) enter() bool {
 func (b *Retryable) returned() bool { return b.proxied() != b.reading.began }
 
 // restart begins a reading at the first byte. It reports false if a transport
-// does not end the one before.
+// does not end the previous reading.
 func (b *Retryable) restart() bool {
 	if !b.sent() {
 		b.fail(faultOverlap)
@@ -215,8 +215,8 @@ func (b *Retryable) restart() bool {
 	return true
 }
 
-// sent waits until no announced attempt is being written, and reports whether
-// it is so. The lock is not held meanwhile.
+// sent waits until no announced attempt is being written. It reports false if
+// it gave up waiting. It releases the lock while it waits.
 func (b *Retryable) sent() bool {
 	for b.sending != nil && !b.ended {
 		sending := b.sending
@@ -230,7 +230,7 @@ func (b *Retryable) sent() bool {
 	return true
 }
 
-// wait reports whether an attempt is over.
+// wait waits for an attempt to end, and reports whether it has.
 func wait(ctx context.Context, sent <-chan struct{}) bool {
 	timer := time.NewTimer(lastAttempt)
 	defer timer.Stop()
@@ -243,8 +243,9 @@ func wait(ctx context.Context, sent <-chan struct{}) bool {
 	return false
 }
 
-// fail gives the body a fault. No answer counts from now on, so the handlers
-// are ended: a transport may otherwise write what a proxy holds of the body.
+// fail sets the fault of the body. No answer counts from then on, so it cancels
+// the handlers: a transport could otherwise send the part of the body that a
+// proxy holds.
 func (b *Retryable) fail(fault string) {
 	if b.fault != "" {
 		return
@@ -255,13 +256,14 @@ func (b *Retryable) fail(fault string) {
 	}
 }
 
-// dialing is a new connection. Of those that are not announced otherwise,
-// FastCGI's, a second one is a second attempt, which cannot have what the
-// proxy has already taken from its copy of the beginning.
+// dialing is called for each new connection. For a transport that does not
+// announce its attempts, such as FastCGI's, a second connection is a second
+// attempt. That attempt cannot have the bytes that the proxy has already read
+// from its copy of the beginning.
 //
 // A transport that announces its attempts dials in the background, and its dial
-// may come late: the attempt has then used another connection that became free,
-// and the next reader is at work. So only a handler's own dial counts.
+// may be late: the attempt has then used another connection that became free,
+// and the next reader has begun. So only a dial by a handler itself counts.
 func (b *Retryable) dialing() {
 	if !onStack(inHandlers) {
 		return
@@ -282,7 +284,7 @@ func (b *Retryable) dialing() {
 	}
 }
 
-// attempt is the beginning of an announced attempt.
+// attempt is called when an announced attempt begins.
 func (b *Retryable) attempt() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -302,7 +304,7 @@ func (b *Retryable) attempt() {
 	case holds && !now.announced && position > 0:
 		now.announced, now.ahead, now.dialed, now.readSince = true, position, false, false
 	case holds && now.announced && now.ahead > 0 && !now.written:
-		// The connection before was not used.
+		// The previous connection was not used.
 	case holds && now.announced && now.ahead > 0, b.reading.ahead > 0 && !b.reading.atEnd && !b.returned():
 		b.fail(faultPrefix)
 	default:
@@ -313,10 +315,10 @@ func (b *Retryable) attempt() {
 	}
 }
 
-// writing and wrote are the two ends of an announced attempt's use of the body.
-// They do not say which attempt they are of: the goroutine that writes to a
-// connection may speak only after the attempt was given up and the next one has
-// begun.
+// writing and wrote are called when an announced attempt begins and ends to
+// write the body. They cannot tell which attempt that is: the goroutine that
+// writes to a connection may call them after its attempt was given up and the
+// next one has begun.
 func (b *Retryable) writing() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -345,7 +347,7 @@ func (b *Retryable) wrote() {
 	b.left()
 }
 
-// answering is the first byte of an upstream's answer.
+// answering is called at the first byte of an upstream's answer.
 func (b *Retryable) answering() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -373,7 +375,7 @@ func (b *Retryable) Close() error {
 	return nil
 }
 
-// Fault returns why an answer does not count as a delivery, or nothing.
+// Fault returns why no answer counts as a delivery, or "" if the body is sound.
 func (b *Retryable) Fault() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -383,28 +385,28 @@ func (b *Retryable) Fault() string {
 	return b.fault
 }
 
-// Unanswered reports whether an announced attempt has had no answer: a status
-// is then the proxy's own.
+// Unanswered reports whether an announced attempt got no answer from its
+// upstream. A status then comes from the proxy itself.
 func (b *Retryable) Unanswered() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.reading.announced && !b.reading.answered
 }
 
-// End gives the buffer back once the handlers have returned. If a transport is
-// still sending it to an upstream that answered early, that happens as soon as
-// the transport is done. A transport that never says so leaves the buffer to
-// the garbage collector, and it counts until then. A reader that comes later
-// gets an error and never another sender's body.
+// End gives the buffer back. It is called once the handlers have returned. If a
+// transport is still sending the body to an upstream that answered early, the
+// buffer is given back when the transport is done. If the transport never
+// reports that, the buffer counts until the garbage collector frees it. A later
+// reader gets an error, never another sender's body.
 func (b *Retryable) End() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.ended || b.leaving {
 		return
 	}
-	// A transport reads after the headers, and may never say that it gave up
-	// before them. A proxy that has returned reads no more by itself: what it
-	// buffered may have found no upstream.
+	// A transport reads only after writing the headers, and may never report
+	// that it gave up before that. A proxy that has returned no longer reads
+	// the body itself: it may have buffered it and found no upstream.
 	now := &b.reading
 	begun := now.read && !b.returned()
 	if now.announced {
@@ -418,8 +420,8 @@ func (b *Retryable) End() {
 	b.giveBack()
 }
 
-// left gives the buffer back if the handlers have returned before the transport
-// was done.
+// left gives the buffer back once the transport is done, if the handlers
+// returned before that.
 func (b *Retryable) left() {
 	if b.leaving && b.reading.over && b.sending == nil {
 		b.leaving = false

@@ -17,19 +17,19 @@ import (
 	"time"
 )
 
-// bodyOf is a body that has arrived.
+// bodyOf returns a body that has arrived.
 func bodyOf(bytes []byte) *Retryable {
 	b := &Retryable{Buffer: Buffer{pooled: &pooledBuffer{bytes}}}
 	b.Arrived()
 	return b
 }
 
-// lend lends a body to handlers of which no proxy returns.
+// lend lends a body to handlers without a proxy.
 func lend(ctx context.Context, b *Retryable) context.Context {
 	return b.Lend(ctx, func() any { return nil }, nil)
 }
 
-// dial is a dial of the handler that reads the body.
+// dial calls the trace as a dial of the handler that reads the body does.
 func dial(b *Retryable) {
 	_ = b.Serve(func() error {
 		b.dialing()
@@ -55,7 +55,7 @@ func attempt(ctx context.Context, t *testing.T, b *Retryable, upstream http.Hand
 	return err
 }
 
-// TestEveryAttemptSendsTheWholeBody is a proxy whose first upstreams fail in
+// TestEveryAttemptSendsTheWholeBody uses a proxy whose first upstreams fail in
 // several ways, while their transports may still be sending.
 func TestEveryAttemptSendsTheWholeBody(t *testing.T) {
 	const size = 4 << 20
@@ -94,8 +94,8 @@ func TestEveryAttemptSendsTheWholeBody(t *testing.T) {
 	}
 }
 
-// TestEveryReaderBeginsAtTheFirstByte: readers that announce nothing, one after
-// the other.
+// TestEveryReaderBeginsAtTheFirstByte uses readers that announce nothing, one
+// after the other.
 func TestEveryReaderBeginsAtTheFirstByte(t *testing.T) {
 	for name, between := range map[string]func(b *Retryable){
 		"closed":     func(b *Retryable) { b.Close() },
@@ -121,13 +121,13 @@ func TestEveryReaderBeginsAtTheFirstByte(t *testing.T) {
 	}
 }
 
-// TestReaderAfterAProxyThatFailed: a proxy that announces nothing breaks in the
-// middle and returns; what reads then is another reader.
+// TestReaderAfterAProxyThatFailed checks that a read after an unannounced proxy
+// has failed in the middle and returned belongs to another reader.
 func TestReaderAfterAProxyThatFailed(t *testing.T) {
 	returned := 0
 	b := bodyOf([]byte("0123456789"))
 	b.Lend(t.Context(), func() any { return returned }, nil)
-	_, _ = b.Read(make([]byte, 2)) // what the proxy buffers
+	_, _ = b.Read(make([]byte, 2)) // the part that the proxy buffers
 	dial(b)
 	_, _ = b.Read(make([]byte, 4))
 	returned++
@@ -136,8 +136,8 @@ func TestReaderAfterAProxyThatFailed(t *testing.T) {
 	}
 }
 
-// TestSecondAttemptWithoutAnAnnouncement, as FastCGI's, would send what is left
-// of the body.
+// TestSecondAttemptWithoutAnAnnouncement checks a second attempt as FastCGI
+// makes it, which would send only the rest of the body.
 func TestSecondAttemptWithoutAnAnnouncement(t *testing.T) {
 	t.Run("after the beginning", func(t *testing.T) {
 		b := bodyOf([]byte("0123456789"))
@@ -156,7 +156,7 @@ func TestSecondAttemptWithoutAnAnnouncement(t *testing.T) {
 		lend(t.Context(), b)
 		dial(b)
 		_, _ = io.ReadAll(b)
-		dial(b) // and the proxy's own reader remembers the end
+		dial(b) // the proxy's own reader remembers the end
 		if b.Fault() != faultDialed {
 			t.Errorf("%q", b.Fault())
 		}
@@ -177,8 +177,8 @@ func TestSecondAttemptWithoutAnAnnouncement(t *testing.T) {
 	})
 }
 
-// TestBodyBehindARememberedEnd: http.MaxBytesReader keeps the end that it has
-// seen, so a second reader behind it gets nothing.
+// TestBodyBehindARememberedEnd checks http.MaxBytesReader, which remembers the
+// end that it has seen, so that a second reader of it gets nothing.
 func TestBodyBehindARememberedEnd(t *testing.T) {
 	b := bodyOf([]byte("0123456789"))
 	begin, writing, written := announced(t.Context(), b)
@@ -203,8 +203,8 @@ func TestBodyBehindARememberedEnd(t *testing.T) {
 	}
 }
 
-// TestLateCloseBehindARememberedEnd: an attempt that failed closes in the middle
-// of the next one, which has the whole body.
+// TestLateCloseBehindARememberedEnd checks that a failed attempt may close the
+// body in the middle of the next attempt, which still has the whole body.
 func TestLateCloseBehindARememberedEnd(t *testing.T) {
 	b := bodyOf([]byte("0123456789"))
 	begin, writing, written := announced(t.Context(), b)
@@ -215,7 +215,7 @@ func TestLateCloseBehindARememberedEnd(t *testing.T) {
 	written()
 	begin()
 	writing()
-	limited.Close() // the first attempt's
+	limited.Close() // by the first attempt
 	if got, err := io.ReadAll(limited); err != nil || string(got) != "0123456789" {
 		t.Errorf("%q %v", got, err)
 	}
@@ -226,8 +226,8 @@ func TestLateCloseBehindARememberedEnd(t *testing.T) {
 	}
 }
 
-// TestReaderWhileAnUpstreamStillReads cannot be told from the transport by its
-// bytes, only by its goroutine.
+// TestReaderWhileAnUpstreamStillReads checks a reader that differs from the
+// transport only by its goroutine, not by its bytes.
 func TestReaderWhileAnUpstreamStillReads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := bodyOf([]byte("0123456789"))
@@ -250,7 +250,7 @@ func TestReaderWhileAnUpstreamStillReads(t *testing.T) {
 			return nil
 		})
 
-		// And one that does not end.
+		// The same with an attempt that does not end.
 		begin()
 		writing()
 		b.answering()
@@ -266,7 +266,8 @@ func TestReaderWhileAnUpstreamStillReads(t *testing.T) {
 	})
 }
 
-// announced is the trace by which a transport speaks of its attempts.
+// announced returns the trace functions by which a transport announces its
+// attempts.
 func announced(ctx context.Context, b *Retryable) (begin, writing, written func()) {
 	trace := httptrace.ContextClientTrace(lend(ctx, b))
 	return func() { trace.GotConn(httptrace.GotConnInfo{}) },
@@ -274,8 +275,9 @@ func announced(ctx context.Context, b *Retryable) (begin, writing, written func(
 		func() { trace.WroteRequest(httptrace.WroteRequestInfo{}) }
 }
 
-// TestAttemptThatNeverEnds must not share its bytes with the next one, and the
-// next one waits no longer than there is time for an answer.
+// TestAttemptThatNeverEnds checks that such an attempt does not share its bytes
+// with the next one, and that the next one waits only while there is time for
+// an answer.
 func TestAttemptThatNeverEnds(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
@@ -284,7 +286,7 @@ func TestAttemptThatNeverEnds(t *testing.T) {
 	begin()
 	writing()
 	began := time.Now()
-	begin() // the one before is not over
+	begin() // the previous one has not ended
 	if waited := time.Since(began); waited >= lastAttempt {
 		t.Errorf("waited %v although the time for an answer was over", waited)
 	}
@@ -293,8 +295,8 @@ func TestAttemptThatNeverEnds(t *testing.T) {
 	}
 }
 
-// TestLateClose is the word of an attempt that is over, in the middle of the
-// next one.
+// TestLateClose closes the body for an attempt that is over, in the middle of
+// the next one.
 func TestLateClose(t *testing.T) {
 	b := bodyOf([]byte("abcdef"))
 	begin, writing, written := announced(context.Background(), b)
@@ -307,15 +309,15 @@ func TestLateClose(t *testing.T) {
 		t.Errorf("%q %v", got, err)
 	}
 	written()
-	_, _ = b.Read(make([]byte, 2)) // another reader's
+	_, _ = b.Read(make([]byte, 2)) // by another reader
 	b.Close()
 	if got, err := io.ReadAll(b); err != nil || string(got) != "cdef" {
 		t.Errorf("%q %v", got, err)
 	}
 }
 
-// TestConnectionThatWasNotUsed is a kept connection that turns out to be
-// closed: the transport begins anew without having written anything.
+// TestConnectionThatWasNotUsed checks a kept connection that turns out to be
+// closed: the transport begins again without having written anything.
 func TestConnectionThatWasNotUsed(t *testing.T) {
 	b := bodyOf([]byte("abcdef"))
 	begin, _, _ := announced(context.Background(), b)
@@ -327,8 +329,8 @@ func TestConnectionThatWasNotUsed(t *testing.T) {
 	}
 }
 
-// TestReadAhead: a handler has read the beginning of the body and puts it in
-// front of the rest, before a transport announces anything.
+// TestReadAhead checks a handler that reads the beginning of the body and puts
+// it before the rest, before a transport announces anything.
 func TestReadAhead(t *testing.T) {
 	open := func(t *testing.T) (begin, writing, written func(), body io.Reader, rest *Retryable) {
 		t.Helper()
@@ -376,8 +378,8 @@ func TestReadAhead(t *testing.T) {
 	})
 }
 
-// TestBufferOfAnAttemptThatNeverEnds is counted until the garbage collector has
-// it, and no longer.
+// TestBufferOfAnAttemptThatNeverEnds checks that the buffer counts until the
+// garbage collector frees it, and no longer.
 func TestBufferOfAnAttemptThatNeverEnds(t *testing.T) {
 	expectNothingBuffered(t)
 	func() {
@@ -391,7 +393,7 @@ func TestBufferOfAnAttemptThatNeverEnds(t *testing.T) {
 		begin()
 		writing()
 		cancel()
-		begin() // it gives up on the one before, which says nothing
+		begin() // it gives up the previous one, which reports nothing
 		b.End()
 	}()
 	for range 100 {
@@ -399,12 +401,13 @@ func TestBufferOfAnAttemptThatNeverEnds(t *testing.T) {
 			return
 		}
 		runtime.GC()
-		time.Sleep(time.Millisecond) // cleanups run beside
+		time.Sleep(time.Millisecond) // cleanups run in the background
 	}
 	t.Errorf("%d bytes are counted for ever", InUse().Bodies)
 }
 
-// TestBufferOfABodyThatIsStillSent is not given to the next sender.
+// TestBufferOfABodyThatIsStillSent checks that the buffer is not given to the
+// next sender.
 func TestBufferOfABodyThatIsStillSent(t *testing.T) {
 	mark := strings.Repeat("A", 5000)
 	for name, c := range map[string]struct {
@@ -433,7 +436,8 @@ func TestBufferOfABodyThatIsStillSent(t *testing.T) {
 	}
 }
 
-// TestBufferOfAProxyThatFoundNoUpstream: it read the beginning, and has returned.
+// TestBufferOfAProxyThatFoundNoUpstream checks a proxy that has read the
+// beginning and has returned.
 func TestBufferOfAProxyThatFoundNoUpstream(t *testing.T) {
 	returned := 0
 	b := bodyOf([]byte("0123456789"))
@@ -446,15 +450,15 @@ func TestBufferOfAProxyThatFoundNoUpstream(t *testing.T) {
 	}
 }
 
-// TestUpstreamThatCannotBeReached: reverse_proxy does not pass on that the body
-// of a request which found no connection was closed.
+// TestUpstreamThatCannotBeReached checks a request that found no connection.
+// reverse_proxy then does not pass on that the body was closed.
 func TestUpstreamThatCannotBeReached(t *testing.T) {
 	expectNothingBuffered(t)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	listener.Close() // nobody listens there now
+	listener.Close() // nothing listens there now
 	b := &Retryable{}
 	if err := b.Buffer.ReadAll(strings.NewReader("abcdef"), Limits{Declared: -1, Most: 10, Budget: free}, io.Discard); err != nil {
 		t.Fatal(err)
@@ -475,18 +479,19 @@ func TestUpstreamThatCannotBeReached(t *testing.T) {
 	}
 }
 
-// keptOpen is a body whose end is not passed on.
+// keptOpen is a body whose Close is not passed on.
 type keptOpen struct{ *Retryable }
 
 func (keptOpen) Close() error { return nil }
 
-// TestNextProxyBeforeTheEndIsSeen: an upstream that has the declared length
-// answers, and the next proxy begins, before the transport has seen the end.
+// TestNextProxyBeforeTheEndIsSeen checks an upstream that answers once it has
+// the declared length, so that the next proxy begins before the transport has
+// seen the end.
 func TestNextProxyBeforeTheEndIsSeen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := bodyOf([]byte("0123456789"))
 		begin, writing, written := announced(t.Context(), b)
-		_, _ = b.Read(make([]byte, 4)) // what the first proxy buffers
+		_, _ = b.Read(make([]byte, 4)) // the part that the first proxy buffers
 		begin()
 		writing()
 		_, _ = b.Read(make([]byte, 6))
@@ -504,9 +509,9 @@ func TestNextProxyBeforeTheEndIsSeen(t *testing.T) {
 	})
 }
 
-// TestDialOfAnAttemptThatIsOver: a transport dials in the background and takes
-// another connection that becomes free meanwhile. Its late dial says nothing
-// about the proxy that reads by then.
+// TestDialOfAnAttemptThatIsOver checks a transport that dials in the background
+// and meanwhile takes another connection that becomes free. Its late dial does
+// not affect the proxy that reads by then.
 func TestDialOfAnAttemptThatIsOver(t *testing.T) {
 	busy, free := make(chan struct{}), make(chan struct{})
 	upstream := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
@@ -520,7 +525,7 @@ func TestDialOfAnAttemptThatIsOver(t *testing.T) {
 	late, dialed := make(chan struct{}), make(chan struct{})
 	dials := 0
 	transport := &http.Transport{DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-		if dials++; dials == 2 { // as while a name is being resolved
+		if dials++; dials == 2 { // as while a name is resolved
 			close(free)
 			<-late
 			defer close(dialed)
@@ -551,7 +556,7 @@ func TestDialOfAnAttemptThatIsOver(t *testing.T) {
 		}
 		res.Body.Close()
 
-		// As FastCGI does: it buffers the beginning, dials, and sends the rest.
+		// Like FastCGI, it buffers the beginning, dials, and sends the rest.
 		first := make([]byte, 4)
 		_, _ = io.ReadFull(b, first[:2])
 		conn, err := new(net.Dialer).DialContext(ctx, "tcp", upstream.Listener.Addr().String())
@@ -570,8 +575,9 @@ func TestDialOfAnAttemptThatIsOver(t *testing.T) {
 	})
 }
 
-// TestLateWordOfAnAttempt: a kept connection turns out to be closed, and the
-// goroutine that writes to it says so only when the next attempt has begun.
+// TestLateWordOfAnAttempt checks a kept connection that turns out to be closed,
+// when the goroutine that writes to it reports this only after the next attempt
+// has begun.
 func TestLateWordOfAnAttempt(t *testing.T) {
 	t.Run("before the next one reads", func(t *testing.T) {
 		b := bodyOf([]byte("0123456789"))
@@ -618,7 +624,8 @@ func TestLateWordOfAnAttempt(t *testing.T) {
 	})
 }
 
-// TestDeepStack: a handler below hundreds of routes is still known for one.
+// TestDeepStack checks that a handler below hundreds of routes is still
+// recognised as one.
 func TestDeepStack(t *testing.T) {
 	var below func(routes int) bool
 	below = func(routes int) bool {
@@ -640,8 +647,8 @@ func TestDeepStack(t *testing.T) {
 	}
 }
 
-// BenchmarkAttempt is what the readers of a body of 2 KiB are kept apart for: one
-// attempt of a transport that announces it.
+// BenchmarkAttempt measures one announced attempt of a transport with a body of
+// 2 KiB.
 func BenchmarkAttempt(b *testing.B) {
 	body, piece := make([]byte, 2048), make([]byte, 4096)
 	for b.Loop() {

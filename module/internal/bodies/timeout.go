@@ -8,22 +8,22 @@ import (
 	"time"
 )
 
-// TimeoutReader reads a body and can stop after some time, so that another reader
-// continues where it stopped. A read deadline of the connection would not do:
-// after net/http has failed to read once, it may never read again. So each read
-// runs in a goroutine, and the next reader waits for the one that is under way
-// when the time is over.
+// TimeoutReader reads a body and can stop after a timeout, so that another
+// reader continues where it stopped. A read deadline on the connection does not
+// allow this: once a read has failed, net/http may never read again. So each
+// read runs in a goroutine. If one is still running at the timeout, the next
+// reader waits for it.
 type TimeoutReader struct {
 	from    io.Reader
 	timer   *time.Timer
 	expired <-chan time.Time // nil while there is no limit
 	reading chan struct{}    // closed when the read that is under way has ended; nil if there is none
 
-	// What the last read gave, and has not been handed out. While there is one
-	// under way, it is that one's.
+	// The result of the last read, as far as it has not been returned. While a
+	// read is running, only its goroutine may use these fields.
 	buffer [readSize]byte
 	left   []byte
-	err    error // behind what is left; it stays
+	err    error // returned after left; it stays
 }
 
 // readSize is how much is read at once, in bytes.
@@ -38,13 +38,14 @@ func (p *TimeoutReader) SetTimeout(within time.Duration) {
 	p.expired = p.timer.C
 }
 
-// ClearTimeout ends what SetTimeout began.
+// ClearTimeout removes the limit that SetTimeout set.
 func (p *TimeoutReader) ClearTimeout() {
 	p.timer.Stop()
 	p.expired = nil
 }
 
-// Read returns os.ErrDeadlineExceeded when the time is over. Nothing is lost then.
+// Read returns os.ErrDeadlineExceeded when the time is over. No data is lost
+// then.
 func (p *TimeoutReader) Read(b []byte) (int, error) {
 	if p.reading == nil && len(p.left) == 0 && p.err == nil {
 		p.begin()
@@ -75,12 +76,12 @@ func (p *TimeoutReader) begin() {
 	}()
 }
 
-// Prefixed is a body of which a part has been read: that part, and the rest
-// of the stream with the error it may end with. The part counts against the
-// budget no longer than until it has been passed on, since the rest may take as
-// long as the sender likes. Once the handlers have returned a transport may still
-// hold the body, and must not read from a buffer that is another sender's by
-// then.
+// Prefixed is a body whose first part has been read already. It returns that
+// part, then the rest of the stream and any error that it ends with. The part
+// counts against the budget only until it has been passed on, since the rest
+// may take as long as the sender likes. A transport may still hold the body
+// after the handlers have returned; it must not read from a buffer that holds
+// another sender's body by then.
 type Prefixed struct {
 	mu     sync.Mutex
 	part   Buffer // what has been read
@@ -90,7 +91,8 @@ type Prefixed struct {
 	closer io.Closer
 }
 
-// NewPrefixed takes over what has been read, and leaves in empty.
+// NewPrefixed returns the body that begins with in and continues with rest. It
+// takes over the buffer and leaves in empty.
 func NewPrefixed(in *Buffer, rest io.Reader, closer io.Closer) *Prefixed {
 	b := &Prefixed{part: *in, rest: rest, closer: closer}
 	*in = Buffer{}
@@ -98,8 +100,8 @@ func NewPrefixed(in *Buffer, rest io.Reader, closer io.Closer) *Prefixed {
 	return b
 }
 
-// Read copies under the lock; the rest is the connection's, and waits for the
-// sender.
+// Read copies the part under the lock. It reads the rest without the lock,
+// because that waits for the sender.
 func (b *Prefixed) Read(p []byte) (int, error) {
 	if n, done, err := b.readPart(p); done {
 		return n, err
@@ -107,7 +109,7 @@ func (b *Prefixed) Read(p []byte) (int, error) {
 	return b.rest.Read(p)
 }
 
-// readPart reads from the part, while there is some of it.
+// readPart reads from the part while any of it is left.
 func (b *Prefixed) readPart(p []byte) (n int, done bool, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -133,7 +135,7 @@ func (b *Prefixed) giveBack() {
 // Close closes the sender's body.
 func (b *Prefixed) Close() error { return b.closer.Close() }
 
-// End keeps late readers out and gives back what is held.
+// End gives the buffer back. Later reads fail.
 func (b *Prefixed) End() {
 	b.mu.Lock()
 	defer b.mu.Unlock()

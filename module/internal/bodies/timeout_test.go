@@ -33,13 +33,13 @@ func TestTimeoutReaderKeepsAnError(t *testing.T) {
 	}
 }
 
-// TestTimeoutReaderLosesNothing: the read that is under way when the time is over is
-// the next reader's.
+// TestTimeoutReaderLosesNothing checks that the next reader gets the result of
+// a read that was running at the timeout.
 func TestTimeoutReaderLosesNothing(t *testing.T) {
 	from, to := io.Pipe()
 	p := NewTimeoutReader(from)
 	p.SetTimeout(time.Millisecond)
-	for range 2 { // also for whoever asks again
+	for range 2 { // also for the second Read
 		p.timer.Reset(time.Millisecond)
 		if n, err := p.Read(make([]byte, 5)); n != 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Fatalf("%d %v", n, err)
@@ -55,8 +55,8 @@ func TestTimeoutReaderLosesNothing(t *testing.T) {
 	}
 }
 
-// TestLateReaderOfAResumedBody gets no bytes of the buffer, which is another
-// sender's by then.
+// TestLateReaderOfAResumedBody checks that a late reader gets no bytes of the
+// buffer, which may hold another sender's body by then.
 func TestLateReaderOfAResumedBody(t *testing.T) {
 	closed := false
 	b := NewPrefixed(&Buffer{pooled: &pooledBuffer{[]byte("read")}}, strings.NewReader("rest"), closing(func() error { closed = true; return nil }))
@@ -73,8 +73,8 @@ func TestLateReaderOfAResumedBody(t *testing.T) {
 	}
 }
 
-// TestResumedBodyIsNotHeld any longer than until it has been passed on: the rest
-// may take as long as the sender likes.
+// TestResumedBodyIsNotHeld checks that the buffer is released once the part has
+// been passed on, because the rest may take as long as the sender likes.
 func TestResumedBodyIsNotHeld(t *testing.T) {
 	expectNothingBuffered(t)
 	var in Buffer

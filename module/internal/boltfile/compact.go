@@ -11,15 +11,16 @@ import (
 	"go.uber.org/zap"
 )
 
-// compact writes the file anew without its free pages, if that is worth it:
-// bbolt never makes a file smaller. Without room for it the file stays as it is.
+// compact rewrites the file without its free pages, if that is worth it: bbolt
+// never makes a file smaller. If there is no room for the copy, the file stays
+// as it is.
 func (f *File) compact() error {
-	if f.options.Compact == nil || runtime.GOOS == "windows" { // where no open file can be replaced
+	if f.options.Compact == nil || runtime.GOOS == "windows" { // Windows cannot replace an open file
 		return nil
 	}
 	next := f.path + ".compact"
 	if err := os.Remove(next); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err // of an attempt that was cut off
+		return err // it is left from an attempt that was cut off
 	}
 	info, err := f.file.Stat()
 	if err != nil {
@@ -37,8 +38,8 @@ func (f *File) compact() error {
 		_ = os.Remove(next)
 		return nil
 	}
-	// The old file stays locked until the new one is, so that no other process
-	// comes in between.
+	// The old file stays locked until the new one is locked, so that no other
+	// process can open the file in between.
 	old := f.db
 	defer old.Close() //nolint:errcheck // nothing was written since
 	if err := os.Rename(next, f.path); err != nil {

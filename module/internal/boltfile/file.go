@@ -1,6 +1,6 @@
-// Package boltfile is a file of bbolt that stores share: opened with one clear
-// error for whatever may be wrong with it, and written by one goroutine, so that
-// many callers share the syncing of the disk.
+// Package boltfile opens and writes bbolt files for the stores. Opening returns
+// one clear error for anything that may be wrong with a file. One goroutine
+// writes, so that many callers share each sync of the disk.
 package boltfile
 
 import (
@@ -23,9 +23,9 @@ import (
 	"go.uber.org/zap"
 )
 
-// Files holds every open file of this process by its resolved path: the lock of
-// a file belongs to the process, so that a reload must go on with the file as it
-// is open, and all that is in one file must share it.
+// Files holds every open file of this process by its resolved path. The lock of
+// a file belongs to the process. So a reload must continue with the file that
+// is already open, and everything stored in one file must share it.
 var Files = caddy.NewUsagePool()
 
 // File is a file that this process has open.
@@ -33,7 +33,7 @@ type File struct {
 	path    string
 	options Options
 	db      *bbolt.DB
-	file    *os.File // what db has opened, for when it cannot close it any more
+	file    *os.File // opened by db; kept for when db can no longer close it
 
 	mu      sync.Mutex
 	queue   []*Write
@@ -42,60 +42,65 @@ type File struct {
 	wake    chan struct{}
 	stopped chan struct{}
 
-	// broken is set while the last attempt to write has failed.
+	// broken is set if the last attempt to write failed.
 	broken      atomic.Pointer[trouble]
 	lastAttempt atomic.Pointer[time.Time]
 
-	// The writer's own: what it has to write again, and room for a full disk.
+	// Used by the writer only: writes that must be repeated, and the reserve for a
+	// full disk.
 	unwritten []*Write
 	reserve   *reserve
 }
 
-// Options are what a store makes of a file.
+// Options are a store's settings for a file.
 type Options struct {
-	// Kind is what the file is in errors and logs, with its article.
+	// Kind names the kind of file in errors and logs, with its article.
 	Kind string
-	// Consequence is what happens while it cannot be written.
+	// Consequence says what happens while the file cannot be written.
 	Consequence string
-	// Emptied is what a start without the file begins with.
+	// Emptied says what a start without the file begins with.
 	Emptied string
-	// Elsewhere is added to what to do when another process has the file.
+	// Elsewhere is added to the advice for a file that another process has open.
 	Elsewhere string
-	// NoFreelistSync leaves the list of free pages out of the file. It is for files
-	// that shrink a lot: the list would be written with every transaction.
+	// NoFreelistSync leaves the list of free pages out of the file. It is for
+	// files that shrink a lot, because the list would be written with every
+	// transaction.
 	NoFreelistSync bool
-	// Reserve is a file to make whose room what does not grow may use when the disk
-	// is full. Its folder is there.
+	// Reserve is the path of a file that reserves room on the disk. When the disk
+	// is full, the file is removed to make room for writes that do not grow. Its
+	// folder must exist.
 	Reserve string
-	// Compact reports whether a file of so many bytes is to be written anew when
-	// it is opened. It may be nil.
+	// Compact reports whether to rewrite a file of that size when it is opened. It
+	// may be nil.
 	Compact func(size int64, tx *bbolt.Tx) bool
-	// Now is the time, for trying again.
+	// Now returns the time, to decide when to try again.
 	Now func() time.Time
-	// Logger returns the logger of the running configuration: a file outlives the
-	// one that opened it.
+	// Logger returns the logger of the running configuration: a file may outlive
+	// the configuration that opened it.
 	Logger func() *zap.Logger
-	// Check looks at the values when the file is opened.
+	// Check checks the values when the file is opened.
 	Check Check
-	// Begin makes the file the store's own, in the first transaction. The error is
-	// ErrForeign if it is not.
+	// Begin marks the file as the store's, in the first transaction. It returns
+	// ErrForeign if the file belongs to something else.
 	Begin func(*bbolt.Tx) error
-	// Finish ends every later transaction, with the number of writes in it.
+	// Finish is called at the end of every later transaction, with the number of
+	// writes in it.
 	Finish func(tx *bbolt.Tx, writes int) error
 }
 
-// Why a file cannot be opened.
+// The reasons why a file cannot be opened.
 var (
-	// ErrForeign means that it is not the store's.
+	// ErrForeign means that the file is not the store's.
 	ErrForeign = errors.New("it belongs to another program, or to a newer version")
-	// ErrInUse means that another process has it open.
+	// ErrInUse means that another process has the file open.
 	ErrInUse = errors.New("is open in another process")
 )
 
-// lockWait is how long to wait for a process that is just ending.
+// lockWait is how long to wait for a process that is just ending to unlock the
+// file.
 const lockWait = time.Second
 
-// Open opens a file or makes it, and reads it through once. Damage and missing
+// Open opens or creates a file and reads it through once. Damage and missing
 // write permission surface now and not on the first delivery.
 func Open(path string, o Options) (*File, error) {
 	f := &File{
@@ -124,7 +129,7 @@ func Open(path string, o Options) (*File, error) {
 	if err != nil {
 		_ = f.closeDB(IsDamage(err)) // the reason is err
 		if size == 0 && !errors.Is(err, berrors.ErrTimeout) {
-			_ = os.Truncate(path, 0) // or the next start would find half a file
+			_ = os.Truncate(path, 0) // otherwise the next start would find half a file
 		}
 		return nil, o.explain(path, err)
 	}
@@ -146,7 +151,7 @@ func sizeOf(path string) (int64, error) {
 	return info.Size(), nil
 }
 
-// inspect reads the file through, under a lock that others may read under too.
+// inspect reads the file through, under a shared lock.
 func (f *File) inspect() error {
 	if err := f.openDB(true); err != nil {
 		return err
@@ -162,8 +167,9 @@ func (f *File) inspect() error {
 	return err
 }
 
-// mapped is the file as bbolt has it mapped: reading it page by page takes ten
-// times as long. It is a memory fault if the file becomes shorter.
+// mapped returns the file as bbolt has mapped it, because reading it page by
+// page takes ten times as long. Accessing it is a memory fault if the file
+// becomes shorter.
 func (f *File) mapped() ([]byte, error) {
 	info, err := f.file.Stat()
 	if err != nil {
@@ -173,8 +179,8 @@ func (f *File) mapped() ([]byte, error) {
 	return unsafe.Slice(*(**byte)(unsafe.Pointer(&at)), info.Size()), nil //nolint:gosec // bbolt has mapped so much
 }
 
-// openDB opens the file and locks it, and does so again if another process has
-// put a compacted one in its place meanwhile.
+// openDB opens and locks the file. It repeats this if another process has
+// replaced the file with a compacted one meanwhile.
 func (f *File) openDB(readOnly bool) error {
 	for {
 		if err := f.lockDB(readOnly); err != nil {
@@ -222,11 +228,12 @@ func (o Options) name() string {
 	return name
 }
 
-// DB is for tests, which break what stands below a store.
+// DB returns the database and its file, for tests that break what a store
+// relies on.
 func (f *File) DB() (db *bbolt.DB, opened *os.File) { return f.db, f.file }
 
-// closeDB closes what is open. After a panic bbolt may hold locks that it waits
-// for when it closes, so that only the file is unlocked and closed.
+// closeDB closes the database. After a panic, bbolt may hold locks that its
+// Close waits for; closeDB then only unlocks and closes the file.
 func (f *File) closeDB(panicked bool) error {
 	switch {
 	case f.db != nil && !panicked:
@@ -238,8 +245,8 @@ func (f *File) closeDB(panicked bool) error {
 	return nil
 }
 
-// Close writes what is left and closes the file. It returns how many writes that
-// must not be lost could not be made.
+// Close writes the remaining writes and closes the file. It returns how many
+// writes that must not be lost could not be made.
 func (f *File) Close() (lost int, err error) {
 	f.mu.Lock()
 	f.closing = true
@@ -251,7 +258,8 @@ func (f *File) Close() (lost int, err error) {
 	return len(f.unwritten), f.closeDB(t != nil && IsDamage(t.err))
 }
 
-// saveFreelist spares the next opening the search for free pages.
+// saveFreelist stores the list of free pages, so that the next opening need not
+// search for them.
 func (f *File) saveFreelist() {
 	if !f.options.NoFreelistSync || f.Writable() != nil {
 		return
@@ -260,8 +268,8 @@ func (f *File) saveFreelist() {
 	_ = f.commit(nil) // without it, they are searched for
 }
 
-// Resolve makes one path of all that lead to a file, because its lock would
-// keep this process out as well.
+// Resolve returns the same path for all paths that lead to a file. Otherwise
+// the file's lock would also keep this process out.
 func Resolve(path string) (string, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
@@ -277,8 +285,8 @@ func Resolve(path string) (string, error) {
 	return filepath.Join(folder, filepath.Base(path)), nil
 }
 
-// SyncFolder makes a new file's name as durable as its content. Windows has no
-// way to ask for it.
+// SyncFolder makes the name of a new file as durable as its content. Windows
+// has no call for this.
 func SyncFolder(path string) error {
 	if runtime.GOOS == "windows" {
 		return nil
@@ -291,7 +299,7 @@ func SyncFolder(path string) error {
 	return folder.Sync()
 }
 
-// explain adds what the operator can do about a file that cannot be opened.
+// explain adds to the error of opening a file what the operator can do.
 func (o Options) explain(path string, err error) error {
 	other := "move it away to begin with " + o.Emptied
 	switch {
@@ -309,15 +317,15 @@ func (o Options) explain(path string, err error) error {
 	return fmt.Errorf("%s: %w; the file must be on a local disk that has room and can be written", path, err)
 }
 
-// IsForeign reports whether an error of Open says that a file is something else
-// than what was looked for.
+// IsForeign reports whether an error of Open means that the file belongs to
+// something else.
 func IsForeign(err error) bool {
 	return errors.Is(err, berrors.ErrInvalid) || errors.Is(err, berrors.ErrVersionMismatch) || errors.Is(err, berrors.ErrChecksum) || errors.Is(err, ErrForeign)
 }
 
-// guarded turns a panic into an error. bbolt panics on pages that cannot be
-// right, and reading a mapped file that was cut short or whose disk fails is a
-// memory fault, which ends the process unless it is made a panic.
+// guarded turns a panic into an error. bbolt panics on pages that are invalid.
+// Reading a mapped file that was cut short, or whose disk fails, is a memory
+// fault, which ends the process unless it is turned into a panic.
 func guarded(f func() error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
@@ -328,10 +336,10 @@ func guarded(f func() error) (err error) {
 	return f()
 }
 
-// Damage is the error of a file whose content cannot be right.
+// Damage is the error for a file whose content is invalid.
 type Damage struct{ detail string }
 
 func (d *Damage) Error() string { return "the file is damaged: " + d.detail }
 
-// Wrong makes a Damage.
+// Wrong returns a Damage with a formatted detail.
 func Wrong(format string, args ...any) error { return &Damage{fmt.Sprintf(format, args...)} }

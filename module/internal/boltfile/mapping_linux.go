@@ -2,6 +2,6 @@ package boltfile
 
 import "syscall"
 
-// readAhead has the system read a file while it maps it, one page after the
-// other and not as the tree has them.
+// readAhead makes the system read a file when it is mapped, in the order of its
+// pages and not in the order of the tree.
 const readAhead = syscall.MAP_POPULATE

@@ -2,5 +2,5 @@
 
 package boltfile
 
-// readAhead is what only Linux has.
+// readAhead does nothing: only Linux has such a flag.
 const readAhead = 0

@@ -9,9 +9,10 @@ import (
 	"slices"
 )
 
-// reserve is a file that takes up room on the disk for the moment in which it
-// is full: a transaction that removes something needs pages too. Nothing grows
-// while it is missing. A nil reserve has none and changes nothing.
+// reserve is a file that takes up room on the disk, to be used when the disk is
+// full: a transaction that removes something needs pages too. While the file is
+// missing, nothing that grows is written. A nil reserve has no file and changes
+// nothing.
 type reserve struct {
 	path    string
 	missing bool
@@ -34,14 +35,14 @@ func (r *reserve) fill(batch []*Write) error {
 		return nil
 	}
 	if err := r.write(); err != nil {
-		_ = os.Remove(r.path) // what is there of it is of no use
+		_ = os.Remove(r.path) // a partial file is of no use
 		return err
 	}
 	r.missing = false
 	return nil
 }
 
-// write fills the file with what no file system makes smaller.
+// write fills the file with random content, which no file system can compress.
 func (r *reserve) write() (err error) {
 	content := make([]byte, reserveSize)
 	if _, err := rand.Read(content); err != nil {
@@ -61,7 +62,7 @@ func (r *reserve) write() (err error) {
 	return SyncFolder(filepath.Dir(r.path))
 }
 
-// open gives the room back and reports whether there was any.
+// open removes the file to free its room, and reports whether there was any.
 func (r *reserve) open() bool {
 	if r.missing {
 		return false

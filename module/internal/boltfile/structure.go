@@ -7,17 +7,17 @@ import (
 	"hash/fnv"
 )
 
-// CheckStructure reads a mapped file through and reports what would lead bbolt astray,
-// and values that check refuses, which is called with every value in a bucket
-// that is not in another bucket; it may be nil. bbolt trusts its pages: on a damaged one it
-// may panic, also in a goroutine of its own, or follow a circle until the memory
-// is full. So does its own check. Keys and values have no checksum; damage that
-// leaves them well-formed is not found.
+// CheckStructure reads a mapped file through and returns an error for pages
+// that would mislead bbolt, and for values that check rejects. check is called
+// with every value in a bucket; it may be nil. bbolt trusts its pages: on a
+// damaged one it may panic, even in a goroutine of its own, or follow a cycle
+// until the memory is full. Its own check does so too. Keys and values have no
+// checksum, so damage that leaves them well-formed is not found.
 //
-// The format: pages of one size, in the byte order of the machine. A page
-// begins with its number, its kind, the number of its elements and how many
-// more pages it takes. Pages 0 and 1 are the meta pages, of which the newer
-// valid one leads to the root of the tree and to the list of free pages.
+// A file consists of pages of one size, in the byte order of the machine. A
+// page begins with its number, its kind, the number of its elements and the
+// number of pages that it continues on. Pages 0 and 1 are the meta pages. The
+// newer valid one refers to the root of the tree and to the list of free pages.
 func CheckStructure(file []byte, check Check) error {
 	m, err := newestMeta(file)
 	if err != nil {
@@ -31,7 +31,8 @@ func CheckStructure(file []byte, check Check) error {
 	return c.freeList(m.freeList)
 }
 
-// Check reports whether a value can be right.
+// Check returns an error if a value is invalid. key is its key, and bucket the
+// name of its innermost bucket.
 type Check func(bucket, key, value []byte) error
 
 type structure struct {
@@ -43,7 +44,7 @@ type structure struct {
 
 type meta struct {
 	pageSize              uint64
-	root, freeList, pages uint64 // page numbers, the last the first that is not used
+	root, freeList, pages uint64 // page numbers; pages is the first unused one
 	transaction           uint64
 }
 
@@ -55,7 +56,7 @@ const (
 	kindLeaf     = 0x02
 	kindFreeList = 0x10
 
-	noFreeList = ^uint64(0) // in place of its page
+	noFreeList = ^uint64(0) // instead of its page number
 
 	bucketElement = 0x01
 	bucketHeader  = 16
@@ -63,7 +64,8 @@ const (
 
 var order = binary.NativeEndian
 
-// newestMeta tries every page size that there may be for the second meta page.
+// newestMeta returns the newest valid meta page. It tries every possible page
+// size to find the second one.
 func newestMeta(file []byte) (newest meta, err error) {
 	found := false
 	for at := 0; at < len(file) && at <= 1<<24; at = max(2*at, 1<<10) {
@@ -97,7 +99,8 @@ func readMeta(b []byte, at int) (m meta, ok bool) {
 		m.pageSize >= 1<<10 && (at == 0 || at == int(m.pageSize))
 }
 
-// page returns a page with what it overflows into. No page is reached twice.
+// page returns a page with its overflow pages. It fails if a page is reached
+// twice.
 func (c *structure) page(id uint64) ([]byte, error) {
 	if id >= c.pages || c.seen[id] {
 		return nil, Wrong("page %d is out of place", id)
@@ -116,8 +119,9 @@ func (c *structure) page(id uint64) ([]byte, error) {
 	return page[:(1+more)*c.pageSize], nil
 }
 
-// tree checks a page and what is below it: that of a bucket, or of the root, which
-// has no name. Its keys are not below low, and below high if there is one.
+// tree checks a page and the pages below it, which belong to a bucket or to the
+// root, which has no name. All keys must be at least low, and less than high if
+// high is not nil.
 func (c *structure) tree(id uint64, bucket, low, high []byte) error {
 	page, err := c.page(id)
 	if err != nil {
@@ -157,7 +161,8 @@ func (c *structure) tree(id uint64, bucket, low, high []byte) error {
 	return nil
 }
 
-// bucket checks a bucket: a tree of its own, or a small page in the value.
+// bucket checks a bucket, which is a tree of its own or a small page in the
+// value.
 func (c *structure) bucket(b element) error {
 	if len(b.value) < bucketHeader {
 		return Wrong("a bucket of %d bytes", len(b.value))
@@ -197,14 +202,14 @@ type element struct {
 	child      uint64
 }
 
-// split takes a page apart.
+// split returns the elements of a page.
 func split(page []byte, branch bool) ([]element, error) {
 	count := int(order.Uint16(page[10:]))
 	if pageHeader+count*elementSize > len(page) {
 		return nil, Wrong("%d elements are too many", count)
 	}
 	elements := make([]element, count)
-	end := uint64(pageHeader + count*elementSize) // what they say follows without gaps
+	end := uint64(pageHeader + count*elementSize) // keys and values follow without gaps
 	for i := range elements {
 		begin := pageHeader + i*elementSize
 		b := page[begin : begin+elementSize]
@@ -229,7 +234,7 @@ func split(page []byte, branch bool) ([]element, error) {
 	return elements, nil
 }
 
-// freeList checks that no page is both free and in use: it would be
+// freeList checks that no page is both free and in use. Such a page would be
 // overwritten.
 func (c *structure) freeList(id uint64) error {
 	if id == noFreeList { // bbolt works it out
@@ -240,7 +245,7 @@ func (c *structure) freeList(id uint64) error {
 		return err
 	}
 	count, ids := uint64(order.Uint16(page[10:])), page[pageHeader:]
-	if count == 0xFFFF { // then it is the first of them
+	if count == 0xFFFF { // then the first number is the count
 		count, ids = order.Uint64(ids), ids[8:]
 	}
 	if order.Uint16(page[8:]) != kindFreeList || count > uint64(len(ids))/8 {

@@ -7,6 +7,6 @@ import (
 	"syscall"
 )
 
-// unlock gives up the lock of a file whose mapping stays. The mapping would keep
-// it after the file is closed.
+// unlock releases the lock of a file whose mapping stays. Otherwise the mapping
+// would keep the lock after the file is closed.
 func unlock(file *os.File) { _ = syscall.Flock(int(file.Fd()), syscall.LOCK_UN) }

@@ -4,5 +4,5 @@ package boltfile
 
 import "os"
 
-// unlock does nothing where closing a file is enough.
+// unlock does nothing, because closing the file releases its lock.
 func unlock(*os.File) {}

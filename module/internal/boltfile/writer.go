@@ -12,16 +12,16 @@ import (
 	"go.uber.org/zap"
 )
 
-// Write is something to do in the next transaction.
+// Write is a change to make in the next transaction.
 type Write struct {
 	apply func(*bbolt.Tx) error
 	// Written is called once the transaction has ended, and again with every
 	// later attempt. It may be nil.
 	Written func(error)
-	// Again means that it is tried until it works.
+	// Again means that the write is repeated until it works.
 	Again bool
-	// Grows means that it takes room. On a full disk only these fail, if the file
-	// has a reserve.
+	// Grows means that the write needs more room. On a full disk, only such writes
+	// fail if the file has a reserve.
 	Grows bool
 
 	// done is closed after the first attempt, and err is its outcome.
@@ -30,12 +30,13 @@ type Write struct {
 	err   error
 }
 
-// NewWrite makes a write of what a transaction shall do.
+// NewWrite returns a write that calls apply in a transaction.
 func NewWrite(apply func(*bbolt.Tx) error) *Write {
 	return &Write{apply: apply, done: make(chan struct{})}
 }
 
-// Wait returns the outcome. If ctx ends first, the write goes on by itself.
+// Wait waits for the first attempt and returns its outcome. If ctx ends first,
+// Wait returns and the write continues.
 func (w *Write) Wait(ctx context.Context) error {
 	select {
 	case <-w.done:
@@ -45,20 +46,20 @@ func (w *Write) Wait(ctx context.Context) error {
 	}
 }
 
-// trouble is why the file cannot be written.
+// trouble is the reason why the file cannot be written.
 type trouble struct {
 	err        error
-	onlyGrowth bool // what does not grow can be written
+	onlyGrowth bool // writes that do not grow still work
 }
 
-// ProbeEvery is how often a file that cannot be written is tried, while
-// deliveries come.
+// ProbeEvery is how often a write is tried on a file that cannot be written,
+// while deliveries arrive.
 const ProbeEvery = time.Second
 
-// errClosed is for a write that comes after its file was closed.
+// errClosed is the outcome of a write that comes after its file was closed.
 var errClosed = errors.New("the file has been closed")
 
-// Enqueue hands a write to the writer.
+// Enqueue passes a write to the writer.
 func (f *File) Enqueue(w *Write) {
 	if !f.join(w) {
 		w.end(errClosed)
@@ -80,13 +81,13 @@ func (f *File) join(w *Write) bool {
 func (f *File) signal() {
 	select {
 	case f.wake <- struct{}{}:
-	default: // it will look anyway
+	default: // the writer has been woken already
 	}
 }
 
-// run is the writer. What has gathered while a transaction was being written
-// is the next one: a single delivery does not wait, and many share the
-// syncing of the disk.
+// run is the writer. All writes that arrive during one transaction go into the
+// next one: a single delivery does not wait, and many share each sync of the
+// disk.
 func (f *File) run() {
 	defer close(f.stopped)
 	for range f.wake {
@@ -103,7 +104,7 @@ func (f *File) run() {
 	}
 }
 
-// turn writes what could not be written before and what is new.
+// turn makes the writes that failed before and the new ones.
 func (f *File) turn(queue []*Write) {
 	batch := append(f.unwritten, queue...)
 	f.unwritten = nil
@@ -119,8 +120,8 @@ func (f *File) turn(queue []*Write) {
 	}
 }
 
-// spare is a turn on a full disk: what grows fails, and the rest may use the
-// reserve.
+// spare handles a turn on a full disk: the growing writes fail, and the others
+// may use the reserve.
 func (f *File) spare(batch []*Write, full error) {
 	growing, rest := divide(batch)
 	f.settle(growing, full, true, true)
@@ -134,8 +135,8 @@ func (f *File) spare(batch []*Write, full error) {
 	f.settle(rest, err, false, false)
 }
 
-// settle reports a failure before anything is told of it, and success after what
-// was written is known to be.
+// settle tells the writes of a batch their outcome. It reports a failure before
+// that, and success after that.
 func (f *File) settle(batch []*Write, err error, growing, onlyGrowth bool) {
 	if err != nil {
 		f.report(err, growing, onlyGrowth)
@@ -159,7 +160,7 @@ func divide(batch []*Write) (growing, rest []*Write) {
 	return growing, rest
 }
 
-// end tells writes their outcome, and remembers those that must not be lost.
+// end tells writes their outcome, and keeps those that must not be lost.
 func (f *File) end(batch []*Write, err error) {
 	for _, w := range batch {
 		w.end(err)
@@ -178,8 +179,8 @@ func (w *Write) end(err error) {
 	}
 }
 
-// commit returns once everything is on the disk. A panic leaves bbolt with its
-// locks held, so that nothing more is written then.
+// commit writes a batch in one transaction and returns once it is on the disk.
+// After a panic, bbolt still holds its locks, so nothing more is written.
 func (f *File) commit(batch []*Write) error {
 	if t := f.broken.Load(); t != nil && IsDamage(t.err) {
 		return t.err
@@ -199,9 +200,10 @@ func (f *File) commit(batch []*Write) error {
 	})
 }
 
-// checkLength finds out that the file was cut off while it is open, before bbolt
-// does: without a list of free pages on the disk, a transaction that fails makes
-// it read the whole file in a goroutine whose faults end the process.
+// checkLength returns an error if the file was cut off while it is open. It
+// must notice this before bbolt does: without a list of free pages on the disk,
+// a transaction that fails makes bbolt read the whole file in a goroutine whose
+// faults end the process.
 func (f *File) checkLength() error {
 	if !f.options.NoFreelistSync {
 		return nil
@@ -218,9 +220,9 @@ func (f *File) checkLength() error {
 	})
 }
 
-// report remembers the outcome of a transaction, and tells the operator when it
-// is another one than before. A transaction without what grows does not show
-// that there is room again.
+// report remembers the outcome of a transaction, and logs it when it has
+// changed. A transaction without growing writes does not prove that there is
+// room again.
 func (f *File) report(err error, growing, onlyGrowth bool) {
 	before := f.broken.Load()
 	switch {
@@ -239,7 +241,7 @@ func (f *File) report(err error, growing, onlyGrowth bool) {
 	}
 }
 
-// Writable is an error while the last attempt to write has failed.
+// Writable returns an error if the last attempt to write failed.
 func (f *File) Writable() error {
 	if t := f.broken.Load(); t != nil {
 		return fmt.Errorf("%s cannot be written: %w", f.path, t.err)
@@ -247,8 +249,8 @@ func (f *File) Writable() error {
 	return nil
 }
 
-// Changeable is an error while the last attempt to write something that does not
-// grow has failed.
+// Changeable returns an error if the last attempt to write something that does
+// not grow failed.
 func (f *File) Changeable() error {
 	if t := f.broken.Load(); t != nil && t.onlyGrowth {
 		return nil
@@ -256,9 +258,9 @@ func (f *File) Changeable() error {
 	return f.Writable()
 }
 
-// Probe tries to write a file that could not be written, now and then. What
-// came before is written with it, so that a disk that has room for nothing else
-// does not pass for a good one.
+// Probe tries to write a file that could not be written, at most once every
+// ProbeEvery. The writes that failed before are part of the attempt, so that a
+// disk without room for them does not count as good.
 func (f *File) Probe(ctx context.Context) {
 	t := f.broken.Load()
 	if t == nil || IsDamage(t.err) {
@@ -274,18 +276,18 @@ func (f *File) Probe(ctx context.Context) {
 	_ = w.Wait(ctx) // Writable returns the outcome
 }
 
-// IsFull reports whether an error says that a disk has no room, for this user.
+// IsFull reports whether an error means that a disk has no room for this user.
 func IsFull(err error) bool {
 	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
 }
 
-// IsDamage reports whether an error says that a file's content cannot be right.
+// IsDamage reports whether an error means that a file's content is invalid.
 func IsDamage(err error) bool {
 	var d *Damage
 	return errors.As(err, &d)
 }
 
-// Read runs a transaction that only reads.
+// Read runs a read-only transaction.
 func (f *File) Read(do func(*bbolt.Tx) error) error {
 	if t := f.broken.Load(); t != nil && IsDamage(t.err) {
 		return t.err

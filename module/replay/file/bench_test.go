@@ -14,8 +14,8 @@ import (
 	"github.com/hooklatch/hooklatch/module/replay/memory"
 )
 
-// BenchmarkDelivery reserves and delivers, so many at once, in a file and in
-// memory. An iteration is one delivery. TMPDIR chooses the disk.
+// BenchmarkDelivery reserves and delivers events, several at once, in a file
+// and in memory. An iteration is one delivery. TMPDIR selects the disk.
 //
 //	go test -run '^$' -bench Delivery ./module/replay/file
 func BenchmarkDelivery(b *testing.B) {
@@ -87,8 +87,8 @@ func deliverMany(b *testing.B, h replay.History, atOnce int) {
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "deliveries/s")
 }
 
-// BenchmarkMillion fills a file with a million events, with an occurrence ID
-// each or without, and opens it again.
+// BenchmarkMillion fills a file with a million events, with and without
+// occurrence IDs, and opens it again.
 //
 //	go test -run '^$' -bench Million -benchtime 1x ./module/replay/file
 func BenchmarkMillion(b *testing.B) {

@@ -5,11 +5,11 @@ import (
 	"time"
 )
 
-// clock is the time that entries expire by, in Unix milliseconds. It never goes
-// back, because what is forgotten too early could be replayed: while the file
-// is open it goes with the monotonic clock, so that setting the machine's clock
-// changes nothing, and at opening it goes on from the machine's time or from
-// the last one that the file has seen, whichever is later.
+// clock is the time by which entries expire, in Unix milliseconds. It never
+// goes back, because an event that is forgotten too early could be replayed.
+// While the file is open, it follows the monotonic clock, so that setting the
+// machine's clock changes nothing. When the file is opened, it starts at the
+// machine's time or at the last time stored in the file, whichever is later.
 type clock struct {
 	source func() time.Time
 	began  time.Time
@@ -17,7 +17,7 @@ type clock struct {
 	latest atomic.Int64
 }
 
-// start starts a clock at the time that a file has seen last.
+// start starts a clock. seen is the last time stored in the file.
 func (c *clock) start(source func() time.Time, seen int64) {
 	c.source = source
 	c.began = source()

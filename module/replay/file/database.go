@@ -22,7 +22,7 @@ type database struct {
 	mu        sync.Mutex
 	histories map[string]*history
 
-	// swept is where the writer sweeps.
+	// swept is where the next sweep continues.
 	swept place
 }
 
@@ -46,10 +46,11 @@ func open(path string, now func() time.Time) (*database, error) {
 	return d, nil
 }
 
-// logger is the running configuration's.
+// logger returns the logger of the running configuration.
 func logger() *zap.Logger { return caddy.Log().Named(replay.Namespace + ".file") }
 
-// begin makes the file this store's own, and shows that it can be written.
+// begin marks the file as this store's, which also proves that it can be
+// written.
 func (d *database) begin(tx *bbolt.Tx, now func() time.Time) error {
 	seen, err := recognise(tx)
 	if err != nil {
@@ -64,7 +65,7 @@ func (d *database) begin(tx *bbolt.Tx, now func() time.Time) error {
 	return stamp(tx, d.clock.now())
 }
 
-// finish ends a transaction.
+// finish sweeps the file and stores the time at the end of a transaction.
 func (d *database) finish(tx *bbolt.Tx, writes int) error {
 	if err := d.sweep(tx, sweepAtLeast+sweepPerWrite*writes); err != nil {
 		return err
@@ -72,7 +73,7 @@ func (d *database) finish(tx *bbolt.Tx, writes int) error {
 	return stamp(tx, d.clock.now())
 }
 
-// history returns the history of a label, the same one to every configuration.
+// history returns the history of a label. All configurations get the same one.
 func (d *database) history(ctx context.Context, label string) (*history, error) {
 	d.mu.Lock()
 	h := d.histories[label]

@@ -14,7 +14,7 @@ import (
 // big endian, and the occurrence key if there is one.
 type entry struct {
 	expires int64 // Unix milliseconds of the file's clock
-	// mark is the fingerprint of what was not signed for a content key, and
+	// mark is the fingerprint of the unsigned values for a content key, and
 	// the beginning of the content key for an occurrence key.
 	mark uint64
 	// occurrence is the occurrence key of a content key, for forgetting both.
@@ -46,7 +46,7 @@ func decode(b []byte) (e entry, err error) {
 	return e, nil
 }
 
-// checkEntry looks at an entry when the file is opened.
+// checkEntry checks an entry when the file is opened.
 func checkEntry(bucket, key, value []byte) error {
 	if !bytes.HasPrefix(bucket, labelPrefix) {
 		return nil
@@ -69,7 +69,7 @@ func put(bucket *bbolt.Bucket, key replay.Key, e entry) error {
 	return bucket.Put(key[:], e.encode())
 }
 
-// remove deletes an entry that is there.
+// remove deletes an entry that exists.
 func remove(bucket *bbolt.Bucket, key []byte) error {
 	if err := bucket.SetSequence(bucket.Sequence() - 1); err != nil {
 		return err
@@ -77,8 +77,8 @@ func remove(bucket *bbolt.Bucket, key []byte) error {
 	return bucket.Delete(key)
 }
 
-// count counts the entries of a bucket anew, which visits every page: versions
-// before this one kept no count.
+// count recounts the entries of a bucket, which visits every page. Earlier
+// versions stored no count.
 func count(bucket *bbolt.Bucket) error {
 	n := uint64(bucket.Stats().KeyN)
 	if n == bucket.Sequence() {
@@ -87,7 +87,7 @@ func count(bucket *bbolt.Bucket) error {
 	return bucket.SetSequence(n)
 }
 
-// lookUp finds an entry, expired or not.
+// lookUp returns an entry, expired or not.
 func lookUp(bucket *bbolt.Bucket, key replay.Key) (known entry, ok bool, err error) {
 	value := bucket.Get(key[:])
 	if value == nil {

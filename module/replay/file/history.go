@@ -11,17 +11,17 @@ import (
 	"github.com/hooklatch/hooklatch/module/replay"
 )
 
-// history is what is remembered under a label: delivered events in a bucket of
-// the file, and what is being handled in memory, so that whatever ends the
-// process releases it.
+// history holds the events of a label: delivered ones in a bucket of the file,
+// and those that are being handled in memory, so that any end of the process
+// releases them.
 type history struct {
 	database *database
 	bucket   []byte
 
 	mu       sync.Mutex
 	reserved replay.Held
-	// unsaved are entries of events that were delivered while the file could
-	// not be written. They leave when it could.
+	// unsaved are entries of events that were delivered while the file could not
+	// be written. They are removed once they have been written.
 	unsaved map[replay.Key]entry
 }
 
@@ -34,9 +34,9 @@ func newHistory(db *database, label string) *history {
 	}
 }
 
-// reserve decides under one lock, so that one of many callers is first. The
-// lock is held while the file is read; of a delivery that is being recorded,
-// either the reservation is seen or the entry.
+// reserve decides under one lock, so that only one of many callers gets the
+// reservation. It holds the lock while it reads the file, so that it sees
+// either the reservation or the entry of a delivery that is being recorded.
 func (h *history) reserve(e replay.Event) (status replay.Status, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -57,7 +57,8 @@ func (h *history) reserve(e replay.Event) (status replay.Status, err error) {
 	return replay.Reserved, nil
 }
 
-// judge compares an event whose content is not reserved with what is known.
+// judge compares an event with the known ones. Its content must not be
+// reserved.
 func (h *history) judge(tx *bbolt.Tx, e replay.Event) (replay.Status, error) {
 	known, ok, err := h.get(tx, e.Content)
 	switch {
@@ -82,7 +83,7 @@ func (h *history) judge(tx *bbolt.Tx, e replay.Event) (replay.Status, error) {
 	return replay.Reserved, nil
 }
 
-// get finds a delivered entry that has not expired.
+// get returns a delivered entry that has not expired.
 func (h *history) get(tx *bbolt.Tx, key replay.Key) (known entry, ok bool, err error) {
 	known, ok = h.unsaved[key]
 	if !ok {
@@ -91,8 +92,8 @@ func (h *history) get(tx *bbolt.Tx, key replay.Key) (known entry, ok bool, err e
 	return known, ok && known.expires > h.database.clock.now(), err
 }
 
-// entries returns how many entries are in the file. The file keeps the number,
-// because it is asked for at every scrape of the metrics.
+// entries returns how many entries are in the file. The file stores the number,
+// because every scrape of the metrics asks for it.
 func (h *history) entries() (n int, err error) {
 	err = h.database.Read(func(tx *bbolt.Tx) error {
 		n = int(tx.Bucket(h.bucket).Sequence())
@@ -107,8 +108,8 @@ func (h *history) release(e replay.Event) {
 	h.reserved.Remove(e)
 }
 
-// delivery is the write that turns a reservation into entries. The caller may
-// stop waiting for it: the writer updates the history.
+// delivery returns the write that turns a reservation into entries. The caller
+// may stop waiting for it: the writer updates the history.
 func (h *history) delivery(e replay.Event, ttl time.Duration) *boltfile.Write {
 	expires := h.database.clock.now() + ttl.Milliseconds()
 	entries := map[replay.Key]entry{e.Content: {expires: expires, mark: e.Unsigned, occurrence: e.Occurrence}}
@@ -129,7 +130,7 @@ func (h *history) delivery(e replay.Event, ttl time.Duration) *boltfile.Write {
 	w.Written = func(err error) {
 		h.mu.Lock()
 		defer h.mu.Unlock()
-		if !tried { // later, the reservation may be another one
+		if !tried { // on a later attempt, the reservation may be a newer one
 			h.reserved.Remove(e)
 		}
 		tried = true
@@ -145,7 +146,7 @@ func (h *history) delivery(e replay.Event, ttl time.Duration) *boltfile.Write {
 }
 
 // forget removes a delivered event and the entry of its occurrence ID, if that
-// is still its own.
+// entry still belongs to the event.
 func (h *history) forget(ctx context.Context, content replay.Key) (replay.Status, error) {
 	h.mu.Lock()
 	inFlight := h.reserved.Has(content)

@@ -9,7 +9,7 @@ import (
 	"github.com/hooklatch/hooklatch/module/internal/boltfile"
 )
 
-// A file has a bucket about itself and one for each label.
+// A file has one bucket about itself and one for each label.
 var (
 	aboutBucket = []byte("hooklatch")
 	formatKey   = []byte("format")
@@ -21,8 +21,8 @@ var (
 
 func bucketOf(label string) []byte { return append(bytes.Clone(labelPrefix), label...) }
 
-// labelFrom finds the first label's bucket whose name is not below the given
-// one.
+// labelFrom returns the first bucket of a label whose name is not below the
+// given one.
 func labelFrom(tx *bbolt.Tx, name []byte) ([]byte, *bbolt.Bucket) {
 	if len(name) == 0 {
 		name = labelPrefix
@@ -34,8 +34,8 @@ func labelFrom(tx *bbolt.Tx, name []byte) ([]byte, *bbolt.Bucket) {
 	return bytes.Clone(found), tx.Bucket(found)
 }
 
-// recognise reads the time that the file has seen last, or makes a new file
-// this store's own.
+// recognise returns the last time stored in the file. It marks a new file as
+// this store's.
 func recognise(tx *bbolt.Tx) (seen int64, err error) {
 	if about := tx.Bucket(aboutBucket); about != nil {
 		clock := about.Get(clockKey)
@@ -54,7 +54,7 @@ func recognise(tx *bbolt.Tx) (seen int64, err error) {
 	return 0, about.Put(formatKey, format)
 }
 
-// stamp notes the time.
+// stamp stores the time.
 func stamp(tx *bbolt.Tx, now int64) error {
 	return tx.Bucket(aboutBucket).Put(clockKey, binary.BigEndian.AppendUint64(nil, uint64(now)))
 }

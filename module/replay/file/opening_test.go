@@ -18,7 +18,8 @@ import (
 	"github.com/hooklatch/hooklatch/module/replay/replaytest"
 )
 
-// mustNotOpen asserts an error that names the file and holds the given words.
+// mustNotOpen checks that opening fails with an error that names the file and
+// contains the given words.
 func mustNotOpen(t *testing.T, path string, words ...string) {
 	t.Helper()
 	_, err := tryOpen(t, path, "label", newTestClock())
@@ -77,7 +78,7 @@ func TestUnusablePaths(t *testing.T) {
 	mustNotOpen(t, write("zeros", make([]byte, 1<<16)), "not a replay file")
 	mustNotOpen(t, foreign, "another program")
 	opened(t, write("empty", nil), "label", newTestClock())
-	if os.Getuid() != 0 { // for whom no file is read-only
+	if os.Getuid() != 0 { // root can write any file
 		path := write("read only", nil)
 		if err := os.Chmod(path, 0o400); err != nil {
 			t.Fatal(err)
@@ -107,7 +108,7 @@ func sample(t *testing.T) []byte {
 // fill delivers many at once, with an occurrence ID each.
 func fill(t testing.TB, v *view, from, to uint64) {
 	t.Helper()
-	withoutSync(v) // the disk is not what is tested here
+	withoutSync(v) // this is no test of the disk
 	writes := make([]*boltfile.Write, 0, to-from)
 	for n := from; n < to; n++ {
 		w := v.history.delivery(spread(n), v.ttl)
@@ -121,7 +122,7 @@ func fill(t testing.TB, v *view, from, to uint64) {
 	}
 }
 
-// spread is an event whose keys are as unordered as hashes are.
+// spread returns an event whose keys are as unordered as hashes.
 func spread(n uint64) (e replay.Event) {
 	for i := range uint64(2) {
 		z := (4*n + i) * 0x9e3779b97f4a7c15
@@ -133,8 +134,8 @@ func spread(n uint64) (e replay.Event) {
 	return e
 }
 
-// use does everything with a file that may be damaged: it is an error or it
-// works, and the process goes on.
+// use performs every operation on a file that may be damaged. Each one works or
+// returns an error, and the process survives.
 func use(t *testing.T, content []byte) (opens bool) {
 	t.Helper()
 	path := newPath(t)
@@ -161,9 +162,9 @@ func use(t *testing.T, content []byte) (opens bool) {
 	return true
 }
 
-// TestDamagedFile flips bits, in the beginning of every page above all, where
-// its structure is, and cuts the file short. With THOROUGH it does so
-// sixteen times as often.
+// TestDamagedFile flips bits, mostly at the beginning of pages, where their
+// structure is, and cuts the file short. With THOROUGH it does so sixteen times
+// as often.
 func TestDamagedFile(t *testing.T) {
 	content := sample(t)
 	if !use(t, content) {
@@ -209,8 +210,8 @@ func TestDamagedFile(t *testing.T) {
 	}
 }
 
-// TestTruncatedFile is cut short at every page, which is an error at the start
-// that says so.
+// TestTruncatedFile cuts the file short at every page, and expects an error at
+// the start that says so.
 func TestTruncatedFile(t *testing.T) {
 	content := sample(t)
 	path := newPath(t)
@@ -219,7 +220,7 @@ func TestTruncatedFile(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err := tryOpen(t, path, "label", newTestClock())
-		if err == nil { // bbolt makes a file larger than it needs
+		if err == nil { // bbolt makes a file larger than necessary
 			if size < len(content)/2 {
 				t.Errorf("%d of %d bytes open", size, len(content))
 			}
@@ -231,7 +232,8 @@ func TestTruncatedFile(t *testing.T) {
 	}
 }
 
-// TestFileWithoutFreeList: what bbolt accepts is accepted here.
+// TestFileWithoutFreeList checks that a file without a list of free pages is
+// accepted, as bbolt accepts it.
 func TestFileWithoutFreeList(t *testing.T) {
 	c, path := newTestClock(), newPath(t)
 	v := opened(t, path, "label", c)
@@ -252,8 +254,8 @@ func TestFileWithoutFreeList(t *testing.T) {
 	deliver(t, v, event(1))
 }
 
-// TestDamageWhileOpen cuts the file short under the open one: what is mapped
-// is gone, and reading it is a memory fault.
+// TestDamageWhileOpen cuts the file short while it is open. Reading the lost
+// part of the mapping is a memory fault.
 func TestDamageWhileOpen(t *testing.T) {
 	c, path := newTestClock(), newPath(t)
 	v := opened(t, path, "label", c)

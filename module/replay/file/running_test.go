@@ -16,7 +16,7 @@ import (
 	"github.com/hooklatch/hooklatch/module/replay/replaytest"
 )
 
-// entries counts what is in the file, expired or not.
+// entries counts the entries in the file, expired or not.
 func entries(t testing.TB, v *view) (n int) {
 	t.Helper()
 	if err := v.history.database.Read(func(tx *bbolt.Tx) error {
@@ -31,7 +31,8 @@ func entries(t testing.TB, v *view) (n int) {
 	return n
 }
 
-// TestOldFileIsCounted: a file of a version that kept no count, or another one.
+// TestOldFileIsCounted checks files of a version that stored no count or a
+// wrong one.
 func TestOldFileIsCounted(t *testing.T) {
 	c, path := newTestClock(), newPath(t)
 	v := opened(t, path, "label", c)
@@ -55,8 +56,8 @@ func TestOldFileIsCounted(t *testing.T) {
 	}
 }
 
-// TestFileDoesNotGrow goes through many times to live under steady traffic, which
-// is denser with THOROUGH.
+// TestFileDoesNotGrow runs steady traffic for many times the ttl. With THOROUGH
+// the traffic is denser.
 func TestFileDoesNotGrow(t *testing.T) {
 	const steps, rounds = 20, 12
 	perStep := uint64(30)
@@ -91,7 +92,8 @@ func TestFileDoesNotGrow(t *testing.T) {
 	}
 }
 
-// TestSweepReachesEveryLabel: also one that no configuration has any more.
+// TestSweepReachesEveryLabel checks that the sweep reaches a label that no
+// configuration has any more.
 func TestSweepReachesEveryLabel(t *testing.T) {
 	c, path := newTestClock(), newPath(t)
 	gone := opened(t, path, "gone", c)
@@ -110,8 +112,8 @@ func TestSweepReachesEveryLabel(t *testing.T) {
 	}
 }
 
-// TestManyAtOnce: each event is forwarded once, while entries expire, are
-// swept and forgotten, and the file grows.
+// TestManyAtOnce checks that each event is forwarded once, while entries
+// expire, are swept and forgotten, and the file grows.
 func TestManyAtOnce(t *testing.T) {
 	const senders, events = 16, 400
 	c, path := newTestClock(), newPath(t)
@@ -161,8 +163,8 @@ func TestManyAtOnce(t *testing.T) {
 	}
 }
 
-// TestClockSetBack: entries outlive a clock that goes back, at a restart too,
-// and what is delivered then lives as long as anything else.
+// TestClockSetBack checks that entries outlive a clock that goes back, also at
+// a restart, and that events delivered then live as long as any other.
 func TestClockSetBack(t *testing.T) {
 	c, path := newTestClock(), newPath(t)
 	v := opened(t, path, "label", c)
@@ -190,8 +192,8 @@ func TestClockSetBack(t *testing.T) {
 	}
 }
 
-// TestDeliveryWrittenTooLate: an event that could not be written until it had
-// expired has been reserved anew in between, and stays so.
+// TestDeliveryWrittenTooLate writes an event only after it has expired and has
+// been reserved again. It stays reserved.
 func TestDeliveryWrittenTooLate(t *testing.T) {
 	c := newTestClock()
 	v := opened(t, newPath(t), "label", c)

@@ -1,5 +1,5 @@
-// Package file has the store that keeps the history in a file, so that it
-// outlives the process.
+// Package file implements the store that keeps the history in a file, so that
+// it outlives the process.
 package file
 
 import (
@@ -21,14 +21,14 @@ func init() { caddy.RegisterModule(Store{}) }
 // upgrades and the sudden end of the process: a delivery is on the disk before
 // its sender reads the answer. Only one process can have the file open.
 //
-// A file that is open elsewhere, damaged, or cannot be written is an error when
-// the configuration starts. When writing fails later, new deliveries are
-// refused with 503 until it works again, and what had been forwarded until
-// then is remembered and written first of all.
+// The configuration fails to start if the file is open elsewhere, is damaged or
+// cannot be written. If writing fails later, new deliveries are rejected with
+// 503 until it works again. Deliveries that were forwarded before that are
+// remembered, and are written first.
 type Store struct {
 	replay.Options
 
-	// The file, made when it is not there yet; its folder must be. Several
+	// The file. It is created if it does not exist; its folder must exist. Several
 	// labels may share a file. A relative path begins at the working directory
 	// of the process. Placeholders such as {env.STATE_DIRECTORY} are replaced
 	// when the configuration loads.
@@ -65,7 +65,7 @@ func (s *Store) Provision(caddy.Context) error {
 	return nil
 }
 
-// Place returns the path of the file, for what must not be in the same one.
+// Place returns the path of the file, so that nothing else uses the same one.
 func (s *Store) Place() string {
 	if resolved, err := boltfile.Resolve(s.path); err == nil {
 		return resolved
@@ -96,8 +96,8 @@ func (s *Store) UnmarshalCaddyfile(d *caddyfile.Dispenser) (err error) {
 	})
 }
 
-// Open shares the open file with the other labels in it and with the
-// configuration that runs until this one takes over.
+// Open shares the open file with the other labels in it and with the running
+// configuration until this one replaces it.
 func (s *Store) Open(o replay.OpenOptions) (replay.History, error) {
 	path, err := boltfile.Resolve(s.path)
 	if err != nil {

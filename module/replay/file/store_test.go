@@ -18,7 +18,7 @@ import (
 	"github.com/hooklatch/hooklatch/module/replay/replaytest"
 )
 
-// testClock is the time that a test sets.
+// testClock is a clock that a test sets.
 type testClock struct {
 	mu sync.Mutex
 	at time.Time
@@ -126,7 +126,7 @@ func TestContract(t *testing.T) {
 				v, stuck := opened(t, path, "hanging", c), make(chan struct{})
 				hang = func() {
 					v.history.database.Enqueue(boltfile.NewWrite(func(*bbolt.Tx) error {
-						<-stuck // as a disk that does not answer
+						<-stuck // like a disk that does not respond
 						return nil
 					}))
 				}
@@ -136,7 +136,8 @@ func TestContract(t *testing.T) {
 	})
 }
 
-// TestRestart: what was delivered stays, what was being handled is free.
+// TestRestart checks that delivered events stay, and events that were being
+// handled are free.
 func TestRestart(t *testing.T) {
 	c, path := newTestClock(), newPath(t)
 	v := opened(t, path, "label", c)
@@ -156,8 +157,8 @@ func TestRestart(t *testing.T) {
 	reserve(t, v, e, replay.Reserved)
 }
 
-// TestImpatientDelivery: who delivers may give up waiting, and the event is
-// recorded all the same.
+// TestImpatientDelivery checks that an event is recorded even if the caller
+// stops waiting.
 func TestImpatientDelivery(t *testing.T) {
 	c, path := newTestClock(), newPath(t)
 	v := opened(t, path, "label", c)
@@ -170,7 +171,7 @@ func TestImpatientDelivery(t *testing.T) {
 	for n := range uint64(20) {
 		reserve(t, v, event(n), replay.Duplicate)
 	}
-	// Closing waits for what nobody waits for.
+	// Closing waits for writes that no caller waits for.
 	for n := range uint64(20) {
 		_ = reserve(t, v, event(200+n), replay.Reserved).Deliver(gone)
 	}

@@ -6,17 +6,17 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// Every transaction looks at a few entries more than it writes and removes the
-// expired ones, going round and round through all labels, also those that no
+// Every transaction checks a few more entries than it writes and removes the
+// expired ones. It goes through all labels in turn, including those that no
 // configuration has any more. So there is no pause and nothing to schedule:
-// where nothing is delivered, nothing grows. With four entries looked at for
-// each that is written, about a quarter of the file at most is expired.
+// without deliveries, the file does not grow. With four entries checked for
+// each one written, at most about a quarter of the file is expired.
 const (
 	sweepPerWrite = 2 * 4 // a write is one entry or two
 	sweepAtLeast  = 32
 )
 
-// place is where the next sweep goes on.
+// place is where the next sweep continues.
 type place struct{ bucket, key []byte }
 
 func (d *database) sweep(tx *bbolt.Tx, budget int) error {
@@ -42,7 +42,7 @@ func (d *database) sweep(tx *bbolt.Tx, budget int) error {
 	return nil
 }
 
-// sweepBucket looks at as many entries as it may and says how many these were.
+// sweepBucket checks up to budget entries and returns how many it has checked.
 func (d *database) sweepBucket(bucket *bbolt.Bucket, budget int) (seen int, err error) {
 	now := d.clock.now()
 	var expired [][]byte
@@ -59,7 +59,7 @@ func (d *database) sweepBucket(bucket *bbolt.Bucket, budget int) (seen int, err 
 		}
 	}
 	if key == nil {
-		d.swept = place{bucket: append(d.swept.bucket, 0)} // whatever comes next
+		d.swept = place{bucket: append(d.swept.bucket, 0)} // the next bucket
 	} else {
 		d.swept.key = bytes.Clone(key)
 	}

@@ -12,9 +12,9 @@ import (
 	"github.com/hooklatch/hooklatch/module/replay/replaytest"
 )
 
-// TestFullDisk: what was being handled when the disk became full is remembered
-// by the process, nothing new is let through until a write works, and then
-// everything is in the file.
+// TestFullDisk checks that the process remembers events that were being handled
+// when the disk became full, that no new event is let through until a write
+// works, and that everything is then in the file.
 func TestFullDisk(t *testing.T) {
 	c, path := newTestClock(), newPath(t)
 	v := opened(t, path, "label", c)
@@ -34,7 +34,7 @@ func TestFullDisk(t *testing.T) {
 		if status, err := v.Forget(context.Background(), event(1).Content); err == nil {
 			t.Errorf("%s: %v", what, status)
 		}
-		// What is known is answered: it stops the sender's retries.
+		// Known events are still answered, which stops the sender's retries.
 		reserve(t, v, event(1), replay.Duplicate)
 		reserve(t, v, e, replay.Duplicate)
 		reserve(t, v, replay.Event{Content: e.Content, Unsigned: 9}, replay.ContentConflict)
@@ -59,7 +59,7 @@ func TestFullDisk(t *testing.T) {
 	}
 }
 
-// TestRoomJustBeforeTheEnd: closing is the last attempt.
+// TestRoomJustBeforeTheEnd checks that closing makes a last attempt to write.
 func TestRoomJustBeforeTheEnd(t *testing.T) {
 	c, path := newTestClock(), newPath(t)
 	v := opened(t, path, "label", c)
@@ -73,8 +73,8 @@ func TestRoomJustBeforeTheEnd(t *testing.T) {
 	reserve(t, opened(t, path, "label", c), event(1), replay.Duplicate)
 }
 
-// TestFirstStartOnAFullDisk leaves nothing behind that a later start would take
-// for a damaged file.
+// TestFirstStartOnAFullDisk checks that nothing is left that a later start
+// would take for a damaged file.
 func TestFirstStartOnAFullDisk(t *testing.T) {
 	folder := t.TempDir()
 	if err := syscall.Mount("tmpfs", folder, "tmpfs", 0, "size=8k"); err != nil {

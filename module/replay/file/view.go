@@ -18,8 +18,9 @@ type view struct {
 	closing sync.Once
 }
 
-// Reserve looks into the file. It fails while the file cannot be written, since
-// what it let through could not be recorded; what is known is answered still.
+// Reserve looks the event up in the file. It fails while the file cannot be
+// written, because an event that it let through could not be recorded. Events
+// that the file has are still answered.
 func (v *view) Reserve(ctx context.Context, e replay.Event) (replay.Reservation, replay.Status, error) {
 	v.history.database.Probe(ctx)
 	status, err := v.history.reserve(e)
@@ -29,13 +30,14 @@ func (v *view) Reserve(ctx context.Context, e replay.Event) (replay.Reservation,
 	return &reservation{view: v, event: e}, replay.Reserved, nil
 }
 
-// Forget takes the event out of the file.
+// Forget removes the event from the file.
 func (v *view) Forget(ctx context.Context, content replay.Key) (replay.Status, error) {
 	v.history.database.Probe(ctx)
 	return v.history.forget(ctx, content)
 }
 
-// Entries counts what is in the file, if that can be read.
+// Entries returns the number of entries in the file, or false if it cannot be
+// read.
 func (v *view) Entries() (n int, known bool) {
 	n, err := v.history.entries()
 	return n, err == nil
@@ -53,9 +55,8 @@ type reservation struct {
 	settled atomic.Bool
 }
 
-// Deliver returns once the event is on the disk. On an error the event is
-// remembered all the same for as long as the process lives, and written as soon
-// as that works.
+// Deliver returns once the event is on the disk. If it fails, the event is
+// still remembered while the process lives, and written as soon as that works.
 func (r *reservation) Deliver(ctx context.Context) error {
 	if r.settled.Swap(true) {
 		return nil
@@ -66,7 +67,7 @@ func (r *reservation) Deliver(ctx context.Context) error {
 	return w.Wait(ctx) // if that ends early, the writer goes on, and closing waits for it
 }
 
-// Release never fails: what is reserved is in memory only.
+// Release never fails, because reservations are in memory only.
 func (r *reservation) Release(context.Context) error {
 	if r.settled.Swap(true) {
 		return nil

@@ -14,7 +14,7 @@ import (
 	"github.com/hooklatch/hooklatch/module/replay"
 )
 
-// randomKeys are like real ones: the beginnings of hashes.
+// randomKeys returns keys that look like real ones, the beginnings of hashes.
 func randomKeys(n int) []replay.Key {
 	random := rand.NewChaCha8([32]byte{1})
 	keys := make([]replay.Key, n)
@@ -30,8 +30,8 @@ func benchView(size int) *view {
 	return v
 }
 
-// BenchmarkPairs reserves and delivers on all processors at once, in a history
-// that is full.
+// BenchmarkPairs reserves and delivers on all processors at once, in a full
+// history.
 func BenchmarkPairs(b *testing.B) {
 	const size = 1_000_000
 	keys := randomKeys(4 * size)
@@ -55,8 +55,8 @@ func BenchmarkPairs(b *testing.B) {
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "pairs/s")
 }
 
-// TestBytesPerKey holds each of the entries that are kept by default to 160
-// bytes, and with THOROUGH each of a million.
+// TestBytesPerKey checks that an entry takes at most 160 bytes in a history of
+// the default size, and with THOROUGH in one of a million.
 func TestBytesPerKey(t *testing.T) {
 	const most = 160
 	entries := 100_000

@@ -7,8 +7,8 @@ import (
 	"github.com/hooklatch/hooklatch/module/replay"
 )
 
-// history is what is remembered under a label. The settings of the
-// configurations that use it are in their views of it.
+// history holds the events that are remembered under a label. Each
+// configuration that uses it has a view with its own settings.
 type history struct {
 	mu sync.Mutex
 
@@ -18,19 +18,19 @@ type history struct {
 	// delivered are the tenants' entries; without tenants there is one, of no name.
 	delivered tenants
 
-	// views are the open ones, and size is the largest of theirs: a configuration
-	// that may yet fail to load does not shrink the history.
+	// views are the open views, and size is the largest of their sizes: a
+	// configuration that may yet fail to load does not shrink the history.
 	views map[*view]struct{}
 	size  int
 
-	// began is where the clock of the entries starts. Differences to it are
-	// monotonic, so setting the clock of the machine changes nothing.
+	// began is the zero point of the entries' clock. Differences from it are
+	// monotonic, so setting the machine's clock changes nothing.
 	began time.Time
 
 	evicted evictions
 }
 
-// entry is what is remembered of a delivered event.
+// entry is the record of a delivered event.
 type entry struct {
 	expires time.Duration // by the history's clock
 	// mark is the fingerprint of the unsigned values for a content key, and the
@@ -62,8 +62,8 @@ func (h *history) leave(v *view) {
 	}
 }
 
-// reserve decides under one lock, so that one of many callers is first. It
-// returns the keys that it has reserved.
+// reserve decides under one lock, so that only one of many callers gets the
+// reservation. It returns the keys that it has reserved.
 func (h *history) reserve(e replay.Event, now time.Time) (status replay.Status, held replay.Event) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -96,7 +96,7 @@ func (h *history) reserve(e replay.Event, now time.Time) (status replay.Status, 
 	return replay.Reserved, held
 }
 
-// get finds a delivered entry that has not expired, and marks it as used.
+// get returns a delivered entry that has not expired, and marks it as used.
 func (h *history) get(name string, key replay.Key, clock time.Duration) (known entry, ok bool) {
 	t := h.delivered.of(name)
 	if t == nil {
@@ -145,13 +145,13 @@ func (h *history) deliver(r *reservation, now time.Time) (lost loss) {
 // loss describes entries that were evicted before they expired.
 type loss struct {
 	entries int
-	left    time.Duration // the longest time that one of them still had
-	size    int           // for which there was no room
+	left    time.Duration // the longest time that any of them had left
+	size    int           // of the history that had no room for them
 }
 
-// forget removes a delivered event and its occurrence, which is found by the
-// mark that it keeps of the content. That visits every entry, for something that
-// operators do by hand; a reference would take 16 more bytes in each.
+// forget removes a delivered event and its occurrence, which it finds by the
+// mark of the content. It visits every entry. That is acceptable for a command
+// of the operator; a reference would take 16 more bytes in each entry.
 func (h *history) forget(content replay.Key, now time.Time) replay.Status {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -180,5 +180,6 @@ func (h *history) kept() int {
 	return h.delivered.count
 }
 
-// Destruct lets the pool drop the history; memory has nothing to close.
+// Destruct is called when the pool drops the history. There is nothing to
+// close.
 func (h *history) Destruct() error { return nil }

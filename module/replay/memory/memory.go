@@ -1,4 +1,5 @@
-// Package memory has the default store, the memory of the process.
+// Package memory implements the default store, which keeps the history in the
+// memory of the process.
 package memory
 
 import (
@@ -21,7 +22,7 @@ func init() { caddy.RegisterModule(Store{}) }
 type Store struct {
 	replay.Options
 
-	// How many entries are kept. An event takes one, or two where the
+	// How many entries are kept. An event takes one entry, or two if the
 	// provider sends an occurrence ID. Default: 100000.
 	Size int `json:"size,omitempty"`
 
@@ -53,7 +54,7 @@ func (s *Store) Provision(caddy.Context) error {
 	return nil
 }
 
-// Validate checks what JSON may hold and the Caddyfile cannot.
+// Validate checks values that are possible in JSON but not in the Caddyfile.
 func (s *Store) Validate() error {
 	if s.Size < 0 || s.Size > maxSize {
 		return errors.New("replay: size must be above zero and at most 1073741824; leave it out for the default")
@@ -86,8 +87,8 @@ func (s *Store) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	})
 }
 
-// Open shares the history of the label with the configuration that runs until
-// this one takes over.
+// Open shares the history of the label with the running configuration until
+// this one replaces it.
 func (s *Store) Open(o replay.OpenOptions) (replay.History, error) {
 	shared, _ := histories.LoadOrStore(o.Label, newHistory(s.now()))
 	v := &view{

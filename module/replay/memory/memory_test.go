@@ -15,7 +15,7 @@ import (
 	"github.com/hooklatch/hooklatch/module/replay/replaytest"
 )
 
-// clock is the time that a test sets.
+// clock is a clock that a test sets.
 type clock struct{ at time.Time }
 
 func (c *clock) now() time.Time          { return c.at }
@@ -74,9 +74,9 @@ func TestFullHistoryDropsTheLeastRecentlyUsed(t *testing.T) {
 		do(t, v, replay.Event{Content: replaytest.Key(n)}, replay.Reserved)
 	}
 	do(t, v, replay.Event{Content: replaytest.Key(0)}, replay.Duplicate) // used again
-	do(t, v, replay.Event{Content: replaytest.Key(3)}, replay.Reserved)  // 1 makes room
+	do(t, v, replay.Event{Content: replaytest.Key(3)}, replay.Reserved)  // evicts 1
 	do(t, v, replay.Event{Content: replaytest.Key(0)}, replay.Duplicate)
-	do(t, v, replay.Event{Content: replaytest.Key(100)}, replay.InFlight) // reserved ones never go
+	do(t, v, replay.Event{Content: replaytest.Key(100)}, replay.InFlight) // reserved ones are never evicted
 	_ = held.Release(context.Background())
 	if entries := logs.All(); len(entries) != 1 || entries[0].ContextMap()["dropped"] != int64(1) || entries[0].ContextMap()["size"] != int64(3) || entries[0].ContextMap()["size_needed"].(int64) <= 3 || evicted != 1 {
 		t.Fatalf("log: %+v", entries)
@@ -110,8 +110,8 @@ func TestExpiredEntriesMakeRoomSilently(t *testing.T) {
 	}
 }
 
-// TestEventOutlivedByItsOccurrence is an event whose own entry made room while
-// the one of its occurrence ID is still there.
+// TestEventOutlivedByItsOccurrence checks an event whose own entry was evicted
+// while the entry of its occurrence ID still exists.
 func TestEventOutlivedByItsOccurrence(t *testing.T) {
 	v := opened(t, &Store{Size: 1}, "")
 	v.logger = zap.NewNop()
@@ -149,7 +149,7 @@ func TestSizeNeeded(t *testing.T) {
 		{24 * time.Hour, 12 * time.Hour, 201},      // filled in half the time
 		{24 * time.Hour, 23 * time.Hour, 2401},     // in an hour
 		{time.Hour, time.Hour - time.Minute, 6001}, // in a minute
-		{time.Hour, time.Hour, 360_001},            // at once: taken for a second
+		{time.Hour, time.Hour, 360_001},            // at once: counts as one second
 		{time.Hour, time.Second, 101},              // almost enough
 	} {
 		if got := sizeNeeded(100, c.ttl, c.left); got != c.want {
@@ -166,8 +166,8 @@ func TestValidate(t *testing.T) {
 	}
 }
 
-// TestRequestOfTheOldConfiguration ends after the reload to a larger size, and
-// takes nothing away.
+// TestRequestOfTheOldConfiguration ends a request after a reload to a larger
+// size, and checks that nothing is evicted.
 func TestRequestOfTheOldConfiguration(t *testing.T) {
 	c := &clock{at: time.Unix(1760000000, 0)}
 	small := opened(t, &Store{Size: 2, now: c.now}, "")
@@ -187,15 +187,15 @@ func TestRequestOfTheOldConfiguration(t *testing.T) {
 	}
 }
 
-// TestReleaseLeavesTheOccurrenceOfAnother: an event that came again while its
-// occurrence was still known has not reserved it.
+// TestReleaseLeavesTheOccurrenceOfAnother checks that an event that came again
+// while its occurrence was still known has not reserved that occurrence.
 func TestReleaseLeavesTheOccurrenceOfAnother(t *testing.T) {
 	c := &clock{at: time.Unix(1760000000, 0)}
 	v := opened(t, &Store{Size: 1, now: c.now}, "")
 	v.logger = zap.NewNop()
 	occurrence := replaytest.Key(900)
 	first := replay.Event{Content: replaytest.Key(1), Occurrence: occurrence}
-	do(t, v, first, replay.Reserved) // its content makes room for its occurrence
+	do(t, v, first, replay.Reserved) // its content is evicted for its occurrence
 	again, status, _ := v.Reserve(t.Context(), first)
 	if status != replay.Reserved {
 		t.Fatal(status)

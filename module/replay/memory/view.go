@@ -37,10 +37,10 @@ func (v *view) Forget(_ context.Context, content replay.Key) (replay.Status, err
 	return v.history.forget(content, v.now()), nil
 }
 
-// AnswersAtOnce says that nothing here waits but for a lock that is held shortly.
+// AnswersAtOnce declares that no method waits, except briefly for a lock.
 func (v *view) AnswersAtOnce() {}
 
-// Entries counts what is kept.
+// Entries returns the number of delivered entries. It always knows it.
 func (v *view) Entries() (n int, known bool) { return v.history.kept(), true }
 
 // Close releases this configuration's share in the history.
@@ -55,7 +55,7 @@ func (v *view) Close() (err error) {
 type reservation struct {
 	view    *view
 	event   replay.Event
-	held    replay.Event // what is reserved of it
+	held    replay.Event // the keys of event that are reserved
 	settled atomic.Bool
 }
 
@@ -83,12 +83,12 @@ func (r *reservation) Release(context.Context) error {
 	return nil
 }
 
-// evictions counts entries that were evicted before they expired, whose replays
-// could get through, and logs that once a minute at most.
+// evictions counts entries that were evicted before they expired, since replays
+// of them could get through. It logs the count at most once a minute.
 type evictions struct {
 	mu       sync.Mutex
 	unsaid   int
-	left     time.Duration // the longest time that one of them still had
+	left     time.Duration // the longest time that any of them had left
 	lastSaid time.Time
 }
 
@@ -111,8 +111,8 @@ func (ev *evictions) report(v *view, now time.Time, lost loss) {
 	ev.unsaid, ev.left, ev.lastSaid = 0, 0, now
 }
 
-// sizeNeeded is the size that would hold what arrives within the ttl, if it
-// goes on arriving as fast as it filled this size.
+// sizeNeeded returns the size that would hold the events of one ttl, if they
+// keep arriving as fast as they filled this size.
 func sizeNeeded(size int, ttl, left time.Duration) int {
 	held := max(ttl-left, time.Second)
 	return int(float64(size)*float64(ttl)/float64(held)) + 1

@@ -1,4 +1,4 @@
-// Package none has the store behind `replay off`.
+// Package none implements the store for `replay off`.
 package none
 
 import (
@@ -11,8 +11,8 @@ import (
 
 func init() { caddy.RegisterModule(Store{}) }
 
-// Store remembers nothing: every delivery whose signature and time are right
-// is forwarded, as often as it comes.
+// Store remembers nothing: every delivery whose signature and time are valid is
+// forwarded, however often it arrives.
 type Store struct{}
 
 // CaddyModule returns the Caddy module information.
@@ -42,7 +42,7 @@ func (history) Forget(context.Context, replay.Key) (replay.Status, error) {
 	return replay.Unknown, nil
 }
 
-// AnswersAtOnce says that nothing here waits.
+// AnswersAtOnce declares that no method waits.
 func (history) AnswersAtOnce() {}
 
 func (history) Close() error { return nil }

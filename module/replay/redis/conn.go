@@ -12,25 +12,25 @@ import (
 	"go.uber.org/zap"
 )
 
-// conn is the connection to a Redis, which may not be there yet.
+// conn is a connection to Redis, which may not be established yet.
 type conn struct {
 	endpoint *endpoint
 	stop     context.CancelFunc
-	hide     *strings.Replacer // takes out what must not be printed
+	hide     *strings.Replacer // replaces secrets in errors
 
 	// tried is closed when the first attempt to connect has ended.
 	tried chan struct{}
 
-	// busy bounds how many goroutines wait for a Redis that does not answer.
+	// busy limits how many goroutines wait for a Redis that does not respond.
 	busy chan struct{}
 
 	mu     sync.Mutex
-	client rueidis.Client // nil until there is a connection; it reconnects by itself
-	err    error          // why there is none
+	client rueidis.Client // nil until connected; it reconnects by itself
+	err    error          // why there is no client
 }
 
 // mostBusy is enough for two thousand deliveries a second, each of which waits
-// the longest for one node of a cluster, while the others are well.
+// the longest time for one node of a cluster while the other nodes work.
 const mostBusy = 4096
 
 // The pauses between attempts to connect.
@@ -39,9 +39,9 @@ const (
 	longestPause = 2 * time.Second
 )
 
-// conns holds the connection to every Redis while any history uses it: a reload
-// starts the new configuration before it stops the old one, and a provider more
-// is not a connection more.
+// conns holds the connection to every Redis while any history uses it. A reload
+// starts the new configuration before it stops the old one, and another
+// provider does not need another connection.
 var conns = caddy.NewUsagePool()
 
 // acquire returns the connection to the endpoint. The caller releases it once.
@@ -50,10 +50,10 @@ func (t *endpoint) acquire() *conn {
 	return shared.(*conn)
 }
 
-// release ends what acquire began.
+// release undoes acquire.
 func (l *conn) release() { _, _ = conns.Delete(l.endpoint.id) }
 
-// connect begins to connect.
+// connect returns a connection that is established in the background.
 func connect(t *endpoint) *conn {
 	pairs := make([]string, 0, 2*len(t.hidden))
 	for _, secret := range t.hidden {
@@ -71,13 +71,14 @@ func connect(t *endpoint) *conn {
 	return l
 }
 
-// Destruct ends the connection, and does not wait for a Redis that is silent.
+// Destruct closes the connection. It does not wait for a Redis that does not
+// respond.
 func (l *conn) Destruct() error {
 	l.stop()
 	return nil
 }
 
-// run connects, which takes as long as Redis lets it, and owns the client.
+// run connects, however long Redis takes, and owns the client.
 func (l *conn) run(ctx context.Context) {
 	var failures logLimiter
 	first := sync.OnceFunc(func() { close(l.tried) })
@@ -108,8 +109,8 @@ func (l *conn) run(ctx context.Context) {
 	}
 }
 
-// logger is the one of the configuration that runs now: a connection outlives
-// the one that it was made for.
+// logger returns the logger of the running configuration: a connection may
+// outlive the configuration that it was made for.
 func logger() *zap.Logger { return caddy.Log().Named("http.verify_webhook.replay_stores.redis") }
 
 func (l *conn) set(client rueidis.Client, err error) {
@@ -120,8 +121,8 @@ func (l *conn) set(client rueidis.Client, err error) {
 
 var errSilent = errors.New("redis did not answer in time")
 
-// enter returns the client, and takes a place among the callers that wait for
-// Redis, which do or leave frees.
+// enter returns the client and takes one of the places for callers that wait
+// for Redis. do or leave frees the place.
 func (l *conn) enter(ctx context.Context) (rueidis.Client, error) {
 	select {
 	case <-l.tried:
@@ -145,9 +146,9 @@ func (l *conn) enter(ctx context.Context) (rueidis.Client, error) {
 func (l *conn) leave() { <-l.busy }
 
 // do runs work, which may take as long as Redis lets it, and waits for it until
-// ctx ends. The library's own waiting does not always heed a context: where a
-// connection is being made for somebody else, or where too much waits already.
-// When work ends that nobody waits for any more, late is called with its error.
+// ctx ends. The library does not always respect a context itself, for example
+// while it connects for another caller, or while too many commands wait. If
+// work ends after ctx has, do calls late with its error.
 func (l *conn) do(ctx context.Context, work func() error, late func(error)) error {
 	done := make(chan error)
 	go func() {
@@ -168,7 +169,7 @@ func (l *conn) do(ctx context.Context, work func() error, late func(error)) erro
 }
 
 // send sends commands, and sends them once more if the connection broke before
-// all were answered. Whatever this store sends can be sent twice.
+// all were answered. All commands of this store can be sent twice.
 func send(ctx context.Context, client rueidis.Client, commands func(rueidis.Builder) rueidis.Commands) []rueidis.RedisResult {
 	results := sendOnce(ctx, client, commands(client.B()))
 	for _, result := range results {
@@ -186,7 +187,7 @@ func sendOnce(ctx context.Context, client rueidis.Client, commands rueidis.Comma
 	return client.DoMulti(ctx, commands...)
 }
 
-// clean takes out of an error what must not be printed, and keeps it short.
+// clean replaces the secrets in an error and shortens it.
 func (l *conn) clean(err error) error {
 	const longest = 200
 	if err == nil {

@@ -22,8 +22,8 @@ import (
 	"github.com/hooklatch/hooklatch/module/replay"
 )
 
-// TestCloseGivesBack: the connection is there as long as anybody has a use for
-// it, and no longer.
+// TestCloseGivesBack checks that the connection exists exactly as long as a
+// history uses it.
 func TestCloseGivesBack(t *testing.T) {
 	s := serve(t)
 	store := func() *Store { return &Store{URLs: []string{s.url}} }
@@ -69,7 +69,8 @@ func TestCloseGivesBack(t *testing.T) {
 	await(t, "the connections to end", func() bool { return s.info(t, "connected_clients") == 1 })
 }
 
-// TestCloseWhileConnecting: nobody waits for a Redis that is not there.
+// TestCloseWhileConnecting checks that closing does not wait for a Redis that
+// is not there.
 func TestCloseWhileConnecting(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0") // accepts and is silent
 	if err != nil {
@@ -89,7 +90,7 @@ func TestCloseWhileConnecting(t *testing.T) {
 	}
 }
 
-// TestComesLater: a Redis that is started after the gateway.
+// TestComesLater starts Redis after the gateway.
 func TestComesLater(t *testing.T) {
 	s := serve(t)
 	s.kill(t)
@@ -107,7 +108,7 @@ func TestComesLater(t *testing.T) {
 	})
 }
 
-// TestConnectionCut loses the answer to a command that Redis has carried out.
+// TestConnectionCut loses the answer to a command that Redis has executed.
 func TestConnectionCut(t *testing.T) {
 	s := serve(t)
 	p := newProxy(t, "127.0.0.1:"+s.port)
@@ -133,8 +134,8 @@ func TestConnectionCut(t *testing.T) {
 	expect(t, h, event(2), replay.Reserved)
 }
 
-// proxy passes everything on; once told to cut, it closes the connection in the
-// place of the next answer.
+// proxy forwards everything. Once told to cut, it closes the connection instead
+// of passing on the next answer.
 type proxy struct {
 	addr string
 	cut  atomic.Bool
@@ -181,7 +182,8 @@ func newProxy(t *testing.T, to string) *proxy {
 	return p
 }
 
-// TestTLS: a certificate is looked at unless the operator wrote otherwise.
+// TestTLS checks that certificates are verified unless the operator has
+// switched that off.
 func TestTLS(t *testing.T) {
 	cert, key := certificate(t)
 	tlsPort := freePort(t)

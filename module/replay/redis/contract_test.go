@@ -15,7 +15,7 @@ import (
 	"github.com/hooklatch/hooklatch/module/replay/replaytest"
 )
 
-// stage has histories on one server, and the time of both.
+// stage holds the histories on one server and their common time.
 type stage struct {
 	*server
 	mu        sync.Mutex
@@ -31,14 +31,14 @@ func (s *stage) now() time.Time {
 	return s.at
 }
 
-// shiftScript lets time pass in Redis: what is left of every key's time is less,
-// and a key of which nothing is left goes.
+// shiftScript lets time pass in Redis: it shortens the remaining time of every
+// key, and deletes keys whose time is over.
 const shiftScript = `
 for _, key in ipairs(redis.call('KEYS', '*')) do
 	redis.call('PEXPIRE', key, redis.call('PTTL', key) - tonumber(ARGV[1]))
 end`
 
-// advance lets time pass in steps, after each of which the histories look.
+// advance lets time pass in steps. After each step the histories look for work.
 func (s *stage) advance(t testing.TB, d time.Duration) {
 	t.Helper()
 	const looks = 6 // in a lease
@@ -77,7 +77,7 @@ func opened(t testing.TB, store *Store, label string) *history {
 	ctx, cancel := caddy.NewContext(caddy.Context{Context: context.Background()})
 	t.Cleanup(cancel)
 	if store.Timeout == 0 {
-		store.Timeout = caddy.Duration(5 * time.Second) // of a busy machine
+		store.Timeout = caddy.Duration(5 * time.Second) // long enough for a busy machine
 	}
 	if err := store.Provision(ctx); err != nil {
 		t.Fatal(err)

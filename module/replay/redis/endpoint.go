@@ -11,7 +11,7 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// endpoint is where the URLs lead.
+// endpoint is the Redis that the URLs name.
 type endpoint struct {
 	// id is the same for the same URLs and timeout.
 	id string
@@ -20,23 +20,23 @@ type endpoint struct {
 	option rueidis.ClientOption
 	// hidden are the texts that no error may print.
 	hidden []string
-	// unverified says that certificates are not looked at.
+	// unverified means that certificates are not verified.
 	unverified bool
 }
 
-// parameters are what a URL's query may have. Others are refused: they would
-// be ignored without a word.
+// parameters are the parameters that the query of a URL may have. Others are
+// rejected, because they would be silently ignored.
 var parameters = []string{
 	"addr", "client_name", "db", "dial_timeout", "master_set", "protocol",
 	"sentinel_password", "sentinel_username", "skip_verify", "write_timeout",
 }
 
-// leastPatience is how long at least a connection may be made or be silent
-// before it is given up. A delivery does not wait for that.
+// leastPatience is the shortest time after which connecting, or a connection
+// that does not respond, is given up. A delivery does not wait that long.
 const leastPatience = time.Second
 
-// parseURL reads one URL. Its errors, unlike those of the library, hold
-// nothing of it.
+// parseURL parses one URL. Unlike the errors of the library, its errors contain
+// no part of the URL.
 func parseURL(text string, i int) (*url.URL, error) {
 	bad := fmt.Errorf("replay: url %d of redis cannot be read; write redis://[user:password@]host[:port][/database], or rediss:// for TLS, with what is neither a letter nor a digit in user and password percent-encoded", i+1)
 	u, err := url.Parse(text)
@@ -58,7 +58,7 @@ func parseURL(text string, i int) (*url.URL, error) {
 	return u, nil
 }
 
-// parseEndpoint reads all URLs. They differ in nothing but the host.
+// parseEndpoint parses all URLs. They may differ only in the host.
 func parseEndpoint(urls []string, timeout time.Duration) (*endpoint, error) {
 	if len(urls) == 0 {
 		return nil, errors.New("replay: redis needs a URL; write one such as redis://host:6379")
@@ -73,7 +73,7 @@ func parseEndpoint(urls []string, timeout time.Duration) (*endpoint, error) {
 		t.hide(text, u)
 		option, err := rueidis.ParseURL(text)
 		if err != nil {
-			return nil, err // parseURL has found none
+			return nil, err // cannot happen: parseURL has parsed it
 		}
 		alike := *u
 		alike.Host = ""
@@ -95,13 +95,13 @@ func parseEndpoint(urls []string, timeout time.Duration) (*endpoint, error) {
 	return t, nil
 }
 
-// hide notes what must not be printed.
+// hide collects the texts that must not be printed.
 func (t *endpoint) hide(text string, u *url.URL) {
 	t.hidden = append(t.hidden, text)
 	password, _ := u.User.Password()
 	_, encoded, _ := strings.Cut(u.User.String(), ":")
 	if password == "" {
-		// The password may stand in the place of the user.
+		// The password may be in the place of the user.
 		password, encoded = u.User.Username(), u.User.String()
 	}
 	for _, secret := range []string{password, encoded, u.Query().Get("sentinel_password")} {
@@ -114,7 +114,7 @@ func (t *endpoint) hide(text string, u *url.URL) {
 func (t *endpoint) setSentinel(query url.Values) {
 	t.option.Sentinel.Username = query.Get("sentinel_username")
 	t.option.Sentinel.Password = query.Get("sentinel_password")
-	// What was missed on the Sentinels' channel is found by asking.
+	// Regular queries find what was missed on the Sentinels' channel.
 	t.option.Sentinel.TopologyRefreshInterval = 5 * time.Second
 }
 
@@ -140,10 +140,10 @@ func (t *endpoint) setDefaults(timeout time.Duration) {
 	o.ClusterOption.ShardsRefreshInterval = 10 * time.Second
 	// Nothing is read twice, so a cache on this side is of no use.
 	o.DisableCache = true
-	// What may be sent again is known here.
+	// This package decides what may be sent again.
 	o.DisableRetry = true
-	// Without it a delivery that does not wait any longer would take the
-	// connection with it, which others wait on.
+	// Otherwise a delivery that stops waiting would close the connection that
+	// others wait on.
 	o.AlwaysPipelining = true
 	// Commands are short; the default is half a megabyte each.
 	o.ReadBufferEachConn = 64 << 10

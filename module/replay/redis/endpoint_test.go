@@ -23,8 +23,8 @@ func provisioned(s *Store) error {
 	return s.Validate()
 }
 
-// TestRefusedConfigurations: each error says what to write, and none has
-// anything of the URL.
+// TestRefusedConfigurations checks that each error says what to write, and that
+// none contains a part of the URL.
 func TestRefusedConfigurations(t *testing.T) {
 	t.Setenv("BROKEN_URL", "redis://:"+canary+"@host:port")
 	t.Setenv("EMPTY_URL", "")
@@ -70,7 +70,7 @@ func TestRefusedConfigurations(t *testing.T) {
 	}
 }
 
-// TestEndpoints is what URLs are taken for.
+// TestEndpoints checks how URLs are parsed.
 func TestEndpoints(t *testing.T) {
 	t.Setenv("REDIS_URL", "redis://user:p%40ss@host:1/2")
 	t.Setenv("REDIS_URLS", " redis://a:1  redis://b:2\n")
@@ -123,7 +123,8 @@ func TestWeakerChoices(t *testing.T) {
 	}
 }
 
-// TestProvisionConnectsToNothing: `caddy validate` provisions too.
+// TestProvisionConnectsToNothing checks that provisioning makes no connection,
+// because `caddy validate` provisions too.
 func TestProvisionConnectsToNothing(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -139,8 +140,8 @@ func TestProvisionConnectsToNothing(t *testing.T) {
 	}
 }
 
-// echo answers everything with an error that repeats it, as Redis does with
-// commands that it does not know, and so has the password in it.
+// echo starts a server that answers every command with an error that repeats
+// it, as Redis does for unknown commands. The error then contains the password.
 func echo(t *testing.T) string {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -165,7 +166,8 @@ func echo(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// TestErrorsHideThePassword: a server that repeats it is no reason to print it.
+// TestErrorsHideThePassword checks that the password is not printed even if a
+// server repeats it.
 func TestErrorsHideThePassword(t *testing.T) {
 	real := serve(t, "--requirepass", "another")
 	for _, addr := range []string{echo(t), "127.0.0.1:" + real.port, "127.0.0.1:" + freePort(t)} {
@@ -179,7 +181,8 @@ func TestErrorsHideThePassword(t *testing.T) {
 	}
 }
 
-// TestUserWithFewRights has the rights that the documentation names.
+// TestUserWithFewRights uses a user with only the rights that the documentation
+// names.
 func TestUserWithFewRights(t *testing.T) {
 	s := newStage(serve(t))
 	s.mustDo(t, "ACL", "SETUSER", "gateway", "on", ">secret", "resetkeys", "~hooklatch:*", "resetchannels", "-@all",

@@ -31,10 +31,11 @@ const (
 	markDelivered = "d:"
 )
 
-// newOwner makes the value of a reservation, which nobody else has.
+// newOwner returns the value of a reservation. No other reservation has the
+// same.
 func newOwner() string {
 	var random [12]byte
-	_, _ = rand.Read(random[:]) // it ends the process rather than fail
+	_, _ = rand.Read(random[:]) // it ends the process instead of failing
 	return markReserved + base64.RawURLEncoding.EncodeToString(random[:])
 }
 
@@ -48,19 +49,20 @@ func deliveredContent(e replay.Event) string {
 
 func hexed(unsigned uint64) string { return fmt.Sprintf("%016x", unsigned) }
 
-// deliveredOccurrence has the beginning of the content: an occurrence ID that
-// comes again with the same content is no conflict.
+// deliveredOccurrence returns the value of a delivered occurrence: the
+// beginning of the content, because an occurrence ID that comes again with the
+// same content is no conflict.
 func deliveredOccurrence(content replay.Key) string {
 	return markDelivered + hex.EncodeToString(content[:8])
 }
 
-// errForeign is for what this store has not written.
+// errForeign is returned for a value that this store has not written.
 var errForeign = errors.New("a key of the history has a value that is not the history's; give it a prefix of its own")
 
 func isReserved(value string) bool { return strings.HasPrefix(value, markReserved) }
 
-// readContent takes apart the value of a delivered content; unsigned is as in
-// deliveredContent.
+// readContent parses the value of a delivered content. unsigned has the form
+// that it has in deliveredContent.
 func readContent(value string) (unsigned string, occurrence replay.Key, err error) {
 	rest, ok := strings.CutPrefix(value, markDelivered)
 	if !ok {

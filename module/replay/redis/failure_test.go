@@ -20,8 +20,8 @@ import (
 
 func event(n uint64) replay.Event { return replay.Event{Content: replaytest.Key(n), Unsigned: n} }
 
-// ends fails the test when a call that has a timeout does not end. How soon it
-// ends depends on the machine, so only a hang is too long.
+// ends fails the test if a call with a timeout does not end. How soon it ends
+// depends on the machine, so only a hang counts as too long.
 func ends(t testing.TB, what string, call func()) {
 	t.Helper()
 	done := make(chan struct{})
@@ -36,7 +36,7 @@ func ends(t testing.TB, what string, call func()) {
 	}
 }
 
-// try reserves an event, which ends whatever Redis does.
+// try reserves an event. The call must end, whatever Redis does.
 func try(t testing.TB, h *history, e replay.Event) (r replay.Reservation, status replay.Status, err error) {
 	t.Helper()
 	ends(t, "reserve", func() { r, status, err = h.Reserve(context.Background(), e) })
@@ -80,7 +80,7 @@ func expect(t testing.TB, h *history, e replay.Event, want replay.Status) {
 	}
 }
 
-// isDone reports whether nothing remains to be done with it.
+// isDone reports whether the reservation needs no more work.
 func (r *reservation) isDone() bool {
 	r.history.mu.Lock()
 	defer r.history.mu.Unlock()
@@ -90,14 +90,15 @@ func (r *reservation) isDone() bool {
 
 const shortTimeout = 250 * time.Millisecond
 
-// TestWhateverRedisDoes: an error and no hang, and no restart to come back. What
-// each case does to Redis, it undoes.
+// TestWhateverRedisDoes checks that every failure of Redis is an error and not
+// a hang, and that the store recovers without a restart. Each case undoes what
+// it does to Redis.
 func TestWhateverRedisDoes(t *testing.T) {
 	for name, c := range map[string]struct {
 		args     []string
 		do, undo func(t *testing.T, s *server)
 		says     string
-		forgets  bool // also then: it makes room
+		forgets  bool // Forget works even then, because it makes room
 	}{
 		"down": {
 			do:   func(t *testing.T, s *server) { s.kill(t) },
@@ -183,7 +184,7 @@ func TestWhateverRedisDoes(t *testing.T) {
 			if failures != 3 {
 				t.Errorf("on_error forward tells of %d failures", failures)
 			}
-			// The application has answered, and its answer goes out.
+			// The application has answered, and its answer must go out.
 			ends(t, "deliver", func() {
 				if err := inFlight.Deliver(context.Background()); err == nil {
 					t.Error("delivered")
@@ -195,8 +196,8 @@ func TestWhateverRedisDoes(t *testing.T) {
 				_, _, err := try(t, refuse, event(1))
 				return err == nil
 			})
-			// What could not be recorded is recorded now, and nothing is left of
-			// what was refused.
+			// Events that could not be recorded are recorded now, and rejected
+			// ones leave nothing behind.
 			await(t, "what was delivered to be recorded", func() bool { return inFlight.isDone() })
 			expect(t, refuse, event(2), replay.Duplicate)
 			for n := range uint64(3) {
@@ -213,8 +214,8 @@ func TestWhateverRedisDoes(t *testing.T) {
 	}
 }
 
-// TestFloodWhileRedisHangs: however many deliveries wait, every one of them gets
-// an error, and Redis takes new ones up when it is back.
+// TestFloodWhileRedisHangs checks that every delivery gets an error, however
+// many wait, and that Redis accepts new ones when it is back.
 func TestFloodWhileRedisHangs(t *testing.T) {
 	const many = 3 * mostBusy
 	s := serve(t)
@@ -244,8 +245,8 @@ func TestFloodWhileRedisHangs(t *testing.T) {
 		_, status, err := try(t, h, event(0))
 		return err == nil && status == replay.Reserved
 	})
-	// What Redis took up after nobody waited any more is let go; the two that
-	// were reserved stay.
+	// Reservations that Redis made after their callers had stopped waiting are
+	// released. The two that were reserved stay.
 	await(t, "what was refused to be free", func() bool {
 		h.mu.Lock()
 		defer h.mu.Unlock()
@@ -256,8 +257,8 @@ func TestFloodWhileRedisHangs(t *testing.T) {
 	}
 }
 
-// TestLostInRedis is a Redis that starts again with nothing: what is being
-// handled is reserved again, by the handler that has it.
+// TestLostInRedis restarts Redis without its data. The handler of an event that
+// is being handled reserves it again.
 func TestLostInRedis(t *testing.T) {
 	s := newStage(serve(t))
 	h := s.open(t, &Store{}, "label")
@@ -271,7 +272,7 @@ func TestLostInRedis(t *testing.T) {
 	}
 	expect(t, h, e, replay.Reserved)
 
-	// Unless somebody else has it.
+	// This does not happen if another gateway has the event.
 	core, logs := observer.New(zap.WarnLevel)
 	h.logger = zap.New(core)
 	r = mustReserve(t, h, e)
@@ -288,7 +289,8 @@ func TestLostInRedis(t *testing.T) {
 	expect(t, h, e, replay.Duplicate)
 }
 
-// TestForeignValues: what this store has not written is an error, not a guess.
+// TestForeignValues checks that a value that this store has not written is an
+// error and not a guess.
 func TestForeignValues(t *testing.T) {
 	s := newStage(serve(t))
 	h := s.open(t, &Store{}, "label")
@@ -302,8 +304,8 @@ func TestForeignValues(t *testing.T) {
 	} {
 		s.mustDo(t, "FLUSHALL")
 		s.mustDo(t, set...)
-		// One that is there and no reservation was delivered: for a conflict
-		// it need not be readable.
+		// A value that is not a reservation is a delivered one: a conflict does
+		// not require that it can be parsed.
 		r, status, err := h.Reserve(context.Background(), e)
 		if err == nil && status != replay.ContentConflict {
 			t.Errorf("%v: %v", set, status)
@@ -322,9 +324,9 @@ func TestForeignValues(t *testing.T) {
 	}
 }
 
-// TestAwayForLong: what the application took while Redis was away is recorded
-// when it is back, however long that took. A history that has been closed gives
-// up in the end, and says so.
+// TestAwayForLong checks that events that the application took while Redis was
+// away are recorded when it is back, however long that takes. A closed history
+// gives up in the end, and logs that.
 func TestAwayForLong(t *testing.T) {
 	for name, c := range map[string]struct {
 		closes bool
@@ -357,7 +359,7 @@ func TestAwayForLong(t *testing.T) {
 			h.look(g.now())
 			s.start(t)
 			awaitAnswer(t, other)
-			g.advance(t, defaultLease) // until it is tried again
+			g.advance(t, defaultLease) // until the next attempt
 			expect(t, other, event(1), c.want)
 			if n := logs.FilterMessageSnippet("too long to record").Len(); n != c.logged {
 				t.Errorf("said %d times that it was given up, want %d: %v", n, c.logged, logs.All())

@@ -13,14 +13,15 @@ import (
 	"github.com/hooklatch/hooklatch/module/replay/replaytest"
 )
 
-// spread makes keys of numbers that look like those of digests.
+// spread returns a key that looks like a digest.
 func spread(n uint64) (k replay.Key) {
 	binary.BigEndian.PutUint64(k[:], n*0x9e3779b97f4a7c15)
 	binary.BigEndian.PutUint64(k[8:], ^n*0xbf58476d1ce4e5b9)
 	return k
 }
 
-// TestFigures measures what the documentation says of memory and commands:
+// TestFigures measures the figures in the documentation about memory and
+// commands:
 //
 //	FIGURES_EVENTS=2400000 go test -run TestFigures -v ./module/replay/redis
 func TestFigures(t *testing.T) {
@@ -38,7 +39,7 @@ func TestFigures(t *testing.T) {
 		name       string
 		occurrence bool
 		commands   int64
-		bytes      int64 // of an event, at most
+		bytes      int64 // the most that an event may take
 	}{
 		{"without an occurrence ID", false, 2, 250},
 		{"with an occurrence ID", true, 4, 500},
@@ -95,7 +96,7 @@ func deliverMany(t testing.TB, h *history, n uint64, occurrence bool) {
 	}
 }
 
-// BenchmarkDeliver is a reservation and a delivery, many at once:
+// BenchmarkDeliver makes reservations and deliveries, many at once:
 //
 //	go test -run '^$' -bench Deliver ./module/replay/redis
 func BenchmarkDeliver(b *testing.B) {

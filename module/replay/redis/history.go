@@ -12,14 +12,14 @@ import (
 	"github.com/hooklatch/hooklatch/module/replay"
 )
 
-// history is what is remembered under a label, as one configuration sees it.
+// history holds the events of a label, with the settings of one configuration.
 type history struct {
-	keys    string // what all of them begin with
+	keys    string // the prefix of all keys
 	label   string
 	ttl     time.Duration
 	timeout time.Duration
 	lease   time.Duration
-	forward bool // also what Redis knows nothing of
+	forward bool // deliveries also if Redis fails
 	now     func() time.Time
 	logger  *zap.Logger
 	failed  func() // may be nil
@@ -27,12 +27,12 @@ type history struct {
 	local   *localReservations
 
 	unrecorded logLimiter // deliveries let through because Redis failed
-	taken      logLimiter // reservations that another gateway has now
+	taken      logLimiter // reservations that another gateway now holds
 
 	mu           sync.Mutex
-	reservations map[*reservation]struct{} // all that are not settled, or not in Redis
+	reservations map[*reservation]struct{} // not settled yet, or not stored in Redis yet
 	closed       bool
-	ended        chan struct{} // closed once it is closed and nothing is left
+	ended        chan struct{} // closed when the history is closed and no reservation is left
 }
 
 // Reserve returns an error within the timeout, or with on_error forward a
@@ -57,7 +57,7 @@ func (h *history) Reserve(ctx context.Context, e replay.Event) (replay.Reservati
 	return r, replay.Reserved, nil
 }
 
-// reserve asks Redis only for what this process does not answer for itself.
+// reserve asks Redis only if this process cannot answer by itself.
 func (h *history) reserve(ctx context.Context, e replay.Event) (*reservation, replay.Status, error) {
 	r := &reservation{history: h, event: e, owner: newOwner(), seen: h.now()}
 	if status := h.local.claim(r); status != replay.Reserved {
@@ -101,9 +101,9 @@ func (h *history) ask(ctx context.Context, r *reservation) (replay.Status, error
 	return status, nil
 }
 
-// Forget takes the occurrence away first: if the rest then fails, the event is
-// still known, and the next attempt finds it. What this process has delivered
-// and not recorded yet is not recorded any more then.
+// Forget removes the occurrence first. If the rest then fails, the event is
+// still known, and the next attempt finds it. An event that this process has
+// delivered and not recorded yet will not be recorded any more.
 func (h *history) Forget(ctx context.Context, content replay.Key) (replay.Status, error) {
 	mine := h.local.find(content)
 	if mine != nil && !mine.takeUnrecorded() {
@@ -155,7 +155,7 @@ func (h *history) forget(ctx context.Context, client rueidis.Client, content rep
 				return 0, err
 			}
 		}
-		// If it has changed in between, it is looked at again.
+		// If the value has changed in between, read it again.
 		if removed, err := removeIf(ctx, client, key, value); err != nil || removed {
 			return replay.Forgotten, err
 		}
@@ -163,7 +163,7 @@ func (h *history) forget(ctx context.Context, client rueidis.Client, content rep
 	return 0, ctx.Err()
 }
 
-// forgetUnrecorded takes out what is left of the reservation, and what an
+// forgetUnrecorded removes the rest of the reservation, and anything that an
 // attempt to record it may have written without an answer.
 func (h *history) forgetUnrecorded(ctx context.Context, client rueidis.Client, r *reservation) (replay.Status, error) {
 	if err := r.remove(ctx, client); err != nil {
@@ -183,8 +183,8 @@ func (h *history) forgetUnrecorded(ctx context.Context, client rueidis.Client, r
 	return replay.Forgotten, nil
 }
 
-// Close ends the history when the last reservation has been settled; the
-// connection stays until then.
+// Close ends the history when the last reservation has been settled. The
+// connection stays open until then.
 func (h *history) Close() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -206,14 +206,14 @@ func (h *history) add(r *reservation) bool {
 	return true
 }
 
-// hold has the reservation renewed from now on.
+// hold marks the reservation as held, so that it is renewed from now on.
 func (h *history) hold(r *reservation) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	r.state = held
 }
 
-// drop is for a reservation with which nothing remains to be done.
+// drop removes a reservation that needs no more work.
 func (h *history) drop(r *reservation) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -228,7 +228,8 @@ func (h *history) dropLocked(r *reservation) {
 	}
 }
 
-// endIfDone is called with the lock held, when something has become less.
+// endIfDone ends a closed history that has no reservations left. It is called
+// with the lock held.
 func (h *history) endIfDone() {
 	if h.closed && len(h.reservations) == 0 {
 		close(h.ended)

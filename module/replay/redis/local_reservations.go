@@ -8,11 +8,11 @@ import (
 	"github.com/hooklatch/hooklatch/module/replay"
 )
 
-// localReservations are the events under a label that this process answers for:
-// those that its handlers have, and those that were delivered and are not recorded
-// yet.
-// Redis forgets a reservation when it was away for longer than the lease; the
-// process that has it does not, and would otherwise forward the event again.
+// localReservations are the events of a label that this process itself knows:
+// those that its handlers are handling, and those that were delivered and are
+// not recorded yet. If Redis is unreachable for longer than the lease, it
+// forgets a reservation. This process must not, or it would forward the event
+// again.
 type localReservations struct {
 	id string // in localPool
 
@@ -20,15 +20,16 @@ type localReservations struct {
 	mu          sync.Mutex
 	contents    map[replay.Key]*reservation
 	occurrences map[replay.Key]*reservation
-	delivered   map[*reservation]struct{} // the others are held, or asked for
+	delivered   map[*reservation]struct{} // the others are held or claimed
 }
 
-// localPool holds them while any history uses them, so that they outlast a reload.
+// localPool holds the reservations of each label while any history uses them,
+// so that they survive a reload.
 var localPool = caddy.NewUsagePool()
 
-// acquireLocal returns the reservations of this process under the keys that begin
-// with prefix. The caller releases it once. Unlike the connection, it stays the same when a
-// reload changes the timeout or the password.
+// acquireLocal returns the reservations of this process under the keys that
+// begin with prefix. The caller releases them once. Unlike the connection, they
+// stay the same when a reload changes the timeout or the password.
 func (t *endpoint) acquireLocal(prefix string) *localReservations {
 	id := t.place + " " + prefix
 	shared, _, _ := localPool.LoadOrNew(id, func() (caddy.Destructor, error) { return newLocalReservations(id), nil })
@@ -44,14 +45,15 @@ func newLocalReservations(id string) *localReservations {
 	}
 }
 
-// release ends what acquireLocal began.
+// release undoes acquireLocal.
 func (o *localReservations) release() { _, _ = localPool.Delete(o.id) }
 
-// Destruct has nothing to end.
+// Destruct does nothing, because there is nothing to close.
 func (o *localReservations) Destruct() error { return nil }
 
-// claim adds a reservation that is about to be asked for, unless what is known
-// here answers already. It does both at once: of many, one asks Redis.
+// claim adds a reservation that Redis is about to be asked for, unless a known
+// reservation already gives the answer. It does both under one lock, so that
+// only one of many callers asks Redis.
 func (o *localReservations) claim(r *reservation) replay.Status {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -66,7 +68,7 @@ func (o *localReservations) claim(r *reservation) replay.Status {
 		return replay.Duplicate
 	}
 	if e.Occurrence != (replay.Key{}) {
-		// It is under other content: the same would have been found above.
+		// It is under other content; the same content would have been found above.
 		if other, ok := o.occurrences[e.Occurrence]; ok {
 			if !o.isDelivered(other) {
 				return replay.InFlight
@@ -84,7 +86,7 @@ func (o *localReservations) isDelivered(r *reservation) bool {
 	return ok
 }
 
-// deliver notes that the application has the event.
+// deliver marks an event as delivered to the application.
 func (o *localReservations) deliver(r *reservation) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -14,7 +14,7 @@ import (
 	"github.com/hooklatch/hooklatch/module/replay/replaytest"
 )
 
-// elsewhere makes the history one of another process.
+// elsewhere makes the history belong to another process.
 func elsewhere(h *history) *history {
 	h.local = newLocalReservations(h.local.id)
 	return h
@@ -22,7 +22,7 @@ func elsewhere(h *history) *history {
 
 const shortLease = time.Second
 
-// TestLocalReservations is what this process answers by itself.
+// TestLocalReservations checks the answers that this process gives by itself.
 func TestLocalReservations(t *testing.T) {
 	o := newLocalReservations("")
 	claim := func(content, occurrence, unsigned uint64, want replay.Status) *reservation {
@@ -40,7 +40,7 @@ func TestLocalReservations(t *testing.T) {
 	again := claim(1, 2, 3, replay.InFlight)
 	claim(1, 9, 4, replay.InFlight)
 	claim(8, 2, 3, replay.InFlight)
-	// Being told to wait left no trace, and takes nothing away.
+	// The rejected claim left no trace and removed nothing.
 	o.deliver(again)
 	o.remove(again)
 	claim(1, 2, 3, replay.InFlight)
@@ -51,7 +51,7 @@ func TestLocalReservations(t *testing.T) {
 	claim(1, 9, 3, replay.Duplicate)
 	claim(1, 0, 4, replay.ContentConflict)
 	claim(8, 2, 3, replay.OccurrenceConflict)
-	// A content is no occurrence.
+	// A content key is no occurrence key.
 	o.remove(claim(2, 1, 0, replay.Reserved))
 	if o.find(r.event.Content) != r || o.find(replaytest.Key(8)) != nil {
 		t.Error("found something else")
@@ -79,8 +79,9 @@ func TestLocalReservations(t *testing.T) {
 	}
 }
 
-// outage has an event in flight whose renewer does not come to it until the test
-// leaves it: with Redis back, the next delivery is sooner.
+// outage returns a history with an event in flight that the renewer does not
+// reach until the test calls leave. So once Redis is back, the next delivery
+// comes before the renewer.
 func outage(t *testing.T, s *server) (h, reloaded *history, e replay.Event, r *reservation) {
 	t.Helper()
 	open := func(timeout time.Duration) *history {
@@ -114,8 +115,8 @@ func awaitExpired(t *testing.T, s *server, h *history, e replay.Event) {
 	})
 }
 
-// TestDeliveredWhileRedisWasAway: what could not be recorded is a duplicate all
-// the same, also before the renewer has recorded it.
+// TestDeliveredWhileRedisWasAway checks that an event that could not be
+// recorded is a duplicate, even before the renewer has recorded it.
 func TestDeliveredWhileRedisWasAway(t *testing.T) {
 	s := serve(t)
 	h, reloaded, e, r := outage(t, s)
@@ -143,7 +144,8 @@ func TestDeliveredWhileRedisWasAway(t *testing.T) {
 	expect(t, elsewhere(reloaded), e, replay.Duplicate)
 }
 
-// TestForgetUnrecorded: what an operator forgets is not recorded afterwards.
+// TestForgetUnrecorded checks that an event that an operator forgets is not
+// recorded afterwards.
 func TestForgetUnrecorded(t *testing.T) {
 	s := serve(t)
 	h, reloaded, e, r := outage(t, s)
@@ -159,7 +161,7 @@ func TestForgetUnrecorded(t *testing.T) {
 	if err := r.Deliver(context.Background()); err == nil {
 		t.Fatal("recorded")
 	}
-	expectInFlight() // its record may be on its way
+	expectInFlight() // its record may be in progress
 	r.leave()
 	await(t, "forget to ask redis in vain", func() bool {
 		_, err := forget()
@@ -167,7 +169,7 @@ func TestForgetUnrecorded(t *testing.T) {
 	})
 	expect(t, h, e, replay.Duplicate)
 
-	// Redis comes back with the reservation, and nobody has looked yet.
+	// Redis comes back with the reservation, and no one has checked it yet.
 	await(t, "the renewer to pause", r.takeUnrecorded)
 	s.start(t)
 	awaitAnswer(t, h)
@@ -187,8 +189,8 @@ func TestForgetUnrecorded(t *testing.T) {
 	expect(t, h, e, replay.Reserved)
 }
 
-// TestHeldWhileRedisHung: a handler that runs keeps its event, however long
-// Redis is silent.
+// TestHeldWhileRedisHung checks that a running handler keeps its event, however
+// long Redis does not respond.
 func TestHeldWhileRedisHung(t *testing.T) {
 	s := serve(t)
 	h, reloaded, e, r := outage(t, s)
@@ -204,7 +206,7 @@ func TestHeldWhileRedisHung(t *testing.T) {
 		expect(t, each, replay.Event{Content: replaytest.Key(5), Occurrence: e.Occurrence}, replay.InFlight)
 	}
 	r.leave()
-	_ = r.Deliver(context.Background()) // or the renewer records it
+	_ = r.Deliver(context.Background()) // if it fails, the renewer records it
 	await(t, "it to be recorded", r.isDone)
 	expect(t, elsewhere(reloaded), e, replay.Duplicate)
 }

@@ -14,8 +14,8 @@ type logLimiter struct {
 
 const sayEvery = time.Minute
 
-// happened counts one more, and reports whether to log it now and how many there
-// were since the last time.
+// happened counts an event. It reports whether to log now, and how many events
+// there were since the last log.
 func (r *logLimiter) happened(now time.Time) (times int, say bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -1,5 +1,5 @@
-// Package redis has the store that gateways on many machines share: a Redis 7
-// or Valkey, alone, watched by Sentinel, or a cluster.
+// Package redis implements the store that gateways on several machines share:
+// Redis 7 or Valkey, standalone, with Sentinel, or as a cluster.
 package redis
 
 import (
@@ -20,34 +20,34 @@ func init() { caddy.RegisterModule(Store{}) }
 // Store keeps the history in Redis (7 or later) or Valkey, where every gateway
 // that has the same label, prefix and Redis shares it.
 //
-// An event that is being handled is reserved for the time of the lease, and the
-// reservation is renewed while its handler runs; a gateway that dies blocks its
-// events for no longer than that. An event that has been delivered stays until
-// its ttl has passed.
+// While an event is being handled, it is reserved for the time of the lease,
+// and the reservation is renewed until its handler is done. A gateway that dies
+// blocks its events for no longer than that. A delivered event stays until its
+// ttl has passed.
 //
-// Nothing is connected before the configuration starts. If Redis cannot be
-// reached then, the gateway starts all the same, logs why, and goes on trying:
-// until there is a connection, on_error decides what happens to deliveries.
+// The store connects when the configuration starts. If Redis cannot be reached
+// then, the gateway still starts, logs why and keeps trying. Until there is a
+// connection, on_error decides what happens to deliveries.
 type Store struct {
 	replay.Options
 
 	// Where Redis is: redis://[user:password@]host[:port][/database], or
-	// rediss:// for TLS. Several are the nodes of a cluster. For Sentinel the
-	// query has master_set, its nodes are the URL's host and those in addr:
+	// rediss:// for TLS. Several URLs are the nodes of a cluster. For Sentinel,
+	// add master_set to the query; the Sentinels are the URL's host and addr:
 	// redis://user:password@sentinel-1:26379?addr=sentinel-2:26379&master_set=main
-	// (and, if the Sentinels want them, sentinel_username and
-	// sentinel_password). Further parameters of the query: db, dial_timeout,
+	// (and, if the Sentinels require them, sentinel_username and
+	// sentinel_password). Other parameters of the query: db, dial_timeout,
 	// write_timeout, client_name, protocol, skip_verify. Placeholders are
-	// resolved when the configuration loads, and may hold several URLs with
-	// blanks between them. No URL is ever printed.
+	// resolved when the configuration loads, and may hold several URLs separated
+	// by spaces. No URL is ever printed.
 	URLs []string `json:"urls,omitempty"`
 
-	// What the names of all keys begin with. Placeholders are resolved.
-	// Default: `hooklatch:`.
+	// The prefix of all key names. Placeholders are resolved. Default:
+	// `hooklatch:`.
 	Prefix string `json:"prefix,omitempty"`
 
-	// How long a delivery waits for Redis at most, before it is forwarded and
-	// again when it is recorded. Default: 250ms.
+	// The longest time that a delivery waits for Redis, once before it is
+	// forwarded and once more when it is recorded. Default: 250ms.
 	Timeout caddy.Duration `json:"timeout,omitempty"`
 
 	// How long a gateway that died blocks the events that it was handling.
@@ -55,8 +55,8 @@ type Store struct {
 	Lease caddy.Duration `json:"lease,omitempty"`
 
 	// What happens to a delivery when Redis fails: `refuse` answers 503, so
-	// that the provider tries again; `forward` lets it through although
-	// nothing tells whether it is a replay. Default: refuse.
+	// that the provider retries; `forward` lets it through without a check for
+	// replays. Default: refuse.
 	OnError string `json:"on_error,omitempty"`
 
 	endpoint *endpoint
@@ -107,7 +107,8 @@ func (s *Store) Provision(caddy.Context) error {
 	return s.resolve(caddy.NewReplacer())
 }
 
-// resolve does not pass on Caddy's errors: they quote what may be a password.
+// resolve resolves the placeholders. It does not return Caddy's errors, because
+// they may quote a password.
 func (s *Store) resolve(repl *caddy.Replacer) error {
 	prefix, err := repl.ReplaceOrErr(s.Prefix, true, true)
 	if err != nil {
@@ -129,7 +130,7 @@ func (s *Store) resolve(repl *caddy.Replacer) error {
 	return err
 }
 
-// Validate checks what JSON may hold and the Caddyfile cannot.
+// Validate checks values that are possible in JSON but not in the Caddyfile.
 func (s *Store) Validate() error {
 	switch {
 	case s.Timeout < caddy.Duration(time.Millisecond):
@@ -144,7 +145,7 @@ func (s *Store) Validate() error {
 	return nil
 }
 
-// WeakerChoices names what lets more through than it should.
+// WeakerChoices returns the options that weaken the protection.
 func (s *Store) WeakerChoices() []string {
 	var weaker []string
 	if s.OnError == ErrorForward {
@@ -201,7 +202,7 @@ func (s *Store) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	})
 }
 
-// Open begins to connect and does not wait for it.
+// Open starts to connect and does not wait for the connection.
 func (s *Store) Open(o replay.OpenOptions) (replay.History, error) {
 	keys := s.Prefix + o.Label + ":"
 	h := &history{

@@ -9,27 +9,28 @@ import (
 	"go.uber.org/zap"
 )
 
-// One goroutine of a history renews what is being handled, and tries again
-// what Redis did not take. Most deliveries end before their first renewal, and
-// so cost nothing here.
+// One goroutine for each history renews reservations and retries the writes
+// that failed. Most deliveries end before their first renewal, and so cost
+// nothing here.
 
-// closedWithin is how long a history that is closed goes on trying to record what
-// was delivered: longer than a restart or a failover of Redis takes. What is to
-// be released is tried for a lease only, since it is free then.
+// closedWithin is how long a closed history keeps trying to record deliveries:
+// longer than a restart or a failover of Redis takes. It tries to release an
+// event for one lease only, since the event is free after that.
 const closedWithin = 5 * time.Minute
 
-// maxRenewals is how many reservations it renews or finishes at once. They are
-// many, because those whose node of a cluster is down take long, and must not keep
-// the others waiting.
+// maxRenewals is how many reservations are renewed or finished at once. The
+// number is large, so that reservations on a cluster node that is down do not
+// delay the others.
 const maxRenewals = 256
 
-// patience bounds calls that no request waits for.
+// patience returns a context for calls that no request waits for.
 func (h *history) patience() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.Background(), h.lease)
 }
 
-// lookEvery is how soon it tries again what Redis did not take. What is renewed
-// is looked at often enough to fail twice before the lease is over.
+// lookEvery is the longest pause before failed writes are retried. Reservations
+// are checked often enough that renewing one may fail twice before the lease is
+// over.
 const lookEvery = time.Second
 
 // keep runs until the history is closed and the last reservation settled.
@@ -46,7 +47,7 @@ func (h *history) keep() {
 	}
 }
 
-// look does what is due.
+// look works on the reservations that are due.
 func (h *history) look(now time.Time) {
 	due := h.due(now)
 	if len(due) == 0 {
@@ -64,7 +65,8 @@ func (h *history) look(now time.Time) {
 	group.Wait()
 }
 
-// due lists what needs attention, and forgets what has outlived its time.
+// due returns the reservations that need work, and drops those whose time is
+// over.
 func (h *history) due(now time.Time) (due []*reservation) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -89,9 +91,10 @@ func (h *history) due(now time.Time) (due []*reservation) {
 	return due
 }
 
-// recordWithinLocked is how long it tries to record what was delivered while
-// Redis was away: as long as it counts. There are never many of them, because
-// without Redis nothing new is taken.
+// recordWithinLocked returns how long to keep trying to record a delivery that
+// Redis missed: for its ttl, and once the history is closed for closedWithin at
+// most. There are never many such deliveries, because new deliveries are not
+// accepted without Redis.
 func (h *history) recordWithinLocked() time.Duration {
 	if h.closed {
 		return min(closedWithin, h.ttl)
@@ -99,8 +102,8 @@ func (h *history) recordWithinLocked() time.Duration {
 	return h.ttl
 }
 
-// attend renews a reservation, or finishes it. What fails is due again at the
-// next look.
+// attend renews or finishes a reservation. If that fails, it is due again at
+// the next look.
 func (h *history) attend(r *reservation) {
 	ctx, cancel := context.WithTimeout(context.Background(), max(h.timeout, leastPatience))
 	defer cancel()
@@ -121,7 +124,8 @@ func (h *history) attend(r *reservation) {
 	}, func(error) {})
 }
 
-// beginRenewal reports false if it has been settled by now.
+// beginRenewal begins a renewal. It reports false if the reservation has been
+// settled meanwhile.
 func (h *history) beginRenewal(r *reservation) (began time.Time, renews bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

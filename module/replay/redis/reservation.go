@@ -10,8 +10,8 @@ import (
 	"github.com/hooklatch/hooklatch/module/replay"
 )
 
-// reservation is an event that is being handled, and what is left to do with
-// it when Redis did not answer.
+// reservation is an event that is being handled, and the work that is left to
+// do for it if Redis did not answer.
 type reservation struct {
 	history *history
 	event   replay.Event
@@ -21,25 +21,25 @@ type reservation struct {
 	// All below is guarded by the history's lock.
 	state    state
 	undone   bool      // the state is not in Redis yet; the renewer tries again
-	attended int       // how many are at it: the renewer, the handler's end, Forget
-	renewing bool      // a renewal is on its way
+	attended int       // how many work on it: the renewer, the handler's end, Forget
+	renewing bool      // a renewal is in progress
 	foreign  bool      // another gateway has it now
 	seen     time.Time // when it was claimed or renewed the last time
 	settled  time.Time
 }
 
-// state is what Redis should have of a reservation.
+// state is the state that Redis should have of a reservation.
 type state int
 
 const (
-	claimed   state = iota // asked for
+	claimed   state = iota // Redis is being asked
 	held                   // ours
 	delivered              // to be recorded
-	released               // to be taken out
+	released               // to be removed
 )
 
-// claim asks for the event, content first. Whatever is not reserved in the end
-// leaves no trace.
+// claim asks Redis for the event, content first. If the event is not reserved
+// in the end, no key remains.
 func (r *reservation) claim(client rueidis.Client) (replay.Status, error) {
 	ctx, cancel := r.history.patience()
 	defer cancel()
@@ -49,7 +49,7 @@ func (r *reservation) claim(client rueidis.Client) (replay.Status, error) {
 	case len(r.keys) == 0:
 		r.history.drop(r)
 	case err != nil && !isRedisError(err):
-		// It is not known whether Redis has it, so the renewer takes it out.
+		// It is not known whether Redis has it, so the renewer removes it.
 		r.settle(released)
 		r.postpone()
 	default:
@@ -92,13 +92,14 @@ func (r *reservation) take(ctx context.Context, client rueidis.Client) (replay.S
 	case there && value != deliveredOccurrence(e.Content):
 		return replay.OccurrenceConflict, nil
 	}
-	// The same content under it: the content's own entry is gone, and the event
-	// is simply not remembered.
+	// The occurrence has the same content, whose own entry is gone: the event is
+	// simply no longer remembered.
 	return replay.Reserved, nil
 }
 
-// set reserves a key, or returns the value that is there already. From when it is
-// sent until the answer says otherwise, the key may be ours.
+// set reserves a key, or returns the value that it already has. Once the
+// command has been sent, the key counts as ours until the answer shows that it
+// is not.
 func (r *reservation) set(ctx context.Context, client rueidis.Client, key string) (there bool, value string, err error) {
 	r.keys = append(r.keys, key)
 	results := send(ctx, client, func(b rueidis.Builder) rueidis.Commands {
@@ -116,16 +117,17 @@ func (r *reservation) set(ctx context.Context, client rueidis.Client, key string
 	return err == nil, value, err
 }
 
-// isRedisError tells an answer of Redis from the lack of one.
+// isRedisError reports whether an error is an answer from Redis, as opposed to
+// the lack of one.
 func isRedisError(err error) bool {
 	_, answered := rueidis.IsRedisErr(err)
 	return answered
 }
 
-// Deliver returns an error within the timeout; the renewer goes on trying.
+// Deliver returns an error within the timeout. The renewer keeps trying.
 func (r *reservation) Deliver(ctx context.Context) error { return r.end(ctx, delivered) }
 
-// Release returns an error within the timeout; the renewer goes on trying.
+// Release returns an error within the timeout. The renewer keeps trying.
 func (r *reservation) Release(ctx context.Context) error { return r.end(ctx, released) }
 
 func (r *reservation) end(ctx context.Context, s state) error {
@@ -148,7 +150,7 @@ func (r *reservation) end(ctx context.Context, s state) error {
 	return err
 }
 
-// settle decides what is to become of it, once.
+// settle sets the final state. It reports false if that has been set before.
 func (r *reservation) settle(s state) bool {
 	h := r.history
 	h.mu.Lock()
@@ -165,7 +167,7 @@ func (r *reservation) settle(s state) bool {
 	return true
 }
 
-// enter and leave enclose what is done with it, and may still reach Redis.
+// enter and leave enclose work on the reservation that may still reach Redis.
 func (r *reservation) enter() {
 	r.history.mu.Lock()
 	defer r.history.mu.Unlock()
@@ -178,8 +180,9 @@ func (r *reservation) leave() {
 	r.attended--
 }
 
-// takeUnrecorded enters if it was delivered, is not recorded, and nobody else
-// is at it: a record on its way would come after what is done now.
+// takeUnrecorded enters if the event was delivered, is not recorded, and no
+// other goroutine works on it. Otherwise a record in progress could arrive
+// after the caller's change.
 func (r *reservation) takeUnrecorded() bool {
 	h := r.history
 	h.mu.Lock()
@@ -199,7 +202,7 @@ func (r *reservation) postpone() {
 	r.undone = true
 }
 
-// finish brings into Redis what was settled.
+// finish writes the final state to Redis.
 func (r *reservation) finish(client rueidis.Client) error {
 	h := r.history
 	ctx, cancel := h.patience()
@@ -219,7 +222,7 @@ func (r *reservation) finish(client rueidis.Client) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if s == released && r.renewing {
-		// The renewal may bring back what Redis has just taken out.
+		// The renewal may recreate the keys that were just removed.
 		r.undone = true
 		return nil
 	}
@@ -255,7 +258,7 @@ func (r *reservation) remove(ctx context.Context, client rueidis.Client) error {
 	return nil
 }
 
-// renew prolongs the keys, and makes them again where Redis has lost them.
+// renew extends the keys, and recreates those that Redis has lost.
 func (r *reservation) renew(client rueidis.Client) (ours bool, err error) {
 	ctx, cancel := r.history.patience()
 	defer cancel()
@@ -267,7 +270,7 @@ func (r *reservation) renew(client rueidis.Client) (ours bool, err error) {
 	return true, nil
 }
 
-// unrecorded is the reservation of what Redis knows nothing of.
+// unrecorded is the reservation of an event that Redis does not know.
 type unrecorded struct{}
 
 // Deliver does nothing.

@@ -8,17 +8,17 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// removeScript takes a key out if its value is still the given one: the owner's
-// when a reservation ends, the delivered one when an operator forgets it.
+// removeScript removes a key if it still has the given value: the owner's when
+// a reservation ends, the delivered one when an operator forgets the event.
 var removeScript = rueidis.NewLuaScript(`
 if redis.call('GET', KEYS[1]) == ARGV[1] then
 	return redis.call('DEL', KEYS[1])
 end
 return 0`)
 
-// renewScript prolongs a reservation of the owner's. Where Redis has lost it,
-// in a restart or a failover, it is made again. The answer 0 says that somebody
-// else has the key.
+// renewScript extends a reservation of the owner. If Redis has lost it, in a
+// restart or a failover, the script recreates it. It returns 0 if the key has
+// another owner.
 var renewScript = rueidis.NewLuaScript(`
 local value = redis.call('GET', KEYS[1])
 if value == ARGV[1] then
@@ -38,7 +38,7 @@ func renew(ctx context.Context, client rueidis.Client, key, owner string, lease 
 	return execute(ctx, client, renewScript, key, owner, strconv.FormatInt(lease.Milliseconds(), 10))
 }
 
-// execute runs a script, once more if the connection broke.
+// execute runs a script, and runs it once more if the connection broke.
 func execute(ctx context.Context, client rueidis.Client, script *rueidis.Lua, key string, args ...string) (bool, error) {
 	result := script.Exec(ctx, client, []string{key}, args)
 	if result.NonRedisError() != nil && ctx.Err() == nil {

@@ -14,7 +14,7 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// patience bounds every wait; only a failing test waits for it to the end.
+// patience limits every wait; only a failing test waits to its end.
 const patience = 20 * time.Second
 
 // server is a real redis-server.
@@ -24,11 +24,12 @@ type server struct {
 	dir     string
 	args    []string
 	process *os.Process
-	owner   testing.TB     // the test that ends it
+	owner   testing.TB     // the test that stops it
 	client  rueidis.Client // of the test
 }
 
-// serve starts one on a free port. It keeps nothing on disk unless told to.
+// serve starts a server on a free port. It stores nothing on disk unless told
+// to.
 func serve(t testing.TB, args ...string) *server {
 	t.Helper()
 	if _, err := exec.LookPath("redis-server"); err != nil {
@@ -61,7 +62,8 @@ func freePort(t testing.TB) string {
 	return port
 }
 
-// start reports whether it listens; the port may have been taken by then.
+// start starts the server and reports whether it listens. The port may have
+// been taken meanwhile.
 func (s *server) start(t testing.TB) bool {
 	t.Helper()
 	log, err := os.Create(s.dir + "/log")
@@ -157,7 +159,7 @@ func (s *server) mustDo(t testing.TB, words ...string) string {
 	return message.String()
 }
 
-// info reads one number of INFO.
+// info returns one number of INFO.
 func (s *server) info(t testing.TB, field string) (n int64) {
 	t.Helper()
 	for line := range strings.Lines(s.mustDo(t, "INFO", "everything")) {

@@ -1,5 +1,5 @@
-// Package replaytest is the contract of a replay history as tests: every store
-// passes them.
+// Package replaytest contains the contract of a replay history as tests. Every
+// store must pass them.
 package replaytest
 
 import (
@@ -17,22 +17,22 @@ const TTL = time.Hour
 
 // Subject is a store under test.
 type Subject struct {
-	// Open opens the history of a label with TTL; twice with the same label
-	// is what a reload of the configuration does.
+	// Open opens the history of a label with TTL. A second call with the same
+	// label simulates a reload of the configuration.
 	Open func(t *testing.T, label string) replay.History
 	// Advance moves the store's clock.
 	Advance func(d time.Duration)
-	// Lease is how long a reservation lasts whose owner is gone. Zero: the
-	// store has no leases, its reservations end with the process.
+	// Lease is how long a reservation lasts after its owner is gone. Zero means
+	// that the store has no leases: its reservations end with the process.
 	Lease time.Duration
-	// Abandon stops whatever keeps a reservation alive, as the end of its
-	// process would. Only with Lease.
+	// Abandon stops renewing a reservation, as the end of its process would. It is
+	// needed only with Lease.
 	Abandon func(r replay.Reservation)
-	// Broken opens a history whose store cannot be reached, nil if the store
+	// Broken opens a history whose store cannot be reached. It is nil if the store
 	// cannot fail.
 	Broken func(t *testing.T) replay.History
 	// Hang opens a history and makes its store hang until resume is called. Until
-	// then only a deadline of the caller ends a call that waits for the store. It
+	// then, a call that waits for the store ends only by the caller's deadline. It
 	// is nil if the store waits for nothing.
 	Hang func(t *testing.T) (h replay.History, hang, resume func())
 }
@@ -59,7 +59,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Subject) {
 	}
 }
 
-// Key makes a key of a number.
+// Key returns a key made from a number.
 func Key(n uint64) replay.Key {
 	var k replay.Key
 	binary.BigEndian.PutUint64(k[:], n)
@@ -92,7 +92,7 @@ func release(t *testing.T, r replay.Reservation) {
 	}
 }
 
-// keptIsCounted is for histories that know how much they hold.
+// keptIsCounted tests histories that know their number of entries.
 func keptIsCounted(t *testing.T, s Subject) {
 	h := s.Open(t, "label")
 	measured, ok := h.(replay.EntryCounter)
@@ -129,7 +129,7 @@ func deliveredExpires(t *testing.T, s Subject) {
 	s.Advance(TTL - time.Second)
 	reserve(t, h, e, replay.Duplicate)
 	s.Advance(2 * time.Second)
-	// A duplicate records nothing, so it does not prolong the time either.
+	// A duplicate records nothing, so it does not extend the ttl either.
 	release(t, reserve(t, h, e, replay.Reserved))
 }
 
@@ -139,7 +139,7 @@ func reservedBlocks(t *testing.T, s Subject) {
 	reserve(t, h, replay.Event{Content: Key(1), Occurrence: Key(2)}, replay.InFlight)
 	reserve(t, h, replay.Event{Content: Key(1), Occurrence: Key(9), Unsigned: 7}, replay.InFlight)
 	reserve(t, h, replay.Event{Content: Key(8), Occurrence: Key(2)}, replay.InFlight)
-	// Being told to wait left no trace of the other content and occurrence.
+	// The rejected reservation left no trace of the other content and occurrence.
 	release(t, reserve(t, h, replay.Event{Content: Key(8), Occurrence: Key(9)}, replay.Reserved))
 	deliver(t, r)
 }
@@ -169,7 +169,7 @@ func occurrenceConflicts(t *testing.T, s Subject) {
 	h := s.Open(t, "label")
 	deliver(t, reserve(t, h, replay.Event{Content: Key(1), Occurrence: Key(2)}, replay.Reserved))
 	reserve(t, h, replay.Event{Content: Key(3), Occurrence: Key(2)}, replay.OccurrenceConflict)
-	// Without the occurrence the content is as new as it was.
+	// Without the occurrence the content is still new.
 	deliver(t, reserve(t, h, replay.Event{Content: Key(3)}, replay.Reserved))
 }
 
@@ -206,7 +206,7 @@ func settledOnce(t *testing.T, s Subject) {
 	r := reserve(t, h, e, replay.Reserved)
 	release(t, r)
 	again := reserve(t, h, e, replay.Reserved)
-	// The first owner has nothing to say about the second one's reservation.
+	// The first owner must not affect the second one's reservation.
 	release(t, r)
 	deliver(t, r)
 	reserve(t, h, e, replay.InFlight)
@@ -261,7 +261,7 @@ func forgottenIsFree(t *testing.T, s Subject) {
 	deliver(t, reserve(t, h, replay.Event{Content: Key(7), Occurrence: Key(8)}, replay.Reserved))
 	forget(e.Content, replay.Forgotten)
 	forget(e.Content, replay.Unknown)
-	// The occurrence ID is free too, and nothing else is.
+	// The occurrence ID is free too, but nothing else.
 	deliver(t, reserve(t, h, replay.Event{Content: Key(5), Occurrence: Key(2)}, replay.Reserved))
 	reserve(t, h, replay.Event{Content: Key(7), Occurrence: Key(8)}, replay.Duplicate)
 	deliver(t, reserve(t, h, replay.Event{Content: Key(1), Occurrence: Key(9)}, replay.Reserved))
@@ -271,7 +271,7 @@ func leaseExpires(t *testing.T, s Subject) {
 	h := s.Open(t, "label")
 	kept := reserve(t, h, replay.Event{Content: Key(1), Occurrence: Key(2)}, replay.Reserved)
 	if s.Lease == 0 {
-		// Nothing but settling it ends a reservation.
+		// Only settling ends a reservation.
 		s.Advance(1000 * TTL)
 		reserve(t, h, replay.Event{Content: Key(1), Occurrence: Key(2)}, replay.InFlight)
 		deliver(t, kept)
@@ -282,8 +282,8 @@ func leaseExpires(t *testing.T, s Subject) {
 	s.Advance(s.Lease + s.Lease/2)
 	reserve(t, h, replay.Event{Content: Key(1), Occurrence: Key(2)}, replay.InFlight)
 	again := reserve(t, h, replay.Event{Content: Key(3), Occurrence: Key(4)}, replay.Reserved)
-	// The first owner comes back: it cannot release what is no longer its own,
-	// but what it says it delivered has been delivered.
+	// The first owner returns: it cannot release a reservation that it has lost,
+	// but an event that it has delivered counts as delivered.
 	release(t, lost)
 	reserve(t, h, replay.Event{Content: Key(3), Occurrence: Key(4)}, replay.InFlight)
 	release(t, again)
@@ -303,11 +303,11 @@ func errorsAreErrors(t *testing.T, s Subject) {
 	}
 }
 
-// patience bounds every wait; only a test that fails waits for so long.
+// patience limits every wait; only a failing test waits that long.
 const patience = 30 * time.Second
 
-// deadlinesAreKept: a call ends with its context, although the store does not
-// answer. What was settled is not lost for that.
+// deadlinesAreKept checks that a call ends with its context although the store
+// does not respond, and that a settled reservation is not lost.
 func deadlinesAreKept(t *testing.T, s Subject) {
 	if s.Hang == nil {
 		t.Skip("this store waits for nothing")
@@ -354,7 +354,7 @@ func deadlinesAreKept(t *testing.T, s Subject) {
 	}
 }
 
-// await reserves an event until the answer is the wanted one.
+// await reserves an event repeatedly until the status is the wanted one.
 func await(t *testing.T, h replay.History, e replay.Event, want replay.Status) {
 	t.Helper()
 	for deadline := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {

@@ -10,8 +10,7 @@ import (
 	"strings"
 )
 
-// defined is a definition that has been checked, in the form in which it is
-// worked with.
+// defined is a definition that has been checked and compiled.
 type defined struct {
 	Definition
 	kinds    []kind
@@ -25,17 +24,17 @@ type defined struct {
 	eventAt   int  // which of the template's headers is the event's, or -1
 }
 
-// kind is one kind of signatures.
+// kind is one kind of signature.
 type kind struct {
 	name      string // of the entry in a list
 	algorithm Algorithm
 	key       string
 }
 
-// Compile checks a definition and makes a scheme of it. The name is what users
-// write: 1 to 64 of a-z, 0-9, _ and -. Errors begin with the field that is
-// wrong and say what to write instead; the same definition always gives the
-// same error.
+// Compile checks a definition and turns it into a scheme. The name is the one
+// that users write: 1 to 64 of a-z, 0-9, _ and -. Errors begin with the field
+// that is wrong and say what to write instead; the same definition always
+// returns the same error.
 func (d Definition) Compile(name string) (Scheme, error) {
 	if !isSchemeName(name) {
 		return Scheme{}, errors.New("this is not the name of a scheme; write 1 to 64 of a-z, 0-9, _ and -")
@@ -51,7 +50,8 @@ func (d Definition) Compile(name string) (Scheme, error) {
 	return c.implementation(name).Compile()
 }
 
-// clone copies a definition, so that changing it changes no scheme.
+// clone copies a definition, so that later changes to it do not change the
+// scheme.
 func (d Definition) clone() Definition {
 	d.Signature.Names = slices.Clone(d.Signature.Names)
 	d.Variants = slices.Clone(d.Variants)
@@ -156,7 +156,7 @@ func (c *defined) compileKinds() error {
 	return nil
 }
 
-// maxVariants is far more than any provider has.
+// maxVariants bounds the variants of a scheme. No known provider has as many.
 const maxVariants = 8
 
 func algorithmOf(field, name string) (Algorithm, error) {
@@ -168,7 +168,7 @@ func algorithmOf(field, name string) (Algorithm, error) {
 	return Algorithm(slices.Index(all, name)), err
 }
 
-// onlyBody is the template of what signs nothing else.
+// onlyBody is the template of a scheme that signs only the body.
 const onlyBody = "{body}"
 
 func (c *defined) compileTemplate() error {
@@ -194,7 +194,7 @@ func (c *defined) compileTemplate() error {
 	return nil
 }
 
-// checkPlaces holds the template against the places of its values.
+// checkPlaces compares the template with the places of its values.
 func (c *defined) checkPlaces() error {
 	for _, p := range []struct {
 		field    string
@@ -272,7 +272,7 @@ func (c *defined) compileHeaders() error {
 	return nil
 }
 
-// addAlias adds a set of other names.
+// addAlias adds a header set with other names.
 func (c *defined) addAlias(field string, alias map[string]string) error {
 	renamed := map[string]string{}
 	for _, name := range slices.Sorted(maps.Keys(alias)) {

@@ -43,7 +43,8 @@ func (c *defined) sign(key Key, d Delivery) (http.Header, error) {
 	return in.Header, nil
 }
 
-// checkDelivery says what is missing, or is not sent.
+// checkDelivery fails if a value that the scheme needs is missing, or if one is
+// set that its provider does not send.
 func (c *defined) checkDelivery(set *headerSet, d *Delivery) error {
 	signsID := c.template.has(idVar)
 	switch {
@@ -66,7 +67,7 @@ func (c *defined) checkDelivery(set *headerSet, d *Delivery) error {
 	return nil
 }
 
-// writeTime writes a send time.
+// writeTime formats a send time in a unit.
 func writeTime(at time.Time, unit string) string {
 	switch unit {
 	case unitMillis:

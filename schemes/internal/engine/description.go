@@ -6,22 +6,23 @@ import (
 	"strings"
 )
 
-// Witness is what has shown that a scheme is right, besides the documentation
-// that its Source names. No real delivery of any provider was at hand.
+// Witness is the evidence that a scheme is right, besides the documentation
+// that its Source names. It does not include real deliveries, because none was
+// available.
 type Witness struct {
-	// Published names where the provider has published a signature with its
-	// secret and body. A vector has it.
+	// Published names the page on which the provider has published a signature
+	// with its secret and body. A test vector holds it.
 	Published string
 
-	// Signs are the libraries that sign as the provider does, with their
-	// versions. A test verifies what they sign.
+	// Signs names the libraries that sign as the provider does, with their
+	// versions. A test verifies deliveries that they signed.
 	Signs string
 
-	// Verifies are the libraries that verify the provider's deliveries, with
+	// Verifies names the libraries that verify the provider's deliveries, with
 	// their versions. A test compares their verdicts with ours.
 	Verifies string
 
-	// Note is what else there is to know about them.
+	// Note is a remark on this evidence.
 	Note string
 }
 
@@ -41,12 +42,12 @@ func (w Witness) String() string {
 	return strings.Join(kinds, ", ")
 }
 
-// Description says in words where the deliveries of a scheme have what. It is
-// only shown. Names are as the provider writes them, between backquotes.
+// Description says in words where the deliveries of a scheme carry each value.
+// It is only shown. Names are as the provider writes them, between backquotes.
 type Description struct {
 	// Signature is the header of the signature, and its other names.
 	Signature string
-	// Algorithm is one of a definition's algorithms, or several.
+	// Algorithm names one or more of the algorithms of a definition.
 	Algorithm string
 	// Encoding is how the signature is written.
 	Encoding string
@@ -58,11 +59,13 @@ type Description struct {
 	Event string
 	// OccurredAt is where the event's own time is.
 	OccurredAt string
-	// Tenant and Environment are where it says whose event it is.
+	// Tenant and Environment are where the body says whose event it is and from
+	// which environment.
 	Tenant, Environment string
-	// UnsignedEvent and OccurrenceID are what is sent and not signed.
+	// UnsignedEvent and OccurrenceID are the headers of values that are not
+	// signed.
 	UnsignedEvent, OccurrenceID string
-	// Conflict is why the scheme has an OnConflict of its own.
+	// Conflict says why the scheme sets OnConflict.
 	Conflict string
 }
 
@@ -93,7 +96,7 @@ func (c *defined) describe() Description {
 	return d
 }
 
-// quoted is a name between backquotes; nothing stays nothing.
+// quoted returns a name between backquotes, or nothing for an empty name.
 func quoted(name string) string {
 	if name == "" {
 		return ""
@@ -101,7 +104,7 @@ func quoted(name string) string {
 	return "`" + name + "`"
 }
 
-// withAliases is a header with the names that it has in other sets.
+// withAliases returns a header and its names in other sets.
 func (c *defined) withAliases(header string) string {
 	names := []string{quoted(header)}
 	for _, set := range c.Aliases {
@@ -122,7 +125,7 @@ func (c *defined) algorithmNames() string {
 	return strings.Join(names, " or ")
 }
 
-// encodingWords says how a signature is written, and in which entries it stands.
+// encodingWords says how a signature is written, and which entries hold it.
 func (c *defined) encodingWords() string {
 	words := c.Signature.Encoding
 	if c.Signature.Prefix != "" {
@@ -173,7 +176,7 @@ func bodyTimeWords(t BodyTime) string {
 	return quoted(t.Body) + ", " + unitWords(t.Unit)
 }
 
-// unitWords names a unit of time, of which seconds are the default.
+// unitWords names a unit of time. The default is seconds.
 func unitWords(unit string) string {
 	switch unit {
 	case unitMillis:

@@ -6,39 +6,39 @@ import (
 )
 
 // Signatures are decoded to bytes before they are compared. Every decoder here
-// takes only one spelling of the bytes, but for the case of hex digits.
+// accepts only one spelling of the bytes, apart from the case of hex digits.
 
-// The base64 encodings that signatures are in.
+// The base64 encodings of signatures.
 var (
 	StrictBase64       = base64.StdEncoding.Strict()
 	StrictBase64URL    = base64.URLEncoding.Strict()
 	StrictRawBase64URL = base64.RawURLEncoding.Strict()
 )
 
-// Signature is one that was sent, decoded. It is made by SignedHeaders.AddHex and
-// SignedHeaders.AddBase64.
+// Signature is a signature that was sent, decoded. SignedHeaders.AddHex and
+// SignedHeaders.AddBase64 make one.
 type Signature struct {
 	variant int
 	size    int
 	bytes   [maxSignatureLen]byte
 }
 
-// Bytes gives the signature.
+// Bytes returns the signature.
 func (s *Signature) Bytes() []byte { return s.bytes[:s.size] }
 
-// maxSignatureText is the longest text of a signature: hex.
+// maxSignatureText is the length of the longest signature, written in hex.
 const maxSignatureText = 2 * maxSignatureLen
 
-// MaxSignatures is how many signatures of one delivery are looked at, so that a
-// sender cannot buy work with a long list; more of them are refused. Those that
-// are verified with a public key are at most MaxPublicSignatures.
+// MaxSignatures bounds the signatures of one delivery, so that a sender cannot
+// cause work with a long list; a delivery with more is refused.
+// MaxPublicSignatures bounds those that are verified with a public key.
 const (
 	MaxSignatures       = 16
 	MaxPublicSignatures = 4
 )
 
 // AddHex adds a signature in hex digits of either case. It reports whether the
-// text is one of the given size in bytes; size 0 is any.
+// text is a signature of the given size in bytes; size 0 allows any size.
 func (c *SignedHeaders) AddHex(text string, size, variant int) bool {
 	if len(text)%2 != 0 || len(text) > maxSignatureText || len(c.Signatures) == MaxSignatures {
 		return false
@@ -55,11 +55,11 @@ func (c *SignedHeaders) AddHex(text string, size, variant int) bool {
 	return true
 }
 
-// AddBase64 adds a signature in an encoding, which must be a strict one: others
-// accept two texts for the same bytes. It reports as AddHex does.
+// AddBase64 adds a signature in an encoding, which must be strict: others
+// accept two texts for the same bytes. It returns what AddHex returns.
 func (c *SignedHeaders) AddBase64(enc *base64.Encoding, text string, size, variant int) bool {
 	// The decoder writes up to the decoded length of the whole text, which may
-	// be two bytes more than there are, and skips line breaks.
+	// be two bytes more than the text holds, and skips line breaks.
 	const most = (maxSignatureLen + 2) / 3 * 4
 	if len(text) > most || size > 0 && enc.EncodedLen(size) != len(text) || len(c.Signatures) == MaxSignatures {
 		return false

@@ -6,14 +6,14 @@ import (
 	"time"
 )
 
-// bodyPlan says which members of a body a definition asks for.
+// bodyPlan lists the members that a definition reads from a body.
 type bodyPlan struct {
 	paths                                        []Path
-	names                                        []string // the paths as written, to ask for each once
-	event, id, at, occurred, tenant, environment int      // positions among the paths, -1 if not asked for
+	names                                        []string // the paths as written, to read each once
+	event, id, at, occurred, tenant, environment int      // positions among the paths, -1 if not read
 }
 
-// compileBody collects the members.
+// compileBody collects the members to read.
 func (c *defined) compileBody() error {
 	plan := &c.body
 	var err error
@@ -78,14 +78,15 @@ func (c *defined) read(claim *SignedHeaders, body []byte) Event {
 	}
 	event.BodyTime = moment(plan.at, c.Timestamp.Unit)
 	if event.OccurredAt = moment(plan.occurred, c.OccurredAt.Unit); event.OccurredAt.IsZero() && c.OccurredAt.Unit == unitSeconds {
-		// Nothing is judged by this time, and a provider may have newer bodies.
+		// This time decides nothing, and a provider may have changed to RFC
+		// 3339.
 		event.OccurredAt = moment(plan.occurred, unitRFC3339)
 	}
 	event.Tenant, event.Environment = text(plan.tenant), text(plan.environment)
 	return event
 }
 
-// time reads a time that is written in a unit, or gives the zero time.
+// time reads a time in a unit, or returns the zero time.
 func (v Value) time(unit string) time.Time {
 	switch unit {
 	case unitMillis:

@@ -10,14 +10,14 @@ import (
 	"strings"
 )
 
-// What a definition says about the signature header: read, held against a
-// request, and written.
+// The signature header of a definition: its rules are compiled here, and the
+// header of a request is read and written by them.
 
-// MaxHeader bounds a signature header in bytes, and every header that is signed.
+// MaxHeader bounds, in bytes, the signature header and every signed header.
 // Real ones have a few hundred.
 const MaxHeader = 4096
 
-// compileForm reads what is inside of the signature header.
+// compileForm checks the form of the signature header.
 func (c *defined) compileForm() error {
 	f := &c.Signature
 	var err error
@@ -60,10 +60,10 @@ func (c *defined) compileForm() error {
 	return nil
 }
 
-// openSignature reads the signature header. An entry that is of no use is
-// passed over, since it proves nothing either way: one of another name, one for
-// which there is no key, and one that is no signature. A header without any entry
-// of use is malformed, and missing only if it is absent or empty.
+// openSignature reads the signature header. It skips an entry with another
+// name, one for which there is no key and one that is not a signature, since
+// they prove nothing either way. A header without any usable entry is
+// malformed; it is missing only if it is absent or empty.
 func (c *defined) openSignature(h http.Header, set *headerSet, claim *SignedHeaders) error {
 	text, err := Single(h, set.signature.name, &set.signature.Refusals)
 	if err != nil {
@@ -92,7 +92,8 @@ func (c *defined) openSignature(h http.Header, set *headerSet, claim *SignedHead
 			continue // no key could verify it
 		case at >= 0:
 			usableSeen = true
-			// Those that are too many would be passed over one after the other.
+			// Without this check, each signature over the limit would be
+			// skipped.
 			ok = len(claim.Signatures) < MaxSignatures
 			if ok && !c.addSignature(claim, at, value) {
 				continue
@@ -117,12 +118,12 @@ func (c *defined) openSignature(h http.Header, set *headerSet, claim *SignedHead
 	case len(claim.Signatures) > 0:
 		return nil
 	case usableSeen || len(c.Variants) == 0:
-		return malformed // it names the entries that would do
+		return malformed // this refusal names the entries that are accepted
 	}
 	return noUsableSignature
 }
 
-// kindOf finds the kind of signatures that an entry is, or -1.
+// kindOf returns the kind of signature that an entry name stands for, or -1.
 func (c *defined) kindOf(name string) int {
 	if len(c.Variants) == 0 {
 		if slices.Contains(c.Signature.Names, name) {
@@ -187,7 +188,7 @@ func (c *defined) writeSignature(kind int, signature []byte, claim *SignedHeader
 	return text
 }
 
-// describeForm is the grammar of the signature header, in refusals.
+// describeForm describes the grammar of the signature header, for refusals.
 func (c *defined) describeForm() string {
 	f := &c.Signature
 	text := f.Encoding

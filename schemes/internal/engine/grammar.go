@@ -2,12 +2,12 @@ package engine
 
 import "time"
 
-// grammar is what a variable of a template may hold. What it may not hold
-// tells where it ends.
+// grammar is the set of bytes that a variable of a template may contain. A byte
+// outside of it marks the variable's end.
 type grammar struct {
 	holds func(ch byte) bool
-	// delimited grammars tell by themselves where a value ends and begins:
-	// none of their values is the beginning or the end of a longer one.
+	// delimited means that the values show by themselves where they begin and
+	// end: none of them is the beginning or the end of a longer one.
 	delimited bool
 }
 
@@ -15,8 +15,8 @@ type grammar struct {
 var (
 	digitsGrammar = grammar{holds: isDigit}
 	fixedGrammar  = grammar{holds: isDigit, delimited: true} // a fixed number of digits
-	// The values have a date of ten characters in front of the only T, and
-	// end with the only Z or with an offset of six characters behind digits.
+	// A value has a date of ten characters before its only T, and ends with its
+	// only Z or with digits and an offset of six characters.
 	rfc3339Grammar = grammar{holds: func(ch byte) bool {
 		return isDigit(ch) || ch == 'T' || ch == 'Z' || ch == ':' || ch == '.' || ch == '-' || ch == '+'
 	}, delimited: true}
@@ -33,8 +33,8 @@ func isLetter(ch byte) bool { return 'a' <= ch|0x20 && ch|0x20 <= 'z' }
 
 func isIDByte(ch byte) bool { return isLetter(ch) || isDigit(ch) || ch == '_' || ch == '-' }
 
-// isURLByte knows the characters of a URL (RFC 3986, 2), of which none is a
-// brace.
+// isURLByte reports whether a URL may contain a character (RFC 3986, 2). Braces
+// are not among them.
 func isURLByte(ch byte) bool {
 	if isLetter(ch) || isDigit(ch) {
 		return true
@@ -46,7 +46,7 @@ func isURLByte(ch byte) bool {
 	return false
 }
 
-// isAll tells whether a value is not empty and has only bytes of a grammar.
+// isAll reports whether a value is not empty and has only bytes of a grammar.
 func isAll[T string | []byte](g grammar, s T) bool {
 	for i := range len(s) {
 		if !g.holds(s[i]) {
@@ -56,11 +56,11 @@ func isAll[T string | []byte](g grammar, s T) bool {
 	return len(s) > 0
 }
 
-// isVisible knows the visible characters of ASCII.
+// isVisible reports whether a character is visible ASCII.
 func isVisible(ch byte) bool { return ch > ' ' && ch < 0x7F }
 
-// isPassedOn knows the bytes of a URL that a server passes on. Senders write
-// more than RFC 3986 has, and sign what they write.
+// isPassedOn reports whether a server passes on a byte in a URL. Senders write
+// more characters than RFC 3986 allows, and sign them.
 func isPassedOn(ch byte) bool { return ch >= ' ' && ch != 0x7F }
 
 const (
@@ -84,7 +84,7 @@ func signedTime(text, unit string, fixed bool) (time.Time, bool) {
 		if fixed {
 			return time.Time{}, false
 		}
-		return strictRFC3339(text + "Z") // some providers leave out the zone, and mean UTC
+		return strictRFC3339(text + "Z") // some providers leave out the zone and mean UTC
 	}
 	n, ok := Number(text, MaxSecondsDigits)
 	return time.Unix(n, 0), ok && (!fixed || len(text) == MaxSecondsDigits)
@@ -96,10 +96,10 @@ func mayFollowSeconds(ch byte) bool {
 	return isDigit(ch) || ch == '.' || ch == 'Z' || ch == '+' || ch == '-'
 }
 
-// strictRFC3339 reads a time with no other spelling than the standard's: the
-// standard library also takes an hour of one digit and a comma before the
-// fraction. Nor does it take a time that has no such spelling in UTC, where its
-// year is beyond 9999 or before 0.
+// strictRFC3339 reads a time exactly as RFC 3339 writes it: the standard
+// library also accepts an hour of one digit and a comma before the fraction. It
+// rejects a time whose year in UTC is before 0 or after 9999, because RFC 3339
+// cannot write it in UTC.
 func strictRFC3339(text string) (at time.Time, ok bool) {
 	const (
 		shortest = len("2006-01-02T15:04:05Z")

@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// Single gives the value of a header that must be there exactly once. Which
-// one of several was signed, and which one another hop would read, is
-// ambiguous. The name is in canonical form.
+// Single returns the value of a header that must be present exactly once. With
+// several values it would be ambiguous which one was signed and which one the
+// next hop reads. The name is in canonical form.
 func Single(h http.Header, name string, refuse *Refusals) (string, error) {
 	values := h[name]
 	switch {
@@ -19,15 +19,15 @@ func Single(h http.Header, name string, refuse *Refusals) (string, error) {
 	return values[0], nil
 }
 
-// UnsignedValue gives the value of a header that is not signed.
+// UnsignedValue returns the value of a header that is not signed.
 func UnsignedValue(h http.Header, name string) Unsigned {
 	values := h[name]
 	return Unsigned{Value: strings.Join(values, ","), Sent: len(values) > 0}
 }
 
-// Number reads 1 to max ASCII digits. Fields that are joined into the signed
-// text must not be able to hold anything else, or a valid delivery could be
-// cut into another one; parsers of the standard library take signs too.
+// Number reads 1 to max ASCII digits. Numbers that are joined into the signed
+// text must not contain anything else, or a valid delivery could be cut into
+// another one; the parsers of the standard library accept signs too.
 func Number(s string, max int) (int64, bool) {
 	if len(s) == 0 || len(s) > max {
 		return 0, false
@@ -42,9 +42,10 @@ func Number(s string, max int) (int64, bool) {
 	return n, true
 }
 
-// MaxSecondsDigits bounds a Unix time in seconds: until the year 2286, and
-// never a number of milliseconds of our days.
+// MaxSecondsDigits bounds the digits of a Unix time in seconds. It is enough
+// until the year 2286, and too few for a current time in milliseconds.
 const MaxSecondsDigits = 10
 
-// MaxMillisDigits bounds one in milliseconds, until the same year.
+// MaxMillisDigits bounds the digits of a Unix time in milliseconds, until the
+// same year.
 const MaxMillisDigits = 13

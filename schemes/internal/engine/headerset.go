@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// headerSet are the headers of a defined scheme, in canonical form, with their
-// refusals. A scheme with aliases has several.
+// headerSet holds the headers of a defined scheme, in canonical form, with
+// their refusals. A scheme with aliases has several.
 type headerSet struct {
 	signature, time, id signedHeader
 	values              []signedHeader // of {header.X}, in the order of the template
@@ -16,15 +16,15 @@ type headerSet struct {
 	event, occurrence string // empty if there is none
 }
 
-// signedHeader is a header whose value takes part in what is signed; the name
-// is empty if the value is elsewhere.
+// signedHeader is a header whose value is signed, or the signature header. The
+// name is empty if the value is not in a header.
 type signedHeader struct {
 	name string
 	Refusals
 }
 
-// headerSet makes the set with other names for the definition's. Refusals have
-// the names as they are written there.
+// headerSet returns the set with the definition's names renamed. Refusals name
+// the headers as rename writes them.
 func (c *defined) headerSet(rename func(string) string) headerSet {
 	header := func(name, grammar string) signedHeader {
 		if name == "" {
@@ -51,14 +51,14 @@ func (c *defined) headerSet(rename func(string) string) headerSet {
 	return set
 }
 
-// timeGrammars are the units of times, in refusals.
+// timeGrammars describes the units of times, for refusals.
 var timeGrammars = map[string]string{
 	unitSeconds: "a Unix time in seconds",
 	unitMillis:  "a Unix time in milliseconds, which has 13 digits",
 	unitRFC3339: "a time as RFC 3339 says",
 }
 
-// idWords says what an id is, in refusals.
+// idWords describes an id, for refusals.
 func (c *defined) idWords() string {
 	words := fmt.Sprintf("an id of 1 to %d visible characters of ASCII", maxIDLen)
 	var without []string
@@ -73,7 +73,7 @@ func (c *defined) idWords() string {
 	return words
 }
 
-// signed lists the signed headers but the signature's.
+// signed lists the signed headers without the signature's.
 func (s *headerSet) signed() []string {
 	var names []string
 	for _, h := range append([]signedHeader{s.id, s.time}, s.values...) {
@@ -89,10 +89,11 @@ func (s *headerSet) signedAll() []string {
 	return append([]string{s.signature.name}, s.signed()...)
 }
 
-// eventSigned tells whether the event's header is one of the template's.
+// eventSigned reports whether the event's header is one of the template's.
 func (s *headerSet) eventSigned() bool { return s.eventAt() >= 0 }
 
-// eventAt gives which of the template's headers is the event's, or -1.
+// eventAt returns the position of the event's header among the template's, or
+// -1.
 func (s *headerSet) eventAt() int {
 	return slices.IndexFunc(s.values, func(h signedHeader) bool { return s.event != "" && h.name == s.event })
 }
@@ -112,7 +113,7 @@ func (s *headerSet) unsigned() []string {
 // all lists every header.
 func (s *headerSet) all() []string { return append(s.signedAll(), s.unsigned()...) }
 
-// sent tells whether any of the signed headers is there.
+// sent reports whether the request has any of the signed headers.
 func (s *headerSet) sent(h http.Header) bool {
 	if _, ok := h[s.signature.name]; ok {
 		return true

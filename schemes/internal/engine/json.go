@@ -9,18 +9,18 @@ import (
 	"github.com/tidwall/gjson"
 )
 
-// maxMembers is how many members of a body a scheme may ask for, and maxSteps
-// how deep they may be.
+// maxMembers is how many members of a body a scheme may read, and maxSteps how
+// deeply they may be nested.
 const (
 	maxMembers = 8
 	maxSteps   = 8
 )
 
-// Path leads to a member: its name, behind the names of the objects that it is
-// in.
+// Path leads to a member: the names of the objects that contain it, and then
+// its own.
 type Path []string
 
-// Paths reads dotted names.
+// Paths parses dotted names.
 func Paths(names ...string) []Path {
 	all := make([]Path, len(names))
 	for i, name := range names {
@@ -30,33 +30,33 @@ func Paths(names ...string) []Path {
 }
 
 // maxTextLen bounds, in bytes, the text of a value in a body. It leaves room
-// for 256 bytes that are all written as escapes, which is more than anything
-// that is passed on may have.
+// for 256 bytes that are all written as escapes, which is more than any value
+// that is passed on.
 const maxTextLen = 6*256 + 2
 
-// Value is a member of a JSON object as it stands in the body, and is good as
-// long as the body is. The zero value is a member that is absent or repeated:
-// parsers differ in which one of two they take, so neither is believed.
+// Value is a member of a JSON object as it is written in the body. It is valid
+// as long as the body is. The zero value is a member that is absent or
+// repeated: parsers differ in which of two they use, so neither is trusted.
 type Value struct {
 	Raw string // as it is written; empty if the member is absent or repeated
 }
 
-// readWhole is the size, in bytes, up to which a body is checked to be JSON and
-// read to its end. Of a larger one, nothing after the last wanted member is
-// read, and nothing but the wanted members is checked: both would cost more
-// than to hash the body.
+// readWhole is the size, in bytes, up to which a body is validated as JSON and
+// read to its end. A larger body is read only to the last wanted member, and
+// only the wanted members are validated: both would cost more than hashing the
+// body.
 const readWhole = 16 << 10
 
-// Members finds members of the JSON object that the body is, and reports
-// whether it is an object. It compares names rather than hand paths to gjson,
-// which would take signs in a name for queries and modifiers, and would return
-// the first of several members of one name.
+// Members finds members of the body's JSON object, and reports whether the body
+// is an object. It compares names itself: as a gjson path, a name with special
+// characters would be a query or a modifier, and gjson would return the first
+// of several members with one name.
 func Members(body []byte, paths []Path) (found [maxMembers]Value, ok bool) {
 	// gjson checks by recursion, so only a small body may be checked.
 	if len(body) <= readWhole && !gjson.ValidBytes(body) {
 		return found, false
 	}
-	// Without a copy of the body, which nobody changes meanwhile.
+	// This avoids a copy. The body does not change meanwhile.
 	object := gjson.Parse(unsafe.String(unsafe.SliceData(body), len(body))) //nolint:gosec // see above
 	if !object.IsObject() {
 		return found, false
@@ -74,8 +74,8 @@ type finder struct {
 	whole bool // the body is read to its end
 }
 
-// object searches an object to which some paths, as bits, lead in so many
-// steps. It reports whether there is more to look for.
+// object searches an object at a depth of steps. The bit set open holds the
+// paths that lead through it. It reports whether to go on searching.
 func (f *finder) object(object gjson.Result, steps int, open uint) (more bool) {
 	var seen uint
 	more = true
@@ -104,10 +104,10 @@ func (f *finder) object(object gjson.Result, steps int, open uint) (more bool) {
 	return more
 }
 
-// Text returns the value of a string. It returns nothing for what is no string,
-// is longer than anything that is passed on, is not UTF-8, or has half of a
-// surrogate pair: every decoder makes U+FFFD of that, so two values that are
-// signed would look alike.
+// Text returns the value of a string. It returns nothing for a value that is
+// not a string, is longer than maxTextLen, is not UTF-8 or has half of a
+// surrogate pair: decoders replace the last two with U+FFFD, so two different
+// signed values would look alike.
 func (v Value) Text() string {
 	raw := v.Raw
 	if raw == "" || raw[0] != '"' || len(raw) > maxTextLen || !utf8.ValidString(raw) || !gjson.Valid(raw) {
@@ -120,10 +120,12 @@ func (v Value) Text() string {
 	return strings.Clone(text)
 }
 
-// replacement is what decoders write for what they cannot decode.
+// replacement is the character that decoders write for text that they cannot
+// decode.
 const replacement = string(utf8.RuneError)
 
-// Digits returns a number or a string that is nothing but digits.
+// Digits returns the digits of a number or a string that consists of digits
+// only, or nothing.
 func (v Value) Digits() string {
 	raw := v.Raw
 	if len(raw) > 2 && raw[0] == '"' {
@@ -135,7 +137,7 @@ func (v Value) Digits() string {
 	return raw
 }
 
-// unixSeconds gives a Unix time in seconds, or the zero time.
+// unixSeconds reads a Unix time in seconds, or returns the zero time.
 func (v Value) unixSeconds() time.Time {
 	n, ok := Number(v.Digits(), MaxSecondsDigits)
 	if !ok {
@@ -144,7 +146,7 @@ func (v Value) unixSeconds() time.Time {
 	return time.Unix(n, 0)
 }
 
-// unixMillis gives a Unix time in milliseconds, or the zero time.
+// unixMillis reads a Unix time in milliseconds, or returns the zero time.
 func (v Value) unixMillis() time.Time {
 	n, ok := Number(v.Digits(), MaxMillisDigits)
 	if !ok {
@@ -153,7 +155,7 @@ func (v Value) unixMillis() time.Time {
 	return time.UnixMilli(n)
 }
 
-// RFC3339 returns a time that is written so, or the zero time.
+// RFC3339 reads a time in RFC 3339, or returns the zero time.
 func (v Value) RFC3339() time.Time {
 	at, ok := strictRFC3339(v.Text())
 	if !ok {

@@ -68,7 +68,7 @@ func TestMembers(t *testing.T) {
 }
 
 // TestMembersOfADeepBody: neither a small body nor a large one can exhaust the
-// stack, and what stands beside the nesting is found.
+// stack, and a member beside the nesting is found.
 func TestMembersOfADeepBody(t *testing.T) {
 	for _, n := range []int{1, readWhole / 4, 1 << 20} {
 		for _, c := range []struct{ name, open, close string }{
@@ -88,8 +88,8 @@ func TestMembersOfADeepBody(t *testing.T) {
 	}
 }
 
-// TestNamesAreLiteral: what means something in a path of gjson's means nothing
-// in a name.
+// TestNamesAreLiteral: characters that are special in a gjson path are not
+// special in a name.
 func TestNamesAreLiteral(t *testing.T) {
 	for _, name := range []string{"*", "ev*", "event?", "#", "@this", "@keys", "@values|0", "!\"made up\"", "{event}", "[event]", `e\vent`, "event|@this", "..0", "~true", "\"event\"", "", "0"} {
 		way := []Path{{name}, {"x", name}}
@@ -113,8 +113,7 @@ func TestNamesAreLiteral(t *testing.T) {
 }
 
 // FuzzMembers compares with encoding/json: the same bodies are objects, and a
-// member has the value that encoding/json sees, unless that has put U+FFFD into
-// it.
+// member has the same value, unless encoding/json has put U+FFFD into it.
 func FuzzMembers(f *testing.F) {
 	files, err := filepath.Glob("../../testdata/*.json")
 	if err != nil || len(files) == 0 {
@@ -166,7 +165,8 @@ func checkMembers(t *testing.T, body []byte) bool {
 	return true
 }
 
-// TestMembersOfLargeBodies are found without a look at what stands behind them.
+// TestMembersOfLargeBodies: members are found without reading the text after
+// them.
 func TestMembersOfLargeBodies(t *testing.T) {
 	long := `"` + strings.Repeat("x", readWhole) + `"`
 	asked := Paths("event", "data.id")
@@ -199,8 +199,8 @@ func TestMembersOfLargeBodies(t *testing.T) {
 	}
 }
 
-// TestTimesOfABody are passed on as RFC 3339 in UTC, so what cannot be written so
-// is left out.
+// TestTimesOfABody: times are passed on as RFC 3339 in UTC, so a time that
+// cannot be written that way is left out.
 func TestTimesOfABody(t *testing.T) {
 	for text, want := range map[string]string{
 		"2026-02-20T00:00:00Z":           "2026-02-20T00:00:00Z",

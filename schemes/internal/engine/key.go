@@ -7,7 +7,7 @@ import (
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/hmac"
-	"crypto/sha1" //nolint:gosec // HMAC-SHA1 is what some providers sign with, and is not broken
+	"crypto/sha1" //nolint:gosec // some providers sign with HMAC-SHA1, which is not broken
 	"crypto/sha256"
 	"crypto/sha512"
 	"errors"
@@ -16,10 +16,10 @@ import (
 	"strings"
 )
 
-// Algorithm is how a delivery is signed.
+// Algorithm is the algorithm that a delivery is signed with.
 type Algorithm int
 
-// The algorithms. ECDSAP256 is over SHA-256, with signatures in ASN.1 DER.
+// The algorithms. ECDSAP256 uses SHA-256, with signatures in ASN.1 DER.
 const (
 	HMACSHA256 Algorithm = iota
 	HMACSHA1
@@ -29,11 +29,11 @@ const (
 	ECDSAP256
 )
 
-// maxSignatureLen is the longest signature of all, in bytes: ECDSA P-256 in
-// DER.
+// maxSignatureLen is the size of the longest signature, in bytes: ECDSA P-256
+// in DER.
 const maxSignatureLen = 72
 
-// algorithms says what is fixed about each.
+// algorithms holds the constants of each algorithm.
 var algorithms = map[Algorithm]struct {
 	name string           // as operators write it
 	size int              // of a signature in bytes; 0 if it varies
@@ -47,14 +47,14 @@ var algorithms = map[Algorithm]struct {
 	ECDSAP256:  {"ecdsa-p256", 0, nil},
 }
 
-// String gives the name that operators write.
+// String returns the name that operators write.
 func (a Algorithm) String() string { return algorithms[a].name }
 
-// public tells whether the key that verifies is a public one.
+// public reports whether a public key verifies the signatures.
 func (a Algorithm) public() bool { return algorithms[a].hash == nil }
 
-// Key is what a secret stands for. It decides the algorithm: what a sender
-// writes never does.
+// Key is the key that a secret stands for. It determines the algorithm: a
+// sender never chooses it.
 type Key struct {
 	Algorithm Algorithm
 
@@ -68,12 +68,13 @@ type Key struct {
 	// Private signs, for the algorithms with Public. Verifying needs none.
 	Private crypto.Signer
 
-	// Variant is which signatures the key is tried on, for schemes that tell
-	// several kinds of them apart.
+	// Variant says which signatures the key is tried on, for schemes with
+	// several kinds of signatures.
 	Variant int
 }
 
-// check refuses what cannot verify anything, or would verify everything.
+// check rejects a key that cannot verify anything, or that would verify
+// forgeries.
 func (k *Key) check() error {
 	switch public := k.Public.(type) {
 	case ed25519.PublicKey:
@@ -92,11 +93,11 @@ func (k *Key) check() error {
 	return errors.New("is not a key of " + k.Algorithm.String())
 }
 
-// checkSecretKey refuses keys of an HMAC with which anybody could sign.
+// checkSecretKey rejects HMAC keys with which anyone could sign.
 func checkSecretKey(secret []byte) error {
 	switch {
 	case len(bytes.TrimRight(secret, "\x00")) == 0:
-		return errEmptySecret // an HMAC fills up its key with zeros
+		return errEmptySecret // an HMAC pads its key with zeros
 	case len(bytes.TrimSpace(secret)) == 0:
 		return errors.New("is nothing but white space")
 	case bytes.HasPrefix(secret, []byte("-----BEGIN ")), bytes.HasPrefix(secret, []byte(keyWhpk)):
@@ -105,10 +106,11 @@ func checkSecretKey(secret []byte) error {
 	return nil
 }
 
-// smallOrder are the encodings, but for the sign bit, of the points whose order
-// is 8 at most: under them, signatures can be made with no private key. (The
-// torsion points of edwards25519, in canonical form and in the others that
-// decoders take; also in libsodium, ge25519_has_small_order.)
+// smallOrder lists the encodings, without the sign bit, of the points whose
+// order is at most 8. Signatures for them can be made without a private key.
+// They are the torsion points of edwards25519, in canonical form and in the
+// other forms that decoders accept; libsodium lists them in
+// ge25519_has_small_order.
 var smallOrder = []string{
 	"\x00" + strings.Repeat("\x00", 31),
 	"\x01" + strings.Repeat("\x00", 31),
@@ -119,7 +121,7 @@ var smallOrder = []string{
 	"\xee" + strings.Repeat("\xff", 30) + "\x7f",
 }
 
-// checkOrder refuses them.
+// checkOrder rejects the keys in smallOrder.
 func checkOrder(public ed25519.PublicKey) error {
 	point := bytes.Clone(public)
 	point[len(point)-1] &= 0x7f // the sign
@@ -129,7 +131,7 @@ func checkOrder(public ed25519.PublicKey) error {
 	return nil
 }
 
-// Sign signs the pieces, one behind the other.
+// Sign signs the concatenation of the pieces.
 func (k *Key) Sign(pieces ...[]byte) ([]byte, error) {
 	if !k.Algorithm.public() {
 		mac := hmac.New(algorithms[k.Algorithm].hash, k.Secret)
@@ -152,5 +154,5 @@ func (k *Key) Sign(pieces ...[]byte) ([]byte, error) {
 	for _, piece := range pieces {
 		digest.Write(piece)
 	}
-	return k.Private.Sign(nil, digest.Sum(nil), crypto.SHA256) // nil: as RFC 6979 says, without chance
+	return k.Private.Sign(nil, digest.Sum(nil), crypto.SHA256) // nil: deterministic, as in RFC 6979
 }

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// keys is Scheme.Keys of a definition. Which variant a secret is for shows in
-// what it begins with.
+// keys is Scheme.Keys of a definition. The beginning of a secret shows which
+// variant it is for.
 func (c *defined) keys(secret string) ([]Key, error) {
 	at, err := c.kindOfSecret(secret, keyMark)
 	if err != nil {
@@ -33,7 +33,8 @@ func (c *defined) signingKey(secret string) (Key, error) {
 	return key, err
 }
 
-// kindOfSecret finds the kind of signatures that a secret is for.
+// kindOfSecret returns the position of the kind of signatures that a secret is
+// for.
 func (c *defined) kindOfSecret(secret string, mark func(form string) string) (int, error) {
 	if len(c.kinds) == 1 {
 		return 0, nil

@@ -14,7 +14,7 @@ import (
 	"strings"
 )
 
-// The ways in which a secret is written, see Definition.Key.
+// The forms in which a secret is written; see Definition.Key.
 const (
 	keyText   = "text"
 	keyBase64 = "base64"
@@ -27,7 +27,7 @@ const (
 	keyWhsk = "whsk_" // the private half of whpk_
 )
 
-// keyForms are the ways that go with an algorithm, the default first.
+// keyForms returns the forms that an algorithm allows, the default first.
 func keyForms(a Algorithm) []string {
 	switch a {
 	case Ed25519:
@@ -38,8 +38,8 @@ func keyForms(a Algorithm) []string {
 	return []string{keyText, keyBase64, keyHex, keyWhsec}
 }
 
-// keyMark is what every secret of a form begins with, if there is such a
-// thing: that tells the variants of a scheme apart.
+// keyMark returns the text that every secret of a form begins with, or nothing
+// if they have none in common. It distinguishes the variants of a scheme.
 func keyMark(form string) string {
 	switch form {
 	case keyWhsec, keyWhpk:
@@ -50,14 +50,14 @@ func keyMark(form string) string {
 	return ""
 }
 
-// Standard Webhooks says that a key has 24 to 64 bytes; its libraries take any,
-// and there are senders with fewer.
+// Standard Webhooks says that a key has 24 to 64 bytes. Its libraries accept
+// any size, and some senders use fewer bytes.
 const minWhsec, maxWhsec = 16, 128
 
-// parseKey reads a secret. Its errors never hold it.
+// parseKey reads a secret. Its errors never contain it.
 func parseKey(a Algorithm, form, secret string) (Key, error) {
 	if a.public() && strings.HasPrefix(Bare(secret), pemMark) {
-		form = keyPEM // which no other form can be taken for
+		form = keyPEM // no other form can be mistaken for it
 	}
 	raw, err := rawKey(form, secret)
 	if err != nil {
@@ -81,9 +81,9 @@ func parseKey(a Algorithm, form, secret string) (Key, error) {
 	return key, nil
 }
 
-// parsePrivateKey reads what signs: the secret of an HMAC; for ed25519 the
-// seed, alone or with the public key behind it, in the form of the public key
-// (whsk_ for whpk_); in PEM and SPKI a PKCS 8 key.
+// parsePrivateKey reads the key that signs. For an HMAC it is the secret. For
+// ed25519 it is the seed, alone or followed by the public key, in the form of
+// the public key (whsk_ for whpk_). In PEM and SPKI it is a PKCS 8 key.
 func parsePrivateKey(a Algorithm, form, secret string) (Key, error) {
 	if !a.public() {
 		return parseKey(a, form, secret)
@@ -128,7 +128,7 @@ func parsePrivateKey(a Algorithm, form, secret string) (Key, error) {
 	return key, nil
 }
 
-// rawKey undoes what a form does to the bytes of a key.
+// rawKey decodes a secret of a form to the bytes of the key.
 func rawKey(form, secret string) ([]byte, error) {
 	if form != keyText {
 		secret = Bare(secret)
@@ -164,20 +164,21 @@ func rawKey(form, secret string) ([]byte, error) {
 	return []byte(secret), nil
 }
 
-// pemMark is what a key in PEM begins with.
+// pemMark is the text that a key in PEM begins with.
 const pemMark = "-----BEGIN "
 
-// versionMark is what some senders show before whsec_.
+// versionMark is a text that some senders show before whsec_.
 const versionMark = "v1,"
 
-// Bare is a secret without what editors and files put around it. Where the text
-// stands for the bytes of a key, none of that is part of the key.
+// Bare returns a secret without the byte order mark and the white space that
+// editors and files put around it. They are not part of the key if the text is
+// an encoding of its bytes.
 func Bare(secret string) string { return strings.TrimSpace(strings.TrimPrefix(secret, byteOrderMark)) }
 
 const byteOrderMark = "\ufeff"
 
-// textAdvice says how to use the text of a secret that looks like base64 after
-// whsec_ and is none, as some senders have it.
+// textAdvice says how to use a secret of which the text after whsec_ is not
+// base64, as some senders have it.
 func textAdvice(form string) string {
 	if form != keyWhsec {
 		return ""
@@ -185,7 +186,8 @@ func textAdvice(form string) string {
 	return "; where the provider uses the text itself as the key, write a scheme_definition with key text"
 }
 
-// Base64Key decodes base64 with padding, in its only spelling.
+// Base64Key decodes strict base64 with padding. The error for any other text is
+// malformed.
 func Base64Key(text, malformed string) ([]byte, error) {
 	key, err := base64.StdEncoding.Strict().DecodeString(text)
 	if err != nil || strings.ContainsAny(text, "\r\n") {

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// BenchmarkMembers finds the member of an event and of an id, wherever they
-// stand among members of text and members of objects.
+// BenchmarkMembers finds the members of an event and an id, at several places
+// among members that are text or objects.
 func BenchmarkMembers(b *testing.B) {
 	asked := Paths("event", "data.id")
 	for _, shape := range []struct{ name, filler string }{

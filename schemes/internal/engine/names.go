@@ -8,7 +8,8 @@ import (
 	"strings"
 )
 
-// checkHeaderName refuses the name of a header that no handler ever sees.
+// checkHeaderName rejects a header name that Caddy does not pass to handlers,
+// and a text that is not a header name.
 func checkHeaderName(name string) error {
 	for i := range len(name) {
 		if ch := name[i]; ch == '_' || ch == '.' {
@@ -29,12 +30,13 @@ func checkHeaderName(name string) error {
 	return nil
 }
 
-// isTokenByte knows the characters of header names (RFC 9110, 5.6.2).
+// isTokenByte reports whether a header name may contain a character (RFC 9110,
+// 5.6.2).
 func isTokenByte(ch byte) bool {
 	return isLetter(ch) || isDigit(ch) || strings.IndexByte("!#$%&'*+-.^_`|~", ch) >= 0
 }
 
-// checkPath refuses what cannot lead to a member of a body.
+// checkPath rejects a path that cannot lead to a member of a body.
 func checkPath(path string) error {
 	steps := strings.Split(path, ".")
 	if slices.Contains(steps, "") {
@@ -46,8 +48,8 @@ func checkPath(path string) error {
 	return nil
 }
 
-// oneOf refuses a word that is not among those that are known, and does not
-// repeat it: it may be a secret in the wrong place. The first of them is the
+// oneOf rejects a word that is not among the known ones. The error does not
+// repeat it: it may be a secret in the wrong place. The first known word is the
 // default.
 func oneOf(field, word string, known ...string) (string, error) {
 	switch {
@@ -59,8 +61,8 @@ func oneOf(field, word string, known ...string) (string, error) {
 	return word, nil
 }
 
-// isSchemeName tells whether a text can name a scheme: it is the label of its
-// deliveries too, unless the user chooses another.
+// isSchemeName reports whether a text can name a scheme. The name is also the
+// label of its deliveries, unless the user chooses another.
 func isSchemeName(name string) bool {
 	for i := range len(name) {
 		ch := name[i]

@@ -2,8 +2,8 @@ package engine
 
 import "net/http"
 
-// mixedHeaders refuses a delivery of which an application could read the
-// headers that were not verified.
+// mixedHeaders refuses a delivery with the headers of two sets: an application
+// could read those that were not verified.
 var mixedHeaders = Refuse(MalformedSignature, "it has signed headers under two sets of names")
 
 // begin is Scheme.Begin of a definition.
@@ -40,8 +40,8 @@ func (c *defined) begin(r Request, claim *SignedHeaders) error {
 	return c.fill(&r, set, claim)
 }
 
-// setOf finds the set of names that a delivery comes with, the definition's
-// own if there is none of any.
+// setOf returns the header set that a delivery uses, or the definition's own if
+// it has no headers of any set.
 func (c *defined) setOf(h http.Header) (*headerSet, error) {
 	set := &c.sets[0]
 	if len(c.sets) == 1 {
@@ -65,8 +65,8 @@ func (c *defined) takeTime(claim *SignedHeaders) (ok bool) {
 	return ok
 }
 
-// fill makes what is signed around the body, and what of it is the identity of
-// a delivery that has no id.
+// fill builds the signed text before and after the body, and collects the parts
+// of it that belong to the identity of a delivery without an id.
 func (c *defined) fill(r *Request, set *headerSet, claim *SignedHeaders) error {
 	text := &claim.Prefix
 	for i := range c.template.parts {

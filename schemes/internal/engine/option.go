@@ -5,13 +5,13 @@ import (
 	"time"
 )
 
-// Option changes how a Verifier judges deliveries.
+// Option configures a Verifier.
 type Option func(*Verifier) error
 
 // Tolerance sets how far the signed time may be from the clock. A past of zero
 // is DefaultTolerance; a future of zero is as long as the past, at most
-// DefaultTolerance. A time that only the body has need not be the send time, so
-// it is judged only with this option.
+// DefaultTolerance. A time that only the body holds need not be the send time,
+// so it is checked only with this option.
 func Tolerance(past, future time.Duration) Option {
 	return func(v *Verifier) error {
 		switch {
@@ -25,8 +25,8 @@ func Tolerance(past, future time.Duration) Option {
 	}
 }
 
-// IgnoreTime leaves the signed time unjudged. A captured delivery then verifies
-// for ever, unless the program remembers what has been delivered.
+// IgnoreTime turns off the check of the signed time. A captured delivery then
+// verifies forever, unless the program remembers what has been delivered.
 func IgnoreTime() Option {
 	return func(v *Verifier) error {
 		v.window = Window{}
@@ -34,7 +34,8 @@ func IgnoreTime() Option {
 	}
 }
 
-// Clock sets the clock that signed times are judged by. Default: time.Now.
+// Clock sets the clock that signed times are checked against. Default:
+// time.Now.
 func Clock(now func() time.Time) Option {
 	return func(v *Verifier) error {
 		if now == nil {
@@ -45,9 +46,9 @@ func Clock(now func() time.Time) Option {
 	}
 }
 
-// WithPublicURL sets where senders reach the program, for schemes that sign the
-// URL and a program after a proxy that changes scheme, host or path, such as
-// https://hooks.example.com. See ParsePublicURL.
+// WithPublicURL sets the URL at which senders reach the program, such as
+// https://hooks.example.com. It is for schemes that sign the URL, when a proxy
+// before the program changes scheme, host or path. See ParsePublicURL.
 func WithPublicURL(text string) Option {
 	return func(v *Verifier) (err error) {
 		if !v.scheme.SignsRequest {

@@ -32,15 +32,15 @@ func TestPathsOfMembers(t *testing.T) {
 			t.Errorf("%s: %q, want %q", c.name, got, c.want)
 		}
 	}
-	// One name can be a member that is asked for and the way to another.
+	// One name can be a wanted member and lead to another.
 	found, ok := Members([]byte(`{"a":{"b":"x"},"c":"y"}`), Paths("a", "a.b", "c", "a.d"))
 	if !ok || found[0].Raw != `{"b":"x"}` || found[1].Text() != "x" || found[2].Text() != "y" || found[3].Raw != "" {
 		t.Errorf("%v %q", ok, found)
 	}
 }
 
-// reference finds a member the slow way: step by step with encoding/json,
-// where a name that is there twice leads nowhere.
+// reference finds a member step by step with encoding/json. A repeated name
+// finds nothing.
 func reference(body []byte, way Path) (json.RawMessage, bool) {
 	raw := json.RawMessage(body)
 	for _, step := range way {

@@ -7,18 +7,18 @@ import (
 	"strings"
 )
 
-// PublicURL is where senders reach a program, as they write it. The zero value
-// is one that is not known.
+// PublicURL is the URL at which senders reach a program, as they write it. The
+// zero value means that it is not known.
 type PublicURL struct {
 	Scheme, Host string
-	// Prefix is what a proxy has taken away from the beginning of the path.
+	// Prefix is the beginning of the path, which a proxy has removed.
 	Prefix string
 }
 
 var errPublicURL = errors.New("this is not the beginning of a URL; write it as the provider has it, such as https://hooks.example.com, with the port if there is one, and a path only if a proxy takes it away; no user, query, fragment or placeholder")
 
-// ParsePublicURL takes the text as it is: what is signed is the provider's
-// spelling, in which :443 and the case of letters count.
+// ParsePublicURL keeps the text as it is: the provider signs its own spelling,
+// in which :443 and the case of letters count.
 func ParsePublicURL(text string) (PublicURL, error) {
 	u, err := url.Parse(text)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.User != nil {
@@ -36,13 +36,13 @@ func ParsePublicURL(text string) (PublicURL, error) {
 	return p, nil
 }
 
-// urlCharacters are those of host and path (RFC 3986, 3.2 and 3.3).
+// urlCharacters are the characters of host and path (RFC 3986, 3.2 and 3.3).
 const urlCharacters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~!$&'()*+,;=:/%[]"
 
-// RequestOf returns what schemes see of a request that is as its sender wrote
-// it, at the public URL if there is one. Headers such as X-Forwarded-Proto do
-// not count: a sender that can write them would choose for which URL a delivery
-// is taken.
+// RequestOf returns the Request that schemes read, at the public URL if it is
+// set. The request must be as its sender wrote it. Headers such as
+// X-Forwarded-Proto do not count: a sender that can write them would choose the
+// URL that its delivery is verified for.
 func RequestOf(r *http.Request, public PublicURL) Request {
 	seen := Request{Header: r.Header, Method: r.Method}
 	uri := r.RequestURI
@@ -50,8 +50,9 @@ func RequestOf(r *http.Request, public PublicURL) Request {
 		uri = r.URL.RequestURI()
 	}
 	if !strings.HasPrefix(uri, "/") {
-		// Such as x:y or *, which no provider sends: with nothing between it and the
-		// host, the signed URL could be cut elsewhere. An empty URL is refused.
+		// Such as x:y or *, which no provider sends. Without a slash between
+		// the host and this text, the signed URL could be cut elsewhere. The
+		// scheme refuses the empty URL that is returned.
 		return seen
 	}
 	seen.Scheme, seen.Host, seen.URI = "http", r.Host, uri

@@ -2,10 +2,10 @@ package engine
 
 import "errors"
 
-// Reason is the kind of a refusal: one word of a-z and _, so that it can stand
-// in logs and be the label of a metric. A scheme in Go may have reasons of its
-// own; a gateway answers those like SignatureMismatch. It is an error, which
-// errors.Is finds in a Refusal.
+// Reason is the kind of a refusal: one word of a-z and _, for logs and metric
+// labels. A scheme in Go may define its own reasons; the gateway answers them
+// like SignatureMismatch. A Reason is an error that errors.Is finds in a
+// Refusal.
 type Reason string
 
 // Error returns the word.
@@ -15,19 +15,21 @@ func (r Reason) Error() string { return string(r) }
 const (
 	// MissingSignature means no signature header, or an empty one.
 	MissingSignature Reason = "missing_signature"
-	// MalformedSignature means the signature header is repeated, too long or not
-	// of the scheme's grammar.
+	// MalformedSignature means the signature header is repeated, too long or
+	// does not follow the scheme's grammar.
 	MalformedSignature Reason = "malformed_signature"
 	// MissingSignedHeader means a header that takes part in the signed bytes is
 	// absent or empty.
 	MissingSignedHeader Reason = "missing_signed_header"
-	// MalformedSignedHeader means such a header is repeated or not of the grammar.
+	// MalformedSignedHeader means such a header is repeated or does not follow
+	// the grammar.
 	MalformedSignedHeader Reason = "malformed_signed_header"
-	// SignatureMismatch means no configured key makes any of the MACs sent.
+	// SignatureMismatch means no configured key produces any of the signatures
+	// sent.
 	SignatureMismatch Reason = "signature_mismatch"
 )
 
-// The reasons as library users know them, for errors.Is.
+// The reasons under the names that users of the library expect, for errors.Is.
 const (
 	ErrMissingSignature      = MissingSignature
 	ErrMalformedSignature    = MalformedSignature
@@ -39,22 +41,23 @@ const (
 	ErrFuture                = Future
 )
 
-// Refusal is the error of a delivery that is not authentic as it stands. Many
-// deliveries share one, so it is a value that nothing can change. Refuse makes one.
+// Refusal is the error for a delivery that is rejected. Many deliveries share
+// one, so it is immutable. Refuse makes one.
 type Refusal struct {
 	reason Reason
 	detail string
 }
 
-// Refuse makes a Refusal. The detail is for the operator: what is wrong with
-// which header. It is fixed text and never holds what the sender wrote.
+// Refuse returns a Refusal. The detail tells the operator what is wrong with
+// which header. It is fixed text and never contains anything that the sender
+// wrote.
 func Refuse(reason Reason, detail string) error { return Refusal{reason, detail} }
 
 // Reason returns the kind of the refusal.
 func (r Refusal) Reason() Reason { return r.reason }
 
-// Detail says what is wrong with which header, for the operator. It never holds
-// what the sender wrote.
+// Detail tells the operator what is wrong with which header. It never contains
+// anything that the sender wrote.
 func (r Refusal) Detail() string { return r.detail }
 
 // Error returns the reason and the detail.
@@ -63,11 +66,12 @@ func (r Refusal) Error() string { return string(r.reason) + ": " + r.detail }
 // Unwrap returns the reason.
 func (r Refusal) Unwrap() error { return r.reason }
 
-// refusalOf returns the Refusal that a scheme's error is or wraps. Other errors
-// may hold what the sender wrote, so their text is not passed on.
+// refusalOf returns a scheme's error if it is a Refusal, or the Refusal that it
+// wraps. Other errors may contain text from the sender, so they are replaced by
+// unexplained.
 func refusalOf(err error) error {
-	refused, ok := err.(Refusal)                       //nolint:errorlint // the usual one, returned as it is so that refusing costs no memory
-	if _, pointer := err.(*Refusal); !ok && !pointer { //nolint:errorlint // a pointer may be nil, and nothing makes one
+	refused, ok := err.(Refusal)                       //nolint:errorlint // the usual case, returned unchanged so that refusing allocates nothing
+	if _, pointer := err.(*Refusal); !ok && !pointer { //nolint:errorlint // a pointer may be nil, and no code makes one
 		if refused, ok = errors.AsType[Refusal](err); ok {
 			err = refused
 		}
@@ -92,12 +96,13 @@ func (r Reason) isWord() bool {
 
 var mismatch = Refuse(SignatureMismatch, "none of the configured secrets produces this signature for this body")
 
-// Refusals are made once per header, so that refusing costs no memory.
+// Refusals are the refusals of one header. They are made once, so that refusing
+// allocates nothing.
 type Refusals struct {
 	Missing, Repeated, Malformed error
 }
 
-// SignatureRefusals makes the refusals for a signature header.
+// SignatureRefusals returns the refusals for a signature header.
 func SignatureRefusals(name, grammar string) Refusals {
 	return Refusals{
 		Missing:   Refuse(MissingSignature, name+" is absent or empty"),
@@ -106,7 +111,7 @@ func SignatureRefusals(name, grammar string) Refusals {
 	}
 }
 
-// SignedHeaderRefusals makes the refusals for another signed header.
+// SignedHeaderRefusals returns the refusals for another signed header.
 func SignedHeaderRefusals(name, grammar string) Refusals {
 	return Refusals{
 		Missing:   Refuse(MissingSignedHeader, name+" is absent or empty"),

@@ -35,7 +35,7 @@ func register(s Scheme) {
 	registry[s.Name()] = s
 }
 
-// Get returns the scheme of a name.
+// Get returns the scheme with a name.
 func Get(name string) (Scheme, bool) {
 	s, ok := registry[name]
 	return s, ok
@@ -50,7 +50,7 @@ func All() []Scheme {
 	return all
 }
 
-// Names lists the names of the registered schemes in order.
+// Names returns the names of the registered schemes, sorted.
 func Names() []string {
 	return slices.Sorted(maps.Keys(registry))
 }

@@ -5,14 +5,14 @@ import (
 	"strings"
 )
 
-// Request is what a scheme sees of a delivery before its body, as the sender
-// wrote it: nothing in front of the verifier may have rewritten it.
+// Request is the part of a delivery that a scheme reads before the body. It
+// must be as the sender wrote it: nothing before the verifier may rewrite it.
 type Request struct {
-	// Header has its names in canonical form.
+	// Header has canonical names.
 	Header http.Header
 
-	// Method, and the parts of the URL, are needed by schemes with
-	// SignsRequest only.
+	// Method and the parts of the URL are needed only by schemes with
+	// SignsRequest.
 	Method string
 
 	// Scheme is http or https, Host has the port if the sender wrote one, and
@@ -20,12 +20,13 @@ type Request struct {
 	Scheme, Host, URI string
 }
 
-// URL gives the URL as the sender wrote it, for schemes that sign it.
+// URL returns the URL as the sender wrote it, for schemes that sign it.
 func (r *Request) URL() string { return string(r.appendURL(nil)) }
 
-// AppendURL appends the URL to what a scheme signs. It fails with a Refusal if
-// the URL is not known or has a character that no server passes on. Its path begins with
-// a slash and its host has none, or text could be moved between the two.
+// AppendURL appends the URL to dst. It returns a Refusal if the URL is not
+// known, has a character that no server passes on, has a host with a slash or
+// has a path that does not begin with one: otherwise text could be moved
+// between host and path.
 func (r *Request) AppendURL(dst []byte) ([]byte, error) {
 	start := len(dst)
 	dst = r.appendURL(dst)

@@ -5,26 +5,27 @@ import (
 	"time"
 )
 
-// Sending is what a provider's sender does with an answer, as the provider
-// documents it. What is not documented is zero.
+// Sending is how a provider's sender behaves, as the provider documents it. A
+// value that is not documented is zero.
 type Sending struct {
-	// Deadline is the time within which the sender wants the answer. A sender
-	// that waited in vain treats the delivery as failed.
+	// Deadline is how long the sender waits for the answer. After it, the
+	// sender treats the delivery as failed.
 	Deadline time.Duration
 
-	// Retries says in words when the sender sends a delivery again that failed. It
+	// Retries says in words when the sender sends a failed delivery again. It
 	// is only shown.
 	Retries string
 
-	// LargestBody is the size in bytes up to which the provider sends a body.
+	// LargestBody is the size, in bytes, of the largest body that the provider
+	// sends.
 	LargestBody int64
 
 	// First says in words what the provider sends when its webhook is made, if that
 	// is a delivery like any other. It is only shown.
 	First string
 
-	// ReadsAnswer says in words which deliveries have an answer that the provider
-	// reads for more than its status. It is only shown.
+	// ReadsAnswer says in words for which deliveries the provider reads the
+	// body of the answer. It is only shown.
 	ReadsAnswer string
 }
 

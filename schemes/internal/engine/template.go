@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// variable is what a part of a template stands for.
+// variable is the kind of a part of a template.
 type variable int
 
 const (
@@ -23,13 +23,13 @@ const (
 // part is a literal or a variable of a template.
 type part struct {
 	kind  variable
-	text  string // of a literal; the name of a header, in canonical form; else the variable as written
-	fixed bool   // a time that has the full number of digits
-	at    int    // of a header: which one, from 0
+	text  string // the literal, the header's name in canonical form, or else the variable as written
+	fixed bool   // the time must have the full number of digits
+	at    int    // the position of a header, from 0
 	grammar
 }
 
-// name is the variable in errors.
+// name returns the variable as errors write it.
 func (p *part) name() string {
 	if p.kind == headerVar {
 		return "{header." + p.text + "}"
@@ -37,13 +37,13 @@ func (p *part) name() string {
 	return "{" + p.text + "}"
 }
 
-// template is what is signed.
+// template is the form of the signed text.
 type template struct {
 	parts   []part
 	headers []string // of {header.X}, in order
 }
 
-// has tells whether a variable is in the template.
+// has reports whether a variable is in the template.
 func (t *template) has(kind variable) bool {
 	for i := range t.parts {
 		if t.parts[i].kind == kind {
@@ -57,7 +57,7 @@ var variables = map[string]variable{
 	"timestamp": timestampVar, "id": idVar, "body": bodyVar, "url": urlVar, "method": methodVar,
 }
 
-// parseTemplate reads a template. The unit is that of its time.
+// parseTemplate reads a template. The unit is the unit of its time.
 func parseTemplate(text, unit string) (*template, error) {
 	t := &template{}
 	for text != "" {
@@ -86,8 +86,8 @@ func parseTemplate(text, unit string) (*template, error) {
 	return t, nil
 }
 
-// add adds a variable. A Caddyfile writes some of them the long way before
-// anybody sees them.
+// add adds a variable. The Caddyfile adapter expands some variables, such as
+// {method}, to {http.request.method}.
 func (t *template) add(name string) error {
 	name = strings.TrimPrefix(name, "http.request.")
 	p := part{kind: variables[name], text: name}
@@ -139,10 +139,10 @@ func (t *template) setGrammars(unit string) {
 	}
 }
 
-// except is a grammar without the characters that say where the part at a
-// position ends and begins, unless every value of its kind may have those too.
+// except returns the bytes of wide without the two that mark where the part at
+// a position begins and ends. The bytes of always stay allowed.
 func (t *template) except(at int, wide, always func(ch byte) bool) func(ch byte) bool {
-	ends, begins := byte(0), byte(0) // which no value has
+	ends, begins := byte(0), byte(0) // no value contains a zero byte
 	if at+1 < len(t.parts) {
 		switch next := &t.parts[at+1]; next.kind {
 		case literal:
@@ -158,7 +158,8 @@ func (t *template) except(at int, wide, always func(ch byte) bool) func(ch byte)
 	return func(ch byte) bool { return always(ch) || wide(ch) && ch != ends && ch != begins }
 }
 
-// grammarOf is the grammar of a variable that may be in the template.
+// grammarOf returns the grammar of a variable, or otherwise if the template
+// does not have it.
 func (t *template) grammarOf(kind variable, otherwise grammar) grammar {
 	for i := range t.parts {
 		if t.parts[i].kind == kind {
@@ -168,11 +169,11 @@ func (t *template) grammarOf(kind variable, otherwise grammar) grammar {
 	return otherwise
 }
 
-// checkUnambiguous refuses a template that makes the same text of two
-// deliveries: with the same signature the one could then be sent for the
-// other. Parts are cut off from the left as long as each tells where it ends,
-// and from the right likewise; what is left in the middle is then known too,
-// if it is one part at most.
+// checkUnambiguous rejects a template that can turn two deliveries into the
+// same text: one could then be sent with the other's signature. It removes
+// parts from the left as long as it is clear where each ends, and from the
+// right as long as it is clear where each begins. The template is unambiguous
+// if at most one part remains.
 func (t *template) checkUnambiguous(bodyBegins string) error {
 	left := 0
 	for left < len(t.parts) && t.endsClearly(left, bodyBegins) {
@@ -198,9 +199,9 @@ func (t *template) checkUnambiguous(bodyBegins string) error {
 		p.name(), behind, mend)
 }
 
-// endsClearly tells whether it is clear where a part ends that begins at a
-// known place. A body that begins with { ends a URL, since no URL has one (a [
-// would not do: it stands in the address of a host).
+// endsClearly reports whether it is clear where a part ends, if its beginning
+// is known. A body that begins with { ends a URL, since no URL contains a {. A
+// [ would not do: an IPv6 host contains it.
 func (t *template) endsClearly(at int, bodyBegins string) bool {
 	p := &t.parts[at]
 	if p.kind == literal || p.delimited {
@@ -218,8 +219,8 @@ func (t *template) endsClearly(at int, bodyBegins string) bool {
 	return false
 }
 
-// beginsClearly tells whether it is clear where a part begins that ends at a
-// known place.
+// beginsClearly reports whether it is clear where a part begins, if its end is
+// known.
 func (t *template) beginsClearly(at int) bool {
 	p := &t.parts[at]
 	if p.kind == literal || p.delimited {

@@ -67,8 +67,8 @@ func TestTemplates(t *testing.T) {
 	}
 }
 
-// valuesFor are values that variables can have, chosen so that they run into
-// each other wherever a template lets them.
+// valuesFor returns values of a variable, chosen so that they collide wherever
+// a template allows it.
 func valuesFor(p *part, begins string) []string {
 	switch {
 	case p.kind == literal:
@@ -100,8 +100,8 @@ func valuesFor(p *part, begins string) []string {
 	return []string{"", ".", "a", "1.a", "{}", ":1", "1", "1111111111", "\n", "\na", "11111111111", "-a", "A", " A", "{{}", "5Z.", "Z", "00:01", "11:11:"}
 }
 
-// TestTakenTemplatesNeverMeet puts templates together from all parts and shows
-// of each one that is taken that no two deliveries make the same signed text.
+// TestTakenTemplatesNeverMeet builds templates from all parts and shows for
+// each accepted one that no two deliveries have the same signed text.
 func TestTakenTemplatesNeverMeet(t *testing.T) {
 	pieces := []string{"{timestamp}", "{id}", "{url}", "{method}", "{header.X-A}", ".", ":", "-", "\n", "1"}
 	var templates []string
@@ -118,7 +118,7 @@ func TestTakenTemplatesNeverMeet(t *testing.T) {
 			unit, begins := how[0], how[1]
 			parsed, err := parseTemplate(text, unit)
 			if err != nil {
-				continue // a variable is there twice
+				continue // a variable is repeated
 			}
 			if parsed.checkUnambiguous(begins) != nil {
 				refused++

@@ -8,14 +8,14 @@ import (
 	"unicode/utf8"
 )
 
-// The spellings of a URL that twilio-node tries, in its order: the URL as it was
-// received, as a WHATWG URL parser writes it, and the latter with its query
-// decoded and encoded anew, each with and without a port. Twilio signs what its
-// user has written, and its parts do not agree in what they make of that.
+// The spellings of a URL that twilio-node tries, in its order: the URL as it
+// was received, as a WHATWG URL parser writes it, and the latter with its query
+// decoded and encoded again, each with and without a port. Twilio signs the URL
+// that its user wrote, and its services normalize it in different ways.
 //
-// Nothing else is tried: a spelling must lead to the same resource, so that a URL
-// is left as it was received if a parser would take steps out of its path, or
-// would lose a byte.
+// No other spelling is tried, because each must lead to the same resource. A
+// URL is therefore not parsed if a parser would resolve the dots in its path or
+// lose a byte.
 const (
 	spelledAsReceived = iota
 	spelledOtherPort
@@ -26,14 +26,16 @@ const (
 	URLSpellings // how many there are
 )
 
-// ErrNoCandidate is SignedText's error for a spelling that is none of its own.
+// ErrNoCandidate is SignedText's error for a candidate that does not exist or
+// equals an earlier one.
 var ErrNoCandidate = errors.New("there is no such text")
 
 // KeepURL keeps the URL of a request for other spellings of it.
 func (c *SignedHeaders) KeepURL(r *Request) { c.url = spelledURL{r.Scheme, r.Host, r.URI} }
 
-// Spelled returns the URL that was received, in Prefix, or another spelling of it
-// that differs from all before. It needs KeepURL.
+// Spelled returns the received URL, which is in Prefix, or another spelling of
+// it. It returns false for a spelling that does not exist or equals an earlier
+// one. It needs KeepURL.
 func (c *SignedHeaders) Spelled(spelling int) ([]byte, bool) {
 	if spelling == spelledAsReceived {
 		return c.Prefix, true
@@ -62,7 +64,8 @@ func (u spelledURL) text() []byte {
 	return append(append(append([]byte(u.scheme), "://"...), u.host...), u.uri...)
 }
 
-// withoutPath returns the URL without a path that is nothing but a slash.
+// withoutPath returns the URL without its path. It returns false if the path is
+// more than a slash.
 func (u spelledURL) withoutPath() ([]byte, bool) {
 	if u.uri != "/" && !strings.HasPrefix(u.uri, "/?") {
 		return nil, false
@@ -70,7 +73,8 @@ func (u spelledURL) withoutPath() ([]byte, bool) {
 	return spelledURL{u.scheme, u.host, u.uri[1:]}.text(), true
 }
 
-// appendSpelling appends one spelling, or nothing where there is none.
+// appendSpelling appends one spelling. It returns false if that spelling does
+// not exist.
 func (u spelledURL) appendSpelling(dst []byte, spelling int) ([]byte, bool) {
 	host, port := cutPort(u.host)
 	path, query, asked := strings.Cut(u.uri, "?")
@@ -114,7 +118,7 @@ func (u spelledURL) appendSpelling(dst []byte, spelling int) ([]byte, bool) {
 	return dst, ok
 }
 
-// cutPort splits a host at its port, which begins with the colon.
+// cutPort splits a host before the colon of its port.
 func cutPort(host string) (bare, port string) {
 	if at := strings.LastIndexByte(host, ':'); at > strings.LastIndexByte(host, ']') {
 		return host[:at], host[at:]
@@ -129,9 +133,10 @@ func standardPort(scheme string) string {
 	return ":80"
 }
 
-// canBeParsed reports whether a parser writes the URL anew byte by byte: not if it
-// would resolve steps of the path, which is then another path than the one that
-// the application gets, end it at a fragment, or read a host in another notation.
+// canBeParsed reports whether a parser only escapes single bytes of the URL. It
+// must not resolve dots in the path, because the application would then get
+// another path. It must not end the URL at a fragment or read the host in
+// another notation.
 func (u spelledURL) canBeParsed() bool {
 	path, _, _ := strings.Cut(u.uri, "?")
 	if strings.ContainsAny(u.uri, "#") || strings.Contains(path, `\`) || !utf8.ValidString(u.uri) {
@@ -157,8 +162,9 @@ func appendEscaped(dst []byte, ch byte) []byte {
 	return append(dst, '%', upperHex[ch>>4], upperHex[ch&15])
 }
 
-// appendParsed escapes what a WHATWG URL parser does (url.spec.whatwg.org, 1.3):
-// beside what is not ASCII, the path percent-encode set or the special-query one.
+// appendParsed escapes the bytes that a WHATWG URL parser escapes
+// (url.spec.whatwg.org, 1.3): all that are not ASCII, and the characters in
+// escape, which are the path percent-encode set or the special-query one.
 func appendParsed(dst []byte, text, escape string) []byte {
 	for i := range len(text) {
 		if ch := text[i]; ch >= 0x7F || strings.IndexByte(escape, ch) >= 0 {
@@ -173,15 +179,17 @@ func appendParsed(dst []byte, text, escape string) []byte {
 // queryField is a field of a query that has been decoded into a piece of memory.
 type queryField struct{ name, value, end int } // where they begin, and the value's end
 
-// maxQueryParts is how many parameters of a query are decoded and encoded anew.
-// The library drops those after a thousand, and with them what is signed.
+// maxQueryParts bounds the parameters of a query that is decoded and encoded
+// again. Twilio's library drops all parameters after the thousandth, although
+// they are signed.
 const maxQueryParts = 256
 
 // appendQueryEncoded decodes a query as a form and encodes each name and each
-// value as JavaScript's encodeURIComponent does. Node's parser, which the library
-// uses, puts all values of a name where the first one is. It reports whether that
-// is well defined: what is decoded must be UTF-8, and JavaScript moves names that
-// are numbers to the front.
+// value as JavaScript's encodeURIComponent does. Node's parser, which the
+// library uses, moves all values of a name to the place of the first.
+// appendQueryEncoded reports whether the result is well defined: the decoded
+// text must be UTF-8, and no name may be a number, because JavaScript moves
+// those to the front.
 func appendQueryEncoded(dst []byte, query string) ([]byte, bool) {
 	var all [maxQueryParts]queryField
 	fields := all[:0]
@@ -204,7 +212,8 @@ func appendQueryEncoded(dst []byte, query string) ([]byte, bool) {
 		}
 		fields = append(fields, f)
 	}
-	// What is decoded is encoded into the room behind it, and then gives way.
+	// The fields are encoded into the space after the decoded text, and then
+	// moved over it.
 	decoded := slices.Clip(dst)
 	end := len(dst)
 	for i := range fields {
@@ -236,7 +245,8 @@ func isNumber(name []byte) bool {
 	return len(name) > 0
 }
 
-// appendDecoded decodes a name or a value of a query. What is no escape stays.
+// appendDecoded decodes a name or a value of a query. It keeps a percent sign
+// that begins no escape.
 func appendDecoded(dst []byte, text string) []byte {
 	for i := 0; i < len(text); i++ {
 		switch {

@@ -12,42 +12,42 @@ import (
 )
 
 // Verification is one delivery being verified. Write adds its body, Verify
-// decides over the bytes that were written, and Close ends it. It is not safe
-// for concurrent use.
+// judges the bytes that were written, and Close ends it. It is not safe for
+// concurrent use.
 type Verification struct {
-	// SignedHeaders is what the headers say.
+	// SignedHeaders holds the values from the headers.
 	SignedHeaders SignedHeaders
 
 	verifier *Verifier
-	shared   Body   // the caller's, nil if there is none
-	own      []byte // the body otherwise
+	shared   Body   // the caller's body, or nil
+	own      []byte // the body, if it is not shared
 	written  int    // bytes
-	strayed  bool   // the shared body is not what was written, or grew too late
+	strayed  bool   // the shared body differs from the written bytes, or grew after Verify
 
 	hashers   []hasher
-	streams   bool // the first of them grows while the body arrives
-	anew      bool // it does not have this text
-	candidate int  // which of the texts that can be signed is tried
+	streams   bool // the first hasher reads the body while it arrives
+	anew      bool // the first hasher's text has changed, so it starts over
+	candidate int  // the candidate of the signed text that is tried
 	decided   bool
-	matched   *verifierKey // once it is decided, nil if none does
-	refused   error        // then why
-	message   []byte       // what is signed, once it is needed as a whole
-	complete  bool         // the message is
+	matched   *verifierKey // the matching key once decided, or nil
+	refused   error        // why none matched
+	message   []byte       // the signed text, once it is needed as a whole
+	complete  bool         // whether message is complete
 }
 
-// Body is where a program keeps a body that it reads itself.
+// Body is a body that the caller of BeginShared keeps.
 type Body interface {
-	// Bytes returns what has arrived so far. What has been returned before does
-	// not change.
+	// Bytes returns the bytes that have arrived so far. Bytes that it has
+	// returned must not change.
 	Bytes() []byte
 }
 
-// given is a body that is there already.
+// given is a body that has been read already.
 type given []byte
 
 func (g given) Bytes() []byte { return g }
 
-// hasher makes one MAC, or the digest of public keys.
+// hasher computes one MAC, or the digest that public keys verify.
 type hasher struct {
 	hash.Hash
 	complete bool
@@ -65,7 +65,7 @@ func (v *Verifier) newVerification() *Verification {
 	return d
 }
 
-// begin starts over with new signed headers.
+// begin resets the verification after the signed headers have been read.
 func (d *Verification) begin(shared Body) {
 	d.shared, d.own = shared, d.own[:0]
 	d.written, d.strayed, d.anew = 0, false, false
@@ -77,7 +77,7 @@ func (d *Verification) begin(shared Body) {
 	}
 }
 
-// read turns to another candidate for what is signed.
+// read switches to another candidate for the signed text.
 func (d *Verification) read(candidate int) {
 	for i := range d.hashers {
 		d.hashers[i].complete = false
@@ -85,11 +85,13 @@ func (d *Verification) read(candidate int) {
 	d.candidate, d.complete = candidate, false
 }
 
-// errStrayed is for a program that holds Verification wrong. It never verifies.
+// errStrayed is the error for a program that uses Verification wrongly. The
+// delivery then never verifies.
 var errStrayed = errors.New("the body is not what was written to the verification")
 
 // Write adds a piece of the body, in order. It fails only if the piece is not
-// at the end of a shared body, or comes after Verify; then nothing verifies.
+// at the end of a shared body, or is written after Verify. The delivery then
+// never verifies.
 func (d *Verification) Write(p []byte) (int, error) {
 	d.written += len(p)
 	d.complete = false
@@ -107,7 +109,7 @@ func (d *Verification) Write(p []byte) (int, error) {
 }
 
 // endsIn reports whether a body has a size and ends in a piece. Usually the
-// piece is that very end, and is not looked at.
+// piece shares memory with that end, and no bytes are compared.
 func endsIn(body []byte, size int, piece []byte) bool {
 	if len(body) != size || len(piece) > size {
 		return false
@@ -116,7 +118,7 @@ func endsIn(body []byte, size int, piece []byte) bool {
 	return len(piece) == 0 || &end[0] == &piece[0] || bytes.Equal(end, piece)
 }
 
-// body is what has been written.
+// body returns the body.
 func (d *Verification) body() []byte {
 	if d.shared != nil {
 		return d.shared.Bytes()
@@ -124,10 +126,10 @@ func (d *Verification) body() []byte {
 	return d.own
 }
 
-// Verify decides once the whole body has been written: it judges the signature
-// and then the signed time, and returns the event that the body tells. With
-// ErrNoSignedTime, ErrStale and ErrFuture it returns the event too, which is
-// authentic; with any other error the event is empty.
+// Verify checks the signature and then the signed time, and returns the event.
+// The whole body must have been written. With ErrNoSignedTime, ErrStale and
+// ErrFuture it returns the event too, which is authentic; with any other error
+// the event is empty.
 func (d *Verification) Verify() (Event, error) {
 	secret, err := d.Authenticate()
 	if err != nil {
@@ -146,9 +148,9 @@ func (d *Verification) Verify() (Event, error) {
 	return event, v.window.Judge(event.SentAt, event.JudgedAt)
 }
 
-// Authenticate judges the signature alone, for programs that judge the time by
-// themselves; all others call Verify. It returns the position of the secret
-// that matches, the first being 1.
+// Authenticate checks only the signature, for programs that check the time
+// themselves; others call Verify. It returns the position of the secret that
+// matches, the first being 1.
 func (d *Verification) Authenticate() (secret int, err error) {
 	if !d.decided {
 		d.decided = true
@@ -163,9 +165,9 @@ func (d *Verification) Authenticate() (secret int, err error) {
 	return d.matched.secret, nil
 }
 
-// match finds the key that a signature matches. Only the first key's MAC grew
-// while the body arrived: the others are needed only while a secret is being
-// rotated.
+// match finds the key that a signature matches. Only the first key's MAC is
+// computed while the body arrives: the others are needed only while a secret is
+// being rotated.
 func (d *Verification) match() (*verifierKey, error) {
 	body, scheme := d.body(), d.verifier.scheme
 	if len(body) != d.written {
@@ -179,7 +181,7 @@ func (d *Verification) match() (*verifierKey, error) {
 		d.read(candidate)
 		if scheme.SignedText != nil {
 			switch _, err := d.Signed(); {
-			case err == ErrNoCandidate: //nolint:errorlint // our own, and never wrapped; others may hold a nil pointer
+			case err == ErrNoCandidate: //nolint:errorlint // this error is never wrapped, and others may hold a nil pointer
 				continue
 			case err != nil:
 				return nil, refusalOf(err)
@@ -207,7 +209,7 @@ func (d *Verification) matchesAny(body []byte) *verifierKey {
 }
 
 // matchesBareHost tries the URL without its path. A provider signs the URL that
-// it was given; where that has no path, HTTP sends a slash all the same.
+// it was given. If that URL has no path, HTTP still sends a slash.
 func (d *Verification) matchesBareHost(body []byte) *verifierKey {
 	c := &d.SignedHeaders
 	bare, ok := c.url.withoutPath()
@@ -284,9 +286,10 @@ func (d *Verification) sum(at int, body []byte) []byte {
 	return h.sum[:h.Size()]
 }
 
-// Signed returns what is signed of the body that has been written; its errors
-// are Refusal. Where there are several candidates it is the first, and after
-// Verify the one that matches, if one does. It is valid until Close.
+// Signed returns the signed text for the body that has been written. If there
+// are several candidates it returns the first, and after Verify the one that
+// matches, if any. Its errors are of type Refusal. The text is valid until
+// Close.
 func (d *Verification) Signed() ([]byte, error) {
 	if d.complete {
 		return d.message, nil
@@ -305,9 +308,9 @@ func (d *Verification) Signed() ([]byte, error) {
 	return d.message, nil
 }
 
-// Content returns what makes the identity of a verified delivery that has no
-// id, beside the signed headers': the body, or the signed text where two bodies can have
-// the same. It is valid until Close.
+// Content returns the content that identifies a verified delivery without an
+// id, together with SignedHeaders.Identity: the body, or the signed text if two
+// bodies can have the same one. It is valid until Close.
 func (d *Verification) Content() []byte {
 	if d.verifier.scheme.SignedText != nil {
 		return d.message
@@ -315,8 +318,8 @@ func (d *Verification) Content() []byte {
 	return d.body()
 }
 
-// Boundaries returns what is not signed and tells deliveries with one signed text
-// apart, empty where nothing does.
+// Boundaries returns the unsigned text that distinguishes deliveries with the
+// same signed text, or nothing if the scheme needs none.
 func (d *Verification) Boundaries() []byte {
 	if d.verifier.scheme.Boundaries == nil {
 		return nil
@@ -324,7 +327,8 @@ func (d *Verification) Boundaries() []byte {
 	return d.verifier.scheme.Boundaries(nil, &d.SignedHeaders, d.body())
 }
 
-// event reads what a verified delivery tells. Only what can be an id is one.
+// event reads the event of a verified delivery. It drops an id that does not
+// have the form of one.
 func (d *Verification) event() Event {
 	event := d.verifier.scheme.Read(&d.SignedHeaders, d.body())
 	if event.ID == "" {
@@ -346,12 +350,12 @@ func (d *Verification) Handshake() (*Reply, error) {
 	return h.Signed(d.matched.Key, d.body())
 }
 
-// maxKept bounds, in bytes, what a verification keeps of one delivery's memory
-// for the next one.
+// maxKept bounds, in bytes, the memory that a verification keeps for the next
+// delivery.
 const maxKept = 64 << 10
 
-// Close gives the verification back. Neither it nor its SignedHeaders may be used
-// afterwards.
+// Close returns the verification to the verifier. Neither it nor its
+// SignedHeaders may be used afterwards.
 func (d *Verification) Close() {
 	for i := range d.hashers {
 		clear(d.hashers[i].sum[:])

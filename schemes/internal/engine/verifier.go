@@ -12,41 +12,41 @@ import (
 	"time"
 )
 
-// Verifier verifies the deliveries of one scheme under one or more secrets.
-// It may be used by many goroutines at once.
+// Verifier verifies the deliveries of one scheme with one or more secrets. It
+// is safe for concurrent use.
 type Verifier struct {
 	scheme         *Implementation
 	window         Window
 	now            func() time.Time
-	public         PublicURL // if there is one
+	public         PublicURL // if it is set
 	keys           []verifierKey
 	hashers        []func() hash.Hash
 	usable         uint // the variants of the keys, as bits
-	publicVariants uint // those of the public keys
+	publicVariants uint // the variants of the public keys, as bits
 
 	bodyBegins []byte
-	begins     error     // of a body that begins otherwise
+	begins     error     // the refusal of a body that does not begin with bodyBegins
 	pool       sync.Pool // of *Verification: a keyed HMAC costs two hash blocks to set up
 }
 
 type verifierKey struct {
 	Key
 	secret int // position in the configuration, from 1
-	hasher int // which of the hashers is for it
+	hasher int // its position in hashers, or noHasher
 }
 
-// noHasher is the hasher of Ed25519 keys, which take the message itself.
+// noHasher marks Ed25519 keys, which verify the message itself.
 const noHasher = -1
 
-// maxPublicKeys bounds, with MaxPublicSignatures, what a delivery can cost:
-// each signature is tried with each public key of its variant, and Ed25519
-// hashes the body every time.
+// maxPublicKeys bounds, with MaxPublicSignatures, the work that a delivery can
+// cause: each signature is tried with each public key of its variant, and
+// Ed25519 hashes the body every time.
 const maxPublicKeys = 4
 
-// NewVerifier prepares a verifier of a registered scheme for the secrets, any
-// one of which may match. Without options it judges a signed send time by the
-// system's clock and DefaultTolerance. The error is a *SecretError for a secret
-// that is empty or cannot be decoded.
+// NewVerifier returns a verifier for a registered scheme and the secrets, any
+// one of which may match. Without options it checks a signed send time against
+// the system's clock with DefaultTolerance. The error is a *SecretError for a
+// secret that is empty or cannot be decoded.
 func NewVerifier(scheme string, secrets []string, options ...Option) (*Verifier, error) {
 	s, ok := registry[scheme]
 	if !ok {
@@ -57,7 +57,7 @@ func NewVerifier(scheme string, secrets []string, options ...Option) (*Verifier,
 
 var errNoScheme = errors.New("no scheme")
 
-// NewVerifier is the function NewVerifier for a scheme that need not be
+// NewVerifier is like the function NewVerifier, for a scheme that need not be
 // registered.
 func (s Scheme) NewVerifier(secrets []string, options ...Option) (*Verifier, error) {
 	i := s.show()
@@ -92,8 +92,8 @@ func (s Scheme) NewVerifier(secrets []string, options ...Option) (*Verifier, err
 	return v, nil
 }
 
-// add takes a key. All ECDSA keys verify the same digest, each HMAC key makes
-// one of its own.
+// add adds a key. All ECDSA keys share the hasher of one digest; each HMAC key
+// has its own.
 func (v *Verifier) add(key Key, secret int) {
 	k := verifierKey{Key: key, secret: secret, hasher: len(v.hashers)}
 	v.usable |= 1 << key.Variant
@@ -129,9 +129,9 @@ func (v *Verifier) countPublic() (n int) {
 	return n
 }
 
-// Keys turns a configured secret into the keys it can stand for, the likeliest
-// first. It makes the checks that no implementation may forget. Its errors never
-// contain the secret.
+// Keys turns a configured secret into the keys that it can stand for, the
+// likeliest first. It makes the checks that apply to every implementation. Its
+// errors never contain the secret.
 func (s Scheme) Keys(secret string) ([]Key, error) {
 	i := s.show()
 	switch {
@@ -155,14 +155,13 @@ func (s Scheme) Keys(secret string) ([]Key, error) {
 	return keys, nil
 }
 
-// Scheme returns the scheme that is verified.
+// Scheme returns the verifier's scheme.
 func (v *Verifier) Scheme() Scheme { return Scheme{v.scheme} }
 
-// Verify verifies a delivery whose body has been read: its signature and then
-// its signed time. The event is what these headers and this body tell; it is
-// empty if there is an error. An error for which errors.Is(err, ErrStale), or
-// another of the errors of this package, means that the delivery must not be
-// processed.
+// Verify checks the signature and then the signed time of a delivery whose body
+// has been read, and returns its event. The event is empty if there is an
+// error. A delivery with any error must not be processed; errors.Is(err,
+// ErrStale) and the other errors of this package say why.
 //
 // The request's headers, and where the scheme signs them its method and URL,
 // must be as the sender wrote them. Its Body is not read.
@@ -182,14 +181,15 @@ func (v *Verifier) Verify(r *http.Request, body []byte) (Event, error) {
 	return event, nil
 }
 
-// Begin reads the signed headers of a delivery and begins to verify it.
-// The caller writes the body to the verification as it arrives, calls its
-// Verify, and closes it. The verification keeps a copy of the body. Errors are
+// Begin reads the signed headers of a delivery and begins to verify it. The
+// caller writes the body to the Verification as it arrives, calls its Verify,
+// and closes it. The Verification keeps a copy of the body. Errors are of type
 // Refusal.
 func (v *Verifier) Begin(r Request) (*Verification, error) { return v.BeginShared(r, nil) }
 
-// BeginShared is Begin for a caller that keeps the body anyway: each piece is in
-// the body before it is written, and no copy is made.
+// BeginShared is like Begin, for a caller that keeps the body anyway. No copy
+// is made. Each piece must be in the body before it is written to the
+// Verification.
 func (v *Verifier) BeginShared(r Request, body Body) (*Verification, error) {
 	d := v.pool.Get().(*Verification)
 	d.SignedHeaders.usable = v.usable
@@ -211,8 +211,9 @@ var (
 	tooManySignatures = Refuse(MalformedSignature, fmt.Sprintf("more than %d signatures to be verified with a public key", MaxPublicSignatures))
 )
 
-// checkSignatures refuses a delivery before its body is read if no key is for any
-// of its signatures, or if it has so many that they are there to cost time.
+// checkSignatures refuses a delivery before its body is read, if no key can
+// verify any of its signatures or if it has too many signatures for public
+// keys.
 func (v *Verifier) checkSignatures(sent []Signature) error {
 	usable, public := 0, 0
 	for i := range sent {
@@ -232,8 +233,8 @@ func (v *Verifier) checkSignatures(sent []Signature) error {
 	return nil
 }
 
-// SignWith makes the headers of a delivery as the provider would send them, with
-// the likeliest key of the secret.
+// SignWith returns the headers of a delivery as the provider would send them,
+// signed with the likeliest key of the secret.
 func (s Scheme) SignWith(secret string, d Delivery) (http.Header, error) {
 	key, err := s.signingKey(secret)
 	if err != nil {

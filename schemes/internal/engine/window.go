@@ -6,24 +6,26 @@ import (
 	"time"
 )
 
-// The reasons that a signed time can give. It is judged once the MAC is
-// verified: anybody can write a fresh one, and an authentic delivery that is
-// old is something that an operator must see.
+// The reasons for refusing a signed time. The time is checked after the
+// signature: anyone can write a fresh time, and an operator must see an
+// authentic delivery that is too old.
 const (
-	// NoSignedTime means a time was to be judged, and the body has none.
+	// NoSignedTime means the tolerance applies to a time in the body, and the
+	// body has none.
 	NoSignedTime Reason = "no_signed_time"
-	// Stale means it is older than the window allows.
+	// Stale means the signed time is older than the window allows.
 	Stale Reason = "stale"
-	// Future means it is further ahead of the clock than the window allows.
+	// Future means the signed time is further ahead of the clock than the
+	// window allows.
 	Future Reason = "future"
 )
 
 // DefaultTolerance is how far a signed send time may be from the clock, in
-// either direction, where nobody says otherwise.
+// either direction, unless Tolerance sets another.
 const DefaultTolerance = 5 * time.Minute
 
-// Window is the range of signed times that are fresh. The zero value judges
-// nothing.
+// Window is the range of signed times that are fresh. The zero value accepts
+// every time.
 type Window struct {
 	Judged       bool
 	Past, Future time.Duration
@@ -41,8 +43,8 @@ func NewWindow(past, future time.Duration) Window {
 	return Window{Judged: true, Past: past, Future: future}
 }
 
-// Judge returns nil for a signed time that is fresh at a moment, and a Refusal
-// that says why for any other. The zero time is one that is not there.
+// Judge returns nil if a signed time is fresh at now, and otherwise a Refusal
+// that says why. The zero time stands for a missing one.
 func (w Window) Judge(signed, now time.Time) error {
 	switch age := now.Sub(signed); {
 	case !w.Judged:
@@ -51,14 +53,14 @@ func (w Window) Judge(signed, now time.Time) error {
 		return Refuse(NoSignedTime, "authentic, but the signed body has no time that can be read")
 	case age > w.Past:
 		return Refuse(Stale, fmt.Sprintf("authentic, but %s old; the tolerance is %s", Short(age), Short(w.Past)))
-	case age < -w.Future: // not -age, which the smallest duration does not have
+	case age < -w.Future: // not -age, which overflows for the smallest duration
 		return Refuse(Future, fmt.Sprintf("authentic, but %s ahead of the clock; the tolerance is %s", Short(-age), Short(w.Future)))
 	}
 	return nil
 }
 
-// Short writes a duration to the millisecond, without the zeros that
-// time.Duration leaves behind.
+// Short formats a duration to the millisecond, without the trailing zero units
+// that time.Duration prints, as in 5m0s.
 func Short(d time.Duration) string {
 	text := d.Round(time.Millisecond).String()
 	if strings.HasSuffix(text, "m0s") {

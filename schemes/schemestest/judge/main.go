@@ -5,8 +5,8 @@
 //	{"scheme","secret","method","url","headers":[["Name","value"],...],"body_base64","now_ms","judge_time":true}
 //	{"accepted":true,"read":{"id","event","occurred_at_ms"}} or {"refused":"why"}
 //
-// The URL is the one that the sender was given: as HTTP does, it is sent with a
-// slash where it has no path. With judge_time a time in the body is judged too.
+// The URL is the one that was given to the sender. As in HTTP, a URL without a
+// path is sent with a slash. With judge_time a time in the body is checked too.
 // The programs in e2e/official answer the same questions.
 package main
 
@@ -79,7 +79,7 @@ func run(in io.Reader, out io.Writer) error {
 	}
 }
 
-// verify judges a delivery as a gateway does that its sender reaches at the URL.
+// verify checks a delivery like a gateway that the sender reaches at the URL.
 func (q *question) verify() (schemes.Event, error) {
 	options := []schemes.Option{schemes.Clock(func() time.Time { return time.UnixMilli(q.NowMS) })}
 	if q.JudgeTime {
@@ -92,7 +92,7 @@ func (q *question) verify() (schemes.Event, error) {
 	return v.Verify(q.request(), q.Body)
 }
 
-// request is the delivery as net/http reads it.
+// request returns the delivery as net/http reads it.
 func (q *question) request() *http.Request {
 	r := &http.Request{Method: q.Method, Header: http.Header{}}
 	for _, h := range q.Headers {

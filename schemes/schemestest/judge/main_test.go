@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// TestJudge has one answer of each kind, and a URL without a path.
+// TestJudge covers one answer of each kind, and a URL without a path.
 func TestJudge(t *testing.T) {
 	questions := strings.Join([]string{
 		`{"scheme":"github","secret":"It's a Secret to Everybody","method":"POST","headers":[["X-Hub-Signature-256","sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17"]],"body_base64":"SGVsbG8sIFdvcmxkIQ=="}`,

@@ -1,6 +1,6 @@
-// Command make writes the vectors of a new scheme. It reads a few lines that say
-// how the provider signs, from the provider's documentation rather than from our
-// definition, and signs with Node's crypto:
+// Command make writes the vectors of a new scheme. It reads a short description
+// of how the provider signs, which is written from the provider's documentation
+// rather than from our definition. It signs with Node's crypto:
 //
 //	go run ./schemes/schemestest/make < acme.json > schemes/testdata/acme.json
 //
@@ -14,8 +14,8 @@
 //	  "unsigned": [["X-Acme-Event", "order.created"]]
 //	}
 //
-// The vectors have every kind that a scheme of this form needs. What the provider
-// has published is added to them by hand.
+// The vectors cover every kind that a scheme of this form needs. Add a
+// signature that the provider has published by hand.
 package main
 
 import (
@@ -50,34 +50,35 @@ func main() {
 	}
 }
 
-// input is how a provider signs.
+// input describes how a provider signs.
 type input struct {
 	Scheme string `json:"scheme"`
 
-	// Algorithm and Key are words of the definition language; hmac-sha256 and
-	// text unless given. Secret is written as Key says. For a public key there
-	// is none: keys are made.
+	// Algorithm and Key are written as in a definition. Default: hmac-sha256
+	// and text. Secret is written as Key says. It is empty for a public key:
+	// keys are then generated.
 	Algorithm string `json:"algorithm"`
 	Key       string `json:"key"`
 	Secret    string `json:"secret"`
 
-	// Signed has {timestamp}, {id}, {url} and {body}; {body} unless given.
+	// Signed may contain {timestamp}, {id}, {url} and {body}. Default: {body}.
 	Signed string `json:"signed"`
-	// Headers have {signature}, {timestamp} and {id}.
+	// Headers may contain {signature}, {timestamp} and {id}.
 	Headers [][2]string `json:"headers"`
-	// Encoding of the signature is hex, base64 or base64url; hex unless given.
+	// Encoding is the encoding of the signature: hex, base64 or base64url.
+	// Default: hex.
 	Encoding string `json:"encoding"`
-	// Separator stands between several signatures, if there may be several.
+	// Separator separates signatures, if a header may contain several.
 	Separator string `json:"separator"`
 	// Unsigned are headers that are sent and not signed.
 	Unsigned [][2]string `json:"unsigned"`
 
-	// Body, with {timestamp} if the time is in it; URL and ID as they are sent.
+	// Body may contain {timestamp}. URL and ID are as they are sent.
 	Body string `json:"body"`
 	URL  string `json:"url"`
 	ID   string `json:"id"`
-	// Time is the verifier's clock in Unix seconds, Unit how a time is written:
-	// s or ms; s unless given.
+	// Time is the verifier's clock in Unix seconds. Unit says how a time is
+	// written: s or ms. Default: s.
 	Time int64  `json:"time"`
 	Unit string `json:"unit"`
 }
@@ -100,7 +101,8 @@ func vectorsOf(s *signer, text []byte) ([]schemestest.Vector, error) {
 	return m.vectors, nil
 }
 
-// write writes the vectors as the others are written: a header in one line.
+// write writes the vectors in the format of the committed ones, with each
+// header on one line.
 func write(w io.Writer, vectors []schemestest.Vector) error {
 	var text bytes.Buffer
 	enc := json.NewEncoder(&text)
@@ -115,8 +117,8 @@ func write(w io.Writer, vectors []schemestest.Vector) error {
 	return err
 }
 
-// A list of one or two texts, as encoding/json indents it. No text in JSON has a
-// line break.
+// short matches a list of one or two strings, as encoding/json indents it. A
+// JSON string contains no line break.
 var (
 	short     = regexp.MustCompile(`\[\n\s+".*"(,\n\s+".*")?\n\s+\]`)
 	lineBreak = regexp.MustCompile(`\n\s+`)

@@ -23,8 +23,8 @@ var inputs = map[string]string{
 	"sendgrid": `{"scheme":"sendgrid","algorithm":"ecdsa-p256","key":"spki","encoding":"base64","signed":"{timestamp}{body}","headers":[["X-Twilio-Email-Event-Webhook-Timestamp","{timestamp}"],["X-Twilio-Email-Event-Webhook-Signature","{signature}"]]}`,
 }
 
-// TestMadeVectors: what is made of a few lines has the right answers, is read as
-// the committed vectors are, and has every kind that the committed ones have.
+// TestMadeVectors: generated vectors have the right answers, can be read like
+// the committed ones and cover every kind that those cover.
 func TestMadeVectors(t *testing.T) {
 	s := signerOf(t)
 	committed, err := schemestest.Read("../../testdata")
@@ -60,7 +60,7 @@ func TestMadeVectors(t *testing.T) {
 	}
 }
 
-// TestWhatCannotBeMade says what to write instead.
+// TestWhatCannotBeMade: an error says what to write instead.
 func TestWhatCannotBeMade(t *testing.T) {
 	s := signerOf(t)
 	for text, want := range map[string]string{

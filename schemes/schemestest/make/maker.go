@@ -18,19 +18,20 @@ type maker struct {
 	input
 	signer  *signer
 	vectors []schemestest.Vector
-	err     error // the first
+	err     error // the first error
 
-	own, other, third secret // the third signs nothing
+	own, other, third secret // third signs nothing
 }
 
-// secret is one as a user configures it, and what signs for it.
+// secret is a secret as a user configures it, with the key that signs.
 type secret struct {
 	text    string
-	key     []byte // of an HMAC
-	private string // of a public key
+	key     []byte // for an HMAC
+	private string // for a public key
 }
 
-// delivery is what is signed, and sent unless a vector changes it.
+// delivery holds the values that are signed, and sent unless a vector changes
+// them.
 type delivery struct {
 	time, id, url, body string
 	by                  secret
@@ -76,7 +77,7 @@ func (m *maker) make() error {
 	return m.err
 }
 
-// makeSecrets makes those that are not given.
+// makeSecrets generates the secrets that the input does not give.
 func (m *maker) makeSecrets() error {
 	if !m.public() {
 		m.own = m.hmacSecret("hooklatch suite, own")
@@ -135,13 +136,13 @@ func (m *maker) at(seconds int64) string {
 	return strconv.FormatInt(seconds, 10)
 }
 
-// honest is a delivery at a time, with the body of the input.
+// honest returns a delivery at a time, with the body of the input.
 func (m *maker) honest(seconds int64) delivery {
 	at := m.at(seconds)
 	return delivery{time: at, id: m.ID, url: m.URL, body: strings.ReplaceAll(m.Body, placeTime, at), by: m.own}
 }
 
-// text is what of a delivery is signed.
+// text returns the signed text of a delivery.
 func (m *maker) text(d delivery) string {
 	return strings.NewReplacer(placeTime, d.time, placeID, d.id, "{url}", d.url, "{body}", d.body).Replace(m.Signed)
 }
@@ -167,12 +168,12 @@ func encoded(encoding string, signature []byte) string {
 	return hex.EncodeToString(signature)
 }
 
-// header is the position of the header that has a place, or -1.
+// header returns the position of the header that contains a placeholder, or -1.
 func (m *maker) header(place string) int {
 	return slices.IndexFunc(m.Headers, func(h [2]string) bool { return strings.Contains(h[1], place) })
 }
 
-// send makes the headers of a delivery with a signature as it is written.
+// send returns the headers of a delivery with an encoded signature.
 func (m *maker) send(d delivery, signature string) [][2]string {
 	headers := [][2]string{{"Content-Type", "application/json"}}
 	values := strings.NewReplacer(placeTime, d.time, placeID, d.id, placeSignature, signature)
@@ -182,12 +183,12 @@ func (m *maker) send(d delivery, signature string) [][2]string {
 	return append(headers, m.Unsigned...)
 }
 
-// signed are the headers of a delivery that is in order.
+// signed returns the headers of a correctly signed delivery.
 func (m *maker) signed(d delivery) [][2]string {
 	return m.send(d, encoded(m.Encoding, m.sign(d)))
 }
 
-// add adds a vector; an empty reason accepts.
+// add adds a vector. An empty reason means that the delivery is accepted.
 func (m *maker) add(kind schemestest.Kind, name string, d delivery, headers [][2]string, reason, why string) *schemestest.Vector {
 	v := schemestest.Vector{
 		Scheme: m.Scheme, Name: name, Kind: kind, Secrets: []string{m.own.text}, Method: "POST", Headers: headers,
@@ -218,7 +219,7 @@ func (m *maker) valid() {
 	m.add(schemestest.Valid, "valid-bytes", d, m.signed(d), "", "not UTF-8, with a NUL and a line end: bytes are signed, not text")
 }
 
-// changed are deliveries of which something that is signed was changed.
+// changed adds deliveries with a changed signed value.
 func (m *maker) changed() {
 	d := m.honest(m.Time)
 	headers := m.signed(d)
@@ -254,7 +255,7 @@ func (m *maker) changed() {
 	}
 }
 
-// headersOf are deliveries without a header, or with one twice.
+// headersOf adds deliveries with a missing or repeated header.
 func (m *maker) headersOf() {
 	d := m.honest(m.Time)
 	headers := m.signed(d)
@@ -273,7 +274,7 @@ func (m *maker) headersOf() {
 	}
 }
 
-// spelled are signatures that are written in another way.
+// spelled adds signatures that are written in another way.
 func (m *maker) spelled() {
 	d := m.honest(m.Time)
 	signature := m.sign(d)
@@ -283,7 +284,7 @@ func (m *maker) spelled() {
 	}
 	half := malformedSignature
 	if m.Algorithm == "ecdsa-p256" {
-		half = mismatch // its signatures have no fixed length
+		half = mismatch // the signatures have no fixed length
 	} else {
 		refuse(schemestest.Grammar, "longer", encoded(m.Encoding, append(slices.Clone(signature), 0)), malformedSignature, "one byte after the signature")
 	}
@@ -306,7 +307,7 @@ func (m *maker) spelled() {
 	}
 }
 
-// confused are signatures of another kind.
+// confused adds signatures of another kind.
 func (m *maker) confused() {
 	d := m.honest(m.Time)
 	text := []byte(m.text(d))
@@ -326,7 +327,7 @@ func (m *maker) confused() {
 	m.add(schemestest.Confusion, other, d, m.send(d, encoded(m.Encoding, mac)), malformedSignature, "another hash")
 }
 
-// timed are authentic deliveries at a wrong time.
+// timed adds authentic deliveries at a wrong time.
 func (m *maker) timed() {
 	if !m.timeInBody() && !strings.Contains(m.Signed, placeTime) {
 		return
@@ -361,8 +362,8 @@ func (m *maker) timed() {
 	}
 }
 
-// malformed is the reason of a value that is not of its grammar: it depends on
-// the header that the value stands in.
+// malformed returns the reason for a value that does not follow its grammar. It
+// depends on the header that contains the value.
 func (m *maker) malformed(place string) string {
 	if m.header(place) == m.header(placeSignature) {
 		return malformedSignature
@@ -370,7 +371,7 @@ func (m *maker) malformed(place string) string {
 	return malformedSigned
 }
 
-// list are lists of signatures.
+// list adds lists of signatures.
 func (m *maker) list() {
 	if m.Separator == "" {
 		return
@@ -390,10 +391,10 @@ func (m *maker) list() {
 	m.add(schemestest.List, "list-unknown-entry", d, m.send(d, good+unknown), "", "an entry of another name is passed over")
 }
 
-// letters are those of an entry's name.
+// letters are the characters that the name of an entry may contain.
 const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
 
-// recut are deliveries whose signed text is that of another one.
+// recut adds deliveries whose signed text is that of another one.
 func (m *maker) recut() {
 	before, _, _ := strings.Cut(m.Signed, "{body}")
 	open, end := strings.LastIndexByte(before, '{'), strings.LastIndexByte(before, '}')

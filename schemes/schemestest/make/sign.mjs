@@ -1,10 +1,10 @@
-// Signs for the conformance suite, with node:crypto and no code of Hooklatch's.
-// A line of JSON in, a line out:
+// Signs for the conformance suite with node:crypto, without any code of
+// Hooklatch. It answers each line of JSON with a line:
 //   {"op":"pair","algorithm","form"}                    {"public","private"}
 //   {"op":"hash","algorithm","text"}                    {"signature"}
 //   {"op":"sign","algorithm","key" or "private","text"} {"signature"}
-// key, text and signature are base64, private is PKCS #8 in base64. A failure
-// is {"error"}.
+// key, text and signature are base64, private is PKCS #8 in base64. The answer
+// to a failed request is {"error"}.
 
 import { createHash, createHmac, createPrivateKey, generateKeyPairSync, sign } from 'node:crypto';
 import { createInterface } from 'node:readline';

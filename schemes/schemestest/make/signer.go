@@ -44,7 +44,8 @@ func (s *signer) close() error {
 	return errors.Join(s.in.Close(), s.cmd.Wait())
 }
 
-// question is what the script is asked; its head says what each field means.
+// question is a request to the script. The comment at the head of the script
+// describes the fields.
 type question struct {
 	Op        string `json:"op"`
 	Algorithm string `json:"algorithm"`

@@ -1,5 +1,5 @@
-// Command providers writes what the documentation says about each provider from
-// the registry: docs/providers.md, and the names in the README.
+// Command providers generates documentation from the registry:
+// docs/providers.md, and the names of the providers in the README.
 //
 //	go run ./schemes/schemestest/providers
 package main
@@ -21,7 +21,7 @@ func main() {
 	}
 }
 
-// writeAll brings the pages of the repository at root up to date.
+// writeAll updates the pages of the repository at root.
 func writeAll(root string) error {
 	for path, update := range pages {
 		path = filepath.Join(root, path)
@@ -40,19 +40,20 @@ func writeAll(root string) error {
 	return nil
 }
 
-// pages says how each page follows from what it was and from the schemes.
+// pages maps each page to a function that returns its new text from its old
+// text and the schemes.
 var pages = map[string]func(old string, all []schemes.Scheme) (string, error){
 	"README.md":         readme,
 	"docs/providers.md": func(_ string, all []schemes.Scheme) (string, error) { return providersPage(all), nil },
 }
 
-// The marks in the README between which the names stand.
+// The marks around the names in the README.
 const (
 	beginMark = "<!-- BEGIN providers: written by make docs -->\n"
 	endMark   = "<!-- END providers -->\n"
 )
 
-// readme exchanges the names in the README.
+// readme replaces the names in the README.
 func readme(old string, all []schemes.Scheme) (string, error) {
 	before, rest, begins := strings.Cut(old, beginMark)
 	_, after, ends := strings.Cut(rest, endMark)
@@ -197,7 +198,8 @@ Hooklatch accepts, and a library refuses:
 
 `
 
-// stricter and laxer name the differences as e2e/differential_reasons_test.go does.
+// stricter and laxer list the differences that e2e/differential_reasons_test.go
+// names.
 var stricter = []struct{ what, libraries, because string }{
 	{"a signed header twice", "all", "Libraries take the first one, or both joined. The application could read the other one."},
 	{"a signed header absent or empty", "sendgrid, discord", "The text `undefined` or nothing is then signed. No provider does that."},
@@ -235,7 +237,7 @@ var laxer = []struct{ what, libraries, because string }{
 	{"the provider's libraries differ", "stripe, twilio, paddle, sendgrid", "One of them decides as Hooklatch does. twilio-go knows fewer spellings of the URL, no list of values and no shared keys."},
 }
 
-// providersPage is docs/providers.md.
+// providersPage returns the text of docs/providers.md.
 func providersPage(all []schemes.Scheme) string {
 	var page strings.Builder
 	signing := newTable("scheme", "signature header", "algorithm", "secret", "signed", "encoding", "send time", "id")
@@ -285,7 +287,8 @@ func providersPage(all []schemes.Scheme) string {
 
 func name(s schemes.Scheme) string { return "`" + s.Name() + "`" }
 
-// signedText is a template as code, and what is said in words as it is.
+// signedText formats a template as code, and leaves a description in words
+// unchanged.
 func signedText(s schemes.Scheme) string {
 	if strings.ContainsAny(s.SignedBytes(), "{|") {
 		return "`" + s.SignedBytes() + "`"
@@ -310,7 +313,7 @@ func orNone(text string) string {
 	return text
 }
 
-// join lists what is not empty.
+// join lists the texts that are not empty.
 func join(texts ...string) string {
 	var list []string
 	for _, text := range texts {
@@ -321,7 +324,7 @@ func join(texts ...string) string {
 	return strings.Join(list, ", ")
 }
 
-// table is one in Markdown.
+// table is a Markdown table.
 type table struct{ strings.Builder }
 
 func newTable(columns ...string) *table {

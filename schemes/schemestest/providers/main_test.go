@@ -12,7 +12,7 @@ import (
 
 const root = "../../.."
 
-// TestFresh fails when a scheme has changed and the documentation has not.
+// TestFresh fails if a scheme has changed and the documentation has not.
 func TestFresh(t *testing.T) {
 	for path, update := range pages {
 		is, err := os.ReadFile(filepath.Join(root, path))
@@ -25,8 +25,8 @@ func TestFresh(t *testing.T) {
 	}
 }
 
-// TestWitnessVersions: the libraries that a witness names are those, in the
-// versions, that the tests install.
+// TestWitnessVersions: the tests install the libraries that a witness names, in
+// the same versions.
 func TestWitnessVersions(t *testing.T) {
 	var pinned []string
 	for _, path := range []string{"e2e/official/node/package.json", "e2e/go.mod"} {
@@ -56,8 +56,8 @@ func TestWitnessVersions(t *testing.T) {
 	}
 }
 
-// TestWriteAll: the pages follow from the registry alone, and what stands around
-// the names in the README stays.
+// TestWriteAll: the pages depend only on the registry, and the text around the
+// names in the README is kept.
 func TestWriteAll(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.Mkdir(filepath.Join(dir, "docs"), 0o700); err != nil {

@@ -1,12 +1,12 @@
 // Run runs the conformance suite through an implementation in any language. The
-// implementation is a program: it is given one vector a line, as JSON, and says
-// accept or reject, with a reason if it likes, one line for each.
+// implementation is a program. It reads one vector per line as JSON, and
+// answers each with a line: accept or reject, with an optional reason.
 //
 //	go run ./schemes/schemestest/run [--must] [--scheme S] [--dir DIR] PROGRAM [ARG...]
 //
 // The exit status is 0 if all answers are right, 1 if some are not, and 2 if the
-// program could not be asked. With --must only those count on which any correct
-// verifier agrees.
+// program could not be asked. With --must, only vectors on which every correct
+// verifier agrees count.
 package main
 
 import (
@@ -49,7 +49,7 @@ func run(args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	cmd := exec.Command(flags.Arg(0), flags.Args()[1:]...) //nolint:gosec // whoever runs this names the program
+	cmd := exec.Command(flags.Arg(0), flags.Args()[1:]...) //nolint:gosec // the user names the program
 	cmd.Stderr = os.Stderr
 	questions, err := cmd.StdinPipe()
 	if err != nil {

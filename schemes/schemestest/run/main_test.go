@@ -12,7 +12,8 @@ import (
 	"github.com/hooklatch/hooklatch/schemes/schemestest"
 )
 
-// answering makes the test itself the program that is asked.
+// answering is the variable that makes the test binary act as the
+// implementation.
 const answering = "HOOKLATCH_TEST_ANSWERING"
 
 func TestMain(m *testing.M) {

@@ -1,4 +1,4 @@
-// Package boltfiletest breaks what is below a store, for its tests.
+// Package boltfiletest simulates failures below a store, for its tests.
 package boltfiletest
 
 import (
@@ -9,8 +9,9 @@ import (
 	"github.com/hooklatch/hooklatch/module/internal/boltfile"
 )
 
-// FillDisk exchanges the open file for one on which every write fails with
-// ENOSPC, and gives back what makes room again. Needs no rights and no disk.
+// FillDisk replaces the open file with one on which every write fails with
+// ENOSPC. It returns a function that restores the file. It needs neither
+// special rights nor a disk.
 func FillDisk(t testing.TB, f *boltfile.File) (makeRoom func()) {
 	t.Helper()
 	full, err := os.OpenFile("/dev/full", os.O_RDWR, 0)

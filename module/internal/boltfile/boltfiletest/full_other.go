@@ -1,6 +1,6 @@
 //go:build !linux
 
-// Package boltfiletest breaks what is below a store, for its tests.
+// Package boltfiletest simulates failures below a store, for its tests.
 package boltfiletest
 
 import (
