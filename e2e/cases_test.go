@@ -38,7 +38,7 @@ type reportedCase struct {
 	why string
 }
 
-const noBuiltIn = "it has no built-in scheme, and a definition has no handshake: the request is refused and unlocks nothing"
+const notAnswered = "neither a built-in scheme nor a definition has this handshake: the request is refused and unlocks nothing"
 
 // TestReportedCases sends every row about first contacts, defaults and kinds
 // that work through a gateway. The rows that need only a command are tested in
@@ -63,7 +63,7 @@ func TestReportedCases(t *testing.T) {
 		return harness.Route("/"+name+"/", "verify_webhook github "+file(name, text)+" {\nprovider "+name+"\n}", pass)
 	}
 	defined := func(name, options string) string {
-		return harness.Route("/"+name+"/", "verify_webhook "+name+" {env.CASES_SECRET} {\nscheme_definition {\n"+options+"\n}\n}", pass)
+		return harness.Route("/"+name+"/", "verify_webhook own_"+name+" {env.CASES_SECRET} {\nscheme_definition {\n"+options+"\n}\n}", pass)
 	}
 	const discordPublic = "79b5562e8fe654f94078b112e8a98ba7901f853ae695bed7e0e3910bad049664"
 	g := harness.Start(t, harness.OpenSite(
@@ -177,19 +177,19 @@ func reportedContacts() []reportedCase {
 	}
 	ping := discordSigned(now, `{"type":1}`)
 	return []reportedCase{
-		{row: "Dropbox", sent: get("/any/?challenge=abc"), reason: "method_not_allowed", why: noBuiltIn},
+		{row: "Dropbox", sent: get("/any/?challenge=abc"), reason: "method_not_allowed", why: notAnswered},
 		{
 			row:  "Microsoft Graph, pnp#273, alga-psa#972, #975",
-			sent: unsigned("/any/?validationToken=Validation%3A+Testing+client+application", "text/plain", ""), reason: "missing_signature", why: noBuiltIn,
+			sent: unsigned("/any/?validationToken=Validation%3A+Testing+client+application", "text/plain", ""), reason: "missing_signature", why: notAnswered,
 		},
-		{row: "Okta", sent: get("/any/").Plus("X-Okta-Verification-Challenge", "abc123"), reason: "method_not_allowed", why: noBuiltIn},
-		{row: "eBay", sent: get("/any/?challenge_code=a8628072-3d33-45ee-9004-bee86830a22d"), reason: "method_not_allowed", why: noBuiltIn},
+		{row: "Okta", sent: get("/any/").Plus("X-Okta-Verification-Challenge", "abc123"), reason: "method_not_allowed", why: notAnswered},
+		{row: "eBay", sent: get("/any/?challenge_code=a8628072-3d33-45ee-9004-bee86830a22d"), reason: "method_not_allowed", why: notAnswered},
 		{
 			row: "Twitch", sent: unsigned("/any/", object, `{"challenge":"pogchamp"}`).Plus("Twitch-Eventsub-Message-Type", "webhook_callback_verification"),
-			reason: "missing_signature", why: noBuiltIn,
+			reason: "missing_signature", why: notAnswered,
 		},
-		{row: "Notion", sent: unsigned("/any/", object, `{"verification_token":"secret_x"}`), reason: "missing_signature", why: noBuiltIn},
-		{row: "Trello, Intercom, zulip/zulip#24001, home-assistant/core#26299", sent: harness.Delivery{Method: http.MethodHead, Path: "/any/"}, reason: "method_not_allowed", why: noBuiltIn},
+		{row: "Notion", sent: unsigned("/any/", object, `{"verification_token":"secret_x"}`), reason: "missing_signature", why: notAnswered},
+		{row: "Trello, Intercom, zulip/zulip#24001, home-assistant/core#26299", sent: harness.Delivery{Method: http.MethodHead, Path: "/any/"}, reason: "method_not_allowed", why: notAnswered},
 		{row: "Slack, slackapi/bolt-js#1397, #2899", sent: unsigned("/slack/", form, "ssl_check=1&token=xxx"), answered: true},
 		{row: "Slack without handshake", sent: unsigned("/slack-off/", form, "ssl_check=1&token=xxx"), reason: "missing_signature"},
 		{row: "Slack with further fields", sent: unsigned("/slack/", form, "ssl_check=1&token=xxx&command=%2Fpay"), reason: "missing_signature"},
