@@ -94,12 +94,8 @@ func (a *adminAPI) forget(r *http.Request, label, tenant, id string) (replay.Sta
 	if err != nil {
 		return 0, err
 	}
-	owner := label
-	if shared.handler.tenants != nil { // otherwise the tenants of a label share its history
-		owner = ownerOf(label, tenant)
-	}
 	status := replay.Unknown
-	for _, key := range keysOfID(owner, id) {
+	for _, key := range keysOfID(label, tenant, id) {
 		if status, err = history.Forget(r.Context(), key); err != nil {
 			return 0, fmt.Errorf("forgetting: %w", err)
 		}
@@ -115,13 +111,17 @@ func (a *adminAPI) forget(r *http.Request, label, tenant, id string) (replay.Sta
 
 // keysOfID returns the keys that a delivery with this id may have: the id may
 // be made from the content, or be the one that the provider signs, which may
-// look the same.
-func keysOfID(owner, id string) []replay.Key {
+// look the same. A tenant of a label has keys of its own only with the option
+// tenants.
+func keysOfID(label, tenant, id string) []replay.Key {
 	var keys []replay.Key
 	if key, ok := replay.ParseID(id); ok {
 		keys = append(keys, key)
 	}
-	return append(keys, idKey(owner, id))
+	if tenant != "" {
+		keys = append(keys, idKey(ownerOf(label, tenant), id))
+	}
+	return append(keys, idKey(label, id))
 }
 
 // allowOnly rejects methods that a path does not have.

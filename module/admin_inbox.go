@@ -145,14 +145,15 @@ func (a *adminAPI) changeEntry(w http.ResponseWriter, r *http.Request, method, p
 	if err := onlyMethod(w, r, method); err != nil {
 		return err
 	}
-	if _, err := filters(r); err != nil {
+	query, err := filters(r, "tenant")
+	if err != nil {
 		return err
 	}
 	for _, b := range series.inboxes.open.all() {
 		if b.label.provider != provider {
 			continue
 		}
-		for _, key := range keysOfID(provider, id) {
+		for _, key := range keysOfID(provider, query.Get("tenant"), id) {
 			err := change(b.opened, r.Context(), key)
 			if errors.Is(err, inbox.ErrUnknown) {
 				continue
@@ -161,7 +162,7 @@ func (a *adminAPI) changeEntry(w http.ResponseWriter, r *http.Request, method, p
 				return inboxError(err)
 			}
 			series.inboxes.open.look(b.label)
-			a.logger.Info("an operator changed the inbox", zap.String("method", method), zap.String("provider", provider), zap.String("id", id))
+			a.logger.Info("an operator changed the inbox", zap.String("method", method), zap.String("provider", provider), zap.String("tenant", query.Get("tenant")), zap.String("id", id))
 			w.WriteHeader(http.StatusNoContent)
 			return nil
 		}

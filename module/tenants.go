@@ -143,6 +143,9 @@ func (h *Handler) secretsOf(tenant string) []string {
 	if h.tenants == nil {
 		return h.secrets
 	}
+	if !args.IsLabel(tenant) { // of a delivery that came under another configuration
+		return nil
+	}
 	secrets, _ := h.tenants.dir.Secrets(tenant) // none: nothing is explained by them
 	return secrets
 }

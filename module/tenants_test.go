@@ -1,15 +1,19 @@
 package module
 
 import (
+	"encoding/base64"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/hooklatch/hooklatch/module/inbox"
 	"github.com/hooklatch/hooklatch/schemes"
 )
 
@@ -242,4 +246,98 @@ func TestCapturedOfATenant(t *testing.T) {
 	if strings.Contains(text, "s3cr3t") {
 		t.Error("the secret is shown")
 	}
+}
+
+// TestInboxOfTenants: two tenants have a delivery with the same signed id, and the
+// operator changes one of them.
+func TestInboxOfTenants(t *testing.T) {
+	dir := t.TempDir()
+	label := fmt.Sprint("t-", labels.Add(1))
+	secrets := map[string]string{"acme": "whsec_" + base64.StdEncoding.EncodeToString([]byte("secret-of-acme-secret-of-acme")), "globex": "whsec_" + base64.StdEncoding.EncodeToString([]byte("secret-of-globex-secret-of-glo"))}
+	g := newKeeper(t, nil, map[string]any{
+		"scheme": "standard", "provider": label, "secrets": nil,
+		"tenants": map[string]any{"dir": dir, "value": "{http.request.header.X-Tenant}"},
+	}, answering(http.StatusServiceUnavailable))
+	scheme, _ := schemes.Get("standard")
+	for tenant, secret := range secrets {
+		writeTenant(t, dir, tenant, secret)
+		header, err := scheme.SignWith(secret, schemes.Delivery{Body: []byte(body), ID: "evt_1", At: testTime})
+		if err != nil {
+			t.Fatal(err)
+		}
+		header.Set("X-Tenant", tenant)
+		expect(t, g.send(t, header, body), http.StatusOK, "")
+	}
+	listed := func() (tenants []string) {
+		var list []inbox.Listed
+		if err := json.Unmarshal([]byte(g.admin(t, http.MethodGet, inboxPath+"?provider="+label).body), &list); err != nil {
+			t.Fatal(err)
+		}
+		for _, entry := range list {
+			tenants = append(tenants, entry.Tenant)
+		}
+		slices.Sort(tenants)
+		return tenants
+	}
+	if got := listed(); !slices.Equal(got, []string{"acme", "globex"}) {
+		t.Fatalf("the inbox has those of %q", got)
+	}
+	uri := inboxPath + "/" + label + "/evt_1"
+	for path, want := range map[string]int{uri: http.StatusNotFound, uri + "?tenant=nobody": http.StatusNotFound, uri + "?other=acme": http.StatusBadRequest} {
+		if a := g.admin(t, http.MethodDelete, path); a.status != want {
+			t.Errorf("%s: %d %s", path, a.status, a.body)
+		}
+	}
+	waitUntil(t, func() bool {
+		a := g.admin(t, http.MethodDelete, uri+"?tenant=acme")
+		return a.status == http.StatusNoContent || a.status != http.StatusConflict // it may be attempted right now
+	})
+	if got := listed(); !slices.Equal(got, []string{"globex"}) {
+		t.Errorf("the inbox has those of %q", got)
+	}
+}
+
+// TestInboxOfATenantInTheBody: where the body names the tenant, its deliveries have
+// the keys of the label.
+func TestInboxOfATenantInTheBody(t *testing.T) {
+	g := newKeeper(t, nil, map[string]any{"scheme": "cryptr"}, answering(http.StatusServiceUnavailable))
+	const text = `{"__domain__":"acme.example","__event__":"e"}`
+	expect(t, g.send(t, cryptr(testTime, text), text), http.StatusOK, "")
+	var list []inbox.Listed
+	if err := json.Unmarshal([]byte(g.admin(t, http.MethodGet, inboxPath+"?provider="+g.handler.Provider).body), &list); err != nil || len(list) != 1 {
+		t.Fatalf("%v: %v", list, err)
+	}
+	var status int
+	waitUntil(t, func() bool {
+		status = g.admin(t, http.MethodDelete, inboxPath+"/"+list[0].Provider+"/"+list[0].ID+"?tenant="+list[0].Tenant).status
+		return status != http.StatusConflict
+	})
+	if status != http.StatusNoContent {
+		t.Errorf("dropping: %d", status)
+	}
+}
+
+// TestRejudgeOfATenant: once the tenant's secret is right, what was refused under
+// the wrong one arrives.
+func TestRejudgeOfATenant(t *testing.T) {
+	label := fmt.Sprint("t-", labels.Add(1))
+	g, dir := tenantGateway(t, map[string]any{"provider": label, "capture": map[string]any{}})
+	g.capturing(t)
+	g.app.isActive = func() bool { return true }
+	writeTenant(t, dir, "acme", "wrong")
+	writeTenant(t, dir, "globex", "wrong")
+	for _, tenant := range []string{"acme", "globex"} {
+		expect(t, g.send(t, of(tenant, "right", body), body), http.StatusUnauthorized, "rejected signature_mismatch")
+		writeTenant(t, dir, tenant, "right")
+	}
+	a := g.admin(t, http.MethodPost, rejudgePath+label+"?tenant=acme")
+	if a.status != http.StatusOK || !strings.Contains(a.body, `"delivered":1`) {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	got := g.delivered()
+	if len(got) != 1 || got[0].body != body || got[0].header.Get("Webhook-Tenant") != "acme" {
+		t.Fatalf("the application got %v", got)
+	}
+	expect(t, g.send(t, of("acme", "right", body), body), http.StatusOK, "") // a duplicate
+	expect(t, g.send(t, of("globex", "right", body), body), http.StatusNoContent, "")
 }

@@ -20,11 +20,12 @@ import (
 
 func (c *command) inboxCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "inbox list|retry|drop [--provider P] [--id I | --all] [--state waiting|dead] [--address ADMIN]",
+		Use:   "inbox list|retry|drop [--provider P] [--tenant T] [--id I | --all] [--state waiting|dead] [--address ADMIN]",
 		Short: "Shows, retries or drops what waits in the inbox",
 		Long: `Shows the deliveries in the inbox of a running gateway, has them attempted now,
 or drops them, through its admin endpoint. P is the label, I is the id in the list,
-which is also the Webhook-Id.
+which is also the Webhook-Id. T is the Webhook-Tenant, which --id needs where the
+label has the option tenants.
 
 Retry and drop take one delivery, with --provider and --id, or --all, which
 --provider and --state narrow down. A dead delivery that is retried waits again.
@@ -39,6 +40,7 @@ be reached; 2 wrong usage.`,
 	}
 	f := inboxFlags{
 		provider: newOption(cmd, "provider", "P", "the label"),
+		tenant:   newOption(cmd, "tenant", "T", "whose delivery it is"),
 		id:       newOption(cmd, "id", "I", "the id of one delivery"),
 		state:    newOption(cmd, "state", "STATE", "waiting or dead; default: both"),
 		address:  newOption(cmd, "address", "ADMIN", adminUsage),
@@ -55,7 +57,7 @@ be reached; 2 wrong usage.`,
 
 // inboxFlags are the options of webhook inbox.
 type inboxFlags struct {
-	provider, id, state, address *option
+	provider, tenant, id, state, address *option
 	all                          bool
 }
 
@@ -64,6 +66,8 @@ func (f inboxFlags) check(do string) error {
 	switch one := f.id.text != ""; {
 	case f.state.text != "" && f.state.text != "waiting" && f.state.text != "dead":
 		return errors.New("unknown state; write --state waiting or --state dead")
+	case f.tenant.text != "" && !one:
+		return errors.New("--tenant is for --id; leave it out")
 	case do == "list" && (one || f.all):
 		return errors.New("list takes no --id and no --all; it shows all, or those of --provider and --state")
 	case do == "list":
@@ -90,7 +94,7 @@ func (c *command) inbox(cmd *cobra.Command, do string, f inboxFlags) error {
 		return err
 	}
 	if f.id.text != "" {
-		if err := a.changeKept(cmd.Context(), do, f.provider.text, f.id.text); err != nil {
+		if err := a.changeKept(cmd.Context(), do, f.provider.text, f.tenant.text, f.id.text); err != nil {
 			return unreached(cmd, err)
 		}
 		return write(cmd, fmt.Sprintf("%s: %s\n", did(do), f.id.text))
@@ -103,7 +107,7 @@ func (c *command) inbox(cmd *cobra.Command, do string, f inboxFlags) error {
 		return write(cmd, c.keptLines(list))
 	}
 	for n, kept := range list {
-		if err := a.changeKept(cmd.Context(), do, kept.Provider, kept.ID); err != nil {
+		if err := a.changeKept(cmd.Context(), do, kept.Provider, kept.Tenant, kept.ID); err != nil {
 			return unreached(cmd, fmt.Errorf("%s: %w; %d of %d were %s before it", kept.ID, err, n, len(list), did(do)))
 		}
 	}
@@ -113,10 +117,13 @@ func (c *command) inbox(cmd *cobra.Command, do string, f inboxFlags) error {
 // did returns the word for a completed action.
 func did(do string) string { return map[string]string{"retry": "due now", "drop": "dropped"}[do] }
 
-func (a *adminClient) changeKept(ctx context.Context, do, provider, id string) error {
+func (a *adminClient) changeKept(ctx context.Context, do, provider, tenant, id string) error {
 	method, uri := http.MethodDelete, inboxURI+"/"+url.PathEscape(provider)+"/"+url.PathEscape(id)
 	if do == "retry" {
 		method, uri = http.MethodPost, uri+"/retry"
+	}
+	if tenant != "" {
+		uri += "?" + url.Values{"tenant": {tenant}}.Encode()
 	}
 	return a.ask(ctx, method, uri, nil)
 }
