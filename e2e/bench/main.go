@@ -75,6 +75,11 @@ func run(binary string, rounds int, scale float64, only, profileTo string) error
 			return fmt.Errorf("%s: %w", recentName, err)
 		}
 	}
+	if strings.Contains(pageName, only) {
+		if err := measurePage(binary, g.verifying, rounds, scale); err != nil {
+			return fmt.Errorf("%s: %w", pageName, err)
+		}
+	}
 	if !strings.Contains(alwaysName, only) {
 		return nil
 	}
