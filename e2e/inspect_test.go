@@ -164,7 +164,7 @@ func pageByKeyboard(t *testing.T, b browser) {
 		t.Errorf("Escape did %q", written)
 	}
 	tab.run(chromedp.KeyEvent(kb.Enter))
-	tab.holds("document.querySelector('#ask').open")
+	tab.holds("document.querySelector('#ask').open && document.activeElement.id === 'no'")
 	tab.run(chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent(kb.Enter))
 	tab.says("Delivered again: the application answered 200.")
 	if written := admin.written(); !slices.Equal(written, []string{fmt.Sprintf("POST /verify_webhook/deliveries/%d/deliver", number)}) {

@@ -58,7 +58,7 @@ be reached; 2 wrong usage.`,
 // inboxFlags are the options of webhook inbox.
 type inboxFlags struct {
 	provider, tenant, id, state, address *option
-	all                          bool
+	all                                  bool
 }
 
 // check rejects options that contradict each other.

@@ -3,7 +3,10 @@ package webhook
 import (
 	"encoding/json"
 	"fmt"
+	"os"
+	"os/signal"
 	"strconv"
+	"syscall"
 	"time"
 
 	"github.com/KimMachineGun/automemlimit/memlimit"
@@ -35,7 +38,7 @@ func (s served) serve(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	caddy.TrapSignals()
+	trapSignals()
 	limitMemory()
 	var parsed caddy.Config
 	if err := json.Unmarshal(config, &parsed); err != nil {
@@ -63,6 +66,28 @@ func (s served) serve(cmd *cobra.Command) error {
 		return err
 	}
 	return printLines(cmd, lines)
+}
+
+// trapSignals has Caddy end the process after Ctrl-C. Caddy does so in a goroutine
+// that may start late on a busy machine. A signal before that would kill the process
+// at once, so it is caught here and sent again.
+func trapSignals() {
+	early := make(chan os.Signal, 1)
+	signal.Notify(early, os.Interrupt, syscall.SIGTERM)
+	caddy.TrapSignals()
+	go func() {
+		const look, looks = 10 * time.Millisecond, 300
+		caught := <-early
+		for range looks {
+			time.Sleep(look)
+			if caddy.Exiting() { // Caddy has caught it too
+				return
+			}
+		}
+		if own, err := os.FindProcess(os.Getpid()); err == nil {
+			_ = own.Signal(caught)
+		}
+	}()
 }
 
 // ending says after Ctrl-C what is not over yet.
