@@ -1,28 +1,13 @@
 package providers
 
-import (
-	"time"
-
-	"github.com/hooklatch/hooklatch/schemes/internal/engine"
-)
+import "github.com/hooklatch/hooklatch/schemes/internal/engine"
 
 // resend sends through Svix, and signs as Standard Webhooks does, under Svix'
 // names of the headers.
 func init() {
-	engine.Define("resend", engine.Definition{
-		Source: "resend.com/docs: Webhooks, Verify webhook requests; docs.svix.com",
-		Sending: engine.Sending{
-			Deadline: 15 * time.Second,
-			Retries:  "8 attempts within 28 hours; 5 days of failures disable the endpoint",
-		},
-		Signature: engine.SignatureForm{
-			Header: "svix-signature", Encoding: "base64", Separator: " ", Assign: ",", Names: []string{"v1"},
-		},
-		Key:        "whsec_",
-		Signed:     "{id}.{timestamp}.{body}",
-		ID:         engine.Place{Header: "svix-id"},
-		Timestamp:  engine.TimePlace{Place: engine.Place{Header: "svix-timestamp"}},
+	engine.Define("resend", bySvix(engine.Definition{
+		Source:     "resend.com/docs: Webhooks, Verify webhook requests; docs.svix.com",
 		Event:      engine.EventPlace{Body: "type"},
 		OccurredAt: engine.BodyTime{Body: "created_at", Unit: "rfc3339"},
-	})
+	}))
 }

@@ -39,3 +39,20 @@ var standardWebhooks = engine.Definition{
 		"webhook-id": "svix-id", "webhook-timestamp": "svix-timestamp", "webhook-signature": "svix-signature",
 	}},
 }
+
+// bySvix completes the definition of a provider that sends through Svix, which
+// signs under its own names of the headers alone.
+func bySvix(d engine.Definition) engine.Definition {
+	d.Sending = engine.Sending{
+		Deadline: 15 * time.Second,
+		Retries:  "8 attempts within 28 hours; 5 days of failures disable the endpoint",
+	}
+	d.Signature = engine.SignatureForm{
+		Header: "svix-signature", Encoding: "base64", Separator: " ", Assign: ",", Names: []string{"v1"},
+	}
+	d.Key = "whsec_"
+	d.Signed = "{id}.{timestamp}.{body}"
+	d.ID = engine.Place{Header: "svix-id"}
+	d.Timestamp = engine.TimePlace{Place: engine.Place{Header: "svix-timestamp"}}
+	return d
+}
