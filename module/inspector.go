@@ -47,7 +47,7 @@ func (Inspector) CaddyModule() caddy.ModuleInfo {
 
 // Provision sets up the page.
 func (h *Inspector) Provision(ctx caddy.Context) error {
-	guest, err := ctx.App("verify_webhook")
+	guest, err := ctx.App(appName)
 	if err != nil {
 		return err
 	}

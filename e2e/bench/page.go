@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
-	"slices"
 	"strings"
 	"syscall"
 	"text/tabwriter"
@@ -29,39 +28,30 @@ func measurePage(binary string, g *measure.Gateway, rounds int, scale float64) e
 	send := func() (measured, error) {
 		return load(g, max(int(requests*scale), 2*connections), 204, deliveries("/hook", 2*kib, true, first, nil))
 	}
-	var without, with []measured
+	var pairs []pair
 	pages := 0
 	for range rounds {
-		m, err := send()
+		without, err := send()
 		if err != nil {
 			return err
 		}
-		without = append(without, m)
 		reader, err := openPage(binary, g.Admin)
 		if err != nil {
 			return err
 		}
-		m, err = send()
+		with, err := send()
 		read, failed := reader.close()
 		if err := errors.Join(err, failed); err != nil {
 			return err
 		}
-		with, pages = append(with, m), pages+read
-	}
-	ratio := func(of func(measured) float64) float64 {
-		var ratios []float64
-		for i := range with {
-			ratios = append(ratios, of(with[i])/of(without[i]))
-		}
-		slices.Sort(ratios)
-		return ratios[len(ratios)/2]
+		pairs, pages = append(pairs, pair{subject: with, base: without}), pages+read
 	}
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "\nload\tagainst\tCPU/request ratio\trequests/s ratio\tp99 ratio\tpages read\t")
 	fmt.Fprintf(w, "2 KiB, new, an open page\tno page\t%.3f\t%.3f\t%.2f\t%d\t\n",
-		ratio(func(m measured) float64 { return float64(m.cpu) }),
-		ratio(func(m measured) float64 { return m.rate }),
-		ratio(func(m measured) float64 { return float64(m.p99) }), pages)
+		median(pairs, func(p pair) float64 { return float64(p.subject.cpu) / float64(p.base.cpu) }),
+		median(pairs, func(p pair) float64 { return p.subject.rate / p.base.rate }),
+		median(pairs, func(p pair) float64 { return float64(p.subject.p99) / float64(p.base.p99) }), pages)
 	return w.Flush()
 }
 
